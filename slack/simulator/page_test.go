@@ -414,18 +414,22 @@ func exampleTruth(now time.Time) Truth {
 		states = append(states, State{Name: name, Status: "succeeded", Entered: at(i)})
 	}
 	states[len(states)-1].Status = "running"
-	record := func(event string, s int) json.RawMessage {
-		b, _ := json.Marshal(map[string]any{"event": event, "time": at(s), "request_id": "r1", "role_name": "ReadOnly",
-			"account_id": "111111111111", "requester_email": "ada@example.com", "approver_email": "NA"})
-		return b
+	record := func(event string, s int) AuditRecord {
+		b, _ := json.Marshal(map[string]any{"event": event, "time": at(s), "request_id": "r1", "role_name": "ReadOnly"})
+		return AuditRecord{Event: event, At: at(s), Sentence: "Ada: " + event, Record: b}
 	}
+	done := func(name string, s int) Step { return Step{Name: name, Status: "done", At: at(s)} }
+	active := Step{Name: "Active", Status: "now", At: at(6), Until: now.Add(90 * time.Second)}
 	return Truth{
-		Assignments: []Assignment{{AccountID: "111111111111", AccountName: "payments-prod", PermissionSet: "ReadOnly", UserName: "ada", Email: "ada@example.com"}},
+		Assignments: []Assignment{{AccountID: "111111111111", AccountName: "payments-prod", PermissionSet: "ReadOnly", UserName: "ada", Email: "ada@example.com",
+			Holding: Holding{RequestID: "r1", Until: active.Until}}},
 		Memberships: []Membership{{GroupName: "on-call", GroupID: "g1", UserName: "bob", Email: "bob@example.com"}, {GroupName: "on-call", GroupID: "g1", UserName: "cy", Email: "cy@example.com"}},
 		Executions: []Execution{
-			{Name: "20260504-payments-prod-readonly-k3x7", Status: "RUNNING", Started: at(0), States: states},
-			{Name: "20260504-billing-prod-admin-a9s2", Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4]},
+			{Name: "k3x7", Title: "ada → ReadOnly in payments-prod", RequestID: "r1", Requester: "ada@example.com", Status: "RUNNING", Started: at(0), States: states,
+				Steps: []Step{done("Requested", 0), done("Approved", 3), done("Granted", 6), active, {Name: "Removed", Status: "todo"}}},
+			{Name: "a9s2", Title: "bob → Admin in billing-prod", Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4],
+				Steps: []Step{done("Requested", -90), done("Denied", -20)}},
 		},
-		Audit: []json.RawMessage{record("requested", 0), record("approved", 3), record("granted", 6)},
+		Audit: []AuditRecord{record("requested", 0), record("approved", 3), record("granted", 6)},
 	}
 }
