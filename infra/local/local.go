@@ -18,6 +18,7 @@ import (
 	"sso-elevator/functions/ingress"
 	"sso-elevator/functions/notify"
 	"sso-elevator/infra/command"
+	"sso-elevator/infra/local/experiments"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/iam"
@@ -48,6 +49,7 @@ type local struct {
 	faults   faults.Rules
 	config   string // path of the settings
 	options  Options
+	isDemo   bool // the settings and the organization are those of the demo
 	stderr   io.Writer
 	progress *command.Progress
 	root     string // directory with go.mod
@@ -275,11 +277,23 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err != nil {
 		return nil, err
 	}
-	workspace := simulator.New(simulator.Config{
+	workspaceConfig := simulator.Config{
 		TeamID: settings.Ingress.People.Team, AppID: settings.Ingress.App, ChannelID: settings.Notify.Channel,
 		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret, Scopes: slack.BotScopes,
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
-	})
+	}
+	if err := applyManifest(&workspaceConfig, deployed.Outputs["SlackManifest"]); err != nil {
+		return nil, err
+	}
+	if s.isDemo {
+		workspaceConfig.Tour = demoTour
+		workspaceConfig.Experiments = experiments.New(ctx, experiments.Config{
+			AWS: s.awsConfig(), Slack: s.pageURL(), Faults: s.gatewayURL() + "/_faults", Team: settings.Ingress.People.Team,
+			RequestMachine: deployed.Outputs["RequestMachineArn"], ReconcileMachine: deployed.Outputs["ReconcileMachineArn"],
+			AuditBucket: settings.Audit.Bucket,
+		})
+	}
+	workspace := simulator.New(workspaceConfig)
 	mux := http.NewServeMux()
 	api := s.calls.count(workspace.API(), s.callerName(slackCaller))
 	mux.Handle("/api/", api)
