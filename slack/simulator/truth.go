@@ -146,6 +146,6 @@ func (t *truthReader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TruthPage(truth func(context.Context) (Truth, error)) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /sim/truth", &truthReader{read: truth, now: time.Now})
-	servePage(mux, "truth")
+	servePage(mux, pageParts{Mode: "truth"})
 	return mux
 }
