@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"sso-elevator/functions/access"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -181,12 +183,16 @@ func (t *trial) startClock(at time.Time) {
 	t.x.State, t.x.ClockFrom = Running, at.UTC()
 }
 
-// stopClock stops the clock, and returns what it shows.
-func (t *trial) stopClock() time.Duration {
+// stopClock stops the clock, and returns what it shows, in words.
+func (t *trial) stopClock() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.x.ClockTo = time.Now().UTC()
-	return t.x.ClockTo.Sub(t.x.ClockFrom).Round(time.Second)
+	shown := max(t.x.ClockTo.Sub(t.x.ClockFrom), 0)
+	if shown < 10*time.Second {
+		return fmt.Sprintf("%.1f s", shown.Seconds())
+	}
+	return access.FormatDuration(shown)
 }
 
 // pollInterval is how often a trial looks at the services.

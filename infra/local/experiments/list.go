@@ -112,7 +112,10 @@ func (t *trial) killFunctions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.say("%d processes were killed. %s appeared, and was removed: %s for both.", hits, a, t.stopClock())
+	if hits == 0 {
+		return errors.New("no process was killed")
+	}
+	t.say("%d processes were killed. %s appeared once, and was removed, in %s.", hits, a, t.stopClock())
 	return nil
 }
 
@@ -133,7 +136,7 @@ func (t *trial) takeSlackDown(ctx context.Context) error {
 	if err := t.awaitGone(ctx, a); err != nil {
 		return err
 	}
-	t.say("Slack was down all the time. %s was removed %s after its time was over.", a, max(t.stopClock(), 0))
+	t.say("Slack was down all the time. %s was removed %s after its time was over.", a, t.stopClock())
 	return nil
 }
 

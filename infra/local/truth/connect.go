@@ -30,16 +30,20 @@ func connect(t *simulator.Truth, executions []execution, records []json.RawMessa
 	}
 	sort.SliceStable(t.Audit, func(i, j int) bool { return t.Audit[i].At.Before(t.Audit[j].At) })
 
-	finishers := map[string]*execution{} // the latest sweep, by request
+	// By request: its own execution, and the latest sweep. Later executions come first.
+	own, sweeps := map[string]*execution{}, map[string]*execution{}
 	for i, e := range executions {
-		if e.data.Mode == "sweep" && finishers[e.data.RequestID] == nil {
-			finishers[e.data.RequestID] = &executions[i]
+		switch {
+		case e.isRequest():
+			own[e.data.RequestID] = &executions[i]
+		case e.data.Mode == "sweep" && sweeps[e.data.RequestID] == nil:
+			sweeps[e.data.RequestID] = &executions[i]
 		}
 	}
 	for _, e := range executions {
 		shown := simulator.Execution{
-			Name: e.name, Title: e.title(n), RequestID: e.data.RequestID, Status: string(e.status), Started: e.started, Stopped: e.stopped,
-			Steps: e.steps(outcomes[e.data.RequestID], finishers[e.data.RequestID]), States: e.states,
+			Name: e.name, Title: e.title(n, own[e.data.RequestID]), RequestID: e.data.RequestID, Status: string(e.status), Started: e.started, Stopped: e.stopped,
+			Steps: e.steps(outcomes[e.data.RequestID], sweeps[e.data.RequestID]), States: e.states,
 		}
 		if e.isRequest() {
 			shown.Requester = n.emails[e.data.Subject.PrincipalID]

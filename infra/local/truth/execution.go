@@ -182,8 +182,9 @@ func outcomeName(outcome access.EventKind) string {
 	return strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "_", " ")
 }
 
-// title returns what an execution is about.
-func (e execution) title(n names) string {
+// title returns what an execution is about. swept is the execution whose request it
+// finishes, or nil.
+func (e execution) title(n names, swept *execution) string {
 	switch e.data.Mode {
 	case "":
 		if e.data.Subject.PrincipalID == "" {
@@ -191,7 +192,10 @@ func (e execution) title(n names) string {
 		}
 		return fmt.Sprintf("%s → %s", n.ofUser(e.data.Subject.PrincipalID), targetName(e.data.Subject.Target))
 	case "sweep":
-		return "The minute check finishes a stopped request"
+		if swept == nil {
+			return "Minute check"
+		}
+		return "Minute check: " + swept.title(n, nil)
 	case string(access.DriftRevoke):
 		return "Reconciliation: removes unknown access"
 	default:

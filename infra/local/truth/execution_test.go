@@ -107,10 +107,14 @@ func TestAccessLastsUntilTheLatestEnd(t *testing.T) {
 	long.data.RequestID, long.data.Active.End = "r2", at.Add(time.Hour)
 	over := example(sfntypes.ExecutionStatusSucceeded, "Grant Active Revoke AuditRevoke")
 	over.data.Active.End = at.Add(2 * time.Hour)
+	sweep := *sweepOf(short, sfntypes.ExecutionStatusRunning, "Mode? LookAtRequest")
 	truth := simulator.Truth{Assignments: []simulator.Assignment{
 		{AccountID: "1", PermissionSet: "Admin", PrincipalID: "u1"}, {AccountID: "1", PermissionSet: "Admin", PrincipalID: "u2"},
 	}}
-	connect(&truth, []execution{long, short, over}, nil, names{})
+	connect(&truth, []execution{sweep, long, short, over}, nil, names{byID: map[string]string{"u1": "Alice"}})
+	if got, want := truth.Executions[0].Title+", "+truth.Executions[1].Title, "Minute check: Alice → Admin in prod, Alice → Admin in prod"; got != want {
+		t.Errorf("the titles are %s, want %s", got, want)
+	}
 	if got, want := truth.Assignments[0].Holding, (simulator.Holding{RequestID: "r2", Until: at.Add(time.Hour)}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

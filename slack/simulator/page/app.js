@@ -144,10 +144,9 @@ function followAddress() {
 }
 
 async function run(button, path, body) {
-  button.disabled = true;
-  button.classList.add("busy");
+  if (button.classList.contains("busy")) return;
+  button.classList.add("busy"); // not disabled, which would take the focus away
   const r = await post(path, { person, ...body });
-  button.disabled = false;
   button.classList.remove("busy");
   // Slackbot reports a failed command. Nothing reports a failed shortcut, so show a toast.
   if (!r.ok && path !== "/sim/command") app.toast(r.detail || r.error);
@@ -190,7 +189,7 @@ const tour = startTour({
     showModal(null, app);
     history.replaceState(null, "", `?person=${encodeURIComponent(id)}`);
     where = state.channel.id;
-    await refresh(true);
+    do await refresh(true); while (state.person !== id); // another refresh may have come first
   },
   request: () => run($(`#composer [data-command]`), "/sim/command", { command: state.commands[0].name, text: "", channel: where }),
 });

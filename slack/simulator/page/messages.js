@@ -99,11 +99,10 @@ function draw(m, reply, state, app) {
 }
 
 async function press(m, b, e, button, app) {
+  if (button.classList.contains("busy")) return;
   if (e.confirm && !(await askConfirmation(e.confirm, app))) return;
-  button.disabled = true;
-  button.classList.add("busy");
+  button.classList.add("busy"); // not disabled, which would take the focus away
   const r = await post("/sim/press", { person: app.person, channel: m.channel, ts: m.ts, action_id: e.action_id, block_id: b.block_id, value: e.value || "" });
-  button.disabled = false;
   button.classList.remove("busy");
   button.classList.toggle("failed", !r.ok);
   if (!r.ok) app.toast(r.detail || r.error);
