@@ -88,7 +88,7 @@ function access(t, fresh, now) {
     current.set(`${x.account_id}/${x.permission_set}/${x.user_name}`, { ...x, kind: "assignment", what: x.permission_set, where: x.account_name || x.account_id });
   }
   for (const x of t.memberships || []) {
-    current.set(`${x.group_id || x.group_name}/${x.user_name}`, { ...x, kind: "membership", what: x.group_name, where: "group" });
+    current.set(`${x.group_id || x.group_name}/${x.user_name}`, { ...x, kind: "membership", what: x.group_name });
   }
   for (const k of current.keys()) ghosts.delete(k);
   for (const [k, x] of lastAccess) if (!current.has(k) && !ghosts.has(k)) ghosts.set(k, { x, until: now + ghostTime });
@@ -100,7 +100,7 @@ function access(t, fresh, now) {
 function accessRow(k, x, cls, gone) {
   return h("li", { class: "grant" + cls, ["data-" + x.kind]: gone ? null : k, "data-user": gone ? null : x.user_name, "data-gone": gone ? k : null },
     avatar(x.user_name || "?", x.email || x.user_name, true),
-    h("div", { class: "grant-who" }, h("strong", {}, x.user_name), h("small", {}, h("span", { class: "pset" }, x.what), " in ", x.where)),
+    h("div", { class: "grant-who" }, h("strong", {}, x.user_name), h("small", {}, x.where ? "" : "member of ", h("span", { class: "pset" }, x.what), x.where && " in " + x.where)),
     h("div", { class: "grant-until" },
       gone ? h("strong", {}, "removed")
         : x.until ? [h("strong", { class: "digits", "data-until": x.until }, countdown(x.until)), h("small", {}, "until ", h("time", { datetime: x.until }, clock(new Date(x.until), true)))]
