@@ -56,7 +56,7 @@ type local struct {
 
 	pageListener, gatewayListener net.Listener // on -listen and -gateway
 	servers                       []*http.Server
-	scratch                       string // directory of the cloud assembly
+	scratch                       string // directory of a new cloud assembly, until it is kept
 	synth                         *process.Process
 	moto                          *moto.Server
 	lambda                        *lambda.Service
@@ -81,17 +81,20 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	// Synthesis takes longest. Meanwhile, start moto and fill it.
-	type synthesis struct {
+	type synthesized struct {
 		assembly *stack.Assembly
 		err      error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	synthesized := make(chan synthesis, 1)
-	startErr := s.startSynth()
+	synthesis, err := s.startSynth()
+	if err != nil {
+		return err
+	}
+	ended := make(chan synthesized, 1)
 	go func() {
-		assembly, err := s.awaitSynth(ctx, startErr)
-		synthesized <- synthesis{assembly, err}
+		assembly, err := s.awaitSynth(ctx, synthesis)
+		ended <- synthesized{assembly, err}
 	}()
 	motoURL, err := s.startAWS(ctx)
 	if err != nil {
@@ -106,9 +109,9 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		s.gateway.SetManagementAccount(ids.ManagementAccount)
 		s.gateway.SetSCIMGroups(ids.SCIMGroups)
 	}
-	var result synthesis
+	var result synthesized
 	select {
-	case result = <-synthesized:
+	case result = <-ended:
 	case <-s.motoDone():
 		return errors.New("moto ended while the app was being synthesized")
 	case <-ctx.Done():
@@ -189,9 +192,6 @@ func (s *local) prepare() (*organization.Organization, error) {
 	}
 	if s.gatewayListener, err = net.Listen("tcp", s.options.Gateway); err != nil {
 		return nil, fmt.Errorf("the gateway's address -gateway: %w", err)
-	}
-	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
-		return nil, err
 	}
 	return people, nil
 }
