@@ -107,7 +107,7 @@ function accessRow(k, x, cls, gone) {
           : [h("strong", { class: "endless" }, "no end"), h("small", {}, "no active request")]));
 }
 
-const latest = 4; // executions that are shown before "older"
+const latest = 2; // executions that are shown before "older"
 const latestAudit = 8; // audit records that are shown before "older"
 
 // details is a <details> that stays open or closed when it is drawn again.
