@@ -198,7 +198,7 @@ func (t *trial) stopClock() string {
 // pollInterval is how often a trial looks at the services.
 const pollInterval = 500 * time.Millisecond
 
-// await waits until a condition is true. Once the clock is running, it returns errLate
+// await waits until a condition is true. While the clock is running, it returns errLate
 // when the promised time is over.
 func (t *trial) await(ctx context.Context, what string, condition func(context.Context) (bool, error)) error {
 	tick := time.NewTicker(pollInterval)
@@ -209,9 +209,9 @@ func (t *trial) await(ctx context.Context, what string, condition func(context.C
 			return nil
 		}
 		t.mu.Lock()
-		from := t.x.ClockFrom
+		from, isRunning := t.x.ClockFrom, !t.x.ClockFrom.IsZero() && t.x.ClockTo.IsZero()
 		t.mu.Unlock()
-		if limit := time.Duration(t.x.LimitSeconds) * time.Second; !from.IsZero() && time.Since(from) > limit {
+		if limit := time.Duration(t.x.LimitSeconds) * time.Second; isRunning && time.Since(from) > limit {
 			t.stopClock()
 			t.say("Not kept: %s, after %s", what, limit)
 			return errLate

@@ -23,7 +23,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	} else if there {
 		return fmt.Errorf("%s is there already; try again when it has ended", a)
 	}
-	t.say("%s requests %s.", a.person.name, a)
+	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
 	who := a.person.slackID
 	if err := t.drive(ctx, "shortcut", map[string]any{"person": who, "callback_id": slack.CallbackAccount}); err != nil {
 		return err
