@@ -91,6 +91,10 @@ func New(ctx context.Context, c Config) http.Handler {
 		sfn: sfn.NewFromConfig(c.AWS), s3: s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
 	}
 	e.all = e.list()
+	return e.handler(ctx)
+}
+
+func (e *Experiments) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sim/experiments", func(w http.ResponseWriter, r *http.Request) { e.show(w, http.StatusOK) })
 	mux.HandleFunc("POST /sim/experiments", func(w http.ResponseWriter, r *http.Request) {

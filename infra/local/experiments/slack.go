@@ -64,7 +64,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	t.x.RequestID = id
 	t.mu.Unlock()
 	for _, rule := range rules {
-		rule.Label, rule.RequestID = t.x.ID, id
+		rule.RequestID = id
 		if err := t.addFault(ctx, rule); err != nil {
 			return err
 		}
@@ -118,15 +118,25 @@ func (t *trial) press(ctx context.Context, m message, by person, action string) 
 
 // setSlackDown makes every call to Slack fail until the trial ends.
 func (t *trial) setSlackDown(ctx context.Context) error {
-	t.undo = append(t.undo, func() { _ = t.delete(t.config.Faults + "?label=" + t.x.ID) })
-	return t.addFault(ctx, faults.Rule{Kind: faults.Unavailable, Label: t.x.ID, Target: "slack ", Count: -1})
+	return t.addFault(ctx, faults.Rule{Kind: faults.Unavailable, Target: "slack ", Count: -1})
 }
 
+// addFault sets a fault until the trial ends.
 func (t *trial) addFault(ctx context.Context, rule faults.Rule) error {
+	if len(t.undo) == 0 {
+		t.undo = append(t.undo, t.removeFaults)
+	}
+	rule.Label = t.x.ID
 	return post(ctx, t.config.Faults, rule, nil)
 }
 
-// hits returns how often the trial's faults have hit, and forgets them.
+func (t *trial) removeFaults() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = call(ctx, http.MethodDelete, t.config.Faults+"?label="+t.x.ID, nil, nil)
+}
+
+// hits returns how often the trial's faults have hit.
 func (t *trial) hits(ctx context.Context) (int, error) {
 	var rules []faults.Rule
 	if err := get(ctx, t.config.Faults+"?label="+t.x.ID, &rules); err != nil {
@@ -136,13 +146,7 @@ func (t *trial) hits(ctx context.Context) (int, error) {
 	for _, r := range rules {
 		n += r.Hits
 	}
-	return n, t.delete(t.config.Faults + "?label=" + t.x.ID)
-}
-
-func (t *trial) delete(address string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return call(ctx, http.MethodDelete, address, nil, nil)
+	return n, nil
 }
 
 // drive does something in Slack.
