@@ -9,17 +9,16 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"sso-elevator/infra/local/moto"
 )
 
 // TestSynthInputs checks that every package that the CDK app and the functions come from
 // is in synthInputs, and every file that these embed.
 func TestSynthInputs(t *testing.T) {
-	root, err := moto.ModuleRoot()
+	module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+	root := strings.TrimSpace(string(module))
 	list := exec.Command("go", "list", "-deps", "-f", `{{if .Module}}{{if .Module.Main}}{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{end}}`, "./infra", "./functions/cmd/...")
 	list.Dir = root
 	out, err := list.Output()

@@ -133,8 +133,8 @@ func (c *Config) checkAndSetDefaults() error {
 	}
 	if c.Shortcuts == nil {
 		c.Shortcuts = []Shortcut{
-			{Name: "access", CallbackID: "request_for_access"},
-			{Name: "group-access", CallbackID: "request_for_group_membership"},
+			{Name: "Request AWS access", CallbackID: "request_for_access"},
+			{Name: "Request group membership", CallbackID: "request_for_group_membership"},
 		}
 	}
 	if c.Now == nil {

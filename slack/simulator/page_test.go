@@ -484,7 +484,7 @@ func TestPageFollowsSlack(t *testing.T) {
 	b.wait(`.message.ephemeral[data-user="USLACKBOT"]`)
 	same(t, "what Slack says", strings.Contains(b.text(`.message.ephemeral`), "/acces is not a valid command."), true)
 	same(t, "what the app was sent", w.count(), 0)
-	same(t, "shortcuts", eval[string](b, `[...document.querySelectorAll("[data-shortcut]")].map(e => e.innerText.trim()).join()`), "access,group-access")
+	same(t, "shortcuts", eval[string](b, `[...document.querySelectorAll("[data-shortcut]")].map(e => e.innerText.trim()).join()`), "Request AWS access,Request group membership")
 
 	b.click(`[data-conversation="D0BOB"]`)
 	b.wait(`#read-only`)
