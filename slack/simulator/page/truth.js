@@ -104,7 +104,7 @@ function accessRow(k, x, cls, gone) {
     h("div", { class: "grant-until" },
       gone ? h("strong", {}, "removed")
         : x.until ? [h("strong", { class: "digits", "data-until": x.until }, countdown(x.until)), h("small", {}, "until ", h("time", { datetime: x.until }, clock(new Date(x.until), true)))]
-          : [h("strong", { class: "endless" }, "no end"), h("small", {}, "no active request")]));
+          : [h("strong", { class: "endless" }, "no end"), h("small", {}, "no running execution")]));
 }
 
 const latest = 2; // executions that are shown before "older"
@@ -126,7 +126,7 @@ function executions(list, fresh) {
 }
 
 function execution(e, fresh) {
-  const failed = e.status !== "RUNNING" && e.status !== "SUCCEEDED";
+  const failed = e.status !== "RUNNING" && e.status !== "SUCCEEDED" && !e.steps.some((s) => s.status === "failed");
   return h("article", { class: "execution" + fresh("e:" + e.name), id: "execution-" + e.name, tabindex: "-1", "data-execution": e.name, "data-status": e.status, "data-request": e.request_id },
     h("h4", {}, h("span", { class: "title" }, e.title), failed && h("span", { class: "pill failed" }, e.status.toLowerCase().replace("_", " ")),
       h("time", { datetime: e.started }, clock(new Date(e.started), true))),
