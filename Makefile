@@ -17,9 +17,15 @@ export CDK_DISABLE_CLI_TELEMETRY = true
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
+# As the functions are compiled (infra/build), so that they, the program and the CDK app
+# share what they have in common.
+demo: export GOFLAGS = -trimpath -tags=lambda.norpc
+demo: export CGO_ENABLED = 0
 demo: tools ## run the whole system on this machine with an example organization, without AWS and Slack; DEMO="…" passes flags
-	@# Built first: go run calls it an error when Ctrl-C ends the program.
-	go build -o .build/demo/elevator ./infra/elevator
+	@# With the CDK app and the functions, which the program compiles otherwise.
+	@.ci/compile ./infra/elevator ./infra ./functions/cmd/...
+	@# go run calls it an error when Ctrl-C ends the program.
+	@go build -o .build/demo/elevator ./infra/elevator
 	@.build/demo/elevator demo $(DEMO)
 
 # The packages that make check tests: those that a change to a function, a

@@ -135,6 +135,9 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
+	if flag.Lookup("test.run").Value.String() == "^TestDemo$" {
+		clear(stacks) // it has its own
+	}
 	stops := make(chan func(), len(stacks))
 	failed := make(chan error, len(stacks))
 	for name, s := range stacks {
@@ -261,12 +264,18 @@ func launch(settings, name, seed string) (*launched, error) {
 	if seed, err = filepath.Abs(seed); err != nil {
 		return nil, err
 	}
+	return launchProgram(name, "local", "-config", filepath.Join(testdata, settings+".yaml"), "-seed", seed)
+}
+
+// launchProgram runs elevator with these arguments on free ports, without waiting until
+// it is ready.
+func launchProgram(name string, args ...string) (*launched, error) {
 	logFile, err := os.Create(filepath.Join(artefacts, name+".log"))
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, "local", "-config", filepath.Join(testdata, settings+".yaml"), "-seed", seed,
-		"-listen", anyPort, "-gateway", anyPort, "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
+	args = append(args, "-listen", anyPort, "-gateway", anyPort, "-slack-signing-secret", signingSecret, "-slack-bot-token", botToken)
+	cmd := exec.Command(program, args...)
 	cmd.Dir = repository
 	cmd.Stderr = logFile
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -40,7 +40,7 @@ Example:
 
 // Run runs the local stack until it is interrupted.
 func (c *Command) Run(ctx context.Context, s command.Streams) error {
-	return Run(ctx, c.Config, c.Options, s)
+	return run(ctx, &local{config: c.Config, options: c.Options}, s)
 }
 
 // Demo runs the local stack with the demo's settings.
@@ -64,17 +64,16 @@ func (d *Demo) Run(ctx context.Context, s command.Streams) error {
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
-	return Run(ctx, filepath.Join(root, "infra", "local", "demo", "elevator.yaml"), d.Options, s)
+	return run(ctx, &local{config: filepath.Join(root, "infra", "local", "demo", "elevator.yaml"), options: d.Options, isDemo: d.Seed == ""}, s)
 }
 
 // forceDelay is how long an orderly shutdown may take before the program exits.
 const forceDelay = 4 * time.Second
 
-// Run runs the local stack with the settings in the file config. It returns nil if
-// ctx ends, SIGTERM arrives, or the parent process ends. If the shutdown takes too
-// long, Run exits the program.
-func Run(ctx context.Context, config string, o Options, s command.Streams) error {
-	if err := o.check(); err != nil {
+// run runs a local stack. It returns nil if ctx ends, SIGTERM arrives, or the parent
+// process ends. If the shutdown takes too long, run exits the program.
+func run(ctx context.Context, l *local, s command.Streams) error {
+	if err := l.options.check(); err != nil {
 		return command.BadInput(fmt.Errorf("local: %w", err))
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -95,7 +94,7 @@ func Run(ctx context.Context, config string, o Options, s command.Streams) error
 		}
 	}()
 
-	l := &local{config: config, options: o, stderr: &syncWriter{out: s.Err}, progress: s.Progress}
+	l.stderr, l.progress = &syncWriter{out: s.Err}, s.Progress
 	err := l.run(ctx, s.Out)
 	l.close()
 	if err != nil && ctx.Err() == nil {

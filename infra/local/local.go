@@ -19,6 +19,7 @@ import (
 	"sso-elevator/functions/notify"
 	"sso-elevator/infra/build"
 	"sso-elevator/infra/command"
+	"sso-elevator/infra/local/experiments"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/iam"
@@ -49,13 +50,14 @@ type local struct {
 	faults   faults.Rules
 	config   string // path of the settings
 	options  Options
+	isDemo   bool // the settings and the organization are those of the demo
 	stderr   io.Writer
 	progress *command.Progress
 	root     string // directory with go.mod
 
 	pageListener, gatewayListener net.Listener // on --listen and --gateway
 	servers                       []*http.Server
-	scratch                       string // directory of the cloud assembly
+	scratch                       string // directory of a new cloud assembly, until it is kept
 	synth                         *process.Process
 	moto                          *moto.Server
 	lambda                        *lambda.Service
@@ -80,17 +82,20 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	// Synthesis takes longest. Meanwhile, start moto and fill it.
-	type synthesis struct {
+	type synthesized struct {
 		assembly *stack.Assembly
 		err      error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	synthesized := make(chan synthesis, 1)
-	startErr := s.startSynth()
+	synthesis, err := s.startSynth()
+	if err != nil {
+		return err
+	}
+	ended := make(chan synthesized, 1)
 	go func() {
-		assembly, err := s.awaitSynth(ctx, startErr)
-		synthesized <- synthesis{assembly, err}
+		assembly, err := s.awaitSynth(ctx, synthesis)
+		ended <- synthesized{assembly, err}
 	}()
 	motoURL, err := s.startAWS(ctx)
 	if err != nil {
@@ -105,9 +110,9 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 		s.gateway.SetManagementAccount(ids.ManagementAccount)
 		s.gateway.SetSCIMGroups(ids.SCIMGroups)
 	}
-	var result synthesis
+	var result synthesized
 	select {
-	case result = <-synthesized:
+	case result = <-ended:
 	case <-s.motoDone():
 		return errors.New("moto stopped while the CDK app was being synthesized; start the stack again")
 	case <-ctx.Done():
@@ -188,9 +193,6 @@ func (s *local) prepare() (*organization.Organization, error) {
 	}
 	if s.gatewayListener, err = net.Listen("tcp", s.options.Gateway); err != nil {
 		return nil, fmt.Errorf("open the gateway's address: %w; choose another one with --gateway", err)
-	}
-	if s.scratch, err = os.MkdirTemp("", "sso-elevator-local-"); err != nil {
-		return nil, err
 	}
 	return people, nil
 }
@@ -276,11 +278,23 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	if err != nil {
 		return nil, err
 	}
-	workspace := simulator.New(simulator.Config{
+	workspaceConfig := simulator.Config{
 		TeamID: settings.Ingress.People.Team, AppID: settings.Ingress.App, ChannelID: settings.Notify.Channel,
 		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret, Scopes: slack.BotScopes,
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
-	})
+	}
+	if err := applyManifest(&workspaceConfig, deployed.Outputs["SlackManifest"]); err != nil {
+		return nil, err
+	}
+	if s.isDemo {
+		workspaceConfig.Tour = demoTour
+		workspaceConfig.Experiments = experiments.New(ctx, experiments.Config{
+			AWS: s.awsConfig(), Slack: s.pageURL(), Faults: s.gatewayURL() + "/_faults", Team: settings.Ingress.People.Team,
+			RequestMachine: deployed.Outputs["RequestMachineArn"], ReconcileMachine: deployed.Outputs["ReconcileMachineArn"],
+			AuditBucket: settings.Audit.Bucket,
+		})
+	}
+	workspace := simulator.New(workspaceConfig)
 	mux := http.NewServeMux()
 	api := s.calls.count(workspace.API(), s.callerName(slackCaller))
 	mux.Handle("/api/", api)

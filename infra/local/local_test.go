@@ -298,7 +298,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	if err != nil || aws.ToString(parameter.Parameter.Value) != "xoxb-mine" || parameter.Parameter.Type != "SecureString" {
 		t.Errorf("the bot's token is %v, %v", parameter, err)
 	}
-	for path, wantText := range map[string]string{"": "<html", "sim/truth": `"email":"bob@example.com"`} {
+	for path, wantText := range map[string]string{"": "<html", "sim/truth": `"title":"Reconciliation: searches for unknown access"`} {
 		if body := getText(t, got.Page+path); !strings.Contains(body, wantText) {
 			t.Errorf("page /%s lacks %q: %.300s", path, wantText, body)
 		}

@@ -16,6 +16,12 @@ import (
 //go:embed demo/organization.yaml
 var demoOrganization []byte
 
+// demoTour is the way through the demo's organization.
+var demoTour = &simulator.Tour{
+	Requester: "U0ALICE01", Approver: "U0BOB0002",
+	Hint: "Choose shop-production, DeveloperAccess and 1 minute.",
+}
+
 // foreignTeam is the workspace of strangers.
 const foreignTeam = "T0ELSEWHERE"
 

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,32 +17,59 @@ import (
 	"sso-elevator/infra/local/stack"
 )
 
-// startSynth starts the CDK app with the settings, for this machine's processor.
-func (s *local) startSynth() error {
-	architecture, err := hostArchitecture()
-	if err != nil {
-		return err
-	}
-	config, err := filepath.Abs(s.config)
-	if err != nil {
-		return err
-	}
-	s.say("synthesizing the CDK app")
-	cmd := exec.Command("go", "run", "./infra", "-config", config, "-out", s.scratch, "-architecture", architecture)
-	cmd.Dir = s.root
-	cmd.Env = os.Environ()
-	cmd.Stdout, cmd.Stderr = s.stderr, s.stderr
-	if s.synth, err = process.Start(cmd); err != nil {
-		return fmt.Errorf("start the CDK app: %w", err)
-	}
-	return nil
+// synthesis is the CDK app at work.
+type synthesis struct {
+	config, architecture string
+	key                  string // of its inputs
+	folder               string // of an assembly that is kept from an earlier start, or ""
+	printed              bytes.Buffer
 }
 
-// awaitSynth waits for the CDK app and reads the assembly that it wrote. startErr is
-// the result of startSynth.
-func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly, error) {
-	if startErr != nil {
-		return nil, startErr
+// startSynth starts the CDK app with the settings, for this machine's processor, unless
+// an earlier start has kept what it would write.
+func (s *local) startSynth() (*synthesis, error) {
+	var err error
+	y := &synthesis{}
+	if y.architecture, err = hostArchitecture(); err != nil {
+		return nil, err
+	}
+	if y.config, err = filepath.Abs(s.config); err != nil {
+		return nil, err
+	}
+	if y.key, err = synthKey(s.root, y.config, y.architecture); err != nil {
+		return nil, err
+	}
+	if y.folder = keptSynth(s.root, y.key); y.folder != "" {
+		s.say("nothing has changed since an earlier start: its template is used again")
+		return y, nil
+	}
+	if err := os.MkdirAll(filepath.Join(s.root, synthFolder), 0o755); err != nil {
+		return nil, err
+	}
+	if s.scratch, err = os.MkdirTemp(filepath.Join(s.root, synthFolder), ".new-"); err != nil {
+		return nil, err
+	}
+	s.say("synthesizing the CDK app")
+	cmd := exec.Command("go", "run", "./infra", "-config", y.config, "-out", s.scratch, "-architecture", y.architecture)
+	cmd.Dir = s.root
+	cmd.Env = os.Environ()
+	output := &syncWriter{out: io.MultiWriter(s.stderr, &y.printed)}
+	cmd.Stdout, cmd.Stderr = output, output
+	if s.synth, err = process.Start(cmd); err != nil {
+		return nil, fmt.Errorf("start the CDK app: %w", err)
+	}
+	return y, nil
+}
+
+// awaitSynth waits for the CDK app and reads the assembly that it wrote.
+func (s *local) awaitSynth(ctx context.Context, y *synthesis) (*stack.Assembly, error) {
+	if y.folder != "" {
+		printed, err := os.ReadFile(filepath.Join(y.folder, outputFile))
+		if err != nil {
+			return nil, err
+		}
+		s.stderr.Write(printed) // its warnings still apply
+		return stack.Load(y.folder)
 	}
 	s.progress.Show("synthesizing the CDK app; compiling takes some minutes the first time")
 	defer s.progress.Hide()
@@ -53,7 +81,15 @@ func (s *local) awaitSynth(ctx context.Context, startErr error) (*stack.Assembly
 	if err := s.synth.Err(); err != nil {
 		return nil, errors.New("the CDK app could not be synthesized; fix the error above")
 	}
-	return stack.Load(s.scratch)
+	// An input may have changed meanwhile. Then nobody knows what the assembly is made of.
+	if key, err := synthKey(s.root, y.config, y.architecture); err != nil || key != y.key {
+		return stack.Load(s.scratch)
+	}
+	folder, err := keepSynth(s.root, y.key, s.scratch, y.printed.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("keep what the CDK app wrote: %w", err)
+	}
+	return stack.Load(folder)
 }
 
 // hostArchitecture returns this machine's processor, as Lambda names it.

@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -17,7 +18,7 @@ type Config struct {
 	ChannelID     string // C…, the channel that the app posts to
 	ChannelName   string // without "#"; default access-requests
 	TeamName      string // default Example Corp
-	AppName       string // default SSO Elevator
+	AppName       string // default AWS access
 	// Scopes are the scopes that the Web API reports for the token. A missing scope
 	// makes no call fail.
 	Scopes []string
@@ -32,8 +33,11 @@ type Config struct {
 	// they use the host of the app's latest call.
 	APIURL string
 
-	// Commands and Shortcuts are those that the page offers. By default, they request
-	// access to an account and membership in a group.
+	// MessagesReadOnly reports whether people can't write to the app in direct messages.
+	MessagesReadOnly bool
+
+	// Commands and Shortcuts are those of the app; Slack rejects other commands. By
+	// default, they request access to an account and membership in a group.
 	Commands  []Command
 	Shortcuts []Shortcut
 
@@ -41,9 +45,23 @@ type Config struct {
 	// says that it has nothing to show.
 	Truth func(context.Context) (Truth, error)
 
+	// Tour is the way through a demo that the page shows, or nil.
+	Tour *Tour
+	// Experiments serves the experiments that the page shows, or is nil. See package
+	// experiments.
+	Experiments http.Handler
+
 	// Now is the clock for timestamps, trigger ids and response URLs. The default is
 	// time.Now.
 	Now func() time.Time
+}
+
+// Tour is a way through a demo in three steps: one person requests access, another
+// approves, and the access comes and goes.
+type Tour struct {
+	Requester string `json:"requester"` // Slack id
+	Approver  string `json:"approver"`  // Slack id
+	Hint      string `json:"hint"`      // what to choose in the form
 }
 
 // Person is a member of the workspace, or another person that the workspace knows.
@@ -63,7 +81,7 @@ type Person struct {
 	EmailUnconfirmed bool
 }
 
-// Command is a slash command that the page offers.
+// Command is a slash command of the app.
 type Command struct {
 	Name        string `json:"name"` // with the slash
 	Description string `json:"description"`
@@ -71,8 +89,9 @@ type Command struct {
 
 // Shortcut is a global shortcut that the page offers.
 type Shortcut struct {
-	Name       string `json:"name"`
-	CallbackID string `json:"callback_id"`
+	Name        string `json:"name"`
+	CallbackID  string `json:"callback_id"`
+	Description string `json:"description"`
 }
 
 // checkAndSetDefaults fills in the defaults. It returns an error that names all missing
@@ -104,7 +123,7 @@ func (c *Config) checkAndSetDefaults() error {
 		c.TeamName = "Example Corp"
 	}
 	if c.AppName == "" {
-		c.AppName = "SSO Elevator"
+		c.AppName = "AWS access"
 	}
 	if c.Commands == nil {
 		c.Commands = []Command{

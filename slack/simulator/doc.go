@@ -36,6 +36,7 @@
 //	                    person sees; about is a part of the metadata
 //	GET  /sim/views?person=U…  the person's open forms, the top one last
 //	GET  /sim/truth     [Truth], at most one second old
+//	GET, POST /sim/experiments  see package experiments; only in a demo
 //	GET  /sim/deliveries  the requests to the app, and its answers; ?after=N
 //	POST /sim/replay    {n, stale?}  sends delivery n again, with a new signature or, if
 //	                    stale, with the old timestamp and signature
@@ -81,8 +82,14 @@
 //	                                     [role="option"][data-value]; textarea or input for texts
 //	[data-emoji="large_green_circle"]    an emoji, whether sent as ":name:" or as a character
 //	.block-unknown                       a block or element that the page cannot draw
-//	#truth                               the actual state: [data-assignment],
-//	                                     [data-membership], [data-execution] with [data-state],
-//	                                     [data-audit]
+//	#tour [data-key="request"]           the steps of a demo: request, approve, watch; with
+//	                                     data-state todo, current or done; breakIt at the end
+//	#tabs [data-show="truth"]            on a narrow page: the panel, or "slack"
+//	#truth                               the actual state: #access with [data-assignment],
+//	                                     [data-membership] and a countdown [data-until];
+//	                                     [data-execution] with [data-step][data-status] and
+//	                                     [data-state]; [data-audit]
+//	#execution-NAME                      one execution; the address #execution-NAME opens it
+//	#break [data-experiment="stop"]      an experiment, with data-state; a button inside it
 //	body[data-version]                   increases with every change that the page has drawn
 package simulator

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -160,6 +161,9 @@ func (s *Server) addDriveHandlers(mux *http.ServeMux) {
 		writeJSON(w, http.StatusOK, Result{OK: true})
 	})
 	mux.Handle("GET /sim/truth", s.truth)
+	if s.ws.cfg.Experiments != nil {
+		mux.Handle("/sim/experiments", s.ws.cfg.Experiments)
+	}
 }
 
 func (s *Server) shortcut(ctx context.Context, p Person, req driveRequest) (Result, error) {
@@ -177,6 +181,11 @@ func (s *Server) command(ctx context.Context, p Person, req driveRequest) (Resul
 	channel, err := s.channelOf(p, req.Channel)
 	if err != nil {
 		return Result{}, err
+	}
+	if !slices.ContainsFunc(s.ws.cfg.Commands, func(c Command) bool { return c.Name == req.Command }) {
+		r := Result{Error: "unknown_command", Detail: fmt.Sprintf("%s is not a valid command.", req.Command)}
+		s.postAsSlackbot(p, channel, r.Detail)
+		return r, nil
 	}
 	d := s.deliver(ctx, "command", p.SlackID, s.ws.commandForm(p, req.Command, req.Text, channel, req.host))
 	r := resultOf(d)
@@ -436,6 +445,9 @@ func (s *Server) say(_ context.Context, p Person, req driveRequest) (Result, err
 	channel, err := s.channelOf(p, req.Channel)
 	if err != nil {
 		return Result{}, err
+	}
+	if s.ws.cfg.MessagesReadOnly && channel == imChannel(p.SlackID) {
+		return Result{}, newBadRequest(http.StatusForbidden, "Sending messages to this app has been turned off.")
 	}
 	if strings.TrimSpace(req.Text) == "" {
 		return Result{}, newBadRequest(http.StatusBadRequest, "text is missing")

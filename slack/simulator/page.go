@@ -31,12 +31,19 @@ func (s *Server) Page() http.Handler {
 		}
 		http.Redirect(w, r, "/#"+r.PathValue("channel")+"/"+ts[:len(ts)-6]+"."+ts[len(ts)-6:], http.StatusFound)
 	})
-	servePage(mux, "workspace")
+	servePage(mux, pageParts{Mode: "workspace", Tour: s.ws.cfg.Tour != nil, Experiments: s.ws.cfg.Experiments != nil})
 	return mux
 }
 
-// servePage adds the page and its assets to mux. mode is "workspace" or "truth".
-func servePage(mux *http.ServeMux, mode string) {
+// pageParts says which parts the page has. Mode is "workspace", or "truth" for the panel
+// alone.
+type pageParts struct {
+	Mode              string
+	Tour, Experiments bool
+}
+
+// servePage adds the page and its assets to mux.
+func servePage(mux *http.ServeMux, parts pageParts) {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
 		panic(err) // cannot happen: the folder is embedded
@@ -54,7 +61,7 @@ func servePage(mux *http.ServeMux, mode string) {
 		w.Header().Set("Content-Security-Policy",
 			"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		pageTemplate.Execute(w, map[string]string{"Mode": mode}) // fails only if the client has gone
+		pageTemplate.Execute(w, parts) // fails only if the client has gone
 	})
 }
 

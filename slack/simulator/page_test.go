@@ -58,7 +58,7 @@ func (b *browser) run(what string, actions ...chromedp.Action[chromedp.Void]) {
 
 func (b *browser) open(url string) {
 	b.t.Helper()
-	b.run("open the page", chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(`.conversation-head h1`)))
+	b.run("open the page", chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(`#composer, #read-only`)))
 }
 
 func (b *browser) click(selector string) {
@@ -328,7 +328,7 @@ func TestPageAsksAndApproves(t *testing.T) {
 	same(t, "channels of Cy", eval[int](b, `document.querySelectorAll('[data-kind="channel"]').length`), 0)
 
 	b.wait(`#truth [data-assignment="111111111111/ReadOnly/ada"]`)
-	same(t, "where the execution is", b.text(`#truth [data-execution] .state.here`), "AwaitEnd")
+	same(t, "where the execution is", b.text(`#truth [data-execution] .step.now`)[:6], "Active")
 	same(t, "audit records", eval[int](b, `document.querySelectorAll("#truth [data-audit]").length`), 3)
 	b.click(`[data-person="U0ADA"]`)
 	b.wait(`.message.ephemeral`)
@@ -414,18 +414,189 @@ func exampleTruth(now time.Time) Truth {
 		states = append(states, State{Name: name, Status: "succeeded", Entered: at(i)})
 	}
 	states[len(states)-1].Status = "running"
-	record := func(event string, s int) json.RawMessage {
-		b, _ := json.Marshal(map[string]any{"event": event, "time": at(s), "request_id": "r1", "role_name": "ReadOnly",
-			"account_id": "111111111111", "requester_email": "ada@example.com", "approver_email": "NA"})
-		return b
+	record := func(event string, s int) AuditRecord {
+		b, _ := json.Marshal(map[string]any{"event": event, "time": at(s), "request_id": "r1", "role_name": "ReadOnly"})
+		return AuditRecord{Event: event, At: at(s), Sentence: "Ada: " + event, Record: b}
 	}
+	done := func(name string, s int) Step { return Step{Name: name, Status: "done", At: at(s)} }
+	active := Step{Name: "Active", Status: "now", At: at(6), Until: now.Add(90 * time.Second)}
 	return Truth{
-		Assignments: []Assignment{{AccountID: "111111111111", AccountName: "payments-prod", PermissionSet: "ReadOnly", UserName: "ada", Email: "ada@example.com"}},
+		Assignments: []Assignment{{AccountID: "111111111111", AccountName: "payments-prod", PermissionSet: "ReadOnly", UserName: "ada", Email: "ada@example.com",
+			Holding: Holding{RequestID: "r1", Until: active.Until}}},
 		Memberships: []Membership{{GroupName: "on-call", GroupID: "g1", UserName: "bob", Email: "bob@example.com"}, {GroupName: "on-call", GroupID: "g1", UserName: "cy", Email: "cy@example.com"}},
 		Executions: []Execution{
-			{Name: "20260504-payments-prod-readonly-k3x7", Status: "RUNNING", Started: at(0), States: states},
-			{Name: "20260504-billing-prod-admin-a9s2", Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4]},
+			{Name: "k3x7", Title: "ada → ReadOnly in payments-prod", RequestID: "r1", Requester: "ada@example.com", Status: "RUNNING", Started: at(0), States: states,
+				Steps: []Step{done("Requested", 0), done("Approved", 3), done("Granted", 6), active, {Name: "Removed", Status: "todo"}}},
+			{Name: "a9s2", Title: "bob → Admin in billing-prod", Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4],
+				Steps: []Step{done("Requested", -90), done("Denied", -20)}},
 		},
-		Audit: []json.RawMessage{record("requested", 0), record("approved", 3), record("granted", 6)},
+		Audit: []AuditRecord{record("requested", 0), record("approved", 3), record("granted", 6)},
+	}
+}
+
+// TestPageKeepsFocusInDialogs checks the page without a mouse: Tab stays in a form and in
+// a question, Escape closes them, and the focus returns to where it was.
+func TestPageKeepsFocusInDialogs(t *testing.T) {
+	w := newWorld(t, nil)
+	w.app(func(r received) string {
+		if r.form.Get("payload") == "" {
+			go w.slack.OpenView(r.form.Get("trigger_id"), form(""))
+		}
+		return ""
+	})
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "message_drift_question_too_many.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, _ := json.Marshal(parse(t, string(text)).(map[string]any)["blocks"])
+	w.postBlocks(kanal, "", string(blocks))
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	focused := func(selector string) bool {
+		return eval[bool](b, fmt.Sprintf(`document.activeElement.closest(%q) !== null`, selector))
+	}
+	for opener, dialog := range map[string]string{`#composer [data-command="/access"]`: ".modal", `.message [data-action-id="drift_remove"]`: ".confirm"} {
+		b.wait(opener)
+		eval[bool](b, fmt.Sprintf(`(document.querySelector(%q).focus(), true)`, opener))
+		b.run("press Enter", chromedp.KeyEvent("\r"))
+		b.wait(dialog)
+		same(t, dialog+" has the focus", focused(dialog), true)
+		for range 12 {
+			b.run("press Tab", chromedp.KeyEvent("\t"))
+			same(t, "focus after Tab is in "+dialog, focused(dialog), true)
+		}
+		b.run("press Escape", chromedp.KeyEvent("\x1b"))
+		if eval[bool](b, fmt.Sprintf(`document.querySelector(%q + " [aria-expanded=true]") !== null || document.querySelector(%q) !== null`, dialog, dialog)) {
+			b.run("press Escape", chromedp.KeyEvent("\x1b")) // the first one closed a list
+		}
+		b.gone(dialog)
+		same(t, "the focus is back at "+opener, focused(opener), true)
+	}
+}
+
+// TestPageFollowsSlack checks what Slack itself does: it rejects unknown commands, and
+// nobody can write to an app whose messages are read-only.
+func TestPageFollowsSlack(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MessagesReadOnly = true })
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.typeInto("#composer-text", "/acces\r")
+	b.wait(`.message.ephemeral[data-user="USLACKBOT"]`)
+	same(t, "what Slack says", strings.Contains(b.text(`.message.ephemeral`), "/acces is not a valid command."), true)
+	same(t, "what the app was sent", w.count(), 0)
+	same(t, "shortcuts", eval[string](b, `[...document.querySelectorAll("[data-shortcut]")].map(e => e.innerText.trim()).join()`), "Request AWS access,Request group membership")
+
+	b.click(`[data-conversation="D0BOB"]`)
+	b.wait(`#read-only`)
+	same(t, "the composer is hidden", eval[bool](b, `document.querySelector("#composer").offsetParent === null`), true)
+	res, _ := w.try("say", map[string]any{"person": "U0BOB", "channel": "D0BOB", "text": "hello"})
+	same(t, "what Slack answers", res.Detail, "Sending messages to this app has been turned off.")
+}
+
+// TestPageOpensExecutionsHere checks that a link to the AWS console opens the execution
+// in the panel.
+func TestPageOpensExecutionsHere(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		truth := exampleTruth(time.Now())
+		c.Truth = func(context.Context) (Truth, error) { return truth, nil }
+	})
+	const arn = "arn:aws:states:us-east-1:123456789012:execution:sso-elevator-requests:k3x7"
+	w.postBlocks(kanal, "", fmt.Sprintf(`[{"type":"section","text":{"type":"mrkdwn","text":"<https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/%s|Open the execution>"}}]`, arn))
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.wait(`#execution-k3x7`)
+	same(t, "states before", eval[bool](b, `document.querySelector("#execution-k3x7 .states").open`), false)
+	for range 2 { // a second click works, too
+		b.click(`.message a[href="#execution-k3x7"]`)
+		b.wait(`#execution-k3x7 .states[open] [data-state="AwaitEnd"]`)
+		same(t, "the focus is on the execution", eval[bool](b, `document.activeElement.id === "execution-k3x7"`), true)
+	}
+	same(t, "steps", eval[string](b, `[...document.querySelectorAll("#execution-k3x7 .step")].map(e => e.dataset.step + " " + e.dataset.status).join(", ")`),
+		"Requested done, Approved done, Granted done, Active now, Removed todo")
+	first := b.text(`#execution-k3x7 [data-until]`)
+	same(t, "the countdown in the list of access", b.text(`[data-assignment] [data-until]`), first)
+	time.Sleep(1300 * time.Millisecond)
+	if later := b.text(`[data-assignment] [data-until]`); later == first {
+		t.Errorf("the countdown stays at %s", later)
+	}
+}
+
+// contrasts is JavaScript that returns each visible text whose contrast to its background
+// is below 4.5, the minimum of WCAG 2 for normal text.
+const contrasts = `(() => {
+	const parse = (c) => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
+	const over = (top, under) => under.map((u, i) => i < 3 ? top[i] * top[3] + u * (1 - top[3]) : 1);
+	const background = (e) => {
+		const layers = [];
+		for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 0) { layers.unshift(c); if (c[3] === 1) break; } }
+		return layers.reduce((under, top) => over(top, under), [255, 255, 255, 1]);
+	};
+	const luminance = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+	const bad = new Set();
+	const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	while (walker.nextNode()) {
+		const e = walker.currentNode.parentElement;
+		if (!walker.currentNode.data.trim() || !e.checkVisibility() || e.closest("button:disabled, svg, option")) continue;
+		const under = background(e), a = luminance(over(parse(getComputedStyle(e).color), under)), b = luminance(under);
+		const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+		if (ratio < 4.5) bad.add(ratio.toFixed(2) + " " + (e.className || e.tagName) + ": " + walker.currentNode.data.trim().slice(0, 40));
+	}
+	return [...bad];
+})()`
+
+// nameless is JavaScript that returns the controls without a name for screen readers.
+const nameless = `[...document.querySelectorAll("button,input,select,textarea,a[href],[role=dialog]")].filter((e) =>
+	e.checkVisibility() && !(e.innerText.trim() || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.title)).map((e) => e.outerHTML.slice(0, 120))`
+
+// TestPageIsReadable checks contrast, names and colors at three widths, and that a narrow
+// page has everything: Slack first, direct messages, and the panel as a tab.
+func TestPageIsReadable(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Truth = func(context.Context) (Truth, error) { return exampleTruth(time.Now()), nil }
+		c.Tour = &Tour{Requester: "U0ADA", Approver: "U0BOB", Hint: "Choose something."}
+	})
+	w.app(func(r received) string {
+		if r.form.Get("payload") == "" {
+			go w.slack.OpenView(r.form.Get("trigger_id"), form(""))
+		}
+		return ""
+	})
+	w.postBlocks(kanal, "", requestBlocks("for a test", "U0ADA"))
+	for _, width := range []int64{1280, 800, 390} {
+		b := newBrowser(t)
+		b.run("resize", chromedp.EmulateViewport(width, 844))
+		b.open(w.base + "/?person=U0ADA")
+		check := func(what string) {
+			t.Helper()
+			what = fmt.Sprintf("%s at %d px: ", what, width)
+			same(t, what+"contrast below 4.5", eval[[]string](b, contrasts), []string{})
+			same(t, what+"without a name", eval[[]string](b, nameless), []string{})
+			same(t, what+"wider than the window", eval[bool](b, `document.documentElement.scrollWidth > innerWidth`), false)
+		}
+		b.wait(`.message [data-action-id="approve"]`)
+		check("the channel")
+		b.picture(fmt.Sprintf("channel-%d", width))
+		b.click(`.sidebar [data-conversation="D0ADA"]`)
+		b.wait(`.sidebar [data-conversation="D0ADA"].current`)
+		if width < 1000 {
+			same(t, "panel before its tab", eval[bool](b, `document.querySelector("#truth").checkVisibility()`), false)
+			b.click(`#tabs [data-show="truth"]`)
+			same(t, "Slack behind the tab", eval[bool](b, `document.querySelector("#workspace").checkVisibility()`), false)
+		}
+		b.wait(`#truth [data-assignment]`)
+		check("the panel")
+		b.picture(fmt.Sprintf("panel-%d", width))
+		same(t, "colors of Ada", eval[int](b, `new Set([...document.querySelectorAll('[data-person="U0ADA"] .avatar, [data-user="ada"] .avatar')].map(e => getComputedStyle(e).backgroundColor)).size`), 1)
+
+		b.click(`#tour [data-key="request"]`) // comes back to Slack
+		b.wait(`.modal [data-submit]`)
+		check("the form")
+		b.picture(fmt.Sprintf("form-%d", width))
+		b.click(`.modal [data-close]`)
+		b.gone(`.modal`)
+		b.click(`#tour [data-key="approve"]`)
+		b.wait(`#tour`)
+		b.run("wait until the page is Bob's", chromedp.WaitVisible(chromedp.CSS(`.message [data-action-id="approve"]:focus`)))
+		same(t, "who the visitor is", eval[string](b, `document.querySelector("#person").value`), "U0BOB")
 	}
 }

@@ -105,6 +105,8 @@ type shownConversation struct {
 	Members int    `json:"members,omitempty"`
 	Unread  int    `json:"unread"`
 	Waiting int    `json:"waiting"`
+	// ReadOnly reports whether people can't write here.
+	ReadOnly bool `json:"read_only,omitempty"`
 }
 
 // pageState returns everything that the page draws for one person.
@@ -133,7 +135,7 @@ func (w *workspace) pageState(p Person, version int) map[string]any {
 	}
 	unread, waiting := w.countUnread(p, imChannel(p.SlackID))
 	conversations = append(conversations, shownConversation{ID: imChannel(p.SlackID), Name: w.cfg.AppName,
-		Kind: "im", Unread: unread, Waiting: waiting})
+		Kind: "im", Unread: unread, Waiting: waiting, ReadOnly: w.cfg.MessagesReadOnly})
 
 	messages := []shownMessage{}
 	for _, m := range w.selectMessages(func(m *message) bool { return w.isVisible(p, m) }) {
@@ -148,6 +150,7 @@ func (w *workspace) pageState(p Person, version int) map[string]any {
 		"messages": messages, "view": top, "team": w.cfg.TeamName, "now": w.cfg.Now().UTC(),
 		"app":      map[string]any{"name": w.cfg.AppName, "user": w.botUser()},
 		"slackbot": slackbot, "commands": w.cfg.Commands, "shortcuts": w.cfg.Shortcuts,
+		"tour": w.cfg.Tour, "experiments": w.cfg.Experiments != nil,
 		"channel": map[string]any{"id": w.cfg.ChannelID, "name": w.cfg.ChannelName},
 	}
 }

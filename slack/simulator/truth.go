@@ -11,10 +11,17 @@ import (
 // Truth is the actual state outside Slack, read from Identity Center, Step Functions and
 // the audit bucket.
 type Truth struct {
-	Assignments []Assignment      `json:"assignments"`
-	Memberships []Membership      `json:"memberships"`
-	Executions  []Execution       `json:"executions"` // latest first
-	Audit       []json.RawMessage `json:"audit"`      // oldest first
+	Assignments []Assignment  `json:"assignments"`
+	Memberships []Membership  `json:"memberships"`
+	Executions  []Execution   `json:"executions"` // latest first
+	Audit       []AuditRecord `json:"audit"`      // oldest first
+}
+
+// Holding says under which request somebody has access, and until when. It is empty if no
+// running execution knows of the access.
+type Holding struct {
+	RequestID string    `json:"request_id,omitempty"`
+	Until     time.Time `json:"until,omitzero"`
 }
 
 // Assignment is an account assignment in Identity Center.
@@ -25,24 +32,39 @@ type Assignment struct {
 	UserName      string `json:"user_name"`
 	Email         string `json:"email"`
 	PrincipalID   string `json:"principal_id"`
+	Holding
 }
 
 // Membership is a user's membership in a group of Identity Center.
 type Membership struct {
-	GroupName string `json:"group_name"`
-	GroupID   string `json:"group_id"`
-	UserName  string `json:"user_name"`
-	Email     string `json:"email"`
+	GroupName   string `json:"group_name"`
+	GroupID     string `json:"group_id"`
+	UserName    string `json:"user_name"`
+	Email       string `json:"email"`
+	PrincipalID string `json:"principal_id"`
+	Holding
 }
 
 // Execution is one execution of a state machine. Status is the status in Step Functions:
 // RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED.
 type Execution struct {
-	Name    string    `json:"name"`
-	Status  string    `json:"status"`
-	Started time.Time `json:"started"`
-	Stopped time.Time `json:"stopped,omitzero"`
-	States  []State   `json:"states"` // in the order they were entered
+	Name      string    `json:"name"`
+	Title     string    `json:"title"` // what it is about, in words
+	RequestID string    `json:"request_id,omitempty"`
+	Requester string    `json:"requester,omitempty"` // email
+	Status    string    `json:"status"`
+	Started   time.Time `json:"started"`
+	Stopped   time.Time `json:"stopped,omitzero"`
+	Steps     []Step    `json:"steps"`
+	States    []State   `json:"states"` // in the order they were entered
+}
+
+// Step is one step of an execution, as people see it. Status is done, now, failed or todo.
+type Step struct {
+	Name   string    `json:"name"`
+	Status string    `json:"status"`
+	At     time.Time `json:"at,omitzero"`
+	Until  time.Time `json:"until,omitzero"` // when a step that goes on ends
 }
 
 // State is one visit to a state. Status is running, succeeded, failed or waiting. An
@@ -51,6 +73,14 @@ type State struct {
 	Name    string    `json:"name"`
 	Status  string    `json:"status"`
 	Entered time.Time `json:"entered"`
+}
+
+// AuditRecord is one audit record, and what it says in one sentence.
+type AuditRecord struct {
+	Event    string          `json:"event"`
+	At       time.Time       `json:"at,omitzero"`
+	Sentence string          `json:"sentence"`
+	Record   json.RawMessage `json:"record"`
 }
 
 // truthReader reads the truth once at a time, and at most once per truthEvery. The
@@ -116,6 +146,6 @@ func (t *truthReader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TruthPage(truth func(context.Context) (Truth, error)) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /sim/truth", &truthReader{read: truth, now: time.Now})
-	servePage(mux, "truth")
+	servePage(mux, pageParts{Mode: "truth"})
 	return mux
 }

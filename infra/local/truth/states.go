@@ -19,7 +19,8 @@ const (
 
 // stateVisits returns the visits to states in an execution's history, in the order
 // in which they began. A visit that ended through a Catch has failed. A task that
-// waits for its token is waiting, and so is a Wait.
+// waits for its token is waiting, and so is a Wait. When the time of such a wait is
+// over, it has succeeded: access ends that way, and so do reminders begin.
 func stateVisits(events []sfntypes.HistoryEvent) []simulator.State {
 	var visits []simulator.State
 	open := map[int]bool{}     // visits that have not ended
@@ -47,6 +48,7 @@ func stateVisits(events []sfntypes.HistoryEvent) []simulator.State {
 			visits[i].Status, troubled[i] = running, false
 		case e.Type == sfntypes.HistoryEventTypeTaskSubmitted:
 			visits[i].Status = waiting
+		case e.Type == sfntypes.HistoryEventTypeTaskTimedOut && visits[i].Status == waiting:
 		case e.Type == sfntypes.HistoryEventTypeTaskFailed, e.Type == sfntypes.HistoryEventTypeTaskTimedOut, e.Type == sfntypes.HistoryEventTypeTaskStartFailed, e.Type == sfntypes.HistoryEventTypeTaskSubmitFailed:
 			troubled[i] = true
 		}

@@ -67,6 +67,16 @@ func TestStates(t *testing.T) {
 			want: "A failed, B running",
 		},
 		{
+			name: "the time of a wait for a token is over",
+			history: `1 0 TaskStateEntered A
+				2 1 TaskScheduled
+				3 2 TaskSubmitted
+				4 3 TaskTimedOut
+				5 4 TaskStateExited A
+				6 5 PassStateEntered B`,
+			want: "A succeeded, B running",
+		},
+		{
 			name: "two branches, one waits for its token, one until a time",
 			history: `1 0 ParallelStateEntered P
 				2 1 TaskStateEntered A

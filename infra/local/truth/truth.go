@@ -52,10 +52,11 @@ type Reader struct {
 
 	mu             sync.Mutex // one Read at a time
 	instance       ssotypes.InstanceMetadata
-	accounts       map[string]string // id to name
-	permissionSets map[string]string // ARN to name
-	ended          map[string]simulator.Execution
-	records        map[string]json.RawMessage // by key; a record is written once
+	accounts       map[string]string             // id to name
+	permissionSets map[string]string             // ARN to name
+	users          map[string]identitytypes.User // by id
+	ended          map[string]execution          // by ARN
+	records        map[string]json.RawMessage    // by key; a record is written once
 }
 
 // New returns a reader.
@@ -64,7 +65,7 @@ func New(c Config) *Reader {
 		config: c,
 		admin:  ssoadmin.NewFromConfig(c.AWS), store: identitystore.NewFromConfig(c.AWS), org: organizations.NewFromConfig(c.AWS),
 		sfn: sfn.NewFromConfig(c.AWS), s3: s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
-		accounts: map[string]string{}, permissionSets: map[string]string{}, ended: map[string]simulator.Execution{}, records: map[string]json.RawMessage{},
+		accounts: map[string]string{}, permissionSets: map[string]string{}, ended: map[string]execution{}, records: map[string]json.RawMessage{},
 	}
 }
 
@@ -72,12 +73,19 @@ func New(c Config) *Reader {
 func (r *Reader) Read(ctx context.Context) (simulator.Truth, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := simulator.Truth{Assignments: []simulator.Assignment{}, Memberships: []simulator.Membership{}, Executions: []simulator.Execution{}, Audit: []json.RawMessage{}}
-	for _, step := range []func(context.Context, *simulator.Truth) error{r.readAccess, r.readExecutions, r.readAudit} {
-		if err := step(ctx, &t); err != nil {
-			return simulator.Truth{}, err
-		}
+	t := simulator.Truth{Assignments: []simulator.Assignment{}, Memberships: []simulator.Membership{}, Executions: []simulator.Execution{}, Audit: []simulator.AuditRecord{}}
+	if err := r.readAccess(ctx, &t); err != nil {
+		return simulator.Truth{}, err
 	}
+	executions, err := r.readExecutions(ctx)
+	if err != nil {
+		return simulator.Truth{}, err
+	}
+	records, err := r.readAudit(ctx)
+	if err != nil {
+		return simulator.Truth{}, err
+	}
+	connect(&t, executions, records, namesOf(r.users))
 	return t, nil
 }
 
@@ -94,7 +102,7 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 		}
 		r.instance = out.Instances[0]
 	}
-	users := map[string]identitytypes.User{}
+	r.users = map[string]identitytypes.User{}
 	pages := identitystore.NewListUsersPaginator(r.store, &identitystore.ListUsersInput{IdentityStoreId: r.instance.IdentityStoreId})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -102,10 +110,10 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 			return fmt.Errorf("list users: %w", err)
 		}
 		for _, u := range page.Users {
-			users[aws.ToString(u.UserId)] = u
+			r.users[aws.ToString(u.UserId)] = u
 		}
 	}
-	if err := r.readAssignments(ctx, users, t); err != nil {
+	if err := r.readAssignments(ctx, t); err != nil {
 		return err
 	}
 	groups := identitystore.NewListGroupsPaginator(r.store, &identitystore.ListGroupsInput{IdentityStoreId: r.instance.IdentityStoreId})
@@ -115,7 +123,7 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 			return fmt.Errorf("list groups: %w", err)
 		}
 		for _, g := range page.Groups {
-			if err := r.readMembers(ctx, g, users, t); err != nil {
+			if err := r.readMembers(ctx, g, t); err != nil {
 				return err
 			}
 		}
@@ -129,7 +137,7 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 
 // readAssignments reads users' own assignments by permission set and account. Only
 // the management account may list them by user, and this may run in another one.
-func (r *Reader) readAssignments(ctx context.Context, users map[string]identitytypes.User, t *simulator.Truth) error {
+func (r *Reader) readAssignments(ctx context.Context, t *simulator.Truth) error {
 	sets := ssoadmin.NewListPermissionSetsPaginator(r.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: r.instance.InstanceArn, MaxResults: aws.Int32(100)})
 	for sets.HasMorePages() {
 		page, err := sets.NextPage(ctx)
@@ -146,7 +154,7 @@ func (r *Reader) readAssignments(ctx context.Context, users map[string]identityt
 					return fmt.Errorf("list accounts with %s: %w", r.permissionSetName(ctx, set), err)
 				}
 				for _, account := range page.AccountIds {
-					if err := r.readAssignmentsOf(ctx, account, set, users, t); err != nil {
+					if err := r.readAssignmentsOf(ctx, account, set, t); err != nil {
 						return err
 					}
 				}
@@ -156,7 +164,7 @@ func (r *Reader) readAssignments(ctx context.Context, users map[string]identityt
 	return nil
 }
 
-func (r *Reader) readAssignmentsOf(ctx context.Context, account, set string, users map[string]identitytypes.User, t *simulator.Truth) error {
+func (r *Reader) readAssignmentsOf(ctx context.Context, account, set string, t *simulator.Truth) error {
 	pages := ssoadmin.NewListAccountAssignmentsPaginator(r.admin, &ssoadmin.ListAccountAssignmentsInput{
 		InstanceArn: r.instance.InstanceArn, AccountId: &account, PermissionSetArn: &set, MaxResults: aws.Int32(100),
 	})
@@ -169,7 +177,7 @@ func (r *Reader) readAssignmentsOf(ctx context.Context, account, set string, use
 			if a.PrincipalType != ssotypes.PrincipalTypeUser {
 				continue
 			}
-			u := users[aws.ToString(a.PrincipalId)]
+			u := r.users[aws.ToString(a.PrincipalId)]
 			t.Assignments = append(t.Assignments, simulator.Assignment{
 				AccountID: account, AccountName: r.accountName(ctx, account),
 				PermissionSet: r.permissionSetName(ctx, set),
@@ -180,7 +188,7 @@ func (r *Reader) readAssignmentsOf(ctx context.Context, account, set string, use
 	return nil
 }
 
-func (r *Reader) readMembers(ctx context.Context, g identitytypes.Group, users map[string]identitytypes.User, t *simulator.Truth) error {
+func (r *Reader) readMembers(ctx context.Context, g identitytypes.Group, t *simulator.Truth) error {
 	pages := identitystore.NewListGroupMembershipsPaginator(r.store, &identitystore.ListGroupMembershipsInput{IdentityStoreId: r.instance.IdentityStoreId, GroupId: g.GroupId})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -192,9 +200,9 @@ func (r *Reader) readMembers(ctx context.Context, g identitytypes.Group, users m
 			if !ok {
 				continue
 			}
-			u := users[member.Value]
+			u := r.users[member.Value]
 			t.Memberships = append(t.Memberships, simulator.Membership{
-				GroupName: aws.ToString(g.DisplayName), GroupID: aws.ToString(g.GroupId), UserName: aws.ToString(u.DisplayName), Email: email(u),
+				GroupName: aws.ToString(g.DisplayName), GroupID: aws.ToString(g.GroupId), UserName: aws.ToString(u.DisplayName), Email: email(u), PrincipalID: member.Value,
 			})
 		}
 	}
@@ -235,25 +243,26 @@ func (r *Reader) permissionSetName(ctx context.Context, arn string) string {
 	return r.permissionSets[arn]
 }
 
-func (r *Reader) readExecutions(ctx context.Context, t *simulator.Truth) error {
+func (r *Reader) readExecutions(ctx context.Context) ([]execution, error) {
+	var all []execution
 	for _, machine := range r.config.StateMachines {
 		list, err := r.sfn.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: aws.String(machine), MaxResults: maxExecutions})
 		if err != nil {
-			return fmt.Errorf("list executions: %w", err)
+			return nil, fmt.Errorf("list executions: %w", err)
 		}
 		for _, item := range list.Executions {
-			execution, err := r.execution(ctx, item)
+			e, err := r.readExecution(ctx, item)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			t.Executions = append(t.Executions, execution)
+			all = append(all, e)
 		}
 	}
-	sort.SliceStable(t.Executions, func(i, j int) bool { return t.Executions[i].Started.After(t.Executions[j].Started) })
-	return nil
+	sort.SliceStable(all, func(i, j int) bool { return all[i].started.After(all[j].started) })
+	return all, nil
 }
 
-func (r *Reader) execution(ctx context.Context, item sfntypes.ExecutionListItem) (simulator.Execution, error) {
+func (r *Reader) readExecution(ctx context.Context, item sfntypes.ExecutionListItem) (execution, error) {
 	arn := aws.ToString(item.ExecutionArn)
 	if known, ok := r.ended[arn]; ok {
 		return known, nil
@@ -263,26 +272,27 @@ func (r *Reader) execution(ctx context.Context, item sfntypes.ExecutionListItem)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return simulator.Execution{}, fmt.Errorf("history of %s: %w", aws.ToString(item.Name), err)
+			return execution{}, fmt.Errorf("history of %s: %w", aws.ToString(item.Name), err)
 		}
 		events = append(events, page.Events...)
 	}
-	execution := simulator.Execution{
-		Name: aws.ToString(item.Name), Status: string(item.Status), Started: aws.ToTime(item.StartDate).UTC(), Stopped: aws.ToTime(item.StopDate).UTC(),
-		States: stateVisits(events),
+	e := execution{
+		name: aws.ToString(item.Name), status: item.Status, started: aws.ToTime(item.StartDate).UTC(), stopped: aws.ToTime(item.StopDate).UTC(),
+		data: dataOf(events), states: stateVisits(events),
 	}
-	if execution.Stopped.Equal(time.Unix(0, 0)) {
-		execution.Stopped = time.Time{}
+	if e.stopped.Equal(time.Unix(0, 0)) {
+		e.stopped = time.Time{}
 	}
 	if item.Status != sfntypes.ExecutionStatusRunning {
-		r.ended[arn] = execution
+		r.ended[arn] = e
 	}
-	return execution, nil
+	return e, nil
 }
 
-func (r *Reader) readAudit(ctx context.Context, t *simulator.Truth) error {
+// readAudit returns the latest audit records, oldest first.
+func (r *Reader) readAudit(ctx context.Context) ([]json.RawMessage, error) {
 	if r.config.AuditBucket == "" {
-		return nil
+		return nil, nil
 	}
 	prefix := strings.TrimSuffix(r.config.AuditPrefix, "/")
 	if prefix != "" {
@@ -297,23 +307,22 @@ func (r *Reader) readAudit(ctx context.Context, t *simulator.Truth) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return fmt.Errorf("list audit records: %w", err)
+			return nil, fmt.Errorf("list audit records: %w", err)
 		}
 		for _, o := range page.Contents {
 			objects = append(objects, object{aws.ToString(o.Key), aws.ToTime(o.LastModified)})
 		}
 	}
 	sort.SliceStable(objects, func(i, j int) bool { return objects[i].at.Before(objects[j].at) })
-	objects = objects[max(0, len(objects)-maxRecords):]
-	for _, o := range objects {
+	var records []json.RawMessage
+	for _, o := range objects[max(0, len(objects)-maxRecords):] {
 		record, err := r.record(ctx, o.key)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t.Audit = append(t.Audit, record)
+		records = append(records, record)
 	}
-	sort.SliceStable(t.Audit, func(i, j int) bool { return recordTime(t.Audit[i]) < recordTime(t.Audit[j]) })
-	return nil
+	return records, nil
 }
 
 func (r *Reader) record(ctx context.Context, key string) (json.RawMessage, error) {
@@ -334,14 +343,4 @@ func (r *Reader) record(ctx context.Context, key string) (json.RawMessage, error
 	}
 	r.records[key] = raw
 	return raw, nil
-}
-
-// recordTime returns when the event of a record happened, in milliseconds.
-func recordTime(record json.RawMessage) int64 {
-	var fields struct {
-		Timestamp json.Number `json:"timestamp"`
-	}
-	json.Unmarshal(record, &fields)
-	ms, _ := fields.Timestamp.Int64()
-	return ms
 }

@@ -1,8 +1,10 @@
 // The page: the current person, the open conversation and its content.
-import { avatar, h, patch, post } from "./dom.js";
+import { avatar, h, patch, post, setPeople } from "./dom.js";
 import { drawMessages } from "./messages.js";
 import { showModal } from "./modal.js";
-import { startTruth } from "./truth.js";
+import { startExperiments } from "./experiments.js";
+import { startTour } from "./tour.js";
+import { showExecution, startTruth } from "./truth.js";
 
 const $ = (s) => document.querySelector(s);
 const pollInterval = 400; // ms between requests for the state; no change means an empty answer
@@ -16,6 +18,7 @@ const app = {
   names: {
     get me() { return state.person; },
     user: (id) => (id === state.app.user ? state.app.name : (state.people.find((p) => p.id === id) || {}).name || id),
+    email: (id) => (state.people.find((p) => p.id === id) || {}).email || id,
     channel: (id) => (id === state.channel.id ? state.channel.name : ""),
   },
   refresh: () => refresh(true),
@@ -47,6 +50,7 @@ function draw(s) {
   state = s;
   version = s.version;
   person = s.person;
+  setPeople(s.people);
   sessionStorage.setItem("person", person);
   const me = s.people.find((p) => p.id === person);
   if (!s.conversations.some((c) => c.id === where)) where = s.conversations[0].id;
@@ -64,8 +68,8 @@ function draw(s) {
 
   redraw($(".rail"), [h("span", { class: "rail-label" }, "Act as"), ...people.map((p) => h("button", {
     type: "button", class: p.id === person ? "current" : "", "data-person": p.id, title: [p.name, p.title].filter(Boolean).join(", "),
-    "aria-label": `Act as ${p.name}`, "aria-pressed": String(p.id === person), onclick: () => actAs(p.id),
-  }, avatar(p.name, p.id), p.waiting > 0 && p.id !== person && h("span", { class: "badge" }, p.waiting)))]);
+    "aria-label": `Act as ${p.name}` + (p.waiting > 0 && p.id !== person ? `, ${p.waiting} unread` : ""), "aria-pressed": String(p.id === person), onclick: () => actAs(p.id),
+  }, avatar(p.name, p.email), p.waiting > 0 && p.id !== person && h("span", { class: "badge" }, p.waiting)))]);
 
   const entry = (c) => h("button", {
     type: "button", class: "conversation-link" + (c.id === where ? " current" : "") + (c.unread ? " unread" : ""), "data-conversation": c.id, "data-kind": c.kind,
@@ -82,10 +86,12 @@ function draw(s) {
   drawMessages($(".messages"), s.messages.filter((m) => m.channel === where), s, app);
 
   redraw($(".composer-tools"), [
-    ...s.shortcuts.map((x) => h("button", { type: "button", class: "tool lightning", "data-shortcut": x.callback_id, onclick: (ev) => run(ev.currentTarget, "/sim/shortcut", { callback_id: x.callback_id }) }, x.name)),
+    ...s.shortcuts.map((x) => h("button", { type: "button", class: "tool lightning", title: "Shortcut: " + x.description, "data-shortcut": x.callback_id, onclick: (ev) => run(ev.currentTarget, "/sim/shortcut", { callback_id: x.callback_id }) }, x.name)),
     ...s.commands.map((x) => h("button", { type: "button", class: "tool mono", title: x.description, "data-command": x.name, onclick: (ev) => run(ev.currentTarget, "/sim/command", { command: x.name, text: "", channel: where }) }, x.name)),
   ]);
   $("#composer-text").placeholder = here.kind === "channel" ? `Message #${here.name}, or a slash command` : `Message ${here.name}, or a slash command`;
+  $("#composer").hidden = Boolean(here.read_only);
+  $("#read-only").hidden = !here.read_only;
   showModal(s.view, app);
   if (here.unread && !document.hidden) post("/sim/read", { person, channel: where });
   document.body.dataset.version = version;
@@ -111,25 +117,36 @@ function actAs(id) {
   refresh(true);
 }
 
+// show brings one part of a narrow page to the front: "slack" or "truth".
+function show(part) {
+  document.body.dataset.tab = part;
+  for (const b of document.querySelectorAll("#tabs button")) b.setAttribute("aria-pressed", String(b.dataset.show === part));
+}
+
 function go(channel) {
   where = channel;
   if (state) draw(state);
   $(".messages").scrollTop = $(".messages").scrollHeight;
 }
 
-// followAddress opens the message that the address names: "#channel/ts", as in permalinks.
+// followAddress opens what the address names: a message ("#channel/ts", as in permalinks)
+// or an execution ("#execution-name").
 function followAddress() {
+  if (location.hash.startsWith("#execution-")) {
+    show("truth");
+    return showExecution(decodeURIComponent(location.hash.slice("#execution-".length)));
+  }
   const [channel, ts] = location.hash.slice(1).split("/");
   if (!channel) return;
+  show("slack");
   go(channel);
   document.getElementById(`m-${channel}-${ts}`)?.scrollIntoView({ block: "center" });
 }
 
 async function run(button, path, body) {
-  button.disabled = true;
-  button.classList.add("busy");
+  if (button.classList.contains("busy")) return;
+  button.classList.add("busy"); // not disabled, which would take the focus away
   const r = await post(path, { person, ...body });
-  button.disabled = false;
   button.classList.remove("busy");
   // Slackbot reports a failed command. Nothing reports a failed shortcut, so show a toast.
   if (!r.ok && path !== "/sim/command") app.toast(r.detail || r.error);
@@ -152,7 +169,29 @@ if (document.body.dataset.mode === "workspace") {
     }
   });
   addEventListener("hashchange", followAddress);
+  $("#tabs").addEventListener("click", (ev) => ev.target.dataset.show && show(ev.target.dataset.show));
+  // A second click on the same link must work, too.
+  document.addEventListener("click", (ev) => {
+    const link = ev.target.closest?.('a[href^="#"]');
+    if (link && link.getAttribute("href") === location.hash) followAddress();
+  });
   const loop = async () => { await refresh(); setTimeout(loop, document.hidden ? 2000 : pollInterval); };
   loop().then(followAddress);
 }
-startTruth();
+
+const tour = startTour({
+  get state() { return state; },
+  show,
+  // become makes the visitor another person, in the channel.
+  async become(id) {
+    show("slack");
+    person = id;
+    showModal(null, app);
+    history.replaceState(null, "", `?person=${encodeURIComponent(id)}`);
+    where = state.channel.id;
+    do await refresh(true); while (state.person !== id); // another refresh may have come first
+  },
+  request: () => run($(`#composer [data-command]`), "/sim/command", { command: state.commands[0].name, text: "", channel: where }),
+});
+startTruth((truth) => tour.draw(truth));
+startExperiments();

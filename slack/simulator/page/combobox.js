@@ -14,7 +14,7 @@ export function combobox(b, e, ctx, id) {
 
   const input = h("input", {
     id, type: "text", role: "combobox", autocomplete: "off", "aria-expanded": "false", "aria-controls": listID,
-    "aria-autocomplete": "list", placeholder: plain(e.placeholder) || "Select an option", value: chosen.text || "",
+    "aria-autocomplete": "list", "aria-haspopup": "listbox", placeholder: plain(e.placeholder) || "Select an option", value: chosen.text || "",
   });
   const list = h("ul", { id: listID, class: "options", role: "listbox", hidden: true });
   const root = h("div", { class: "select", "data-action-id": e.action_id, "data-block-id": b.block_id, "data-type": e.type, "data-selected": chosen.value || "" },
@@ -78,7 +78,11 @@ export function combobox(b, e, ctx, id) {
     draw();
   }
 
-  input.addEventListener("focus", () => { input.select(); load(""); });
+  input.addEventListener("focus", () => {
+    if (input.dataset.quiet) return;
+    input.select();
+    load("");
+  });
   input.addEventListener("click", () => { if (!open()) load(""); });
   input.addEventListener("input", () => {
     clearTimeout(timer);

@@ -49,8 +49,23 @@ export function patch(old, next) {
   place(old, children);
 }
 
-const identifying = ["person", "conversation", "command", "shortcut", "assignment", "gone", "membership", "execution", "key"];
+const identifying = ["person", "conversation", "command", "shortcut", "assignment", "gone", "membership", "execution", "experiment", "key"];
 const identity = (n) => (n.dataset ? identifying.map((name) => n.dataset[name] ?? "").join() : "");
+
+// keepFocusIn makes Tab go round inside a dialog. Escape calls close.
+export function keepFocusIn(dialog, close) {
+  dialog.addEventListener("keydown", (ev) => {
+    if (ev.key === "Escape") return close();
+    if (ev.key !== "Tab") return;
+    const all = [...dialog.querySelectorAll("button,input,textarea,select,a[href]")].filter((e) => !e.disabled && e.offsetParent !== null);
+    if (!all.length) return ev.preventDefault();
+    const first = all[0], last = all[all.length - 1], at = document.activeElement;
+    if (ev.shiftKey ? at === first || at === dialog : at === last) {
+      ev.preventDefault();
+      (ev.shiftKey ? last : first).focus();
+    }
+  });
+}
 
 const svgNS = "http://www.w3.org/2000/svg";
 
@@ -76,15 +91,30 @@ export function clock(date, seconds = false) {
   return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hour12: false });
 }
 
-const hues = ["#b4436c", "#2f7f6f", "#3c64b1", "#a5631f", "#6d4bb0", "#2b7a9b", "#8a4f7d", "#5b7a2c", "#b0483a", "#44617b"];
+// minutes shows milliseconds as "m:ss", or "h:mm:ss".
+export function minutes(ms) {
+  const s = Math.max(0, Math.round(ms / 1000)), two = (n) => String(n).padStart(2, "0");
+  return s < 3600 ? `${Math.floor(s / 60)}:${two(s % 60)}` : `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
+}
 
-export function avatar(name, seed, small = false) {
-  const initials = name.split(/\s+/).map((w) => w[0] || "").slice(0, 2).join("").toUpperCase();
+const hues = 10; // colors of avatars in style.css
+let emails = []; // of the people of the workspace, in order
+
+// setPeople gives each person a color of their own, wherever the page shows them.
+export function setPeople(people) { emails = people.map((p) => (p.email || p.id).toLowerCase()); }
+
+function hue(email) {
+  const known = emails.indexOf(email.toLowerCase());
+  if (known >= 0) return known % hues;
   let sum = 0;
-  for (const c of seed || name) sum = (sum * 31 + c.codePointAt(0)) % 9973;
-  const e = h("span", { class: "avatar" + (small ? " small" : ""), "aria-hidden": "true" }, initials);
-  e.style.background = hues[sum % hues.length];
-  return e;
+  for (const c of email) sum = (sum * 31 + c.codePointAt(0)) % 9973;
+  return sum % hues;
+}
+
+// avatar shows a person, who is known by their email.
+export function avatar(name, email, small = false) {
+  const initials = name.split(/\s+/).map((w) => w[0] || "").slice(0, 2).join("").toUpperCase();
+  return h("span", { class: `avatar hue-${hue(email || name)}` + (small ? " small" : ""), "aria-hidden": "true" }, initials);
 }
 
 export function appAvatar(small = false) {

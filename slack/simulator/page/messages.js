@@ -1,5 +1,5 @@
 // The conversation: its messages with their threads.
-import { add, appAvatar, avatar, clock, h, place, post } from "./dom.js";
+import { add, appAvatar, avatar, clock, h, keepFocusIn, place, post } from "./dom.js";
 import { blocks } from "./blocks.js";
 import { mrkdwn } from "./mrkdwn.js";
 
@@ -84,7 +84,7 @@ function draw(m, reply, state, app) {
     class: "message" + (reply ? " reply" : "") + (m.ephemeral_to ? " ephemeral" : "") + (m.mentions_you ? " mentions-me" : ""),
     "data-ts": m.ts, "data-channel": m.channel, "data-user": m.user, id: `m-${m.channel}-${m.ts}`,
   },
-    isApp ? appAvatar(reply) : avatar(name, m.user, reply),
+    isApp ? appAvatar(reply) : avatar(name, app.names.email(m.user), reply),
     h("div", { class: "content" },
       m.ephemeral_to && h("p", { class: "only-you" }, "Only visible to you"),
       h("p", { class: "by" }, h("strong", {}, name), isApp && h("span", { class: "app-tag" }, "APP"),
@@ -99,11 +99,10 @@ function draw(m, reply, state, app) {
 }
 
 async function press(m, b, e, button, app) {
+  if (button.classList.contains("busy")) return;
   if (e.confirm && !(await askConfirmation(e.confirm, app))) return;
-  button.disabled = true;
-  button.classList.add("busy");
+  button.classList.add("busy"); // not disabled, which would take the focus away
   const r = await post("/sim/press", { person: app.person, channel: m.channel, ts: m.ts, action_id: e.action_id, block_id: b.block_id, value: e.value || "" });
-  button.disabled = false;
   button.classList.remove("busy");
   button.classList.toggle("failed", !r.ok);
   if (!r.ok) app.toast(r.detail || r.error);
@@ -112,14 +111,15 @@ async function press(m, b, e, button, app) {
 
 function askConfirmation(c, app) {
   return new Promise((resolve) => {
-    const words = (t) => (t ? t.text : "");
-    const done = (yes) => { box.remove(); resolve(yes); };
-    const box = h("div", { class: "confirm", role: "alertdialog", "aria-label": words(c.title) },
-      h("div", { class: "confirm-card" }, h("h3", {}, words(c.title)),
-        h("p", {}, c.text && c.text.type === "mrkdwn" ? mrkdwn(c.text.text, app.names) : words(c.text)),
+    const words = (t) => (t ? t.text : ""), before = document.activeElement;
+    const done = (yes) => { box.remove(); before?.focus(); resolve(yes); };
+    const box = h("div", { class: "confirm", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "confirm-title", "aria-describedby": "confirm-text" },
+      h("div", { class: "confirm-card" }, h("h3", { id: "confirm-title" }, words(c.title)),
+        h("p", { id: "confirm-text" }, c.text && c.text.type === "mrkdwn" ? mrkdwn(c.text.text, app.names) : words(c.text)),
         h("footer", {}, h("button", { type: "button", class: "button", "data-deny": true, onclick: () => done(false) }, words(c.deny)),
           h("button", { type: "button", class: "button " + (c.style || "primary"), "data-confirm": true, onclick: () => done(true) }, words(c.confirm)))));
+    keepFocusIn(box, () => done(false));
     document.getElementById("workspace").append(box);
-    box.querySelector("[data-confirm]").focus();
+    box.querySelector("[data-deny]").focus();
   });
 }

@@ -1,8 +1,9 @@
 // The form over the workspace.
-import { h, post } from "./dom.js";
+import { h, keepFocusIn, post } from "./dom.js";
 import { blocks, textObject } from "./blocks.js";
 
 let shown = { id: "", hash: "", person: "" };
+let opener = null; // what had the focus before the form opened
 let drafts = new Map(); // "block/action" → {value, text}: input that is not sent yet
 
 const key = (b, e) => b.block_id + "/" + e.action_id;
@@ -28,8 +29,10 @@ function elements(view) {
 export function showModal(view, app) {
   const layer = document.getElementById("modal-layer");
   if (!view) {
+    const hadFocus = layer.contains(document.activeElement);
     layer.hidden = true;
     layer.replaceChildren();
+    if (hadFocus && opener?.isConnected) opener.focus();
     shown = { id: "", hash: "", person: "" };
     drafts = new Map();
     return;
@@ -110,7 +113,6 @@ export function showModal(view, app) {
   const dialog = h("form", {
     class: "modal", role: "dialog", "aria-modal": "true", "aria-labelledby": "modal-title",
     "data-view-id": view.id, "data-callback-id": view.callback_id, "data-hash": view.hash, onsubmit: submit, novalidate: true,
-    onkeydown: (ev) => { if (ev.key === "Escape") close(); },
   },
     h("header", {}, h("img", { src: "/assets/icon.svg", alt: "" }), h("h2", { id: "modal-title" }, textObject(view.title, names)),
       h("button", { type: "button", class: "x", "aria-label": "Close", onclick: close }, "×")),
@@ -118,15 +120,20 @@ export function showModal(view, app) {
     h("footer", {},
       h("button", { type: "button", class: "button", "data-close": true, onclick: close }, view.close ? textObject(view.close, names) : view.submit ? "Cancel" : "Close"),
       view.submit && button));
+  keepFocusIn(dialog, close);
+  if (layer.hidden) opener = document.activeElement;
+  const hadFocus = layer.contains(document.activeElement);
+  dialog.tabIndex = -1;
   layer.replaceChildren(dialog);
   layer.hidden = false;
-  if (!sameView) dialog.tabIndex = -1, dialog.focus();
-  else if (focusKey) {
-    const again = dialog.querySelector(`[data-block-id="${CSS.escape(focusKey[0])}"][data-action-id="${CSS.escape(focusKey[1])}"]`);
-    // Restore the focus, except for a select, which would open its list again.
-    if (again && again.matches("input,textarea,button")) {
-      again.focus();
-      if (caret !== null && again.setSelectionRange) again.setSelectionRange(caret, caret);
-    }
+  const again = sameView && focusKey && dialog.querySelector(`[data-block-id="${CSS.escape(focusKey[0])}"][data-action-id="${CSS.escape(focusKey[1])}"]`);
+  if (!again) {
+    if (!sameView || hadFocus) dialog.focus();
+    return;
   }
+  const field = again.matches(".select") ? again.querySelector("input") : again;
+  field.dataset.quiet = "yes"; // a select must not open its list again
+  field.focus();
+  delete field.dataset.quiet;
+  if (caret !== null && field.matches("textarea,input")) field.setSelectionRange(caret, caret);
 }

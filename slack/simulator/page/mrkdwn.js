@@ -98,6 +98,10 @@ function control(inner, names) {
 // link returns an anchor, or null if Slack makes no link of that scheme.
 export function link(url, label) {
   if (!/^(https?:\/\/|mailto:)/i.test(url)) return null;
+  const execution = /\/states\/home\?.*#\/v2\/executions\/details\/arn:[^/]*:([^:/]+)$/.exec(url);
+  if (execution) {
+    return h("a", { href: "#execution-" + execution[1], title: "On AWS, this opens the Step Functions console" }, label);
+  }
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }
 

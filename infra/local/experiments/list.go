@@ -1,0 +1,213 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"sso-elevator/infra/local/faults"
+	"sso-elevator/slack"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+)
+
+// The people of the demo's organization who take part. The visitor is Alice and Bob, so
+// the experiments leave them alone, except for the press by Bob.
+var (
+	erin  = person{slackID: "U0ERIN005", email: "erin@example.com", name: "Erin"}
+	frank = person{slackID: "U0FRANK06", email: "frank@example.com", name: "Frank"}
+	grace = person{slackID: "U0GRACE07", email: "grace@example.com", name: "Grace"}
+	bob   = person{slackID: "U0BOB0002", email: "bob@example.com", name: "Bob"}
+	carol = person{slackID: "U0CAROL03", email: "carol@example.com", name: "Carol"}
+)
+
+type person struct{ slackID, email, name string }
+
+// list returns all experiments. Each has its own access, so that they can run at once. Only
+// pressing needs Slack, and waits while another experiment has taken it down.
+func (e *Experiments) list() []*Experiment {
+	all := []*Experiment{
+		{
+			ID: "stop", Title: "Stop the execution", LimitSeconds: 150,
+			Promise: "The access is removed anyway. Removal begins within 150 s.",
+		},
+		{
+			ID: "kill", Title: "Kill the functions", LimitSeconds: 180,
+			Promise: "Each step runs again. The access appears once, and is removed after its minute.",
+		},
+		{
+			ID: "slack", Title: "Take Slack down", LimitSeconds: 60,
+			Promise: "Access ends within 60 s of its time. That doesn’t need Slack.",
+		},
+		{
+			ID: "byhand", Title: "Add access by hand", LimitSeconds: 120,
+			Promise: "A reconciliation finds and removes it. On AWS one runs every night, here at once.",
+		},
+		{
+			ID: "twice", Title: "Press twice at once", LimitSeconds: 60,
+			Promise: "Bob approves and Carol denies in the same moment. One decision counts.",
+		},
+	}
+	play := map[string]func(*trial, context.Context) error{
+		"stop": (*trial).stopExecution, "kill": (*trial).killFunctions, "slack": (*trial).takeSlackDown,
+		"byhand": (*trial).addByHand, "twice": (*trial).pressTwice,
+	}
+	for _, x := range all {
+		x.State = Ready
+		x.play = func(ctx context.Context, t *trial) error { return play[x.ID](t, ctx) }
+	}
+	return all
+}
+
+func (t *trial) stopExecution(ctx context.Context) error {
+	a := grant{erin, "playground", "DeveloperAccess"}
+	if err := t.activate(ctx, a, "5 minutes"); err != nil {
+		return err
+	}
+	arn, err := t.executionOf(ctx, t.x.RequestID)
+	if err != nil {
+		return err
+	}
+	if _, err := t.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
+		return err
+	}
+	t.startClock(time.Now())
+	t.say("Stopped the execution that would have removed %s.", a)
+	if err := t.awaitGone(ctx, a); err != nil {
+		return err
+	}
+	t.say("%s was removed %s after its execution was stopped.", a, t.stopClock())
+	return nil
+}
+
+// killed are the functions that a request needs. In the middle of its work, each loses
+// the process that has the task.
+var killed = []string{"evaluate", "notify", "await", "grant", "audit", "revoke"}
+
+func (t *trial) killFunctions(ctx context.Context) error {
+	a := grant{erin, "playground", "DatabaseAdmin"}
+	var rules []faults.Rule
+	for _, function := range killed {
+		// The process dies after its effect, before anyone learns of it: the hardest moment.
+		rules = append(rules, faults.Rule{Kind: faults.KillAfter, Function: function})
+	}
+	if err := t.submit(ctx, a, "1 minute", rules...); err != nil {
+		return err
+	}
+	t.startClock(time.Now())
+	t.say("Killing the process of each function as soon as it has done its work.")
+	if err := t.await(ctx, a.String()+" is not there", t.has(a, true)); err != nil {
+		return err
+	}
+	t.say("%s is there, and ends after 1 minute.", a)
+	if err := t.awaitGone(ctx, a); err != nil {
+		return err
+	}
+	hits, err := t.hits(ctx)
+	if err != nil {
+		return err
+	}
+	if hits == 0 {
+		return errors.New("no process was killed")
+	}
+	t.say("%d processes were killed. %s appeared once, and was removed, in %s.", hits, a, t.stopClock())
+	return nil
+}
+
+func (t *trial) takeSlackDown(ctx context.Context) error {
+	a := grant{grace, "playground", "SupportAccess"}
+	if err := t.activate(ctx, a, "1 minute"); err != nil {
+		return err
+	}
+	end, err := t.endOf(ctx, t.x.RequestID)
+	if err != nil {
+		return err
+	}
+	if err := t.setSlackDown(ctx); err != nil {
+		return err
+	}
+	t.startClock(end)
+	t.say("Slack is down. %s ends at %s.", a, end.Format("15:04:05 UTC"))
+	if err := t.awaitGone(ctx, a); err != nil {
+		return err
+	}
+	t.say("Slack was down all the time. %s was removed %s after its time was over.", a, t.stopClock())
+	return nil
+}
+
+func (t *trial) addByHand(ctx context.Context) error {
+	a := grant{frank, "shop-production", "AdministratorAccess"}
+	if err := t.create(ctx, a); err != nil {
+		return err
+	}
+	t.startClock(time.Now())
+	t.say("Someone gave %s directly in Identity Center. Nobody requested it.", a)
+	// What the nightly schedule starts.
+	_, err := t.sfn.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &t.config.ReconcileMachine, Input: aws.String(`{"mode":"revoke"}`)})
+	if err != nil {
+		return fmt.Errorf("start the reconciliation: %w", err)
+	}
+	if err := t.awaitGone(ctx, a); err != nil {
+		return err
+	}
+	t.say("%s was found and removed after %s. The channel has the report.", a, t.stopClock())
+	return nil
+}
+
+func (t *trial) pressTwice(ctx context.Context) error {
+	a := grant{erin, "shop-staging", "DeveloperAccess"}
+	if err := t.submit(ctx, a, "1 minute"); err != nil {
+		return err
+	}
+	t.say("Erin requested %s. Bob and Carol are about to press.", a)
+	var m message
+	err := t.await(ctx, "the message has no buttons", func(ctx context.Context) (ok bool, err error) {
+		m, ok, err = t.findMessage(ctx, slack.ActionApprove)
+		return ok, err
+	})
+	if err != nil {
+		return err
+	}
+	t.startClock(time.Now())
+	presses := []struct {
+		person
+		action string
+	}{{bob, slack.ActionApprove}, {carol, slack.ActionDeny}, {bob, slack.ActionApprove}, {carol, slack.ActionDeny}}
+	failed := make([]error, len(presses))
+	var all sync.WaitGroup
+	for i, p := range presses {
+		all.Go(func() { failed[i] = t.press(ctx, m, p.person, p.action) })
+	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	t.say("Bob pressed Approve and Carol pressed Deny, each twice, in the same moment.")
+	decisions := func() (events []string, err error) { return t.recorded(ctx, "approved", "denied") }
+	err = t.await(ctx, "no decision is recorded", func(context.Context) (bool, error) {
+		events, err := decisions()
+		return len(events) > 0, err
+	})
+	if err != nil {
+		return err
+	}
+	took := t.stopClock()
+	// A second decision could still be recorded until the access, if there is any, has ended.
+	if err := t.awaitGone(ctx, a); err != nil {
+		return err
+	}
+	events, err := decisions()
+	if err != nil {
+		return err
+	}
+	if len(events) != 1 {
+		t.say("Not kept: the audit log has the decisions %q.", events)
+		return errLate
+	}
+	who := map[string]string{"approved": "Bob’s Approve", "denied": "Carol’s Deny"}[events[0]]
+	t.say("%s counted, after %s. The audit log has one decision: %s.", who, took, events[0])
+	return nil
+}

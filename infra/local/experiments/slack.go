@@ -1,0 +1,194 @@
+package experiments
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/infra/local/faults"
+	"sso-elevator/slack"
+	"sso-elevator/slack/simulator"
+)
+
+// submit requests access in Slack, with these faults for the request.
+func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...faults.Rule) error {
+	if there, err := t.has(a, true)(ctx); err != nil {
+		return err
+	} else if there {
+		return fmt.Errorf("%s is there already; try again when it has ended", a)
+	}
+	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
+	who := a.person.slackID
+	if err := t.drive(ctx, "shortcut", map[string]any{"person": who, "callback_id": slack.CallbackAccount}); err != nil {
+		return err
+	}
+	var views struct {
+		Views []struct {
+			ID string `json:"id"`
+		} `json:"views"`
+	}
+	if err := get(ctx, t.config.Slack+"/sim/views?person="+who, &views); err != nil {
+		return err
+	}
+	if len(views.Views) == 0 {
+		return fmt.Errorf("the form of %s did not open", a.person.name)
+	}
+	form := views.Views[len(views.Views)-1].ID
+	for _, choice := range []struct{ action, text string }{{slack.ActionAccount, a.account}, {slack.ActionPermissionSet, a.permissionSet}} {
+		var offered simulator.Result
+		if err := post(ctx, t.config.Slack+"/sim/suggest", map[string]any{"person": who, "view_id": form, "action_id": choice.action, "query": choice.text}, &offered); err != nil {
+			return err
+		}
+		value := ""
+		for _, o := range offered.Options {
+			if strings.HasPrefix(o.Text, choice.text) {
+				value = o.Value
+			}
+		}
+		if err := t.drive(ctx, "press", map[string]any{"person": who, "view_id": form, "action_id": choice.action, "option": value}); err != nil {
+			return fmt.Errorf("choose %s: %w", choice.text, err)
+		}
+	}
+	length, err := time.ParseDuration(strings.NewReplacer(" minutes", "m", " minute", "m").Replace(duration))
+	if err != nil {
+		return err
+	}
+	id := access.RequestID(t.config.Team, form)
+	t.mu.Lock()
+	t.x.RequestID = id
+	t.mu.Unlock()
+	for _, rule := range rules {
+		rule.RequestID = id
+		if err := t.addFault(ctx, rule); err != nil {
+			return err
+		}
+	}
+	return t.drive(ctx, "submit", map[string]any{"person": who, "view_id": form, "values": map[string]string{
+		slack.ActionDuration: fmt.Sprint(int(length.Seconds())), slack.ActionReason: "Try to break it: " + t.x.Title,
+	}})
+}
+
+// activate requests access that needs no approval, and waits until it exists.
+func (t *trial) activate(ctx context.Context, a grant, duration string) error {
+	if err := t.submit(ctx, a, duration); err != nil {
+		return err
+	}
+	return t.await(ctx, a.String()+" does not appear", func(ctx context.Context) (bool, error) {
+		_, err := t.endOf(ctx, t.x.RequestID)
+		return err == nil, err
+	})
+}
+
+// message is the request's message in the channel.
+type message struct {
+	Channel  string          `json:"channel"`
+	TS       string          `json:"ts"`
+	ThreadTS string          `json:"thread_ts"`
+	Blocks   json.RawMessage `json:"blocks"`
+}
+
+func (m message) hasButton(action string) bool {
+	return strings.Contains(string(m.Blocks), `"action_id":"`+action+`"`)
+}
+
+// findMessage finds the message of the trial's request that has a button.
+func (t *trial) findMessage(ctx context.Context, action string) (message, bool, error) {
+	var found struct {
+		Messages []message `json:"messages"`
+	}
+	err := get(ctx, t.config.Slack+"/sim/messages?about="+url.QueryEscape(t.x.RequestID), &found)
+	for _, m := range found.Messages {
+		if m.ThreadTS == "" && strings.HasPrefix(m.Channel, "C") && m.hasButton(action) {
+			return m, true, nil
+		}
+	}
+	return message{}, false, err
+}
+
+// press presses a button of a message, even if it has lost the button meanwhile.
+func (t *trial) press(ctx context.Context, m message, by person, action string) error {
+	return t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true})
+}
+
+// setSlackDown makes every call to Slack fail until the trial ends.
+func (t *trial) setSlackDown(ctx context.Context) error {
+	return t.addFault(ctx, faults.Rule{Kind: faults.Unavailable, Target: "slack ", Count: -1})
+}
+
+// addFault sets a fault until the trial ends.
+func (t *trial) addFault(ctx context.Context, rule faults.Rule) error {
+	if len(t.undo) == 0 {
+		t.undo = append(t.undo, t.removeFaults)
+	}
+	rule.Label = t.x.ID
+	return post(ctx, t.config.Faults, rule, nil)
+}
+
+func (t *trial) removeFaults() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = call(ctx, http.MethodDelete, t.config.Faults+"?label="+t.x.ID, nil, nil)
+}
+
+// hits returns how often the trial's faults have hit.
+func (t *trial) hits(ctx context.Context) (int, error) {
+	var rules []faults.Rule
+	if err := get(ctx, t.config.Faults+"?label="+t.x.ID, &rules); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, r := range rules {
+		n += r.Hits
+	}
+	return n, nil
+}
+
+// drive does something in Slack.
+func (t *trial) drive(ctx context.Context, what string, body map[string]any) error {
+	var result simulator.Result
+	if err := post(ctx, t.config.Slack+"/sim/"+what, body, &result); err != nil {
+		return err
+	}
+	if !result.OK {
+		return fmt.Errorf("Slack, %s: %s %s %v", what, result.Error, result.Detail, result.FieldErrors)
+	}
+	return nil
+}
+
+func get(ctx context.Context, address string, out any) error {
+	return call(ctx, http.MethodGet, address, nil, out)
+}
+
+func post(ctx context.Context, address string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return call(ctx, http.MethodPost, address, body, out)
+}
+
+func call(ctx context.Context, method, address string, body []byte, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode >= 500 || out == nil && answer.StatusCode >= 400 {
+		return fmt.Errorf("%s %s: %s", method, address, answer.Status)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(answer.Body).Decode(out)
+}

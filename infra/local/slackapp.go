@@ -1,0 +1,44 @@
+package local
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"sso-elevator/slack/simulator"
+)
+
+// applyManifest gives the simulated workspace what the Slack app's manifest says: the
+// app's name, its shortcuts and commands, and whether people can write to it.
+func applyManifest(c *simulator.Config, manifest string) error {
+	var m struct {
+		Display struct {
+			Name string `json:"name"`
+		} `json:"display_information"`
+		Features struct {
+			AppHome struct {
+				MessagesReadOnly bool `json:"messages_tab_read_only_enabled"`
+			} `json:"app_home"`
+			Shortcuts []struct {
+				Name        string `json:"name"`
+				CallbackID  string `json:"callback_id"`
+				Description string `json:"description"`
+			} `json:"shortcuts"`
+			Commands []struct {
+				Command     string `json:"command"`
+				Description string `json:"description"`
+			} `json:"slash_commands"`
+		} `json:"features"`
+	}
+	if err := json.Unmarshal([]byte(manifest), &m); err != nil {
+		return fmt.Errorf("read the template's Slack manifest: %w", err)
+	}
+	c.AppName, c.MessagesReadOnly = m.Display.Name, m.Features.AppHome.MessagesReadOnly
+	c.Shortcuts, c.Commands = []simulator.Shortcut{}, []simulator.Command{}
+	for _, s := range m.Features.Shortcuts {
+		c.Shortcuts = append(c.Shortcuts, simulator.Shortcut{Name: s.Name, CallbackID: s.CallbackID, Description: s.Description})
+	}
+	for _, command := range m.Features.Commands {
+		c.Commands = append(c.Commands, simulator.Command{Name: command.Command, Description: command.Description})
+	}
+	return nil
+}
