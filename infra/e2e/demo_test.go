@@ -10,8 +10,9 @@ import (
 
 // TestDemo tries the demo as a visitor does, in a real browser: the three steps check
 // themselves off, and each experiment shows that its promise is kept. It has its own
-// stack, and does not run in parallel, because it looks at seconds.
+// stack.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	p, err := launchProgram("demo", "demo")
 	if err != nil {
 		t.Fatal(err)
