@@ -156,7 +156,7 @@ func (t *trial) drive(ctx context.Context, what string, body map[string]any) err
 		return err
 	}
 	if !result.OK {
-		return fmt.Errorf("Slack, %s: %s %s %v", what, result.Error, result.Detail, result.FieldErrors)
+		return fmt.Errorf("in Slack, %s: %s %s %v", what, result.Error, result.Detail, result.FieldErrors)
 	}
 	return nil
 }
