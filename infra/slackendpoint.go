@@ -26,8 +26,8 @@ type slackEndpoint struct {
 	ingress  awslambda.Alias
 }
 
-// newSlackEndpoint makes what the settings ask for: the HTTP API's POST /slack, the
-// function's own URL, or both. Behind them is ingress, which checks the signature.
+// newSlackEndpoint creates the HTTP API's POST /slack, the function's own URL, or
+// both, as the settings say. Both call ingress, which checks the signature.
 func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function) slackEndpoint {
 	in := constructs.NewConstruct(stack, jsii.String("Slack"))
 	endpoint := slackEndpoint{ingress: ingress.alias}

@@ -286,10 +286,10 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 		b.text(to.verb("still have", "still has") + " this access through another request. This request ended ").time(r.RevokedAt).text(".")
 		return
 	case r.Removal == access.RemovalNothing:
-		b.text("There was no access to remove. Checked ").time(r.RevokedAt).text(".")
+		b.text("No access was left to remove. Checked ").time(r.RevokedAt).text(".")
 		return
 	case r.Removal == access.RemovalAlreadyGone:
-		b.text("Someone else removed this access before it ended. Confirmed ").time(r.RevokedAt)
+		b.text("Someone removed this access outside this app. Confirmed gone ").time(r.RevokedAt)
 	default:
 		b.text("Access removed ").time(r.RevokedAt)
 	}

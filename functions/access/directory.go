@@ -31,8 +31,7 @@ type Group struct {
 	Provisioned bool
 }
 
-// Assignment is an assignment of the user's own, not one that comes through a
-// group.
+// Assignment is a direct assignment of a user, not one through a group.
 type Assignment struct {
 	AccountID        string
 	PermissionSetARN string

@@ -2,10 +2,10 @@ package access
 
 import "strings"
 
-// NormalizeEmail returns the form in which emails are stored and compared:
-// without ASCII white space around it, and with the letters A to Z in lower case.
-// It folds nothing else. Unicode folding would make one address of two: it turns
-// K (U+212A, the Kelvin sign) into k.
+// NormalizeEmail returns the form in which emails are stored and compared: without
+// ASCII white space around it, and with the letters A to Z in lower case. It changes
+// no other character. Unicode case folding could make two addresses equal: it turns K
+// (U+212A, the Kelvin sign) into k.
 func NormalizeEmail(s string) string {
 	s = TrimEmail(s)
 	for i := range len(s) {
@@ -19,7 +19,7 @@ func NormalizeEmail(s string) string {
 // TrimEmail returns s without the ASCII white space around it.
 func TrimEmail(s string) string { return strings.Trim(s, "\t\n\v\f\r ") }
 
-// IsASCII reports whether s has only ASCII characters. An email that has others
+// IsASCII reports whether s has only ASCII characters. An email with other characters
 // matches nobody: not as a requester, not as an approver, not in the policy.
 func IsASCII(s string) bool {
 	for i := range len(s) {

@@ -22,8 +22,8 @@ type Exemption struct {
 	Reason        string    `json:"reason"`
 }
 
-// Spared is why a finding is left alone. Since and Run say when a run in mode
-// revoke first left it alone under this exemption; they are zero if none has.
+// Spared is the exemption that protects a finding. Since and Run say when a run in
+// mode revoke first left it alone under this exemption; they are zero if none has.
 type Spared struct {
 	Key    string    `json:"key"` // of the exemption
 	Until  time.Time `json:"until"`

@@ -7,7 +7,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Preview is what a run in mode revoke would do now.
+// Preview is what a run in mode revoke would do if it ran now.
 type Preview struct {
 	// Findings are what the run would remove, by target and user.
 	Findings []access.Finding `json:"findings"`

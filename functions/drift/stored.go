@@ -68,7 +68,7 @@ type Named struct {
 type Batch struct {
 	// AccountSets are accounts, each with permission sets that are in it.
 	AccountSets []AccountSets `json:"pairs,omitempty"`
-	// Accounts are those whose permission sets have to be listed first.
+	// Accounts are the accounts whose permission sets must be listed first.
 	Accounts []int `json:"accounts,omitempty"`
 	// Users are ids.
 	Users  []string `json:"users,omitempty"`
@@ -98,7 +98,7 @@ type Collected struct {
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// New is how many findings no earlier run saw. They come first.
 	New int `json:"new"`
-	// Exempted: this run is the first to leave some finding alone under an
+	// Exempted: this run is the first to leave at least one finding alone under its
 	// exemption.
 	Exempted bool `json:"exempted,omitempty"`
 	// Next is "remove", "ask" or "report".
@@ -138,8 +138,8 @@ type Reported struct {
 	Run   string   `json:"run"`
 }
 
-// SeenFinding is a finding of an earlier run. Each time has the run's name beside
-// it, so that a repeated step recognizes what its first try wrote.
+// SeenFinding is a finding of an earlier run. The run's name is stored with each
+// time, so that a repeated step recognizes what its first try wrote.
 type SeenFinding struct {
 	FirstSeen   time.Time `json:"first_seen"`
 	FirstRun    string    `json:"first_run"`

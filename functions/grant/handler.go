@@ -180,8 +180,8 @@ func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person)
 	return nil
 }
 
-// runAll runs the checks in parallel. Of several errors it returns a final one,
-// which no retry changes, or else the first.
+// runAll runs the checks in parallel. If there are several errors, it returns one
+// that no retry can fix, or else the first.
 func runAll(checks []func() error) error {
 	errs := make([]error, len(checks))
 	var wait sync.WaitGroup

@@ -92,8 +92,8 @@ var (
 // the network.
 const (
 	responseTimeout = 2600 * time.Millisecond
-	// tellTime is the end of responseTimeout that lookups and writes must not
-	// use. It is kept for telling the person that something took too long.
+	// tellTime is the last part of responseTimeout, reserved for telling the person that
+	// something took too long. Lookups and writes must not use it.
 	tellTime = 500 * time.Millisecond
 	// minTimeout is how long we work on a request that arrived late. Slack
 	// may still be waiting, and a pressed button should take effect even if
@@ -166,8 +166,8 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	if method := event.RequestContext.HTTP.Method; method != "" && method != http.MethodPost {
 		return emptyResponse(http.StatusMethodNotAllowed), nil
 	}
-	// API Gateway accepts 10 MB and Lambda 6 MB. A stranger must not make us
-	// decode and hash more than Slack could have sent.
+	// API Gateway accepts 10 MB and Lambda 6 MB. Strangers must not make us decode and
+	// hash more than Slack would send.
 	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {
 		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}

@@ -251,7 +251,7 @@ func (p *press) whoCanText() string {
 	r := p.request
 	approvers := p.policy.Decide(r.Requester.Email, r.Target).Approvers
 	if len(approvers) == 0 {
-		// The policy would no longer ask them, but may still let them decide.
+		// The current policy wouldn't ask these people, but may still let them decide.
 		for _, a := range r.Approvers {
 			if p.policy.Permits(r.Requester.Email, a.Email, r.Target) {
 				approvers = append(approvers, a.Email)
@@ -263,18 +263,17 @@ func (p *press) whoCanText() string {
 	case p.in.Action.ID == slack.ActionEnd:
 		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
-		return "Nobody can under the current policy. The requester can withdraw it."
+		return "Nobody can under the current policy. The requester can withdraw the request."
 	case people.Same(r.Requester, p.by):
-		return "You requested it yourself. " + slack.AnyOf(approvers) + " can."
+		return "This is your own request. " + slack.AnyOf(approvers) + " can."
 	default:
 		return slack.AnyOf(approvers) + " can."
 	}
 }
 
-// recordRefusal records a refused press in the request's row, for the audit
-// log. The table takes one for each person and reason, a limited number per
-// request, and none after the request is closed. If the write fails, only the
-// log has it.
+// recordRefusal records a refused press in the request's row, for the audit log. The
+// table accepts one for each person and reason, a limited number for each request,
+// and none after the request is closed. If the write fails, only the log has it.
 func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, message string) {
 	by := p.by
 	by.SlackID = p.in.UserID

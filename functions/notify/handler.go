@@ -49,9 +49,9 @@ var (
 	_ Slack = (*slack.Client)(nil)
 )
 
-// Handler sends the messages about requests and about runs of the
-// reconciliation. It sends each message once, however often a task is
-// repeated. The message in the channel always shows the request's state.
+// Handler sends the messages about requests and about runs of the reconciliation. It
+// sends each message once, even if a task is repeated. The message in the channel
+// always shows the request's state.
 type Handler struct {
 	Table    Table
 	Slack    Slack
@@ -107,8 +107,8 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 	}
 	if r.Open() {
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
-			// The approvers have the message, and that is what counts. So
-			// announce does not fail.
+			// What matters is that the approvers have the message. So announce doesn't fail
+			// here.
 			log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	}

@@ -136,7 +136,7 @@ func (r *running) checkComplaints() error {
 	r.process.Kill()
 	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
-			return fmt.Errorf("the function complains: %s", line)
+			return fmt.Errorf("the function logged a problem: %s", line)
 		}
 	}
 	return nil

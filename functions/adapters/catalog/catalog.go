@@ -58,7 +58,7 @@ type Catalog struct {
 	askedAt time.Time
 }
 
-// lists are a snapshot that is ready for searching.
+// lists are a snapshot, prepared for searches.
 type lists struct {
 	managementAccount string
 	accounts          *List[access.Account]
@@ -158,7 +158,7 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx contex
 	case n.turn <- struct{}{}:
 		defer func() { <-n.turn }()
 	case <-ctx.Done():
-		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "wait for the catalog")
+		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "read the catalog")
 	}
 	every, timeout := CheckEvery, checkTimeout
 	if n.value == nil {

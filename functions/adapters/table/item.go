@@ -20,7 +20,7 @@ func marshal(v any) (item, error) {
 	}
 	m, ok := value.(*types.AttributeValueMemberM)
 	if !ok {
-		return nil, fmt.Errorf("marshal %T: not an object", v)
+		return nil, fmt.Errorf("marshal %T: not a JSON object", v)
 	}
 	return m.Value, nil
 }

@@ -29,8 +29,8 @@ func (t *Table) Removal(ctx context.Context, ref access.FindingRef) (r access.Dr
 	return r, found, err
 }
 
-// LatestRemoval reads how the latest removal of a subject's access as drift
-// ended, by Subject.Key.
+// LatestRemoval reads how the latest removal of a subject's unknown access ended, by
+// Subject.Key.
 func (t *Table) LatestRemoval(ctx context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
 	found, err = t.read(ctx, latestRemovalKey(subject), "read how the latest removal ended", &r)
 	return r, found, err
@@ -45,7 +45,7 @@ func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.D
 	if errors.As(err, &there) {
 		stored, found, err := t.Removal(ctx, r.FindingRef)
 		if err == nil && !found {
-			err = access.Errorf(access.CodeUnavailable, "%s: the earlier result is gone", doing)
+			err = access.Errorf(access.CodeUnavailable, "%s: the earlier result no longer exists", doing)
 		}
 		if err != nil {
 			return r, err

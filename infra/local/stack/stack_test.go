@@ -260,7 +260,7 @@ func TestNotUnderstood(t *testing.T) {
 		}, want: "Stream (AWS::Kinesis::Stream)"},
 		{name: "policy of a bucket that allows something", edit: func(t map[string]any) {
 			properties(t, "BucketPolicy")["PolicyDocument"].(map[string]any)["Statement"].([]any)[0].(map[string]any)["Effect"] = "Allow"
-		}, want: "only what is denied to everybody is known here"},
+		}, want: "the local stack supports only statements that deny to everyone"},
 		{name: "URL with authorization", edit: func(t map[string]any) {
 			properties(t, "URL")["AuthType"] = "AWS_IAM"
 		}, want: "functions' URLs without authorization only"},

@@ -128,7 +128,8 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 }
 
 // readAssignments reads users' own assignments by permission set and account. Only
-// the management account may list them by user, and this may run in another one.
+// the management account may list them by user, and the stack may be in another
+// account.
 func (r *Reader) readAssignments(ctx context.Context, users map[string]identitytypes.User, t *simulator.Truth) error {
 	sets := ssoadmin.NewListPermissionSetsPaginator(r.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: r.instance.InstanceArn, MaxResults: aws.Int32(100)})
 	for sets.HasMorePages() {
@@ -330,7 +331,7 @@ func (r *Reader) record(ctx context.Context, key string) (json.RawMessage, error
 		return nil, fmt.Errorf("read audit record %s: %w", key, err)
 	}
 	if !json.Valid(raw) {
-		raw, _ = json.Marshal(map[string]string{"error": "this object is no JSON", "key": key})
+		raw, _ = json.Marshal(map[string]string{"error": "this object is not JSON", "key": key})
 	}
 	r.records[key] = raw
 	return raw, nil

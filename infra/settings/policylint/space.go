@@ -154,8 +154,8 @@ func (sp *space) overlap(i, j int) bool {
 	return sp.resources[i].intersects(sp.resources[j]) && sp.sets[i].intersects(sp.sets[j])
 }
 
-// cells yields the cells of a statement, those of the rest first. Of cells that the
-// policy can't distinguish, it yields one.
+// cells yields the cells of a statement, those of the rest first. If the policy can't
+// distinguish cells, it yields one of them.
 func (sp *space) cells(i int) iter.Seq2[int, int] {
 	return func(yield func(resource, set int) bool) {
 		of := sp.resources[i].ids
@@ -186,8 +186,8 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 			}
 		}
 		for _, set := range candidates {
-			// If other statements name this account for other sets only, this set
-			// is the same here as in the rest of the accounts.
+			// If other statements name this account only for other sets, this set needs no cell
+			// of its own here: the rest of the accounts covers it.
 			like := resource != rest && sp.resources[i].all &&
 				!slices.ContainsFunc(sp.named[resource], func(j int) bool { return sp.sets[j].has(set) })
 			if !like && !yield(set) {
