@@ -12,8 +12,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// accessLogFormat logs when and how a request was answered, and nothing of its
-// content.
+// accessLogFormat logs when and how a request was answered, without its content.
 const accessLogFormat = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
 	`"route":"$context.routeKey","status":"$context.status","latency":"$context.responseLatency","error":"$context.integrationErrorMessage"}`
 

@@ -171,7 +171,8 @@ func (o driftOutcome) sections() []findingSection {
 	}
 }
 
-// skippedBlocks lists what the run could not check or never changes.
+// skippedBlocks lists the accounts and groups that the run could not check, or never
+// checks.
 func skippedBlocks(r access.DriftReport) []slackgo.Block {
 	var blocks []slackgo.Block
 	if len(r.Unread) > 0 {

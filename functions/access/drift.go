@@ -18,8 +18,8 @@ const (
 const ModeRecheck DriftMode = "recheck"
 
 // Finding is unknown access: a user's direct assignment that the policy covers, or a
-// member of a configured group, without a lease. The subject has the names of
-// account, permission set and group, as far as they are known.
+// member of a configured group, without a lease. The subject has the known names of
+// its account, permission set and group.
 type Finding struct {
 	Subject
 	// UserName is the user's name in Identity Center; empty if the user is gone
@@ -145,8 +145,8 @@ func (r Run) AnswerAbout(finding int) *RunAnswer {
 	return nil
 }
 
-// Asked returns the indexes of the findings that the run asks about. It skips
-// exempt findings, which stay whatever people answer.
+// Asked returns the indexes of the findings that the run asks about. It skips exempt
+// findings, which stay no matter what people answer.
 func (r Run) Asked(findings []Finding) []int {
 	var asked []int
 	for i, f := range findings {

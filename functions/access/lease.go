@@ -14,9 +14,9 @@ const (
 	LeaseDeleting LeaseState = "deleting" // Delete may have been called
 )
 
-// Lease records that this system created an assignment or a membership, and for
-// which requests. There is one for each subject. Without a row, this system holds
-// no such access.
+// Lease records that this system created an assignment or a membership, and for which
+// requests. There is one for each subject. Without a lease, this system has not
+// granted that access.
 type Lease struct {
 	Key     string     `json:"-"` // Subject.Key()
 	Subject Subject    `json:"subject"`

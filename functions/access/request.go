@@ -107,8 +107,8 @@ type Request struct {
 type Post struct {
 	Channel string `json:"channel"`
 	TS      string `json:"ts,omitempty"` // empty: sent, but not known to have arrived
-	// Digest is the SHA-256 of what was last sent, so that an unchanged message
-	// is not sent again.
+	// Digest is the SHA-256 of the content last sent, so that an unchanged message is not
+	// sent again.
 	Digest string `json:"digest,omitempty"`
 }
 

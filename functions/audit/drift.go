@@ -45,7 +45,8 @@ func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id str
 // recordFindingRemoval records that this system removed a finding. It doesn't trust
 // the payload: the table must show that the removal was authorized, and that this
 // system removed the access. If someone else had already removed the access, it
-// writes no record and returns no error. Refused: the table has no such removal.
+// writes no record and returns no error. Refused: the table has no such authorized
+// removal.
 func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
 	removal, found, err := h.Table.Removal(ctx, ref)
 	if err != nil {

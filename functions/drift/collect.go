@@ -20,7 +20,7 @@ const recordsAtOnce = 25
 // run removes more.
 const mostRemovals = 5000
 
-// NextSteps is what is left to do after a run has collected its batches.
+// NextSteps says what to do after a run has collected its batches.
 type NextSteps struct {
 	// Found are ranges [from, to) of the findings that no earlier run saw.
 	Found [][2]int
@@ -35,8 +35,8 @@ type NextSteps struct {
 	Complete bool
 }
 
-// Collect puts the results of the batches together. A batch without a result
-// counts as unread.
+// Collect combines the results of the batches. A batch without a result counts as
+// unread.
 func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -87,8 +87,8 @@ func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []acce
 	return nil, Collected{}, false, err
 }
 
-// collect puts the results of the batches together, enters new findings in the
-// history, and writes the findings and then the rest.
+// collect combines the results of the batches, adds new findings to the history, and
+// writes first the findings, then the other results.
 func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	findings, c, err := e.merge(ctx, plan)
 	if err != nil {
@@ -136,7 +136,7 @@ func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findin
 	return e.Table.CreateRun(ctx, row)
 }
 
-// merge puts together what the batches found, each finding once.
+// merge combines the batches' findings, without duplicates.
 func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	var all gaps
 	unmanageable := map[string]bool{}

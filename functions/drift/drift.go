@@ -19,8 +19,8 @@ import (
 // Center user guide, "Quotas", throttle limits). Half of them are left for grants and
 // removals, because people wait for those.
 const (
-	// BatchesAtOnce is how many batches are scanned side by side: the
-	// MaxConcurrency of the state machine's ScanEach.
+	// BatchesAtOnce is how many batches are scanned at once: the MaxConcurrency of the
+	// state machine's ScanEach.
 	BatchesAtOnce = 2
 	// CallEvery is the pause between two calls of one batch. Two batches make 10
 	// calls a second.
@@ -52,7 +52,8 @@ const (
 	probes = 5
 )
 
-// writeTime is how much of a function's time is kept for writing what it read.
+// writeTime is the part of a function's time that is reserved for writing its
+// results.
 const writeTime = 15 * time.Second
 
 // reportAgain is the time after which an unchanged finding is reported again.
@@ -98,8 +99,8 @@ type Table interface {
 	PutHeartbeat(context.Context, access.Heartbeat) error
 }
 
-// Store keeps what the steps of a run leave for later steps and later runs. Reads
-// return NotFound if there is no such object, and Invalid if it can't be used.
+// Store keeps data for later steps and later runs. Reads return NotFound if there is
+// no such object, and Invalid if it can't be used.
 type Store interface {
 	Plan(ctx context.Context, run string) (Plan, error)
 	PutPlan(context.Context, Plan) error

@@ -89,8 +89,8 @@ func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) [
 	return report
 }
 
-// changedNames returns now if it differs from what was last reported, or if this
-// run reported it; nil otherwise.
+// changedNames returns now if it differs from the last reported names, or if this run
+// reported them; nil otherwise.
 func changedNames(plan *Plan, reported Reported, now []string) []string {
 	if plan.Partial || slices.Equal(reported.Names, now) && reported.Run != plan.Run {
 		return nil
@@ -98,7 +98,7 @@ func changedNames(plan *Plan, reported Reported, now []string) []string {
 	return now
 }
 
-// enterReported enters what a run reports beside its findings.
+// enterReported adds to the history what a run reports besides its findings.
 func enterReported(plan *Plan, reported *Reported, now []string) {
 	if !plan.Partial && !slices.Equal(reported.Names, now) {
 		*reported = Reported{Names: now, Run: plan.Run}

@@ -27,8 +27,8 @@ type Start struct {
 // Plan decides what the run reads, writes that in batches, and returns the
 // batches' numbers. Invalid: there is no such mode.
 //
-// A run that an event started is in mode warn, whatever mode it was started in.
-// So is every run while removals are switched off.
+// A run that an event started is always in mode warn, no matter what mode its input
+// names. So is every run while removals are switched off.
 func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if s.Mode != access.DriftWarn && s.Mode != access.DriftRevoke {
 		return nil, access.Errorf(access.CodeInvalid, "unknown mode %q", s.Mode)
@@ -352,8 +352,8 @@ func (p *planner) probeUsers(ctx context.Context, users []string, most int) int 
 	return int(p.perUser*float64(len(users)) + 0.5)
 }
 
-// discover finds out which of the permission sets are in which of the accounts,
-// in the way that takes fewer calls.
+// discover finds out which permission sets are in which accounts, using whichever way
+// takes fewer calls.
 func (p *planner) discover(ctx context.Context) {
 	accounts, sets := p.plan.Accounts, p.plan.Sets
 	var mu sync.Mutex

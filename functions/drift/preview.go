@@ -25,9 +25,8 @@ type Preview struct {
 	Calls map[string]int `json:"calls"`
 }
 
-// Preview puts together what the batches of a run found, and writes nothing.
-// FirstSeen of its findings is when the run started. It sets neither LeasesRead
-// nor Calls.
+// Preview combines the results of a run's batches, and writes nothing. FirstSeen of
+// its findings is when the run started. It sets neither LeasesRead nor Calls.
 func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {

@@ -61,8 +61,9 @@ func (e *Engine) endQuestion(ctx context.Context, run string) (access.Run, error
 	return row, err
 }
 
-// Report writes what the run reports to people, and marks it as reported. tell is
-// whether there is anything to report, complete whether the run read everything.
+// Report writes what the run reports to people, and marks it as reported. tell
+// reports whether there is anything to report, and complete whether the run read
+// everything.
 func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (tell, complete bool, err error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {

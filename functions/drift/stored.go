@@ -7,15 +7,15 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Plan is what a run reads. Batches name accounts, permission sets and groups by
-// their index in the lists here.
+// Plan lists everything that a run reads. Batches name accounts, permission sets and
+// groups by their index in the lists here.
 type Plan struct {
 	Run       string           `json:"run"`
 	Mode      access.DriftMode `json:"mode"`
 	Execution string           `json:"execution"` // ARN
 	StartedAt time.Time        `json:"started_at"`
-	// Partial is true if an event started the run. Then the run reads only the
-	// target that the event names, and says nothing about the rest.
+	// Partial is true if an event started the run. In that case, the run reads only the
+	// event's target, and knows nothing about other access.
 	Partial bool `json:"partial,omitempty"`
 	// ByUser is true if assignments are listed by user, not by account.
 	ByUser bool `json:"by_user,omitempty"`
@@ -115,9 +115,9 @@ type History struct {
 	// Heartbeat is from the last run that could trust the table. The table has the
 	// same heartbeat. It is zero if there was no such run.
 	Heartbeat access.Heartbeat `json:"beat,omitzero"`
-	// Findings are by access.Subject.Key.
+	// The keys of Findings are access.Subject.Key.
 	Findings map[string]SeenFinding `json:"findings"`
-	// Unmanageable and Provisioned are what was last reported.
+	// Unmanageable and Provisioned are the names last reported.
 	Unmanageable Reported `json:"unmanageable,omitzero"`
 	Provisioned  Reported `json:"provisioned,omitzero"`
 	// Exempt are the findings that runs in mode revoke left alone, until their
@@ -132,7 +132,7 @@ type ExemptFinding struct {
 	Until time.Time `json:"until"`
 }
 
-// Reported is what a run reported.
+// Reported is a list of names that a run reported.
 type Reported struct {
 	Names []string `json:"names"`
 	Run   string   `json:"run"`

@@ -39,8 +39,8 @@ type Evaluated struct {
 	Subject Subject `json:"subject"`
 }
 
-// Subject is an access.Subject with all its fields, empty or not: after the
-// grant, the state machine reads it, and a missing field would fail there.
+// Subject is an access.Subject whose JSON has all fields, even empty ones: the state
+// machine reads them after the grant, and would fail if one were missing.
 type Subject struct {
 	Kind             access.Kind `json:"kind"`
 	AccountID        string      `json:"account_id"`

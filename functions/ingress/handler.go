@@ -133,7 +133,7 @@ type Handler struct {
 	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
-	// Findings are what the runs with a question found.
+	// Findings returns the findings of runs with a question.
 	Findings Findings
 
 	// SigningSecrets returns the secrets that Slack may sign with. There are
@@ -205,8 +205,8 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	return h.dispatch(ctx, in), nil
 }
 
-// isSigned reports whether Slack signed the request, and recently. It doesn't
-// say why not: only an attacker would profit.
+// isSigned reports whether Slack signed the request, and recently. It doesn't say why
+// not, because that would help only attackers.
 func (h *Handler) isSigned(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
 	secrets, err := h.SigningSecrets(ctx)
 	if err != nil {
@@ -304,7 +304,7 @@ func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
 	return body, err == nil
 }
 
-// header returns a header's value, whatever the case of its name.
+// header returns a header's value, ignoring the case of its name.
 func header(event events.APIGatewayV2HTTPRequest, name string) string {
 	if v, ok := event.Headers[strings.ToLower(name)]; ok {
 		return v

@@ -153,7 +153,7 @@ func checkID(value string) error {
 	return nil
 }
 
-// carryOut does what the reply says, and returns the text for the person.
+// carryOut performs the reply's actions, and returns the text for the person.
 func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	text = r.text
 	if !p.resume(ctx, r.token, r.output) && r.notResumed != "" {
@@ -182,8 +182,7 @@ func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	return err == nil
 }
 
-// tell shows a text to the person who pressed, and to nobody else. It reports
-// whether it could.
+// tell shows a text only to the person who pressed. It reports whether it could.
 func (p *press) tell(ctx context.Context, text string) bool {
 	err := access.Errorf(access.CodeInvalid, "Slack sent no response URL")
 	if p.in.ResponseURL != "" {

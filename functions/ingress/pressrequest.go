@@ -115,7 +115,7 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
 }
 
-// decidedReply tells the outcome to a person who came too late. It also
+// decidedReply returns the outcome, for a person who pressed too late. It also
 // resumes the execution, which may not know the outcome yet.
 func (p *press) decidedReply() reply {
 	r := p.request
@@ -186,10 +186,10 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	return p.endReply(""), nil
 }
 
-// endReply resumes the execution so that it removes the access, unless the
-// removal has begun. Otherwise the execution would wait for the end of the
-// access. If it can't be resumed, the person is told what to do instead of
-// text. That includes a wait without a stored token: there may be none.
+// endReply resumes the execution so that it removes the access, unless the removal
+// has begun. Otherwise the execution would wait for the end of the access. If it
+// can't be resumed, the reply says what to do, instead of text. That includes a wait
+// without a stored token: there may be none.
 func (p *press) endReply(text string) reply {
 	r := p.request
 	if !r.HasPendingEnd() {
@@ -246,7 +246,7 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 	return "", nil
 }
 
-// whoCanText says who can do what the policy in force refuses to p.by.
+// whoCanText says who may press the button that p.by may not.
 func (p *press) whoCanText() string {
 	r := p.request
 	approvers := p.policy.Decide(r.Requester.Email, r.Target).Approvers

@@ -37,8 +37,8 @@ func (p *press) tooLateToAnswer() (reply, bool) {
 	return reply{}, false
 }
 
-// question is what a run asks about, and the policy that decides who may
-// answer.
+// question has the findings that a run asks about, and the policy that decides who
+// may answer.
 type question struct {
 	findings []access.Finding // all of the run's
 	asked    []int            // indexes of those in the question
@@ -158,9 +158,9 @@ func (q question) notYoursText(run access.Run, by access.Person, others []int) s
 	return "You can't answer, because you aren't an approver of any of these accounts or groups. " + who
 }
 
-// answeredReply tells the answers to a person who came too late. If they
-// still saw the buttons, the execution or the message may not know that the
-// question ended, so both are updated again.
+// answeredReply returns the answers, for a person who pressed too late. If they still
+// saw the buttons, the execution or the message may not know that the question ended,
+// so both are updated again.
 func (p *press) answeredReply() reply {
 	run := p.run
 	var said []string

@@ -17,8 +17,8 @@ type question struct {
 	isLost   bool             // its row or its findings are gone
 }
 
-// readQuestion reads the open question. It ends a question that waited for too
-// long; people who press a button after that are told so.
+// readQuestion reads the open question. It ends a question that was open for too
+// long; later presses get the reply that it has ended.
 func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	people, _, err := c.Store.People(ctx)
 	if err != nil || people.Question == "" {

@@ -144,10 +144,9 @@ func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Re
 	return err
 }
 
-// updateRebuilt updates the channel's message of a request whose row was
-// deleted. The row no longer says where the message is, so Slack is asked. If
-// Slack doesn't find it, there is nothing to update, and no known person to
-// tell.
+// updateRebuilt updates the channel's message of a request whose row was deleted. The
+// row no longer says where the message is, so Slack is asked. If Slack doesn't find
+// the message, there is nothing to update, and we don't know whom to tell.
 func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.Request) error {
 	m := slack.RequestMessage(r)
 	ts, found, err := h.Slack.FindPost(ctx, h.Channel, "", m.RequestID, m.Purpose)
@@ -164,8 +163,8 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 	return nil // the message was deleted just now
 }
 
-// tell shows the request's state in the channel. It tells the requester in
-// the thread and, outside the channel, in a direct message.
+// tell updates the request's message in the channel. It notifies the requester in the
+// thread and, if they are outside the channel, in a direct message.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
 	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	if thread != "" {

@@ -87,7 +87,7 @@ type removal struct {
 	begun bool // its removal has begun, or it has no row: it can't be granted anymore
 }
 
-// examined is what a look found out about a request.
+// examined has what a look found out about one request.
 type examined struct {
 	row access.Request
 	err error

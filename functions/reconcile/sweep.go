@@ -27,8 +27,8 @@ type Executions interface {
 	// Running returns the ARNs of the request machine's running executions.
 	// complete is false if there are more than it reads.
 	Running(ctx context.Context) (arns map[string]bool, complete bool, err error)
-	// Sweeps returns the names of the reconcile machine's running executions, the
-	// newest first, as far as it reads them.
+	// Sweeps returns the names of the reconcile machine's running executions, newest
+	// first, up to a limit.
 	Sweeps(ctx context.Context) ([]string, error)
 	// Describe returns the state of an execution of the request machine.
 	Describe(ctx context.Context, arn string) (Execution, error)
@@ -48,8 +48,8 @@ type Execution struct {
 	EndedAt   time.Time // zero while it is running
 }
 
-// ExecutionState is an execution's state, as far as the sweep distinguishes
-// states.
+// ExecutionState is an execution's state, reduced to the states that matter to the
+// sweep.
 type ExecutionState string
 
 const (
@@ -225,8 +225,8 @@ func (s *Sweep) describe(ctx context.Context, r access.Request) liveness {
 	return l
 }
 
-// LeftOver is what is left to do for a request: nothing, refuse, outcome or
-// revoke, with what that needs.
+// LeftOver is what is left to do for a request (nothing, refuse, outcome or revoke),
+// with the data for that step.
 type LeftOver struct {
 	Next      string         `json:"next"`
 	Execution string         `json:"execution"` // the request's own, ARN

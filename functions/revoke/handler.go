@@ -305,8 +305,8 @@ func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, er
 //
 // It removes the access if the calling execution's own Grant created it. It removes
 // nothing for sweeps, looks, and executions that took over a removal. They have only
-// an id and a subject, which could be anyone's. No record can be written here, so it
-// raises the alarm, and returns noRow even when the access is gone.
+// an id and a subject, and someone may have made these up. No record can be written
+// here, so it raises the alarm, and returns noRow even when the access is gone.
 func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
 	h.Count(metric.RevokeFailed, nil)
 	if !in.GrantStarted {

@@ -168,8 +168,8 @@ const (
 	maxItem    = 400 << 10
 )
 
-// measure reports the times, and the sizes of executions and rows. Anything above
-// half of AWS's limit is an error.
+// measure reports the times, and the sizes of executions and rows. A value above half
+// of AWS's limit is an error.
 func (r *run) measure(ctx context.Context, s *Step) error {
 	all, err := r.refreshAll(ctx)
 	if err != nil {

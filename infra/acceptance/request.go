@@ -108,8 +108,8 @@ func (r *run) findRequest(ctx context.Context, s *Step, w Wish, f *followed) (bo
 // approve asks for the approval, unless the policy needs none. It follows the request
 // until its access exists.
 func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
-	// From here on, what a watch sees belongs to this request and not to an earlier
-	// one.
+	// From here on, anything that a watch sees belongs to this request and not to an
+	// earlier one.
 	for _, before := range r.requests {
 		if before.watch != nil && before.row.Subject().Key() == f.row.Subject().Key() {
 			before.watch.end()

@@ -203,7 +203,7 @@ func (r *run) waitUntil(ctx context.Context, limit time.Duration, what string, f
 			return nil
 		}
 		if r.Now().After(deadline) {
-			return fmt.Errorf("%s: not within %s", what, round(limit))
+			return fmt.Errorf("%s: timed out after %s", what, round(limit))
 		}
 		if err := sleep(ctx, r.Poll); err != nil {
 			return fmt.Errorf("%s: %w", what, err)

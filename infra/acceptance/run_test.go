@@ -147,10 +147,10 @@ func TestSees(t *testing.T) {
 		{name: "the management account is the target", options: func(o *Options) { o.Target = Place{"management", "ReadOnly"} }, failed: []string{StepTargets}, says: "is the same as --target or --other"},
 		{name: "the user for the drift does not exist", options: func(o *Options) { o.DriftUser = "x@example.com" }, failed: []string{StepTargets}, says: "find the user x@example.com"},
 
-		{name: "nobody requests anything", breaks: func(w *world) { w.noRequest = true }, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals}, says: "not within 5m0s"},
+		{name: "nobody requests anything", breaks: func(w *world) { w.noRequest = true }, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals}, says: "timed out after 5m0s"},
 		{name: "no message comes", breaks: func(w *world) {
 			w.evaluate = func(r *access.Request) { r.Posts = map[string]access.Post{slack.PurposeAnnounce: {Channel: "C1"}} }
-		}, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals, StepCleanup}, says: "its message in the channel: not within 2m0s"},
+		}, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals, StepCleanup}, says: "its message in the channel: timed out after 2m0s"},
 		{name: "the policy refuses it", breaks: func(w *world) {
 			w.evaluate = func(r *access.Request) {
 				r.Outcome = &access.Outcome{Kind: access.OutcomeRefused, Reason: "NoStatements"}
@@ -163,12 +163,12 @@ func TestSees(t *testing.T) {
 				r.ClosedAt = time.Now()
 			}
 		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "is denied"},
-		{name: "nobody approves", breaks: func(w *world) { w.approve = func(*access.Request) {} }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional, StepCleanup}, says: "the approval of r1: not within 5m0s"},
+		{name: "nobody approves", breaks: func(w *world) { w.approve = func(*access.Request) {} }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional, StepCleanup}, says: "the approval of r1: timed out after 5m0s"},
 		{name: "AWS turns the assignment down", breaks: func(w *world) {
 			w.unassigned = true
 			w.grant = func(r *access.Request) { r.Failure = &access.Failure{Code: access.CodeRefused, Message: "no role"} }
 		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "it was not granted: Refused: no role"},
-		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: not within 2m0s"},
+		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: timed out after 2m0s"},
 		{name: "something else made the assignment", breaks: func(w *world) { w.noLease = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "something else created it"},
 		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "its removal began before"},
 

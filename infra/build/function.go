@@ -19,8 +19,8 @@ var Environment = map[string]string{"GOMAXPROCS": "1"}
 const mode fs.FileMode = 0o755
 
 // Function compiles ./functions/cmd/<name> of the Go module at root into the file to:
-// a static binary for Linux on goarch, with the mode 0755 whatever the umask. The
-// same source gives the same bytes on any machine with the same Go. The error
+// a static binary for Linux on goarch, with the mode 0755, no matter what the umask
+// is. The same source gives the same bytes on any machine with the same Go. The error
 // contains the compiler's output.
 func Function(root, name, goarch, to string) error {
 	cmd := exec.Command("go", "build",

@@ -10,7 +10,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// doctor has the clients of the checks, and what they check.
+// doctor has the checks' clients and inputs.
 type doctor struct {
 	settings *settings.Settings
 	file     string // of the settings

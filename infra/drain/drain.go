@@ -75,7 +75,7 @@ func reportRequests(requests []request) []requestReport {
 	return all
 }
 
-// writeReport writes what is left as JSON, if --json is set.
+// If --json is set, writeReport writes the remaining requests and leases as JSON.
 func (d drainer) writeReport(open []request, leases, running []string) error {
 	if d.json == nil {
 		return nil

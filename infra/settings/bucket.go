@@ -8,8 +8,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// bucketPattern has S3's rules for names, as far as a pattern can express them. It
-// also forbids a dot next to a hyphen, because the CDK does.
+// bucketPattern expresses most of S3's rules for names. It also forbids a dot next to
+// a hyphen, because the CDK does.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const (

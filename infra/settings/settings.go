@@ -96,8 +96,8 @@ type Settings struct {
 	CatalogBucketName string        // empty: CloudFormation chooses
 
 	// When unknown access is reported, and when it is removed. The schedules are
-	// expressions of package schedule; empty means never. Each schedule has a name, and no
-	// two of ours share one.
+	// expressions of package schedule; empty means never. Each schedule has a name of its
+	// own.
 	WarnSchedule       string
 	WarnScheduleName   string
 	RevokeSchedule     string

@@ -173,9 +173,8 @@ func (l *Leases) put(ctx context.Context, lease *access.Lease) error {
 	return nil
 }
 
-// claim sets the lease's SettlesAt to a unique value, for a call that this
-// function is about to make. It returns the function's deadline and the previous
-// SettlesAt.
+// claim sets the lease's SettlesAt to a unique value before this function calls
+// Create or Delete. It returns the function's deadline and the previous SettlesAt.
 func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, before time.Time) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -20,9 +20,9 @@ const (
 	holdersTimeout = 5 * time.Second
 )
 
-// Release removes the request from the holders of its access. If it was the last
-// one, it deletes the access and the lease. It first enters the removal in the
-// request's row, so that no grant goes on at the same time.
+// Release removes the request from the holders of its access. If it was the last one,
+// it deletes the access and the lease. It first records the removal in the request's
+// row, so that no grant continues at the same time.
 //
 // Without wait, it returns once the deletion has started, or there is nothing to
 // delete. With wait, it returns nil only when the row has the result: the access
@@ -202,9 +202,9 @@ func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease acces
 	}
 }
 
-// recordRemoval records the removal of a request that does not hold the lease, or
-// not anymore. Access that was granted was kept for others, or removed already.
-// foreign reports that other access is in its place.
+// recordRemoval records the removal of a request that does not hold the lease, or not
+// anymore. If the access was granted, it was kept for other requests or is already
+// removed. foreign reports that different access is in its place.
 func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {
@@ -233,8 +233,8 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 	if seen.foreign {
 		return nil // there is one membership at a time, so ours is gone
 	}
-	// Lists are eventually consistent, so what was created is deleted once even
-	// if it is not listed. What was not created is left to awaitAbsence.
+	// Lists are eventually consistent, so access that was created is deleted once even if
+	// it is not listed. What was not created is left to awaitAbsence.
 	if lease.OperationID != "" {
 		op, err := ic.Creation(ctx, subject, lease.OperationID)
 		if err != nil {

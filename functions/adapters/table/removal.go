@@ -36,8 +36,8 @@ func (t *Table) LatestRemoval(ctx context.Context, subject string) (r access.Dri
 	return r, found, err
 }
 
-// PutRemoval writes how the removal of a finding ended, and returns what the
-// table has: the first result stays. The table may drop it KeepRun later.
+// PutRemoval writes how the removal of a finding ended, unless the table has an
+// earlier result, and returns the stored result. The table may drop it KeepRun later.
 func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
 	const doing = "write the result of the removal"
 	err := t.putRemoval(ctx, removalKey(r.FindingRef), r, true)
@@ -75,8 +75,8 @@ func (t *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval,
 const (
 	// RemovalWindow is how long removals count against the limit.
 	RemovalWindow = 24 * time.Hour
-	// removalSlot is the precision of their times: a removal counts up to a slot
-	// longer, never shorter. So the row stays small, whatever the limit.
+	// removalSlot is the precision of their times: a removal counts up to a slot longer,
+	// never shorter. So the row stays small, even with a high limit.
 	removalSlot = 10 * time.Minute
 	// reserveTries is how often the row is read again because another function
 	// wrote it meanwhile.

@@ -178,7 +178,7 @@ func beginPost(purpose string, p access.Post) change {
 	}
 }
 
-// CompletePost records what is known of a message after it was sent.
+// CompletePost completes the record of a message after it was sent.
 func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
 	_, _, err := t.apply(ctx, id, completePost(purpose, p))
 	return err

@@ -87,8 +87,8 @@ const (
 	openClaims  = "claims"
 )
 
-// NeverExpires is how long a request that "never" expires waits. An execution lives
-// for a year, and this wait leaves time for the access.
+// NeverExpires is the waiting time of a request that "never" expires. An execution
+// lives for a year, and this wait leaves time for the access.
 const NeverExpires = 300 * 24 * time.Hour
 
 // KeepRun is how long the table keeps the row of a run after its start, and the rows

@@ -143,7 +143,7 @@ func (r Rule) check() error {
 	}
 	switch {
 	case r.Kind != Operation && (r.Polls != 0 || r.FailureReason != ""):
-		return fmt.Errorf("fault %q has no polls and no failure_reason", r.Kind)
+		return fmt.Errorf("fault %q must have neither polls nor failure_reason", r.Kind)
 	case slices.Contains(delayKinds, r.Kind) != (r.DelayMS > 0):
 		return fmt.Errorf("fault %q: exactly the faults %v have delay_ms", r.Kind, delayKinds)
 	case r.Cold && !slices.Contains(invocationKinds, r.Kind):

@@ -85,7 +85,7 @@ type Gateway struct {
 // correction answers one operation, with or without moto's help.
 type correction func(*Gateway, context.Context, *Call) *Answer
 
-// New returns a gateway. It does not listen by itself.
+// New returns a gateway. The caller must serve it.
 func New(c Config) *Gateway {
 	g := &Gateway{
 		config: c,

@@ -45,7 +45,7 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 }
 
 // withoutEffect are the types of resources that change nothing on this machine.
-// Nothing is billed or raises an alarm, topics and queues are open to everybody, and
+// Nothing is billed or raises an alarm, topics and queues are open to everyone, and
 // logs go to standard error. Failures are logged, so there are no dead letters. The
 // page shows the audit records, and the bucket holds them unchanged. The table in
 // Athena and Glue is left out, because nothing here runs queries.

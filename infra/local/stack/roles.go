@@ -76,9 +76,9 @@ func (d *deployer) noteUse(roleARN, target string) {
 	d.uses = append(d.uses, use{roleName(roleARN), action, target})
 }
 
-// noteMachineUses notes what a machine's role must permit, by its definition. A
-// task names its target in its parameters. A distributed Map starts executions of
-// the machine itself.
+// noteMachineUses notes what a machine's role must permit, according to the machine's
+// definition. A task names its target in its parameters. A distributed Map starts
+// executions of the machine itself.
 func (d *deployer) noteMachineUses(machineARN, roleARN, definition string) error {
 	var states any
 	if err := json.Unmarshal([]byte(definition), &states); err != nil {

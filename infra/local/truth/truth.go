@@ -1,5 +1,5 @@
-// Package truth reads the real state: who has which access in Identity Center,
-// where the executions are, and what the audit bucket holds. It asks AWS, and
+// Package truth reads the real state: who has which access in Identity Center, which
+// state each execution is in, and what the audit bucket contains. It asks AWS, and
 // trusts neither Slack nor the table.
 package truth
 

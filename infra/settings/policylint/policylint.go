@@ -28,7 +28,7 @@ type Settings struct {
 	HasValue func(path string) bool
 }
 
-// Warning is about a statement or one of its keys.
+// Warning is a warning about a statement or one of its keys.
 type Warning struct {
 	Path string // "config[2]" or "config[2].Approvers"
 	Text string // what is wrong, and what to do about it
