@@ -79,7 +79,7 @@ func questionTitle(r access.Run) string {
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("This removes access in the accounts and groups that you approve, out of "+countText(n)+". People who still need it must request it."),
+		plainText("This removes only access in accounts and groups that you approve. The question covers "+countText(n)+". People who still need the access must request it."),
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger)
 }
@@ -97,7 +97,7 @@ func guardReason(g access.Guard, limit int) string {
 	switch g {
 	case access.GuardTooMany:
 		if limit > 0 {
-			return fmt.Sprintf("This app may remove only %d assignments or memberships within 24 hours without asking. This check found more.", limit)
+			return fmt.Sprintf("This app may remove only %d assignments or memberships within 24 hours without asking. This check found more access than that.", limit)
 		}
 		return "This check found more access than this app may remove within 24 hours without asking."
 	case access.GuardNoRecord:

@@ -234,7 +234,7 @@ func writeProgress(b *richText, s state, r access.Request) {
 	case stateEnding:
 		writeEarlyEnd(b.newLine(), r.EndRequest)
 	case stateStuck:
-		b.newLine().text("This access may still exist. We keep trying to remove it. An alarm was raised for the people who run this app.")
+		b.newLine().text("This access may still exist. We're still trying to remove it. An alarm was raised for the people who run this app.")
 	case stateEnded, stateKept, stateForeign:
 		b.newLine()
 		writeEnd(b, s, r, aboutRequester)

@@ -29,7 +29,7 @@ const ManagementAccount = "This app can't grant access to the organization's man
 func refusalReason(reason string) string {
 	switch reason {
 	case string(access.ReasonNoStatements):
-		return "The policy doesn't offer this access. To change that, ask the people who run this app."
+		return "The policy doesn't offer this access. Ask the people who run this app to add it."
 	case string(access.ReasonNoApprovers):
 		return "Nobody can approve this request. Ask the people who run this app to add an approver."
 	case string(access.CodeManagement):

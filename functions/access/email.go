@@ -30,7 +30,7 @@ func IsASCII(s string) bool {
 	return true
 }
 
-// SameEmail reports whether a and b are one address: both ASCII, and equal
+// SameEmail reports whether a and b are the same address: both ASCII, and equal
 // except for the case of the letters A to Z.
 func SameEmail(a, b string) bool {
 	return IsASCII(a) && IsASCII(b) && lower(a) == lower(b)

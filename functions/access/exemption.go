@@ -41,7 +41,7 @@ func (e Exemption) Covers(t Target) bool {
 }
 
 // IsFor reports whether one of a user's names (the user name, the emails) is the
-// exemption's email. Only ASCII letters are compared without their case.
+// exemption's email. The comparison ignores the case of ASCII letters only.
 func (e Exemption) IsFor(names ...string) bool {
 	for _, name := range names {
 		if name != "" && lower(name) == lower(e.Email) {

@@ -53,7 +53,7 @@ var uncheckedElements = map[string]bool{
 	"file_input": true, "image": true, "workflow_button": true, "feedback_buttons": true, "icon_button": true,
 }
 
-// checker collects problems. Each has a JSON pointer, as in Slack's
+// checker collects problems. Each problem has a JSON pointer, as in Slack's
 // response_metadata.messages.
 type checker struct {
 	problems []string

@@ -52,8 +52,8 @@ func (a *Answer) errorType() string {
 	return e.Type[strings.LastIndexByte(e.Type, '#')+1:]
 }
 
-// operations.txt lists what moto implements of the services with a JSON protocol.
-// Each line is a TARGET.OPERATION.
+// operations.txt lists the operations that moto implements, for services with a JSON
+// protocol. Each line is a TARGET.OPERATION.
 //
 //go:embed operations.txt
 var operations string
