@@ -101,8 +101,8 @@ type Run struct {
 	// are notified. Each press is checked against the policy in force. Lower
 	// case, sorted.
 	Approvers []string `json:"approvers,omitempty"`
-	// Undecided is how many findings nobody could answer for then, because the policy
-	// names no approver.
+	// Undecided is how many findings had nobody who could answer when the run asked,
+	// because the policy names no approver.
 	Undecided int `json:"undecided,omitempty"`
 	// Answers are people's answers, in order. Each finding is in at most one of them.
 	Answers []RunAnswer `json:"answers,omitempty"`

@@ -11,7 +11,7 @@ type Code string
 // These are transient: the state machines retry them.
 const (
 	CodeThrottled     Code = "Throttled"     // a quota of AWS or Slack
-	CodeConflict      Code = "Conflict"      // another operation on the same assignment is under way
+	CodeConflict      Code = "Conflict"      // another operation on the same assignment is in progress
 	CodeInProgress    Code = "InProgress"    // Identity Center has not finished
 	CodeUnavailable   Code = "Unavailable"   // a service or the table did not answer
 	CodeLeaseDeleting Code = "LeaseDeleting" // the same access is being removed right now

@@ -185,7 +185,7 @@ func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 	return access.OutcomeRefused
 }
 
-// decide looks up the requester, applies the policy, and records both. The row
+// decide looks up the requester, applies the policy, and records the results. The row
 // that it returns has an outcome, or waits for an approval.
 func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request, error) {
 	requester, err := h.People.Requester(ctx, r.Requester.SlackID)

@@ -91,8 +91,8 @@ const (
 	// is also how long after the end a running execution may take to finish a removal that
 	// it has begun, because the execution retries, too.
 	lateAgain = 10 * time.Minute
-	// startingFor is how long an execution may take to start: ingress writes the
-	// row first, and has 10 s.
+	// startingFor is how long an execution may take to start: ingress writes the row
+	// before it starts the execution, and ingress has 10 s.
 	startingFor = 2 * time.Minute
 	// mostSweeps is how many sweeps a look starts. A removal takes about eight calls. So
 	// the sweeps use two thirds of the 1,200 calls that Identity Center allows in the

@@ -117,7 +117,7 @@ func TestOrganization(t *testing.T) {
 		want string
 		err  bool
 	}{
-		{"management account", withOrganization(own), "warning: this is the management account. Anyone who can change this system can get access to it", false},
+		{"management account", withOrganization(own), "warning: this is the management account. Anyone who can change this system can get access to the management account", false},
 		{"delegated", withOrganization(managing, "222222222222", own), "ready: this is Identity Center's delegated administrator account, so nobody can request access to the management account 999999999999", false},
 		{"another one is delegated", withOrganization(managing, "222222222222"), "missing: account 111111111111 is not Identity Center's delegated administrator (the management account is 999999999999)", false},
 		{"may not ask", failing(withOrganization(managing), apiError("Organizations", "ListDelegatedAdministrators", "AccessDeniedException"), "ListDelegatedAdministrators"),

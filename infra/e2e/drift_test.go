@@ -247,7 +247,7 @@ func TestDrift(t *testing.T) {
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
 		wantListed(t, q, "", three...)
-		wantSays(t, q, "There is more to remove")
+		wantSays(t, q, "This check found more access than")
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 		wantListed(t, r.report(t), "", three...)

@@ -151,7 +151,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 	if s.catalog.ended == nil {
 		return nil
 	}
-	s.say("refreshing the catalog; open %s/", s.pageURL())
+	s.say("refreshing the catalog; the page is at %s/", s.pageURL())
 	select {
 	case why := <-s.catalog.ended:
 		if why != "" {

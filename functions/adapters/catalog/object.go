@@ -104,7 +104,7 @@ func (o Object) put(ctx context.Context, key, contentType string, body []byte, v
 	}
 	_, err := o.Client.PutObject(ctx, in)
 	switch statusOf(err) {
-	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
+	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is in progress
 		return access.Wrap(access.CodeLost, err, doing)
 	}
 	return host.AWSError(err, doing)

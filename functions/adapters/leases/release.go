@@ -234,7 +234,7 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 		return nil // there is one membership at a time, so ours is gone
 	}
 	// Lists are eventually consistent, so access that was created is deleted once even if
-	// it is not listed. What was not created is left to awaitAbsence.
+	// it is not listed. If nothing was created, awaitAbsence handles the rest.
 	if lease.OperationID != "" {
 		op, err := ic.Creation(ctx, subject, lease.OperationID)
 		if err != nil {

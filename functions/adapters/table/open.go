@@ -12,14 +12,14 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// OpenRequests returns the requests that are not closed, by when they are due.
-// The index may be some moments behind the table.
+// OpenRequests returns the requests that are not closed, sorted by the time when they
+// are due. The index may be some moments behind the table.
 func (t *Table) OpenRequests(ctx context.Context) ([]access.Due, error) {
 	return t.listOpen(ctx, openRequest, RequestPrefix)
 }
 
-// OpenLeases returns all leases, by the end of their last holder, or by when they
-// settle. The index may be some moments behind the table.
+// OpenLeases returns all leases, sorted by the end of their last holder, or by the
+// time when they settle. The index may be some moments behind the table.
 func (t *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
 	return t.listOpen(ctx, openLease, LeasePrefix)
 }

@@ -37,7 +37,8 @@ func (t *Table) LatestRemoval(ctx context.Context, subject string) (r access.Dri
 }
 
 // PutRemoval writes how the removal of a finding ended, unless the table has an
-// earlier result, and returns the stored result. The table may drop it KeepRun later.
+// earlier result, and returns the stored result. The table may delete it after
+// KeepRun.
 func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
 	const doing = "write the result of the removal"
 	err := t.putRemoval(ctx, removalKey(r.FindingRef), r, true)
