@@ -220,7 +220,7 @@ func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slack
 
 // Post posts m to a channel, or to a thread if threadTS is not empty. It returns the
 // timestamp that Update needs. After CodeUnavailable, the message may have been
-// posted anyway; FindPost tells.
+// posted anyway; use FindPost to check.
 func (c *Client) Post(ctx context.Context, channel, threadTS string, m Message) (ts string, err error) {
 	options := m.options()
 	if threadTS != "" {

@@ -293,8 +293,8 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 	default:
 		b.text("Access removed ").time(r.RevokedAt)
 	}
-	// Identity Center ends no session when it removes an assignment or a membership.
-	// Say so, or readers think that open sessions ended, too.
+	// Identity Center doesn't end sessions when it removes an assignment or a membership.
+	// Say so, or readers may think that open sessions ended, too.
 	b.text(". Open sessions stay active until they expire.")
 }
 

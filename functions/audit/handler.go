@@ -14,9 +14,9 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Input is a task's payload. Operations are outcome, granted, revoked,
-// revoke_failed and close of a request, drift_found, drift_exempted and
-// drift_revoked of a run.
+// Input is a task's payload. Operations are outcome, granted, revoked, revoke_failed
+// and close for a request, and drift_found, drift_exempted and drift_revoked for a
+// run.
 type Input struct {
 	host.Input
 	// Failure is the reason of revoke_failed, as a Catch writes it.

@@ -11,9 +11,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// Input is a task's payload. The operations of a request are announce,
-// remind, granted, outcome and revoked; those of a run are drift_question and
-// drift_report.
+// Input is a task's payload. The operations for a request are announce, remind,
+// granted, outcome and revoked; those for a run are drift_question and drift_report.
 type Input struct {
 	host.Input
 	Error string `json:"error"` // for revoked: the error code if access was not granted

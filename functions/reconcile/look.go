@@ -24,7 +24,7 @@ const atOnce = 16
 // everything they do may be repeated.
 //
 // Late access comes first, and needs no list of executions. So a full list, or a
-// failure of Step Functions, delays no removal.
+// failure of Step Functions, doesn't delay removals.
 func (s *Sweep) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()

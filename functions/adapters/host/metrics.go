@@ -10,7 +10,7 @@ import (
 )
 
 // Emitter writes metrics to W in CloudWatch's embedded metric format, one line each.
-// That needs no call and no permission, and can't fail.
+// That takes neither a call nor a permission, and can't fail.
 type Emitter struct {
 	W         io.Writer
 	Now       func() time.Time
