@@ -253,7 +253,7 @@ func unknownApprovers(unknown []string) string {
 }
 
 // recordOutcome records an outcome. If another outcome was recorded first, the
-// row that it returns has that one.
+// returned row has the earlier outcome.
 func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
 	o.At = h.Now().UTC()
 	r, won, err := h.Table.Decide(ctx, r.ID, o)

@@ -31,7 +31,7 @@ import (
 
 // Objects is a bucket.
 type Objects interface {
-	// Get reads an object and its version; NotFound where there is none.
+	// Get reads an object and its version; NotFound if there is none.
 	Get(ctx context.Context, key string) (body []byte, version string, err error)
 	// Put writes an object, and replaces any that was there.
 	Put(ctx context.Context, key string, body []byte) error
