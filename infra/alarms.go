@@ -95,8 +95,8 @@ func silent(periods int) condition { return condition{below, 1, periods, periods
 // How many periods may pass in silence.
 const (
 	sweepMisses = 5
-	// recheckMisses is half of the time in which each person with active access is
-	// to be looked up.
+	// recheckMisses is half of the time within which each person with active access should
+	// be looked up.
 	recheckMisses = 5
 	// The catalog is old after six missed refreshes, and not before an hour.
 	catalogMisses = 6
@@ -107,9 +107,9 @@ const ingressFails = "SLACK DOES NOT WORK: people can't request, approve or end 
 
 // alarms returns every alarm of the system, in the order of the dashboard.
 //
-// CloudWatch counts the time before an alarm existed as silence, and would alarm at
-// once. So the alarms about silence come with the second deployment, when there is
-// data.
+// CloudWatch counts the time before an alarm existed as missing data, and the alarm
+// would fire at once. So the second deployment adds the alarms about missing data,
+// when there is some.
 func alarms(props alarmProps) []alarm {
 	s := props.settings
 	minute := &awscloudwatch.MetricOptions{Period: seconds(alarmPeriod), Statistic: jsii.String("Sum")}
@@ -145,7 +145,7 @@ func alarms(props alarmProps) []alarm {
 			text: "An execution of {prefix}-reconcile timed out. A sweep is started again within a minute. A reconciliation is not repeated before its next scheduled time. First: find the execution (Step Functions, {prefix}-reconcile, status Timed out). Its input shows the mode."},
 		{id: "ReconcileAborted", metric: props.reconciliation.MetricAborted(minute), fires: happened,
 			text: "Someone stopped an execution of {prefix}-reconcile. A sweep is started again within a minute. A reconciliation is not repeated before its next scheduled time. First: ask CloudTrail who called StopExecution."},
-		// Task functions return errors to tell their machine what to do. Await has no
+		// Task functions return errors to tell their machine what to do. But await has no
 		// expected errors.
 		{id: "AwaitErrors", metric: props.functions["await"].alias.MetricErrors(minute), fires: happened,
 			text: "BUTTONS MAY REACT LATE: {prefix}-await failed to store the token that resumes an execution. Every press still counts, but an approval may take effect some minutes late, and the minute check carries out End now. First: read the error in the log of {prefix}-await."},
@@ -155,8 +155,8 @@ func alarms(props alarmProps) []alarm {
 			text: "REMOVALS MAY FAIL UNNOTICED: the audit function is failing, so the alarms RevokeFailed and AuditDeferred may stay silent. Records are retried. First: read the error in the log of {prefix}-audit, and check running executions for failing removals."},
 		{id: "DeadLetters", metric: props.deadLetters.MetricNumberOfMessagesSent(minute), fires: happened,
 			text: "A scheduled job could not start, or failed. If it was the minute check or the recheck, access may end late until the next one succeeds. Every job starts again on its schedule. First: read the messages in the queue {prefix}-dead-letters. They name the job and the error."},
-		// Not the errors of the function ingress: it always answers with a status, and
-		// a crash is a 5xx here too.
+		// We don't watch the function's own errors: ingress always answers with a status, and
+		// a crash is a 5xx, too.
 		{id: "IngressErrors", metric: props.slack.serverErrors(minute), fires: happened, unless: props.slack.api == nil,
 			text: ingressFails},
 		{id: "FunctionURLErrors", metric: props.slack.urlErrors(minute), fires: happened, unless: props.slack.function == nil,
@@ -235,7 +235,7 @@ func newAlarmTopic(stack awscdk.Stack, in constructs.Construct, s *settings.Sett
 	return topic
 }
 
-// counted is a metric of the functions' own, summed over each period.
+// counted is one of the functions' own metrics, summed over each period.
 func counted(s *settings.Settings, name string, period time.Duration, dimensions map[string]*string) awscloudwatch.IMetric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace: jsii.String(metricNamespace(s)), MetricName: &name, DimensionsMap: &dimensions,
@@ -243,7 +243,7 @@ func counted(s *settings.Settings, name string, period time.Duration, dimensions
 	})
 }
 
-// throttles is how many calls Lambda throttled, of all functions together.
+// throttles is how many calls Lambda throttled, over all functions.
 func throttles(functions map[string]function, options *awscloudwatch.MetricOptions) awscloudwatch.IMetric {
 	of := map[string]awscloudwatch.IMetric{}
 	for _, name := range functionNames {

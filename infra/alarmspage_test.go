@@ -150,7 +150,7 @@ func firesWhen(p map[string]any) string {
 		if statistic == nil {
 			statistic = p["ExtendedStatistic"]
 		}
-		when = fmt.Sprintf("%v %s in %d of %d periods of %s. Clears when it is fewer", statistic, limit, datapoints, periods, plainDuration(each))
+		when = fmt.Sprintf("%v %s in %d of %d periods of %s. Clears when fewer periods match", statistic, limit, datapoints, periods, plainDuration(each))
 	}
 	return fmt.Sprintf("`%v` | %s", metric, when)
 }

@@ -24,8 +24,8 @@ const (
 	firstContext = "first"
 )
 
-// options come from the command line or from the CDK CLI. An option that neither
-// gives is empty.
+// options come from the command line or from the CDK CLI. An option that neither sets
+// is empty.
 type options struct {
 	config, architecture, out string
 }
@@ -72,8 +72,8 @@ func synthesize(o options, stderr io.Writer) (err error) {
 	return writeManifest(filepath.Join(*assembly.Directory(), manifestFile), s)
 }
 
-// newApp makes an app with the context in cdk.json. Otherwise only the CDK CLI reads
-// this file, and without its context the same code gives another template. The
+// newApp makes an app with the context in cdk.json. Only the CDK CLI reads this file
+// by itself, and without its context the same code produces a different template. The
 // context that the CLI passes has precedence.
 func newApp(root, out string) (awscdk.App, error) {
 	text, err := os.ReadFile(filepath.Join(root, "cdk.json"))

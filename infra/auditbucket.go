@@ -12,8 +12,8 @@ import (
 )
 
 // newAuditBucket returns the bucket for the audit records and for every policy that
-// was ever in force. It makes a bucket that outlives the stack, or takes the existing
-// bucket that the settings name, and leaves that one unchanged.
+// was ever in force. It creates a bucket that outlives the stack, or returns the
+// existing bucket that the settings name, unchanged.
 func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBucket {
 	id := jsii.String("Records")
 	if s.ExistingAuditBucket != "" {
@@ -41,8 +41,8 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 	}
 	bucket := awss3.NewBucket(scope, id, props)
 	if s.AuditLogBucket != "" {
-		// Not with ServerAccessLogsBucket: someone else owns the target and its
-		// policy, so the CDK would warn at every synthesis.
+		// We don't use ServerAccessLogsBucket: someone else owns the target and its policy,
+		// so the CDK would warn at every synthesis.
 		bucket.Node().DefaultChild().(awss3.CfnBucket).SetLoggingConfiguration(&awss3.CfnBucket_LoggingConfigurationProperty{
 			DestinationBucketName: &s.AuditLogBucket,
 			LogFilePrefix:         orNil(s.AuditLogPrefix),
@@ -53,8 +53,8 @@ func newAuditBucket(scope constructs.Construct, s *settings.Settings) awss3.IBuc
 
 // protectRecords protects the records in a bucket that the stack makes: only writer
 // may write, only new objects, and nobody may delete. The policy stays with the
-// bucket when the stack is deleted. An existing bucket keeps its own policy: the
-// doctor says what to add to it.
+// bucket when the stack is deleted. An existing bucket keeps its own policy; the
+// doctor prints the statements to add.
 func protectRecords(bucket awss3.IBucket, s *settings.Settings, writer awsiam.IRole) {
 	if s.ExistingAuditBucket != "" {
 		return

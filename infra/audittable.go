@@ -23,8 +23,8 @@ const auditTableName = "audit"
 //go:embed queries/*.sql
 var queryFiles embed.FS
 
-// query is an auditor's question in Athena's SQL. The first line of its file says
-// what it answers.
+// query is an auditor's question in Athena's SQL. The first line of its file
+// describes the question.
 type query struct {
 	name    string // of the file, without .sql
 	answers string
@@ -85,8 +85,8 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 			Name:        jsii.String(auditTableName),
 			Description: jsii.String("One row for each event of a request. The column " + auditrecord.Partition + " is its day in UTC, as " + auditrecord.PartitionFormat),
 			TableType:   jsii.String("EXTERNAL_TABLE"),
-			// Athena computes the partitions: a day is there with its first record,
-			// without a crawler.
+			// Athena computes the partitions: a day appears with its first record, without a
+			// crawler.
 			Parameters: map[string]*string{
 				"EXTERNAL":                    jsii.String("TRUE"),
 				"classification":              jsii.String("json"),
@@ -119,8 +119,8 @@ func newAuditTable(stack awscdk.Stack, s *settings.Settings, bucket awss3.IBucke
 		WorkGroupConfiguration: &awsathena.CfnWorkGroup_WorkGroupConfigurationProperty{
 			EnforceWorkGroupConfiguration:   jsii.Bool(true),
 			PublishCloudWatchMetricsEnabled: jsii.Bool(false),
-			// Athena keeps the results itself, encrypted, for a day. A bucket would
-			// collect copies of audit records that nobody looks after.
+			// Athena keeps the results itself, encrypted, for a day. In a bucket of ours, copies
+			// of audit records would pile up.
 			ManagedQueryResultsConfiguration: &awsathena.CfnWorkGroup_ManagedQueryResultsConfigurationProperty{Enabled: jsii.Bool(true)},
 		},
 	})

@@ -12,15 +12,15 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// catalogAttempts is how often the schedule retries to reach the function, before
-// its next time comes.
+// catalogAttempts is how often the schedule retries an invocation before its next one
+// is due.
 const catalogAttempts = 3
 
 // newCatalogBucket makes the bucket for the catalog (the accounts, permission sets
 // and groups that the form offers) and for the index of emails with capital letters.
-// Everything in it can be listed again. It is not the audit bucket, because a new
-// version comes every few minutes: the audit bucket may belong to another team, be
-// locked for years, or be read by Athena as a whole.
+// Everything in it can be listed again. It is separate from the audit bucket, because
+// it gets a new version every few minutes. The audit bucket may belong to another
+// team, be locked for years, or be read by Athena as a whole.
 func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bucket {
 	props := &awss3.BucketProps{
 		BucketName:        orNil(s.CatalogBucketName),
@@ -36,7 +36,7 @@ func newCatalogBucket(scope constructs.Construct, s *settings.Settings) awss3.Bu
 }
 
 // newCatalogSchedule makes the schedule that refreshes the catalog. A schedule with a
-// rate and without a start date begins when it is made, so a new deployment has a
+// rate and without a start date begins when it is created, so a new deployment has a
 // catalog within minutes.
 func newCatalogSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "CatalogRefresh", functionSchedule{

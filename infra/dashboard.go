@@ -38,8 +38,8 @@ type dashboardProps struct {
 	deadLetters              awssqs.Queue
 }
 
-// newDashboard makes one page for everything: alarms and requests at the top, and the
-// services that they run on below.
+// newDashboard creates one page for everything: alarms and requests at the top, and
+// the services that they run on below.
 func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	s := props.settings
 	dashboard := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
@@ -137,7 +137,7 @@ const widgetsInRow = 4
 
 func row(dashboard awscloudwatch.Dashboard, graphs ...awscloudwatch.IWidget) {
 	if len(graphs) > widgetsInRow {
-		panic("dashboard: too many graphs in a row")
+		panic("dashboard: more graphs than fit into a row")
 	}
 	dashboard.AddWidgets(graphs...)
 }

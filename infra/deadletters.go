@@ -15,16 +15,15 @@ import (
 const (
 	// deadLettersKept is SQS's longest retention.
 	deadLettersKept = 14 * 24 * time.Hour
-	// invocationWaits is how long Lambda may delay an asynchronous invocation:
-	// Lambda's shortest limit. By then the schedule's next invocation is due, which
-	// checks everything again. Without a limit, a throttled function would get hours
-	// of old invocations.
+	// invocationWaits is how long Lambda may delay an asynchronous invocation: Lambda's
+	// shortest limit. By then the next invocation is due, and it checks everything again.
+	// Without a limit, a throttled function would get hours of old invocations.
 	invocationWaits = time.Minute
 )
 
-// newDeadLetters makes the queue for what a schedule or an event could not start, and
-// for invocations that failed. Nothing reads the queue: an alarm tells that a message
-// arrived, and the message says what failed and why.
+// newDeadLetters creates the queue for jobs that a schedule or an event could not
+// start, and for failed invocations. Nothing reads the queue: an alarm reports each
+// message, and the message says what failed and why.
 func newDeadLetters(stack awscdk.Stack, s *settings.Settings) awssqs.Queue {
 	return awssqs.NewQueue(stack, jsii.String("DeadLetters"), &awssqs.QueueProps{
 		QueueName:       jsii.String(s.NamePrefix + "-dead-letters"),
@@ -35,8 +34,8 @@ func newDeadLetters(stack awscdk.Stack, s *settings.Settings) awssqs.Queue {
 	})
 }
 
-// tellOfFailures sends failed asynchronous invocations to the dead letters, without
-// a retry: the next invocation does the same work.
+// tellOfFailures sends failed asynchronous invocations to the dead-letter queue,
+// without a retry: the next invocation does the same work.
 func tellOfFailures(f function, deadLetters awssqs.IQueue) {
 	f.alias.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		OnFailure:     awslambdadestinations.NewSqsDestination(deadLetters),

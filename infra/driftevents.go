@@ -14,12 +14,13 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// newDriftEvents starts a run as soon as someone gives access outside this app, if the
-// settings want that. It makes a rule on CloudTrail's events, which are best effort. The run covers only the event's target, and removes nothing.
+// newDriftEvents creates the rule that starts a run as soon as someone creates access
+// outside this app, if the settings ask for it. The rule is on CloudTrail's events,
+// which are best effort. The run covers only the event's target, and removes nothing.
 // docs/operate/cloudtrail.md says what the rule needs outside of this stack.
 //
-// The rule ignores grantRoleARN, the role of the function grant: its access is not
-// drift. If a run can't be started, the event goes to deadLetters.
+// The rule ignores grantRoleARN, the role of the function grant, because access from
+// grant is not drift. If a run can't be started, the event goes to deadLetters.
 func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantRoleARN *string, deadLetters awssqs.IQueue) {
 	if !s.DriftEvents {
 		return
@@ -33,7 +34,7 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 	role.AddToPolicy(allow([]string{"states:StartExecution"}, machineARN))
 	rule := awsevents.NewCfnRule(in, jsii.String("Rule"), &awsevents.CfnRuleProps{
 		Name:         &name,
-		Description:  jsii.String("Access in Identity Center that was given outside this app"),
+		Description:  jsii.String("Access in Identity Center that someone created outside this app"),
 		EventPattern: driftPattern(*grantRoleARN),
 		Targets: []*awsevents.CfnRule_TargetProperty{{
 			Id:      jsii.String("Reconcile"),
@@ -51,7 +52,7 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 		}},
 	})
 	rule.Node().AddDependency(role)
-	// A rule sends to the queue itself, and does not assume the target's role.
+	// The rule itself sends to the queue, without the target's role.
 	deadLetters.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("RunsThatAnEventDidNotStart"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
@@ -63,8 +64,8 @@ func newDriftEvents(stack awscdk.Stack, s *settings.Settings, machineARN, grantR
 	}))
 }
 
-// driftPattern matches the calls that give access: assignments, and memberships
-// by the API, the console and SCIM.
+// driftPattern matches the calls that create access: assignments, and memberships
+// through the API, the console and SCIM.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/logging-using-cloudtrail.html
 // lists the event sources. EventBridge's source is "aws." and the event source without
@@ -83,8 +84,8 @@ func driftPattern(grantRoleARN string) map[string]any {
 			},
 			// A refused call changed nothing.
 			"errorCode": []any{absent},
-			// anything-but alone would miss callers without a role's session, like a
-			// user or root.
+			// anything-but alone would miss callers without a role session, like an IAM user or
+			// root.
 			"userIdentity": map[string]any{"sessionContext": map[string]any{"sessionIssuer": map[string]any{
 				"arn": []any{absent, map[string]any{"anything-but": []any{grantRoleARN}}},
 			}}},

@@ -12,13 +12,13 @@ import (
 )
 
 // customerKey returns the key that the settings name, as a construct with this id,
-// which adds nothing to the template. It returns nil if they name none: then AWS's own
-// keys encrypt. The key's owner maintains its policy, and docs/reference/security.md says what
-// it must contain.
+// which adds nothing to the template. It returns nil if they name none; AWS's own
+// keys are used then. The key's owner maintains its policy, and
+// docs/reference/security.md says what it must contain.
 //
 // The state machines keep AWS's key. An execution that can't read its own history
-// ends, without any Catch. So a key that is disabled for an hour would leave access
-// behind, which only the sweep would remove.
+// ends without running any Catch. So if a customer key were disabled for an hour,
+// access would stay until the sweep removes it.
 func customerKey(scope constructs.Construct, id string, s *settings.Settings) awskms.IKey {
 	if s.KMSKeyARN == "" {
 		return nil
@@ -26,8 +26,8 @@ func customerKey(scope constructs.Construct, id string, s *settings.Settings) aw
 	return awskms.Key_FromKeyArn(scope, &id, &s.KMSKeyARN)
 }
 
-// encryptBucket sets the encryption of a bucket that the stack makes; id is the
-// bucket's. A bucket key saves the call to KMS for nearly every object.
+// encryptBucket sets the encryption of a bucket that the stack creates; id is the
+// bucket's. With a bucket key, nearly no object needs a call to KMS.
 func encryptBucket(scope constructs.Construct, id string, s *settings.Settings, props *awss3.BucketProps) {
 	props.Encryption = awss3.BucketEncryption_S3_MANAGED
 	if key := customerKey(scope, id+"Key", s); key != nil {
@@ -35,15 +35,15 @@ func encryptBucket(scope constructs.Construct, id string, s *settings.Settings, 
 	}
 }
 
-// The actions on the customer's key that a role needs, beside the service with the
-// data: DynamoDB and S3 use the key with the caller's permissions.
+// The actions on the customer's key that a role needs, in addition to its permissions
+// for the data: DynamoDB and S3 use the key with the caller's permissions.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 var (
 	keyForTable = []string{"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"}
 	keyForReads = []string{"kms:Decrypt"}
-	// S3 decrypts the data key of an object that is uploaded in parts.
+	// For uploads in parts, S3 must decrypt the object's data key.
 	keyForWrites = []string{"kms:Decrypt", "kms:GenerateDataKey"}
 )
 
@@ -69,9 +69,10 @@ func (p permitter) anyKey() *string {
 }
 
 // useIdentityCenterKey permits decrypting with the customer's key of Identity Center
-// ("sso") or of the identity store ("identitystore"), if they have one: they decrypt
-// with the caller's permissions. Writing needs no more than reading: AWS asks for the
-// same permissions for workflows that only read and for Control Tower, which assigns.
+// ("sso") or of the identity store ("identitystore"), if there is one, because they
+// decrypt with the caller's permissions. Writing needs no more than reading: AWS
+// documents the same permissions for read-only workflows and for Control Tower, which
+// creates assignments.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/baseline-KMS-key-policy.html
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/advanced-kms-policy.html

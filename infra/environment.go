@@ -32,8 +32,8 @@ import (
 )
 
 // requestMachineName is the name of the state machine for requests. The functions get
-// an ARN that is built from the name: they can't refer to the machine itself, because
-// the machine refers to them.
+// an ARN built from this name. They can't refer to the machine itself, because the
+// machine refers to them.
 func requestMachineName(s *settings.Settings) string { return s.NamePrefix + "-requests" }
 
 func requestMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
@@ -61,7 +61,7 @@ func executionsOf(stack awscdk.Stack, name string) *string {
 }
 
 // functionARN returns the ARN that invokes a function, built from its name. Another
-// function can use it before this one is made.
+// function can use it before this one exists.
 func functionARN(stack awscdk.Stack, s *settings.Settings, name string) *string {
 	return stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("lambda"),

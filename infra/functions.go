@@ -55,8 +55,8 @@ type functionsProps struct {
 	policy   policyInForce
 }
 
-// newFunctions makes the functions, each with a role that may do no more than the
-// function needs. It returns them by name.
+// newFunctions creates the functions, each with a role that has only the permissions
+// it needs. It returns them by name.
 func newFunctions(stack awscdk.Stack, props functionsProps) map[string]function {
 	environments := environments(stack, props)
 	permissions := permissions(stack, props)
@@ -110,8 +110,8 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 		ReservedConcurrentExecutions: reserved(s, name),
 		LogGroup:                     logs,
 		Tracing:                      awslambda.Tracing_ACTIVE,
-		// A release keeps the earlier versions, so that the alias can go back to one.
-		// A release that fails keeps none of its own: the next try could not make the
+		// Earlier versions stay after a release, so that the alias can go back to one. A
+		// failed release deletes its own versions, because the next try could not create the
 		// same version again.
 		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
 	})
@@ -124,9 +124,9 @@ func newFunction(stack awscdk.Stack, name string, props functionsProps, environm
 
 // reserved returns the reserved concurrency of a function, or nil for none. Two
 // functions must not wait for other functions of the account: ingress, because Slack
-// gives up after 3 s, and revoke. The callers of the others retry until they succeed,
-// and a late grant harms nobody. A reserve is a limit too: in one for reconcile, its
-// many parallel scans would keep the sweep out.
+// gives up after 3 s, and revoke. The other functions' callers retry until they
+// succeed, and a late grant harms nobody. A reservation is also a limit: with one for
+// reconcile, its parallel scans could block the sweep.
 func reserved(s *settings.Settings, function string) *float64 {
 	instances := map[string]int{"ingress": s.IngressReserved, "revoke": s.RevokeReserved}[function]
 	if instances == 0 {

@@ -18,8 +18,8 @@ type machine struct {
 }
 
 // newMachine makes a state machine that invokes functions. The template contains the
-// definition itself, so that a diff shows changes. The log of errors leaves out the
-// data: the history has it, and readers of the log need not see it.
+// definition itself, so that a diff shows changes. The log has only errors, without
+// data. The history has the data, and readers of the log don't need it.
 func newMachine(in constructs.Construct, s *settings.Settings, name, definition string, invokes []string, functions map[string]function) machine {
 	logs := awslogs.NewLogGroup(in, jsii.String("Logs"), &awslogs.LogGroupProps{
 		LogGroupName:  jsii.String("/aws/vendedlogs/states/" + name),

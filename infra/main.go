@@ -24,8 +24,8 @@ func main() {
 }
 
 // closeNode ends the process that runs the CDK's library. The client waits twice for
-// the end, and the second wait fails and complains on os.Stderr. Nothing else is
-// written by then, so closeNode hides the complaint.
+// the end, and the second wait fails with a message on os.Stderr. Nothing else is
+// written there at that point, so closeNode hides it.
 func closeNode() {
 	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 		os.Stderr = nowhere

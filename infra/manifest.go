@@ -22,8 +22,8 @@ const manifestFile = "slack-manifest.yaml"
 const urlToFill = "https://fill-in-the-output-SlackRequestURL.example/slack"
 
 // manifest is the part of a Slack app's manifest that this app needs,
-// https://docs.slack.dev/reference/app-manifest. Token rotation is off: the bot's
-// token is kept where the settings say, and nobody would renew it there.
+// https://docs.slack.dev/reference/app-manifest. Token rotation is off, because
+// nothing would renew the stored bot token.
 type manifest struct {
 	Display  manifestDisplay  `json:"display_information" yaml:"display_information"`
 	Features manifestFeatures `json:"features" yaml:"features"`

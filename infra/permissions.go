@@ -16,9 +16,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// permissions returns what each function may do, by function. Only ingress and
-// evaluate may name the attribute `outcome` in a write to the table. So no other
-// function, and nobody with its role, can invent a decision.
+// permissions returns each function's permissions. Only ingress and evaluate may name
+// the attribute `outcome` in a write to the table. So no other function, and nobody
+// with its role, can invent a decision.
 func permissions(stack awscdk.Stack, props functionsProps) map[string][]awsiam.PolicyStatement {
 	p := permitter{stack: stack, props: props}
 	may := map[string][]awsiam.PolicyStatement{
@@ -55,8 +55,8 @@ const (
 	heartbeat    = rows.HeartbeatKey
 )
 
-// permitter makes the statements of the functions' roles. Each function has a method
-// that returns what it may do.
+// permitter creates the statements of the functions' roles. It has a method for each
+// function.
 type permitter struct {
 	stack awscdk.Stack
 	props functionsProps
@@ -125,7 +125,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 		p.writeLeases(),
 		p.readPolicy(),
 		p.readCatalog(),
-		// Grant also deletes access whose lease has lost all its holders.
+		// grant also deletes access whose lease no longer has holders.
 		p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 			"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
@@ -358,9 +358,9 @@ func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement 
 	return append(p.useIdentityCenterKey("identitystore"), allow(prefixed("identitystore:", operations), arns...))
 }
 
-// readManagementAccount permits what Identity Center needs of the caller to read its
-// own roles and SAML provider in the management account, if the settings say so. In
-// all other accounts Identity Center uses its service-linked role.
+// readManagementAccount lets Identity Center read its own roles and SAML provider in
+// the management account with the caller's permissions, if the settings ask for it.
+// In all other accounts Identity Center uses its service-linked role.
 func (p permitter) readManagementAccount() []awsiam.PolicyStatement {
 	if !p.props.settings.ManageManagementAccount {
 		return nil
@@ -371,9 +371,9 @@ func (p permitter) readManagementAccount() []awsiam.PolicyStatement {
 	}
 }
 
-// changeManagementAccount permits Identity Center to create and change them too. The
-// function itself can't: the calls must come from an AWS service that acts for the
-// function.
+// changeManagementAccount permits Identity Center to create and change them, too. The
+// function can't make these calls itself: they must come from an AWS service on its
+// behalf.
 func (p permitter) changeManagementAccount() []awsiam.PolicyStatement {
 	if !p.props.settings.ManageManagementAccount {
 		return nil
@@ -393,7 +393,7 @@ func identityCenterRoles() *string {
 	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/aws-reserved/sso.amazonaws.com/*"), nil)
 }
 
-// permit is allow for several actions, separated by spaces.
+// permit is like allow, with several actions separated by spaces.
 func permit(actions string, resources ...*string) []awsiam.PolicyStatement {
 	return []awsiam.PolicyStatement{allow(strings.Fields(actions), resources...)}
 }

@@ -26,8 +26,8 @@ func reconcileMachineARN(stack awscdk.Stack, s *settings.Settings) *string {
 	return machineARN(stack, reconcileMachineName(s))
 }
 
-// newReconcileMachine makes the state machine that cleans up after requests without an
-// execution, and finds access that no request granted.
+// newReconcileMachine creates the state machine that finishes requests without an
+// execution, and finds unknown access.
 func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map[string]function) awsstepfunctions.StateMachine {
 	in := constructs.NewConstruct(stack, jsii.String("Reconciliation"))
 	definition, err := reconcilePlaceholders(s, *stack.Partition(), func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
@@ -36,9 +36,9 @@ func newReconcileMachine(stack awscdk.Stack, s *settings.Settings, functions map
 	}
 	invoked := []string{"reconcile", "evaluate", "await", "notify", "revoke", "audit"}
 	machine := newMachine(in, s, reconcileMachineName(s), definition, invoked, functions)
-	// A distributed Map starts executions of its own machine, reads their state, and
-	// stops or redrives them with the run that they belong to. The CDK gives the same
-	// permissions if it writes the definition itself.
+	// A distributed Map starts executions of its own machine, reads their state, and stops
+	// or redrives them with their run. The CDK gives the same permissions to definitions
+	// that it writes itself.
 	parts := executionsOf(stack, reconcileMachineName(s)+"/*")
 	machine.role.AddToPolicy(allow([]string{"states:StartExecution"}, reconcileMachineARN(stack, s)))
 	machine.role.AddToPolicy(allow([]string{"states:DescribeExecution", "states:StopExecution"}, executionsOf(stack, reconcileMachineName(s)), parts))
@@ -67,7 +67,7 @@ func reconcilePlaceholders(s *settings.Settings, partition string, arn func(name
 }
 
 // newSweepSchedule makes the schedule of the sweep. Neither the schedule nor Lambda
-// retries a failed invocation: the next one checks everything again.
+// retries a failed invocation, because the next one checks everything again.
 func newSweepSchedule(stack awscdk.Stack, s *settings.Settings, reconcile function, deadLetters awssqs.IQueue) awsscheduler.CfnSchedule {
 	return newFunctionSchedule(stack, "Sweep", functionSchedule{
 		name:        s.NamePrefix + "-sweep",

@@ -14,8 +14,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// How long and how often EventBridge Scheduler tries to start a run. After that, the
-// next run tells more than this one would.
+// How long and how often EventBridge Scheduler tries to start a run. After that,
+// waiting for the next run is better.
 const (
 	runStartAttempts = 10
 	runStartAge      = 30 * time.Minute
@@ -27,7 +27,7 @@ const (
 // queue for runs that could not be started.
 //
 // EventBridge Scheduler chooses the execution's name, which is the run's id. It may
-// start a run twice: the second one finds what the first one left.
+// start a run twice; the second run finds only what the first one left.
 func newReconcileSchedules(stack awscdk.Stack, s *settings.Settings, machineARN *string, machineName string, deadLetters *string) []awsscheduler.CfnSchedule {
 	planned := []struct {
 		id, name, expression, description string

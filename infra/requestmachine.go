@@ -30,7 +30,7 @@ func newRequestMachine(stack awscdk.Stack, s *settings.Settings, functions map[s
 	in := constructs.NewConstruct(stack, jsii.String("Requests"))
 	definition, err := requestPlaceholders(s, *stack.Partition(), func(name string) string { return *functions[name].alias.FunctionArn() }).Render()
 	if err != nil {
-		// The settings were checked before, so this is a defect.
+		// The settings were checked before, so an error here is a defect.
 		panic(fmt.Sprintf("request machine: %v", err))
 	}
 

@@ -50,8 +50,8 @@ func begunRuns(s *settings.Settings, mode access.DriftMode) awscloudwatch.IMetri
 	})
 }
 
-// alarmHours returns after how many hours without a run something is wrong. It
-// returns 0 for a schedule that never runs, or too seldom for an alarm.
+// alarmHours returns the number of hours without a run after which the alarm fires.
+// It returns 0 for a schedule that never runs, or too seldom for an alarm.
 func alarmHours(expression string) int {
 	e, err := schedule.Parse(expression)
 	if err != nil { // there is none: the settings report mistakes
@@ -61,7 +61,7 @@ func alarmHours(expression string) int {
 	if gap == 0 {
 		return 0
 	}
-	// One more, because an alarm's hours begin on the hour.
+	// Add one, because an alarm's hours begin on the hour.
 	hours := int((gap+runBegins+runPeriod-1)/runPeriod) + 1
 	if time.Duration(hours)*runPeriod > runLookBack {
 		return 0
@@ -78,8 +78,8 @@ func longestGap(e schedule.Expression) time.Duration {
 		}
 		return every
 	}
-	// A fixed year, because the template must not depend on the day of the synthesis.
-	// It has a 29th of February.
+	// Use a fixed year, so that the template doesn't depend on the day of the synthesis.
+	// This year has a 29th of February.
 	at := time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
 	end := at.AddDate(1, 0, 0)
 	var longest time.Duration

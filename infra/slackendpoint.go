@@ -12,8 +12,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// accessLogFormat logs when and how a request was answered, and nothing of its
-// content.
+// accessLogFormat logs when and how a request was answered, without its content.
 const accessLogFormat = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
 	`"route":"$context.routeKey","status":"$context.status","latency":"$context.responseLatency","error":"$context.integrationErrorMessage"}`
 
@@ -26,8 +25,8 @@ type slackEndpoint struct {
 	ingress  awslambda.Alias
 }
 
-// newSlackEndpoint makes what the settings ask for: the HTTP API's POST /slack, the
-// function's own URL, or both. Behind them is ingress, which checks the signature.
+// newSlackEndpoint creates the HTTP API's POST /slack, the function's own URL, or
+// both, as the settings say. Both call ingress, which checks the signature.
 func newSlackEndpoint(stack awscdk.Stack, s *settings.Settings, ingress function) slackEndpoint {
 	in := constructs.NewConstruct(stack, jsii.String("Slack"))
 	endpoint := slackEndpoint{ingress: ingress.alias}

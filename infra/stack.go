@@ -18,10 +18,10 @@ import (
 type elevatorProps struct {
 	settings *settings.Settings
 	example  bool // the settings are the example's: not to be deployed
-	// first is true for the first deployment of a stack. A second deployment follows
-	// at once and adds two things: the protection from deletion, which would keep
-	// CloudFormation from cleaning up after a failure, and the alarms about silence,
-	// which have no data yet.
+	// first is true for the first deployment of a stack. A second deployment follows at
+	// once and adds two things. Deletion protection is left out at first, because it would
+	// keep CloudFormation from cleaning up after a failure. The alarms about missing data
+	// are left out, because there is no data yet.
 	first    bool
 	binaries map[string]build.Binary // of the functions, by name
 	policy   build.Asset
@@ -30,8 +30,8 @@ type elevatorProps struct {
 // newElevatorStack makes the whole system in one stack, for any account and region.
 //
 // Don't change the ids of the constructs: they become the logical ids in
-// CloudFormation. With another id there would be a new table, a new bucket, or a new
-// machine without the running executions.
+// CloudFormation. With another id, CloudFormation would create a new table or bucket,
+// or a new machine without the running executions.
 func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.Stack {
 	s := props.settings
 	stack := awscdk.NewStack(scope, &s.NamePrefix, &awscdk.StackProps{

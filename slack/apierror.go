@@ -54,19 +54,19 @@ var apiErrors = map[string]struct {
 	"token_expired":          {access.CodeMisconfigure, fixToken},
 	"account_inactive":       {access.CodeMisconfigure, fixToken},
 	"not_allowed_token_type": {access.CodeMisconfigure, fixToken},
-	"missing_scope":          {access.CodeMisconfigure, "add the scope to the Slack app and install it again"},
-	"no_permission":          {access.CodeMisconfigure, "check the Slack app's scopes and install it again"},
-	"org_login_required":     {access.CodeMisconfigure, "the enterprise is being moved: wait, or install the app again"},
+	"missing_scope":          {access.CodeMisconfigure, "add the scope to the Slack app, then reinstall the app"},
+	"no_permission":          {access.CodeMisconfigure, "check the Slack app's scopes, then reinstall the app"},
+	"org_login_required":     {access.CodeMisconfigure, "the enterprise is being migrated: wait, or reinstall the app"},
 	"ekm_access_denied":      {access.CodeMisconfigure, "the enterprise's administrators have suspended posting"},
-	"access_denied":          {access.CodeMisconfigure, "an administrator of the workspace has to allow the app"},
-	"messages_tab_disabled":  {access.CodeMisconfigure, "switch the Messages Tab on in the App Home of the Slack app: direct messages need it"},
+	"access_denied":          {access.CodeMisconfigure, "a workspace administrator must allow the app"},
+	"messages_tab_disabled":  {access.CodeMisconfigure, "turn on the Messages Tab (App Home in the Slack app's settings): direct messages need it"},
 	"channel_not_found":      {access.CodeMisconfigure, "check the channel id in the settings, and invite the app to a private channel"},
 	"not_in_channel":         {access.CodeMisconfigure, "invite the app to the channel"},
-	"is_archived":            {access.CodeMisconfigure, "the channel is archived: set another one"},
-	"restricted_action":      {access.CodeMisconfigure, "the workspace's settings do not let the app post there"},
+	"is_archived":            {access.CodeMisconfigure, "the channel is archived: unarchive it, or set slack_channel_id to another channel"},
+	"restricted_action":      {access.CodeMisconfigure, "the workspace's settings don't let the app post in this channel"},
 }
 
-const fixToken = "put the app's current bot token where the settings say it is"
+const fixToken = "store the app's current bot token in the secret that the settings name"
 
 // pointer matches the place of a mistake in a view or a message. Slack puts it in
 // square brackets. We drop the rest of Slack's message, which may quote what we sent.
@@ -85,25 +85,25 @@ func wrapError(err error, operation string) error {
 	case errors.As(err, &response):
 		return wrapResponseError(response, operation)
 	case errors.As(err, &limited):
-		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait %s", operation, limited.RetryAfter)
+		return access.Errorf(access.CodeThrottled, "%s: Slack's rate limit is reached; retry after %s", operation, limited.RetryAfter)
 	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
-		return access.Errorf(access.CodeThrottled, "%s: Slack asks to wait", operation)
+		return access.Errorf(access.CodeThrottled, "%s: Slack's rate limit is reached", operation)
 	case errors.As(err, &status) && status.Code >= 500:
-		return access.Errorf(access.CodeUnavailable, "%s: Slack answers with status %d", operation, status.Code)
+		return access.Errorf(access.CodeUnavailable, "%s: Slack returned status %d", operation, status.Code)
 	case errors.As(err, &status):
-		return access.Errorf(access.CodeInternal, "%s: Slack answers with status %d", operation, status.Code)
+		return access.Errorf(access.CodeInternal, "%s: Slack returned status %d", operation, status.Code)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return access.Errorf(access.CodeUnavailable, "%s: Slack did not answer in time", operation)
 	case errors.Is(err, slackgo.ErrParametersMissing), errors.Is(err, slackgo.ErrBlockIDNotUnique):
 		return access.Wrap(access.CodeInternal, err, operation)
 	}
-	// Leave out the address of the request. It is no secret, but the network
-	// error inside already says everything.
+	// Leave out the address of the request. It isn't secret, but the network error inside
+	// already says everything.
 	var request *url.Error
 	if errors.As(err, &request) {
-		return access.Errorf(access.CodeUnavailable, "%s: Slack can't be reached: %w", operation, request.Err)
+		return access.Errorf(access.CodeUnavailable, "%s: can't reach Slack: %w", operation, request.Err)
 	}
-	return access.Errorf(access.CodeUnavailable, "%s: Slack's answer can't be read", operation)
+	return access.Errorf(access.CodeUnavailable, "%s: can't read Slack's answer", operation)
 }
 
 func wrapResponseError(response slackgo.SlackErrorResponse, operation string) error {
@@ -114,7 +114,7 @@ func wrapResponseError(response slackgo.SlackErrorResponse, operation string) er
 	if !ok {
 		entry.code = access.CodeInternal
 	}
-	text := fmt.Sprintf("%s: Slack answers %s", operation, cut(clean(response.Err), 60))
+	text := fmt.Sprintf("%s: Slack returned %s", operation, cut(clean(response.Err), 60))
 	if response.Err == "missing_scope" && response.Needed != "" {
 		text += " (" + cut(clean(response.Needed), 100) + ")"
 	}

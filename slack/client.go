@@ -218,9 +218,9 @@ func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slack
 	})
 }
 
-// Post posts m to a channel, or to a thread if threadTS is not empty. It returns
-// the timestamp that Update needs. After CodeUnavailable, the message may be
-// posted anyway; FindPost finds out.
+// Post posts m to a channel, or to a thread if threadTS is not empty. It returns the
+// timestamp that Update needs. After CodeUnavailable, the message may have been
+// posted anyway; use FindPost to check.
 func (c *Client) Post(ctx context.Context, channel, threadTS string, m Message) (ts string, err error) {
 	options := m.options()
 	if threadTS != "" {
@@ -281,9 +281,9 @@ func escape(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(cut(cleanLines(text), maxSection))
 }
 
-// Respond shows text, without markup, to the user of an interaction or a slash
-// command. It returns CodeInvalid unless the response URL is on Slack's host or on
-// the host of the configured API.
+// Respond shows text, without markup, to the user who made an interaction or typed a
+// slash command. It returns CodeInvalid unless the response URL is on Slack's host or
+// on the host of the configured API.
 func (c *Client) Respond(ctx context.Context, responseURL, text string) error {
 	const operation = "answer in Slack"
 	if !c.isResponseURL(responseURL) {
@@ -302,7 +302,7 @@ func (c *Client) Respond(ctx context.Context, responseURL, text string) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, responseURL, bytes.NewReader(body))
 	if err != nil {
-		return access.Errorf(access.CodeInvalid, "%s: the response URL is not one", operation)
+		return access.Errorf(access.CodeInvalid, "%s: the response URL is invalid", operation)
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	response, err := c.http.Do(request)

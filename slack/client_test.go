@@ -413,16 +413,16 @@ func TestErrorsAreCoded(t *testing.T) {
 		want   access.Code
 		says   string
 	}{
-		{"rate limit without a time", answer{status: 429}, access.CodeThrottled, "Slack asks to wait"},
+		{"rate limit without a time", answer{status: 429}, access.CodeThrottled, "Slack's rate limit is reached"},
 		{"rate limit in the body", refused("ratelimited"), access.CodeThrottled, "ratelimited"},
 		{"down", answer{status: 503, body: "<html>"}, access.CodeUnavailable, "status 503"},
 		{"internal_error", refused("internal_error"), access.CodeUnavailable, "internal_error"},
-		{"not JSON", ok("<html>" + botToken), access.CodeUnavailable, "can't be read"},
+		{"not JSON", ok("<html>" + botToken), access.CodeUnavailable, "can't read Slack's answer"},
 		{"forbidden", answer{status: 403}, access.CodeInternal, "status 403"},
 		{"invalid_auth", refused("invalid_auth"), access.CodeMisconfigure, "bot token"},
 		{"token_revoked", refused("token_revoked"), access.CodeMisconfigure, "bot token"},
 		{"channel_not_found", refused("channel_not_found"), access.CodeMisconfigure, "channel id in the settings"},
-		{"messages_tab_disabled", refused("messages_tab_disabled"), access.CodeMisconfigure, "Messages Tab on in the App Home"},
+		{"messages_tab_disabled", refused("messages_tab_disabled"), access.CodeMisconfigure, "Messages Tab (App Home"},
 		{"not_in_channel", refused("not_in_channel"), access.CodeMisconfigure, "invite the app"},
 		{"restricted_action_thread_only_channel", refused("restricted_action_thread_only_channel"), access.CodeMisconfigure, "settings"},
 		{"missing_scope", ok(`{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"users:read"}`), access.CodeMisconfigure, "chat:write"},

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// executionARN matches the ARN of an execution. The groups are its partition and
-// region. The names of the machine and the execution consist of letters, digits,
+// executionARN matches the ARN of an execution. Its groups capture the partition and
+// the region. The names of the machine and the execution consist of letters, digits,
 // "-", "_" and a few marks, none of which needs escaping in a URL fragment.
 var executionARN = regexp.MustCompile(`^arn:(aws[a-z-]*):states:([a-z0-9-]+):[0-9]{12}:execution:[A-Za-z0-9_.+!@=-]{1,80}:[A-Za-z0-9_.+!@=-]{1,80}$`)
 

@@ -324,7 +324,7 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
 		{report: "some", colour: "🟠", want: []string{
 			"Not all removed: access without a request", "Removed (1)", "Not removed: exempt for now (1)", "Already removed by someone else (1)",
-			"Not removed: the limit for 24 hours is reached. The next check asks first (1)", "Not removed: removals are turned off, or no approver agreed (1)",
+			"Not removed: the 24-hour limit is reached. The next check asks first (1)", "Not removed: removals are turned off, or no approver agreed (1)",
 		}, not: []string{"Removal not confirmed"}},
 		{report: "let_go_on", colour: "⚪", want: []string{"may remove only 3 assignments or memberships within 24 hours", "Answers: |@U0BOB|: remove 5, |", "Removed (5)"}},
 		{report: "left", colour: "🟠", want: []string{"no record of an earlier check", "Answers: |@U0BOB|: keep 5, |"}, not: []string{"Removed: ", "Removal not confirmed"}},

@@ -91,9 +91,9 @@ func placeOf(t access.Target) string {
 	return "Account " + nameWithID(t.AccountName, t.AccountID)
 }
 
-// findingLine returns one finding, for the list under its account or group. The
-// user name has its own bold element, so that no part of it can pass for the text
-// that follows.
+// findingLine returns one finding, for the list under its account or group. The user
+// name has its own bold element, so that no part of it can look like the text that
+// follows.
 func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
 	user := cut(clean(f.UserName), maxName)
 	if user == "" {

@@ -8,10 +8,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// DriftQuestionMessage asks whether a stopped run may remove what it found. It lists
-// the findings that nobody has answered yet. Once the question is closed, the
-// message has no buttons and shows all answers. It then comes from the run's row
-// alone and ignores findings.
+// DriftQuestionMessage asks whether a waiting run may remove what it found. It lists
+// the findings that nobody has answered yet. Once the question is closed, the message
+// has no buttons and shows all answers. In that case, it uses only the run's row and
+// ignores findings.
 func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	if r.Guard == access.GuardGone {
 		return goneQuestion(r, findings)
@@ -48,8 +48,8 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 	return waiting
 }
 
-// writeRunApprovers lists the people who could answer when the run asked. The final
-// check happens when someone presses a button.
+// writeRunApprovers lists the people who could answer when the run asked. The app
+// checks again when someone presses a button.
 func writeRunApprovers(b *richText, r access.Run) {
 	b.label("Approvers")
 	if len(r.Approvers) > 0 {
@@ -79,7 +79,7 @@ func questionTitle(r access.Run) string {
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("This removes access in the accounts and groups that you approve, out of "+countText(n)+". People who still need it must request it."),
+		plainText("This removes only access in accounts and groups that you approve. The question covers "+countText(n)+". People who still need the access must request it."),
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger)
 }
@@ -91,15 +91,15 @@ func countText(n int) string {
 	return fmt.Sprintf("%d assignments or memberships", n)
 }
 
-// guardReason explains in plain words why a run stopped. limit is how many findings a
-// run may remove without asking a person, or 0 if unknown.
+// guardReason explains in plain words why a run asks. limit is how many findings a
+// run may remove without asking, or 0 if unknown.
 func guardReason(g access.Guard, limit int) string {
 	switch g {
 	case access.GuardTooMany:
 		if limit > 0 {
-			return fmt.Sprintf("This app may remove only %d assignments or memberships within 24 hours without asking. There are more.", limit)
+			return fmt.Sprintf("This app may remove only %d assignments or memberships within 24 hours without asking. This check found more access than that.", limit)
 		}
-		return "There is more to remove than this app may remove within 24 hours without asking."
+		return "This check found more access than this app may remove within 24 hours without asking."
 	case access.GuardNoRecord:
 		return "This app has no record of an earlier check. This list may include access that someone added by hand and wants to keep. Check before you remove it."
 	case access.GuardLostRecord:

@@ -99,14 +99,14 @@ const (
 	labelOutOfScope  = "Not removed: the policy no longer covers it"
 	labelAlreadyGone = "Already removed by someone else"
 	labelExempt      = "Not removed: exempt for now"
-	labelOverLimit   = "Not removed: the limit for 24 hours is reached. The next check asks first"
+	labelOverLimit   = "Not removed: the 24-hour limit is reached. The next check asks first"
 	labelNotAllowed  = "Not removed: removals are turned off, or no approver agreed"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
 	b := new(richText)
 	if len(o.Unread) > 0 {
-		b.strong("This check could not read everything. There may be more.")
+		b.strong("This check could not read everything. More unknown access may exist.")
 	}
 	if len(o.Findings) > 0 || o.Total > 0 {
 		b.label("Found").text(strconv.Itoa(max(o.Total, len(o.Findings))))
@@ -141,7 +141,7 @@ func (o driftOutcome) summary() slackgo.Block {
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		text := "If nobody needs this access, remove it in IAM Identity Center."
 		if !o.NextRevocation.IsZero() {
-			text = "The next removal takes this access away, unless an exemption in the settings covers it."
+			text = "The next removal will delete this access, unless an exemption in the settings covers it."
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)
 	}
@@ -171,7 +171,8 @@ func (o driftOutcome) sections() []findingSection {
 	}
 }
 
-// skippedBlocks lists what the run could not check or never changes.
+// skippedBlocks lists the accounts and groups that the run could not check, or never
+// checks.
 func skippedBlocks(r access.DriftReport) []slackgo.Block {
 	var blocks []slackgo.Block
 	if len(r.Unread) > 0 {

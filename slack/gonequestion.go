@@ -19,7 +19,7 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		what = "Asked about"
 	}
 	why := new(richText).
-		label("What happened").text("More than 10 people were disabled or deleted in IAM Identity Center within an hour. A broken directory sync looks the same, so we did not remove their access. Check the sync first.").
+		label("What happened").text("More than 10 people were disabled or deleted in IAM Identity Center within an hour. A broken directory sync looks the same, so we didn't remove their access. Check the sync first.").
 		label(what).text(countText(r.Removals) + " of " + peopleText(r.People)).
 		label("Found").time(r.StartedAt)
 	if r.Answer != nil {
@@ -28,12 +28,12 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		return m
 	}
 	writeRunApprovers(why, r)
-	why.text(" Until someone answers, access stays until its own end time. After 24 hours we ask again.")
+	why.text(" Until someone answers, this access stays until its scheduled end. We ask again after 24 hours.")
 	writeAnswers(why, r.Answers, nil)
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("This ends access in the accounts and groups that you approve, out of "+countText(r.Removals)+". We check first that each person is still gone. Anyone who comes back must request access again."),
+		plainText("This ends only access in accounts and groups that you approve. The question covers "+countText(r.Removals)+". We check first that each person is still gone. Anyone who comes back must request access again."),
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger))
 	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Keep for 24 hours", slackgo.StyleDefault, r.ID))}
@@ -51,7 +51,7 @@ func goneTitle(r access.Run) string {
 	case r.HasConsent():
 		return "🔵 Answered: some access of " + of + " will be removed"
 	case r.Answer.Expired() && len(r.Answers) == 0:
-		return "⚪ Not answered: access of " + of + " stays"
+		return "⚪ No answer: access of " + of + " stays"
 	default:
 		return "⚪ Answered: access of " + of + " stays for 24 hours"
 	}
@@ -66,10 +66,10 @@ func writeGoneAnswers(b *richText, r access.Run) {
 	writeAnswers(b, r.Answers, r.Answer)
 	b.newLine()
 	if r.HasConsent() {
-		b.text("The access to remove ends within minutes, unless the person is back. ")
+		b.text("This access ends within minutes. People who are back keep theirs. ")
 	}
 	if isPartlyLeft(r) {
-		b.text("We ask again about the rest within 24 hours.")
+		b.text("We'll ask about the rest again within 24 hours.")
 	}
 }
 

@@ -21,7 +21,7 @@ type Installation struct {
 // Installation returns the installation that the client's token belongs to.
 func (c *Client) Installation(ctx context.Context) (Installation, error) {
 	var in Installation
-	err := c.call(ctx, "look at the installation", func(ctx context.Context, api *slackgo.Client) error {
+	err := c.call(ctx, "read the installation", func(ctx context.Context, api *slackgo.Client) error {
 		r, err := api.AuthTestContext(ctx)
 		if err != nil {
 			return err

@@ -234,7 +234,7 @@ func writeProgress(b *richText, s state, r access.Request) {
 	case stateEnding:
 		writeEarlyEnd(b.newLine(), r.EndRequest)
 	case stateStuck:
-		b.newLine().text("This access may still exist. We keep trying to remove it. An alarm was raised for the people who run this app.")
+		b.newLine().text("This access may still exist. We're still trying to remove it. An alarm was raised for the people who run this app.")
 	case stateEnded, stateKept, stateForeign:
 		b.newLine()
 		writeEnd(b, s, r, aboutRequester)
@@ -286,15 +286,15 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 		b.text(to.verb("still have", "still has") + " this access through another request. This request ended ").time(r.RevokedAt).text(".")
 		return
 	case r.Removal == access.RemovalNothing:
-		b.text("There was no access to remove. Checked ").time(r.RevokedAt).text(".")
+		b.text("No access was left to remove. Checked ").time(r.RevokedAt).text(".")
 		return
 	case r.Removal == access.RemovalAlreadyGone:
-		b.text("Someone else removed this access before it ended. Confirmed ").time(r.RevokedAt)
+		b.text("Someone removed this access outside this app. Confirmed gone ").time(r.RevokedAt)
 	default:
 		b.text("Access removed ").time(r.RevokedAt)
 	}
-	// Identity Center ends no session when it removes an assignment or a membership.
-	// Say so, or readers think that open sessions ended, too.
+	// Identity Center doesn't end sessions when it removes an assignment or a membership.
+	// Say so, or readers may think that open sessions ended, too.
 	b.text(". Open sessions stay active until they expire.")
 }
 

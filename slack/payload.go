@@ -88,7 +88,7 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", MaxBody)
 	}
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
-		return Interaction{}, invalidRequest("the content type is not that of a form")
+		return Interaction{}, invalidRequest("the content type is not application/x-www-form-urlencoded")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -110,7 +110,7 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 	case form.Has("command"):
 		return parseCommand(form)
 	default:
-		return Interaction{}, invalidRequest("neither a payload nor a command")
+		return Interaction{}, invalidRequest("the form has neither a payload nor a command")
 	}
 }
 
@@ -205,7 +205,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
 		// Drop the error of encoding/json: it quotes the input.
-		return Interaction{}, invalidRequest("the payload is not JSON of the known form")
+		return Interaction{}, invalidRequest("the payload is not valid JSON, or has an unexpected shape")
 	}
 	in := Interaction{
 		Kind:         Kind(p.Type),
@@ -228,7 +228,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 	case KindShortcut:
 	case KindAction:
 		if len(p.Actions) == 0 {
-			return Interaction{}, invalidRequest("an action without an element")
+			return Interaction{}, invalidRequest("the action has no element")
 		}
 		a := p.Actions[0]
 		in.Action = &Action{ID: a.ActionID, BlockID: a.BlockID, Value: a.Value, SelectedOption: a.SelectedOption.value()}
@@ -237,10 +237,10 @@ func parsePayload(raw []byte) (Interaction, error) {
 		in.Query = head(clean(p.Value), MaxQuery)
 	case KindSubmission, KindClosed:
 		if in.View == nil {
-			return Interaction{}, invalidRequest("a view's interaction without the view")
+			return Interaction{}, invalidRequest("the interaction has no view")
 		}
 	default:
-		return Interaction{}, invalidRequest("an unknown kind of payload")
+		return Interaction{}, invalidRequest("the kind of payload is unknown")
 	}
 	return in, in.check()
 }
@@ -273,7 +273,7 @@ func (in *Interaction) check() error {
 	}
 	for _, id := range []string{in.UserID, in.AppID, in.TeamID, in.EnterpriseID, in.UserTeamID, in.Channel} {
 		if id != "" && !isSlackID(id) {
-			return invalidRequest("an id that Slack does not give")
+			return invalidRequest("an id doesn't have Slack's form")
 		}
 	}
 	for _, f := range []struct {
@@ -288,12 +288,12 @@ func (in *Interaction) check() error {
 	}
 	if a := in.Action; a != nil {
 		if tooLong(a.ID, maxID) || tooLong(a.BlockID, maxID) || tooLong(a.Value, maxValue) || tooLong(a.SelectedOption, maxID) {
-			return invalidRequest("a field of the action is too long")
+			return invalidRequest("an action's field is too long")
 		}
 	}
 	if v := in.View; v != nil {
 		if tooLong(v.ID, maxID) || tooLong(v.Hash, maxID) || tooLong(v.CallbackID, maxID) || tooLong(v.PrivateMetadata, maxMetadata) {
-			return invalidRequest("a field of the view is too long")
+			return invalidRequest("a view's field is too long")
 		}
 		if len(v.State) > maxBlocks {
 			return invalidRequest("the view has too many blocks")

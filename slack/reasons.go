@@ -8,8 +8,8 @@ import "sso-elevator/functions/access"
 // submitAgain is what to do about a request that got no result.
 const submitAgain = "Please submit it again."
 
-// interruptedText is for a request that ended before its decision, or before its access
-// existed.
+// interruptedText is for a request that was interrupted before its decision, or
+// before its access existed.
 const interruptedText = "This request was interrupted. " + submitAgain
 
 func automaticApprovalReason(reason string) string {
@@ -29,7 +29,7 @@ const ManagementAccount = "This app can't grant access to the organization's man
 func refusalReason(reason string) string {
 	switch reason {
 	case string(access.ReasonNoStatements):
-		return "The policy doesn't offer this access. To change that, ask the people who run this app."
+		return "The policy doesn't offer this access. Ask the people who run this app to add it."
 	case string(access.ReasonNoApprovers):
 		return "Nobody can approve this request. Ask the people who run this app to add an approver."
 	case string(access.CodeManagement):
@@ -66,8 +66,8 @@ func failureReason(code access.Code, to audience) string {
 	case access.CodeExecutionGone:
 		return interruptedText
 	case access.CodeRowLost:
-		return "We never saw this access exist."
+		return "We never confirmed that this access existed."
 	default:
-		return "Something went wrong before the access existed. Please submit the request again."
+		return "Something went wrong, and no access was granted. Please submit the request again."
 	}
 }

@@ -56,7 +56,7 @@ func ClearResponse() []byte {
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
-		// The values have types of this package, so only a defect leads here.
+		// The values have types of this package, so an error here is a defect.
 		panic("slack: encode response: " + err.Error())
 	}
 	return b

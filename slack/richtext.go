@@ -80,8 +80,8 @@ func (b *richText) link(url, text string) *richText {
 	return b
 }
 
-// quote adds a text that a person wrote, as a quote. None of its lines can then pass for
-// text of the app. It keeps line breaks.
+// quote adds a text that a person wrote, as a quote, so that no line of it looks like
+// the app's own text. It keeps line breaks.
 func (b *richText) quote(s string) *richText {
 	s = cleanLines(s)
 	if s == "" {

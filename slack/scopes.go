@@ -7,19 +7,19 @@ type Scope struct {
 	Reason  string
 }
 
-// Scopes are all scopes that the app requests. Their methods are all methods that the
-// app and the doctor call, except methods that need no scope. The page of each method
-// at https://docs.slack.dev/reference/methods names its scopes.
+// Scopes are all scopes that the app requests. They list all methods that the app and
+// the doctor call, except methods that need no scope. The page of each method at
+// https://docs.slack.dev/reference/methods names its scopes.
 var Scopes = []Scope{
 	{"commands", "", "the shortcuts and the slash commands"},
-	{"chat:write", "chat.postMessage chat.postEphemeral chat.update", "messages, and changing them"},
+	{"chat:write", "chat.postMessage chat.postEphemeral chat.update", "posting messages and updating them"},
 	{"users:read", "users.info bots.info", "who is a full member of the workspace"},
-	{"users:read.email", "users.info users.lookupByEmail", "whose email leads to the Identity Center user, and the approvers"},
-	{"channels:read", "conversations.members conversations.info", "who is in the channel: others get direct messages"},
-	{"channels:history", "conversations.history conversations.replies", "finding a message before it would be sent twice"},
-	{"groups:read", "conversations.members conversations.info", "the same two for a private channel"},
+	{"users:read.email", "users.info users.lookupByEmail", "finding people by email, to match them with Identity Center"},
+	{"channels:read", "conversations.members conversations.info", "who is in the channel (people outside get direct messages)"},
+	{"channels:history", "conversations.history conversations.replies", "finding an earlier message, so that none is sent twice"},
+	{"groups:read", "conversations.members conversations.info", "the same two in private channels"},
 	{"groups:history", "conversations.history conversations.replies", "the same"},
-	{"im:history", "conversations.history", "finding a direct message before it would be sent twice"},
+	{"im:history", "conversations.history", "finding an earlier direct message, so that none is sent twice"},
 	{"im:write", "conversations.open", "direct messages"},
 }
 

@@ -30,11 +30,11 @@ func Verify(secrets []string, timestamp, signature string, body []byte, now time
 	}
 	// Compare numbers, because a far-off timestamp would overflow a Duration.
 	if d := seconds - now.Unix(); seconds < 0 || d > int64(maxAge/time.Second) || d < -int64(maxAge/time.Second) {
-		return access.Errorf(access.CodeRefused, "check signature: the request is more than %s away from now", maxAge)
+		return access.Errorf(access.CodeRefused, "check signature: the request's timestamp is more than %s from now", maxAge)
 	}
 	received, err := hex.DecodeString(strings.TrimPrefix(signature, "v0="))
 	if err != nil || len(received) != sha256.Size || !strings.HasPrefix(signature, "v0=") {
-		return access.Errorf(access.CodeRefused, "check signature: the signature is missing or has no known form")
+		return access.Errorf(access.CodeRefused, "check signature: the signature is missing or malformed")
 	}
 
 	tried, valid := false, false
@@ -52,9 +52,9 @@ func Verify(secrets []string, timestamp, signature string, body []byte, now time
 	}
 	switch {
 	case !tried:
-		return access.Errorf(access.CodeMisconfigure, "check signature: there is no signing secret")
+		return access.Errorf(access.CodeMisconfigure, "check signature: no signing secret is available")
 	case !valid:
-		return access.Errorf(access.CodeRefused, "check signature: the request is not signed by Slack")
+		return access.Errorf(access.CodeRefused, "check signature: the signature doesn't match")
 	default:
 		return nil
 	}

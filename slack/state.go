@@ -24,8 +24,8 @@ const (
 	stateInterrupted state = "interrupted"
 )
 
-// stateOf returns the state that the row says. A request is active (green) only if its
-// access is known to exist.
+// stateOf returns the request's state, from its row. A request is active (green) only
+// if its access is known to exist.
 func stateOf(r access.Request) state {
 	switch {
 	case r.Rebuilt != nil && !r.IsRemoved():

@@ -32,10 +32,10 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	return m
 }
 
-// DirectMessage returns the same message as a direct message, for requesters outside the
-// channel. Without a thread around it, it also names the target and the duration. It has
-// the requester's buttons: Withdraw while the request is open, End now while the access
-// exists. Purpose "announce" confirms the request.
+// DirectMessage returns the same message as a direct message, for requesters outside
+// the channel. Because a direct message has no thread around it, it also names the
+// target and the duration. It has the requester's buttons: Withdraw while the request
+// is open, End now while the access exists. Purpose "announce" confirms the request.
 func DirectMessage(purpose string, r access.Request) Message {
 	s := stateOf(r)
 	m := newMessage(purpose, r)

@@ -49,7 +49,7 @@ func TestViews(t *testing.T) {
 		})},
 		{"form_preview", FormView(Form{
 			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox,
-			Preview: "Sure, alice@example.com and 2 others can approve this.",
+			Preview: "Approvers (any one can approve): alice@example.com, bob@example.com",
 		})},
 		{"form_group", FormView(Form{
 			Kind: access.KindGroup, Durations: hours(1),

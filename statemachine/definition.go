@@ -29,7 +29,7 @@ var reconcileSource string
 type RequestPlaceholders struct {
 	Partition string // the AWS partition, as in ARNs: "aws", "aws-us-gov", "aws-cn"
 
-	// The functions that the Tasks invoke, each a name or an ARN with its alias.
+	// The functions that the Tasks invoke: each is a name or an ARN, with its alias.
 	EvaluateFunction string
 	AwaitFunction    string
 	NotifyFunction   string

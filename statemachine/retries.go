@@ -7,8 +7,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// TransientErrors are the errors that pass by themselves, by the names that
-// Step Functions reports. ${TransientErrors} stands for them in an ErrorEquals.
+// TransientErrors are the names, as Step Functions reports them, of errors that may
+// go away on a retry. ${TransientErrors} stands for them in an ErrorEquals.
 var TransientErrors = []string{
 	// Lambda failed before, during or after the call:
 	// https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
@@ -32,8 +32,8 @@ var TransientErrors = []string{
 	string(access.CodeUnavailable),
 }
 
-// retries fills in the placeholders that stand for the same text in every
-// deployment. A Task that retries in another way spells its retrier out.
+// retries fills in the placeholders that stand for the same text in every deployment.
+// A Task that retries differently has its own retrier.
 var retries = strings.NewReplacer(
 	`"${TransientErrors}"`, transientErrors(),
 	`"${RetrySixTimes}"`, standardRetrier(6),

@@ -2,28 +2,27 @@ package access
 
 import "time"
 
-// Claims are the targets that one Identity Center user has requested and nobody
-// has decided about. The table has one row for each person. A target has at most
-// one undecided request, because there is one claim under its key.
+// Claims are the targets of one Identity Center user's undecided requests. The table
+// has one row for each person. A target has at most one undecided request, because
+// there is one claim under its key.
 type Claims struct {
 	PrincipalID string           `json:"principal_id"`
 	Claims      map[string]Claim `json:"claims"` // by Target.Key()
-	// Version goes up with every write; each write is conditional on it. A new
-	// row starts at the time, in nanoseconds since 1970, so that it is never
-	// mistaken for an earlier one.
+	// Version increases with each write, and each write is conditional on it. A new row
+	// starts at the time, in nanoseconds since 1970, so that it is never mistaken for an
+	// earlier one.
 	Version int64 `json:"version"`
 }
 
-// Claim is a request's hold on a target.
+// Claim reserves a target for one request.
 type Claim struct {
 	RequestID string    `json:"request_id"`
 	At        time.Time `json:"at"` // when it was made
 }
 
-// A claim is written before its request's row. ClaimWait is how long it is valid
-// without that row. CreateWithin is how long after the claim the row may still be
-// created. The difference covers a call that is on its way, and clocks that
-// differ.
+// A claim is written before its request's row. ClaimWait is how long a claim is valid
+// without the row. CreateWithin is how long after the claim the row may be created.
+// The difference allows for calls in flight and for clock skew.
 const (
 	ClaimWait    = 2 * time.Minute
 	CreateWithin = time.Minute

@@ -31,8 +31,7 @@ type Group struct {
 	Provisioned bool
 }
 
-// Assignment is an assignment of the user's own, not one that comes through a
-// group.
+// Assignment is a direct assignment of a user, not one through a group.
 type Assignment struct {
 	AccountID        string
 	PermissionSetARN string
@@ -55,7 +54,7 @@ type User struct {
 	Disabled bool
 }
 
-// HasEmail reports whether email is one of the user's, whatever the case of the
+// HasEmail reports whether email is one of the user's, ignoring the case of the
 // letters A to Z.
 func (u User) HasEmail(email string) bool {
 	return slices.ContainsFunc(u.Emails, func(has string) bool { return SameEmail(has, email) })

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// DriftMode is what a scheduled run does about access that no request granted.
+// DriftMode is what a scheduled run does about unknown access.
 type DriftMode string
 
 const (
@@ -13,14 +13,13 @@ const (
 	DriftRevoke DriftMode = "revoke" // removes it
 )
 
-// ModeRecheck is the mode of a run that asks whether the access of people who are
-// gone may be removed. It doesn't look for access that no request granted.
+// ModeRecheck is the mode of a run that asks whether to remove the access of people
+// who are gone. It doesn't search for unknown access.
 const ModeRecheck DriftMode = "recheck"
 
-// Finding is access that no request granted. It is a user's own assignment in an
-// account and permission set that the policy covers, or a member of a configured
-// group, and no lease guards it. The subject has the names of account, permission
-// set and group, as far as they are known.
+// Finding is unknown access: a user's direct assignment that the policy covers, or a
+// member of a configured group, without a lease. The subject has the known names of
+// its account, permission set and group.
 type Finding struct {
 	Subject
 	// UserName is the user's name in Identity Center; empty if the user is gone
@@ -41,7 +40,7 @@ type Unread struct {
 	Why  string `json:"why"`  // for people
 }
 
-// RemovalResult is what became of a finding in a run that removes.
+// RemovalResult is what happened to a finding in a run in mode revoke.
 type RemovalResult string
 
 const (
@@ -54,8 +53,8 @@ const (
 	DriftAlreadyGone RemovalResult = "already_gone"
 	// DriftExempt: an exemption protects it for now.
 	DriftExempt RemovalResult = "exempt"
-	// DriftOverLimit: left alone, because no more may be removed within 24 hours
-	// without a person's consent.
+	// DriftOverLimit: left alone, because the 24-hour limit on removals without consent is
+	// reached.
 	DriftOverLimit RemovalResult = "over_limit"
 	// DriftNotAllowed: left alone, because nobody authorized this removal, or
 	// removals are switched off.
@@ -71,7 +70,7 @@ type DriftRemoval struct {
 	At      time.Time     `json:"at"`
 }
 
-// Guard is why a run that removes stopped before it removed anything.
+// Guard is why a run in mode revoke asked before it removed anything.
 type Guard string
 
 const (
@@ -102,17 +101,16 @@ type Run struct {
 	// are notified. Each press is checked against the policy in force. Lower
 	// case, sorted.
 	Approvers []string `json:"approvers,omitempty"`
-	// Undecided is how many findings nobody could answer about then, because the
-	// policy names no approver for them.
+	// Undecided is how many findings had nobody who could answer when the run asked,
+	// because the policy names no approver.
 	Undecided int `json:"undecided,omitempty"`
-	// Answers are what people answered, in order. No two are about the same
-	// finding.
+	// Answers are people's answers, in order. Each finding is in at most one of them.
 	Answers []RunAnswer `json:"answers,omitempty"`
-	// Answer ends the question, and is written once: the last of Answers, or that
-	// the question expired.
+	// Answer ends the question and is written once. It is the last of Answers, or says
+	// that the question expired.
 	Answer *RunAnswer `json:"answer,omitempty"`
-	// Token resumes the wait for the answer. It never leaves the table except
-	// to Step Functions.
+	// Token resumes the wait for the answer. It is sent to Step Functions and nowhere
+	// else.
 	Token string `json:"token,omitempty"`
 
 	// Posts are the run's Slack messages, by purpose.
@@ -147,8 +145,8 @@ func (r Run) AnswerAbout(finding int) *RunAnswer {
 	return nil
 }
 
-// Asked returns the indexes of the findings that the run asks about. It skips
-// exempt findings, which stay whatever people answer.
+// Asked returns the indexes of the findings that the run asks about. It skips exempt
+// findings, which stay no matter what people answer.
 func (r Run) Asked(findings []Finding) []int {
 	var asked []int
 	for i, f := range findings {
@@ -159,19 +157,19 @@ func (r Run) Asked(findings []Finding) []int {
 	return asked
 }
 
-// RunAnswer is a person's answer to a run's question, about the findings whose
-// targets they approve. If the question expires before everything is answered, an
-// answer by nobody is entered: the remaining findings stay, and later presses get
-// an explanation.
+// RunAnswer is a person's answer to a run's question, for the findings whose targets
+// they approve. If the question expires first, we store an answer without a person:
+// the remaining findings stay, and later presses get an explanation.
 type RunAnswer struct {
 	Remove bool      `json:"remove"`
 	By     Person    `json:"by"` // zero: the question expired
 	At     time.Time `json:"at"`
-	// Findings are the ranges [from, to) of the run's findings that it is about.
+	// Findings are ranges [from, to) of the indexes of the findings that the answer
+	// covers.
 	Findings [][2]int `json:"findings,omitempty"`
 }
 
-// Count returns how many findings the answer is about.
+// Count returns how many findings the answer covers.
 func (a RunAnswer) Count() (n int) {
 	for _, f := range a.Findings {
 		n += f[1] - f[0]
@@ -194,32 +192,32 @@ func Ranges(numbers []int) (ranges [][2]int) {
 // Expired reports whether the question expired.
 func (a RunAnswer) Expired() bool { return a.By == Person{} }
 
-// DriftReport is what one run tells people in Slack.
+// DriftReport is what one run reports in Slack.
 type DriftReport struct {
 	RunID        string    `json:"run_id"`
 	Mode         DriftMode `json:"mode"`
 	At           time.Time `json:"at"`
 	ExecutionARN string    `json:"execution_arn"`
 
-	// Findings are those to report, by target and user: in mode revoke all,
-	// otherwise those that are new or were not reported for a day. Results are
-	// those of a removal, by Subject.Key.
+	// Findings are the findings to report, sorted by target and user: all of them in mode
+	// revoke, otherwise those that are new or were last reported a day ago. Results are
+	// the results of the removals, by Subject.Key.
 	Findings []Finding                `json:"findings,omitempty"`
 	Results  map[string]RemovalResult `json:"results,omitempty"`
 	// Total is how many findings there are, reported or not.
 	Total int `json:"total"`
-	// Guard is why the run stopped and asked. Answers are people's answers, and
-	// Answer is how the question ended.
+	// Guard is why the run asked. Answers are people's answers, and Answer is how the
+	// question ended.
 	Guard   Guard       `json:"guard,omitempty"`
 	Limit   int         `json:"limit,omitempty"` // of GuardTooMany: how many may be removed within 24 hours without a person
 	Answers []RunAnswer `json:"answers,omitempty"`
 	Answer  *RunAnswer  `json:"answer,omitempty"`
 
-	// Unread is what could not be read; then the run is incomplete.
+	// Unread lists what could not be read. If there is any, the run is incomplete.
 	Unread []Unread `json:"unread,omitempty"`
-	// Unmanageable are the accounts in the policy that Identity Center doesn't
-	// let this account manage: the management account, if this runs in a
-	// delegated administrator's. Reported when it changes.
+	// Unmanageable are the accounts in the policy that Identity Center doesn't let this
+	// account manage: the management account, if this app runs in a delegated
+	// administrator account. They are reported when the list changes.
 	Unmanageable []string `json:"unmanageable,omitempty"`
 	// Provisioned are the configured groups that SCIM manages, by name; they are
 	// left alone. Reported when it changes.

@@ -21,8 +21,8 @@ const DurationPattern = `^([0-9]{1,6}h([0-9]{1,6}m)?([0-9]{1,6}s)?|[0-9]{1,6}m([
 // minutes up to 59.
 const ClockPattern = `^[0-9]{1,3}:[0-5][0-9]$`
 
-// maxDigits keeps every number in range of a time.Duration: 999999 hours are
-// 114 years, of the 292 that fit.
+// maxDigits keeps every number in range of a time.Duration: 999999 hours are 114
+// years, and 292 years fit.
 const maxDigits = 6
 
 // ParseDuration parses "90s", "5m", "2h", "1h30m": whole hours, minutes and

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// MaxErrorMessage is how many bytes of an error's text leave a function. An
-// execution's history keeps up to 32,768 characters of a cause; nobody reads
-// that many.
+// MaxErrorMessage limits the length in bytes of an error's text that a function
+// returns. An execution's history would keep up to 32,768 characters.
 const MaxErrorMessage = 1000
 
 // awsError is an error that a service of AWS returned, as smithy.APIError
@@ -44,9 +43,9 @@ func ErrorMessage(err error) string {
 	return text
 }
 
-// secrets matches Slack's tokens and response URLs, and runs of characters as
-// long as a task token (hundreds of them). An ARN has a hyphen or colon long
-// before that, and a SHA-256 in hex has 64 characters.
+// secrets matches Slack's tokens and response URLs, and runs of characters as long as
+// a task token (hundreds of them). ARNs don't match, because a hyphen or colon comes
+// sooner, and a SHA-256 in hex has only 64 characters.
 var secrets = regexp.MustCompile(`xox[a-zA-Z]-[A-Za-z0-9-]+|xapp-[A-Za-z0-9-]+|(?:https?://)?hooks\.slack\.com/[^\s"]*|[A-Za-z0-9+/=]{100,}`)
 
 // IsDenied reports whether AWS denied this caller the call that failed with err.

@@ -11,7 +11,7 @@ type Code string
 // These are transient: the state machines retry them.
 const (
 	CodeThrottled     Code = "Throttled"     // a quota of AWS or Slack
-	CodeConflict      Code = "Conflict"      // another operation on the same assignment is under way
+	CodeConflict      Code = "Conflict"      // another operation on the same assignment is in progress
 	CodeInProgress    Code = "InProgress"    // Identity Center has not finished
 	CodeUnavailable   Code = "Unavailable"   // a service or the table did not answer
 	CodeLeaseDeleting Code = "LeaseDeleting" // the same access is being removed right now
@@ -48,7 +48,7 @@ func (c Code) Transient() bool {
 	return false
 }
 
-// Error is an error with a code. Message, if set, says what was being done.
+// Error is an error with a code. Message, if set, says which operation failed.
 type Error struct {
 	Code    Code
 	Message string
@@ -73,7 +73,7 @@ func Errorf(code Code, format string, args ...any) error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// Wrap adds a code to err, and what was being done. A nil err stays nil.
+// Wrap adds a code to err, and the operation that failed. A nil err stays nil.
 func Wrap(code Code, err error, doing string) error {
 	if err == nil {
 		return nil

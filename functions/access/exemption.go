@@ -22,8 +22,8 @@ type Exemption struct {
 	Reason        string    `json:"reason"`
 }
 
-// Spared is why a finding is left alone. Since and Run say when a run in mode
-// revoke first left it alone under this exemption; they are zero if none has.
+// Spared is the exemption that protects a finding. Since and Run say when a run in
+// mode revoke first left it alone under this exemption; they are zero if none has.
 type Spared struct {
 	Key    string    `json:"key"` // of the exemption
 	Until  time.Time `json:"until"`
@@ -41,7 +41,7 @@ func (e Exemption) Covers(t Target) bool {
 }
 
 // IsFor reports whether one of a user's names (the user name, the emails) is the
-// exemption's email. Only ASCII letters are compared without their case.
+// exemption's email. The comparison ignores the case of ASCII letters only.
 func (e Exemption) IsFor(names ...string) bool {
 	for _, name := range names {
 		if name != "" && lower(name) == lower(e.Email) {

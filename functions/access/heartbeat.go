@@ -2,9 +2,8 @@ package access
 
 import "time"
 
-// Heartbeat is what a run that looks for unknown access leaves in the table and
-// in the bucket. A later run compares the two, to see whether the table still
-// remembers earlier runs.
+// Heartbeat is a mark that a run leaves in the table and in the bucket. A later run
+// compares the two, to see whether the table has lost data.
 type Heartbeat struct {
 	Run string    `json:"run"`
 	At  time.Time `json:"at"`

@@ -14,46 +14,45 @@ const (
 	LeaseDeleting LeaseState = "deleting" // Delete may have been called
 )
 
-// Lease records that this system created an assignment or a membership, and for
-// which requests. There is one for each subject. Without a row, this system holds
-// no such access.
+// Lease records that this system created an assignment or a membership, and for which
+// requests. There is one for each subject. Without a lease, this system has not
+// granted that access.
 type Lease struct {
 	Key     string     `json:"-"` // Subject.Key()
 	Subject Subject    `json:"subject"`
 	State   LeaseState `json:"state"`
 	// Holders are the requests that keep the access, by request id.
 	Holders map[string]Holder `json:"holders"`
-	// SettlesAt is the time after which no pending call of Create or Delete can
-	// start anymore: the deadline of the last function that planned one, and a
-	// margin.
+	// SettlesAt is the time after which no planned call of Create or Delete can still
+	// start: the deadline of the last function that planned one, plus a margin.
 	SettlesAt time.Time `json:"settles_at"`
 	// OperationID is Identity Center's id of the latest creation, if known.
 	OperationID string `json:"operation_id,omitempty"`
-	// MembershipIDs are the ids that Create returned under this lease if the
-	// subject is a group; "" for a creation that was refused. At most one still
-	// exists, and the order doesn't say which. If the list is empty, we don't
-	// know what was created, so any membership counts as ours.
+	// MembershipIDs are the ids that Create returned under this lease if the subject is a
+	// group; "" for a creation that AWS refused. At most one still exists, and the order
+	// doesn't say which. If the list is empty, we don't know what was created, so any
+	// membership counts as ours.
 	MembershipIDs []string `json:"membership_ids,omitempty"`
-	// Unanswered are the creations of a membership that were planned and whose
-	// answer is not recorded, each by the SettlesAt that was set for it. While
-	// there is one, MembershipIDs may lack a membership of ours.
+	// Unanswered are the planned creations of a membership without a recorded answer, each
+	// by its SettlesAt. While there are any, a membership of ours may be missing in
+	// MembershipIDs.
 	Unanswered []time.Time `json:"unanswered,omitempty"`
 	// DeletionID is Identity Center's id of the latest deletion that it accepted.
 	DeletionID string `json:"deletion_id,omitempty"`
 	// Deleted reports that a deletion before the latest one succeeded. Lists are
 	// eventually consistent, so an access is sometimes deleted twice.
 	Deleted bool `json:"deleted,omitempty"`
-	// Shared is set once more than one request has held the access. Missing is
-	// set if the access is absent when the removal begins, and nothing of ours
-	// can have deleted it. A later call of Delete clears Missing.
+	// Shared is set once more than one request has held the access. Missing is set if the
+	// access is absent when the removal begins and this app can't have deleted it. A later
+	// call of Delete clears Missing.
 	Shared  bool `json:"shared,omitempty"`
 	Missing bool `json:"missing,omitempty"`
-	// Drift is set if the lease is for the removal of access that no request
-	// granted. It leads to the finding that the record of the removal is about.
+	// Drift is set if the lease is for the removal of unknown access. It names the
+	// finding, for the record of the removal.
 	Drift *FindingRef `json:"drift,omitempty"`
-	// Version goes up with every write; each write is conditional on it. A new
-	// lease starts at the time, in nanoseconds since 1970, so that it is never
-	// mistaken for an earlier one under the same key.
+	// Version increases with each write, and each write is conditional on it. A new lease
+	// starts at the time, in nanoseconds since 1970, so that it is never mistaken for an
+	// earlier one under the same key.
 	Version int64 `json:"version"`
 }
 
@@ -66,8 +65,8 @@ type FindingRef struct {
 // Holder is one request's share in a lease.
 type Holder struct {
 	ExecutionARN string `json:"execution_arn"`
-	// Both are zero until the access is confirmed. The release before this one
-	// wrote no GrantedAt.
+	// Both are zero until the access is confirmed. The previous release wrote no
+	// GrantedAt.
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	End       time.Time `json:"end,omitzero"`
 }
@@ -97,16 +96,16 @@ func (l Lease) IsHeldBy(requestID string) bool {
 // anymore.
 func (l Lease) IsSettled(now time.Time) bool { return !now.Before(l.SettlesAt) }
 
-// IsConfirmed reports whether the holder's access was seen to exist. The release
-// before this one wrote no GrantedAt, so End tells.
+// IsConfirmed reports whether the holder's access was seen to exist. The previous
+// release wrote no GrantedAt, so End decides.
 func (h Holder) IsConfirmed() bool { return !h.End.IsZero() }
 
 // HasEnded reports whether the holder's access was confirmed and its time is over.
 func (h Holder) HasEnded(now time.Time) bool { return h.IsConfirmed() && !now.Before(h.End) }
 
-// MayHaveMade reports whether this system created the membership with that id, or
-// may have. It is true unless the lease rules that out. Access to an account has
-// no id, so it always counts as ours.
+// MayHaveMade reports whether this system may have created the membership with that
+// id. It is true unless the lease rules it out. Access to an account has no id, so it
+// always counts as ours.
 func (l Lease) MayHaveMade(membershipID string) bool {
 	return l.Subject.Kind != KindGroup || len(l.Unanswered) > 0 || len(l.MembershipIDs) == 0 ||
 		slices.Contains(l.MembershipIDs, membershipID)

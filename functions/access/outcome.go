@@ -17,7 +17,7 @@ const (
 	OutcomeRefused   OutcomeKind = "refused" // by the policy, or because it could not be evaluated
 )
 
-// Grants reports whether access follows from the outcome.
+// Grants reports whether the outcome leads to access.
 func (k OutcomeKind) Grants() bool { return k == OutcomeAutomatic || k == OutcomeApproved }
 
 // Outcome is the decision about a request: the first valid one, written once.
@@ -34,7 +34,7 @@ type Outcome struct {
 	Message string `json:"message,omitempty"`
 	// PolicyDigest is the SHA-256, in hex, of the policy that was in force.
 	PolicyDigest string `json:"policy_digest,omitempty"`
-	// Statements are the affecting statements, by index in the file.
+	// Statements are the indexes, in the file, of the statements that apply.
 	Statements []int `json:"statements,omitempty"`
 }
 
@@ -57,8 +57,8 @@ const (
 	EventRevokeFailed EventKind = "revoke_failed"
 	EventDriftFound   EventKind = "drift_found"
 	EventDriftRevoked EventKind = "drift_revoked"
-	// EventDriftExempted: a run in mode revoke left access alone because of an
-	// exemption, for the first time.
+	// EventDriftExempted: a run in mode revoke left this access alone under an exemption
+	// for the first time.
 	EventDriftExempted EventKind = "drift_exempted"
 )
 
@@ -79,10 +79,9 @@ func EventOf(k OutcomeKind) EventKind {
 	}
 }
 
-// RemovalEvent returns the event that records how a request's access ended. If
-// there never was any access, that is not_granted after an approval and refused
-// otherwise, with the reason if the row has one. RevokedAt and Removal must be
-// set.
+// RemovalEvent returns the event that records how a request's access ended. If there
+// never was any access, the event is not_granted after an approval and refused
+// otherwise, with the reason if the row has one. RevokedAt and Removal must be set.
 func RemovalEvent(r Request) Event {
 	e := Event{Kind: EventRevoked, At: r.RevokedAt, Reason: string(r.Removal)}
 	if r.Removal != RemovalNothing {
@@ -98,8 +97,8 @@ func RemovalEvent(r Request) Event {
 	return e
 }
 
-// RecordsRemoval reports whether the request's events include its RemovalEvent.
-// The release before this one recorded refused instead of not_granted.
+// RecordsRemoval reports whether the request's events include its RemovalEvent. The
+// previous release recorded refused instead of not_granted.
 func RecordsRemoval(r Request) bool {
 	kind := RemovalEvent(r).Kind
 	return slices.ContainsFunc(r.Events, func(e Event) bool {
@@ -117,13 +116,12 @@ const (
 	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
 )
 
-// MaxRefusedPresses is how many refused presses of a request are recorded. An
-// item of the table holds at most 400 KB, and the events of the access must fit.
+// MaxRefusedPresses is how many refused presses of a request are recorded. An item of
+// the table holds at most 400 KB, and must keep room for the other events.
 const MaxRefusedPresses = 20
 
-// RecordsRefusedPress reports whether the refused press e needs no event, because
-// there is one of the same person and reason, or can't have one, because there
-// are MaxRefusedPresses.
+// RecordsRefusedPress reports whether no event is added for the refused press e:
+// there already is one of the same person and reason, or there are MaxRefusedPresses.
 func RecordsRefusedPress(r Request, e Event) bool {
 	n := 0
 	for _, has := range r.Events {
@@ -147,7 +145,7 @@ type Event struct {
 	// Action is the button of a refused press: "approve", "deny", "withdraw" or
 	// "end".
 	Action string `json:"action,omitempty"`
-	// PolicyDigest, Reason and Statements are set if the event is a decision.
+	// PolicyDigest, Reason and Statements are set for events that are decisions.
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 	Statements   []int  `json:"statements,omitempty"`

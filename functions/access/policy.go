@@ -15,8 +15,7 @@ type Statement struct {
 type Policy struct {
 	Accounts []Statement `json:"accounts"`
 	Groups   []Statement `json:"groups"`
-	// Exemptions are access that the reconciliation leaves alone for a while,
-	// although no request granted it.
+	// Exemptions are unknown access that reconciliations leave alone for a while.
 	Exemptions []Exemption `json:"exemptions,omitempty"`
 }
 

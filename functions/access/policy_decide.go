@@ -17,10 +17,10 @@ func (p *Policy) Decide(requester string, t Target) Decision {
 	return decide(p.statements(t.Kind), p.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), NormalizeEmail)
 }
 
-// Permits reports whether approver may approve requester's request for t, whether
-// or not it needs approval. Another person must be listed in a matching
-// statement. For requesters themselves, the statements must also allow
-// self-approval now. Denying a request takes the same right.
+// Permits reports whether approver may approve requester's request for t, whether or
+// not it needs approval. Another person must be listed in a matching statement. For
+// requesters themselves, the statements must also allow self-approval now. Denying a
+// request needs the same permission.
 func (p *Policy) Permits(requester, approver string, t Target) bool {
 	return permits(p.statements(t.Kind), p.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
 }
@@ -53,7 +53,7 @@ func (p *Policy) appendAffecting(t Target, to []int) []int {
 	return to
 }
 
-// isComplete reports whether t names everything that a statement is matched
+// isComplete reports whether t has all ids and names that statements are matched
 // against.
 func (t Target) isComplete() bool {
 	switch t.Kind {
@@ -65,7 +65,8 @@ func (t Target) isComplete() bool {
 	return false
 }
 
-// resource returns what a statement's Resources are matched against.
+// resource returns the account id or group id that is matched against a statement's
+// Resources.
 func (t Target) resource() string {
 	if t.Kind == KindGroup {
 		return t.GroupID
@@ -79,8 +80,8 @@ func (s *Statement) covers(t *Target) bool {
 	return t.Kind == KindGroup || matches(s.PermissionSets, t.PermissionSet)
 }
 
-// usualCount is how many statements usually match a request, and how many
-// approvers they usually list. More of either only makes a decision slower.
+// usualCount is the usual number of matching statements, and of the approvers they
+// list. Larger numbers only make a decision slower.
 const usualCount = 10
 
 // decide applies the rules to the statements that match a request. affecting are

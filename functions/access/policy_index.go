@@ -6,7 +6,7 @@ import (
 )
 
 // Index gives the same answers as its policy, without reading every statement for
-// each. It is for many questions to one policy, also from several goroutines at
+// each. Use it to ask one policy many questions. Several goroutines may use it at
 // once.
 type Index struct {
 	policy           *Policy // its emails are normalized

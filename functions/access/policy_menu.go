@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// Menu tells which accounts to offer: those in which someone could get one of
-// the existing permission sets. It answers what Offers would for each permission
-// set, in the time that it takes to read the statements about the account.
-// Several goroutines may use it at once.
+// Menu says which accounts to offer: those in which someone could get one of the
+// existing permission sets. It gives the same answer as calling Offers for each
+// permission set, but reads the statements about the account only once. Several
+// goroutines may use it at once.
 type Menu struct {
 	index          *Index
 	permissionSets map[string]bool // those that exist, by name

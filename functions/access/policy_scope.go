@@ -46,8 +46,8 @@ func (x *Index) Deciders(t Target) []string {
 	return nil
 }
 
-// DecidersOfAny returns the Deciders of at least one of the targets, and how many
-// of the targets have none.
+// DecidersOfAny returns everyone who is a Decider of at least one of the targets, and
+// how many targets have no Deciders.
 func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
 	all := map[string]bool{}
 	for _, t := range targets {
@@ -62,7 +62,7 @@ func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
 	return slices.Sorted(maps.Keys(all)), without
 }
 
-// MayDecide reports whether a person is one of the Deciders about t.
+// MayDecide reports whether the person is one of t's Deciders.
 func (x *Index) MayDecide(who Person, t Target) bool {
 	return who.PrincipalID != "" && !who.SecondaryDomain && IsASCII(who.Email) &&
 		slices.Contains(x.Deciders(t), NormalizeEmail(who.Email))

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Rebuilt is what a lease says about a request whose row someone deleted. The
-// new row has this attribute instead of those that were written when the request
-// was created. Its removal can be recorded, but it can't be decided or granted.
+// Rebuilt has what a lease says about a request whose row someone deleted. The new
+// row has this attribute in place of those written at the request's creation. Its
+// removal can be recorded, but it can't be decided or granted.
 type Rebuilt struct {
 	ID           string  `json:"id"`
 	Subject      Subject `json:"subject"`
@@ -33,8 +33,8 @@ func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
 	return b
 }
 
-// UnmarshalJSON reads a request's row. A rebuilt row has no id of its own; in any
-// other row, the attribute means nothing.
+// UnmarshalJSON reads a request's row. Only a row without an id of its own is a
+// rebuilt row. In other rows, the attribute is ignored.
 func (r *Request) UnmarshalJSON(text []byte) error {
 	type row Request // without this method
 	if err := json.Unmarshal(text, (*row)(r)); err != nil {

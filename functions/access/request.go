@@ -24,11 +24,11 @@ type Person struct {
 	// SecondaryDomain is set if PrincipalID was found under one of the fallback
 	// domains, not under Email itself. Such a person can't approve.
 	SecondaryDomain bool `json:"secondary_domain,omitempty"`
-	// FoundAs is that user, if SecondaryDomain is set.
+	// FoundAs describes the user, if SecondaryDomain is set.
 	FoundAs DirectoryUser `json:"found_as,omitzero"`
 }
 
-// DirectoryUser is a user of Identity Center, in words that people recognize.
+// DirectoryUser describes a user of Identity Center in a form that people recognize.
 type DirectoryUser struct {
 	UserName    string `json:"user_name,omitempty"`
 	DisplayName string `json:"display_name,omitempty"`
@@ -89,16 +89,16 @@ type Request struct {
 	// "granted", ...). A post is recorded before it is sent, and completed after.
 	Posts map[string]Post `json:"posts,omitempty"`
 
-	// Events is everything that happened, in order. Audited counts those that are
-	// in the audit bucket; the rest still has to be written there.
+	// Events is everything that happened, in order. Audited is how many of them are in the
+	// audit bucket; the others must still be written there.
 	Events  []Event `json:"events,omitempty"`
 	Audited int     `json:"audited"`
 
 	// Rebuilt is set if the row was deleted and made again from the lease.
 	Rebuilt *Rebuilt `json:"rebuilt,omitempty"`
 
-	// Tombstone is set by the sweep when it gives the request up: access will
-	// never be granted.
+	// Tombstone is set by the sweep when it gives up on the request: access will never be
+	// granted.
 	Tombstone bool      `json:"tombstone,omitempty"`
 	ClosedAt  time.Time `json:"closed_at,omitzero"`
 }
@@ -107,8 +107,8 @@ type Request struct {
 type Post struct {
 	Channel string `json:"channel"`
 	TS      string `json:"ts,omitempty"` // empty: sent, but not known to have arrived
-	// Digest is the SHA-256 of what was last sent, so that an unchanged message
-	// is not sent again.
+	// Digest is the SHA-256 of the content last sent, so that an unchanged message is not
+	// sent again.
 	Digest string `json:"digest,omitempty"`
 }
 
@@ -152,8 +152,8 @@ const (
 	// used only if that is certain; otherwise the state is RemovalDone.
 	RemovalAlreadyGone RemovalState = "already_gone"
 	RemovalKept        RemovalState = "kept" // another request still keeps the same access
-	// RemovalForeign: someone else removed the access and added it again outside
-	// this app, so it was left alone.
+	// RemovalForeign: someone removed the access and added it again outside this app, so
+	// we left it.
 	RemovalForeign RemovalState = "foreign"
 )
 
@@ -165,7 +165,7 @@ func RequestID(teamID, viewID string) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
-// Subject returns what Identity Center has to connect.
+// Subject returns the target with the requester's Identity Center user.
 func (r *Request) Subject() Subject {
 	return Subject{Target: r.Target, PrincipalID: r.Requester.PrincipalID}
 }

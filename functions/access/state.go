@@ -20,22 +20,23 @@ func (r *Request) Open() bool { return r.Outcome == nil && !r.IsOver() }
 // in favor of access.
 func (r *Request) IsApproved() bool { return r.Outcome != nil && r.Outcome.Kind.Grants() }
 
-// WasGranted reports whether the access was seen to exist, however it ended.
+// WasGranted reports whether the access was confirmed to exist, however it ended.
 func (r *Request) WasGranted() bool { return !r.GrantedAt.IsZero() }
 
 // HasRemovalBegun reports whether the removal has begun. It may also be done.
 func (r *Request) HasRemovalBegun() bool { return !r.RevokingAt.IsZero() || r.IsRemoved() }
 
-// IsRemoved reports whether the end of the removal is recorded. Removal says what
-// came of it: other requests may keep the access.
+// IsRemoved reports whether the end of the removal is recorded. Removal says how:
+// other requests may keep the access.
 func (r *Request) IsRemoved() bool { return !r.RevokedAt.IsZero() }
 
-// IsClosed reports whether everything about the request is recorded and told.
+// IsClosed reports whether everything about the request is recorded, and all messages
+// are sent.
 func (r *Request) IsClosed() bool { return !r.ClosedAt.IsZero() }
 
-// IsOver reports whether no access may be granted anymore: the sweep gave the
-// request up, its removal has begun, or it is closed. A request that was decided
-// against is over only once it is closed. table.Granted has the same condition.
+// IsOver reports whether access can no longer be granted: the sweep gave up on the
+// request, its removal has begun, or it is closed. A denied or refused request is
+// over only once it is closed. table.Granted has the same condition.
 func (r *Request) IsOver() bool { return r.Tombstone || r.HasRemovalBegun() || r.IsClosed() }
 
 // IsFinished reports whether the request keeps no access: its removal is done, or
@@ -44,34 +45,34 @@ func (r *Request) IsFinished() bool { return r.IsRemoved() || r.IsClosed() }
 
 // HasPassedGrant reports whether nothing is left for the function grant to do: the
 // access was granted, or its removal has begun. Unlike IsOver, it ignores a
-// tombstone: such a request still goes to grant, which refuses it. table.Fail has
-// the opposite as its condition.
+// tombstone: such a request still goes to grant, which refuses it. table.Fail has the
+// negated condition.
 func (r *Request) HasPassedGrant() bool { return r.WasGranted() || r.HasRemovalBegun() }
 
-// HasAccess reports whether the access was seen to exist and its removal is not
-// done. It may be under way.
+// HasAccess reports whether the access was confirmed to exist and its removal is not
+// done. The removal may have begun.
 func (r *Request) HasAccess() bool { return r.WasGranted() && !r.IsRemoved() }
 
-// IsActive reports whether the access exists and its removal has not begun. A
-// request that was ended early is active until then, and so is one that the sweep
-// gave up. table.RequestEnd asks the same, and that nobody ended it before.
+// IsActive reports whether the access exists and its removal has not begun. That
+// includes a request that was ended early, and one that the sweep gave up on.
+// table.RequestEnd has the same condition, and that nobody ended the access before.
 func (r *Request) IsActive() bool { return r.WasGranted() && !r.HasRemovalBegun() && !r.IsClosed() }
 
-// HasPendingEnd reports whether the access was ended early and its removal has
-// not begun: the execution may not have been told.
+// HasPendingEnd reports whether someone ended the access early and its removal has
+// not begun. The execution may not know yet.
 func (r *Request) HasPendingEnd() bool { return r.EndRequest != nil && r.IsActive() }
 
-// MayHaveAccess reports whether access may exist, or come to exist, for the
-// request: it was approved, granted, given up by the sweep, or its removal has
-// begun. It stays true after the removal.
+// MayHaveAccess reports whether access may exist, or come to exist, for the request:
+// it was approved or granted, the sweep gave up on it, or its removal has begun. It
+// stays true after the removal.
 func (r *Request) MayHaveAccess() bool {
 	return r.IsApproved() || r.HasPassedGrant() || r.Tombstone
 }
 
-// IsClosable reports whether the request may be closed: its removal is done, or
-// it was decided against, so there never was anything to remove. table.Close checks
-// only that granted access is removed, because audit must not name the outcome in a
-// write.
+// IsClosable reports whether the request may be closed: its removal is done, or the
+// outcome grants nothing, so there was nothing to remove. table.Close checks only
+// that granted access is removed, because the role of audit may not use the outcome
+// in a condition.
 func (r *Request) IsClosable() bool {
 	return r.IsRemoved() || r.Outcome != nil && !r.IsApproved()
 }
@@ -87,10 +88,10 @@ func (r *Request) Interrupted() bool { return r.Outcome == nil && r.IsOver() && 
 // all retries included: a test adds them up from the state machine's file.
 const GrantBudget = 2 * time.Hour
 
-// AccessEnd returns when the request's access should be gone: at its end, or
-// when someone ended it early. Approved access may exist even if it was never
-// confirmed. It should be gone at the latest its duration plus GrantBudget after the
-// decision. ok is false if the request gives no access, or none anymore.
+// AccessEnd returns when the request's access should be gone: at its end, or when
+// someone ended it early. Approved access may exist even if it was never confirmed.
+// It should be gone at most its duration plus GrantBudget after the decision. ok is
+// false if the request gives no access, or no longer does.
 func (r *Request) AccessEnd() (at time.Time, ok bool) {
 	switch {
 	case r.IsFinished():
@@ -108,9 +109,8 @@ func (r *Request) AccessEnd() (at time.Time, ok bool) {
 	return at, true
 }
 
-// earlyBy is how long before its end a removal must begin, or be recorded, to
-// count as early: waits are whole seconds, and the clocks of two functions may
-// differ.
+// earlyBy is how long before the end a removal must begin, or be recorded, to count
+// as early. It allows for waits of whole seconds and for clock skew.
 const earlyBy = 5 * time.Second
 
 // EndedUnexpectedly reports whether the removal began early, and neither a person nor
@@ -120,9 +120,9 @@ func (r *Request) EndedUnexpectedly() bool {
 	return r.WasGranted() && r.EndRequest == nil && !r.RevokingAt.IsZero() && r.RevokingAt.Before(r.End.Add(-earlyBy))
 }
 
-// WasRemovedEarly reports whether the access was gone before its end, for
-// whatever reason. A removal that began early and took until the end or longer
-// is EndedUnexpectedly, but not this.
+// WasRemovedEarly reports whether the access was gone before its end, for whatever
+// reason. A removal that began early but lasted until the end or longer is
+// EndedUnexpectedly, not WasRemovedEarly.
 func (r *Request) WasRemovedEarly() bool {
 	return r.IsRemoved() && r.RevokedAt.Before(r.End.Add(-earlyBy))
 }

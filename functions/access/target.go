@@ -14,8 +14,8 @@ const (
 	KindGroup   Kind = "group"
 )
 
-// Target is what a person requests access to. The policy reads AccountID and
-// PermissionSet, or GroupID. Identity Center takes AccountID and
+// Target is what a person requests access to. The policy is matched against AccountID
+// and PermissionSet, or GroupID. Calls to Identity Center use AccountID and
 // PermissionSetARN, or GroupID. The names are for people.
 type Target struct {
 	Kind Kind `json:"kind"`
@@ -29,8 +29,8 @@ type Target struct {
 	GroupName string `json:"group_name,omitempty"`
 }
 
-// Key identifies the target among all targets. It contains no names, so it
-// survives the renaming of an account or a group.
+// Key identifies the target among all targets. It contains no names, so it stays the
+// same if an account or a group is renamed.
 func (t Target) Key() string {
 	if t.Kind == KindGroup {
 		return string(KindGroup) + "#" + t.GroupID
@@ -58,8 +58,8 @@ func (t Target) String() string {
 	return fmt.Sprintf("permission set %s in account %s", name, t.AccountID)
 }
 
-// Subject is a target and the Identity Center user who gets access to it: what an
-// assignment or a membership connects, and what a lease guards.
+// Subject is a target and the Identity Center user who gets access to it: one
+// possible assignment or membership. Each lease is about one subject.
 type Subject struct {
 	Target
 	PrincipalID string `json:"principal_id"` // Identity Store user id

@@ -10,7 +10,7 @@ import (
 )
 
 // recordFindings records the findings of a run with the indexes from to to-1. It
-// counts nothing, because the report of the run counts the findings once.
+// counts no metrics, because the run's report counts the findings.
 func (h *Handler) recordFindings(ctx context.Context, log *slog.Logger, id string, from, to int) error {
 	run, findings, err := h.readRun(ctx, id)
 	if err != nil {
@@ -44,8 +44,9 @@ func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id str
 
 // recordFindingRemoval records that this system removed a finding. It doesn't trust
 // the payload: the table must show that the removal was authorized, and that this
-// system removed the access. If someone else removed the access before, it writes no
-// record and returns no error. Refused: the table has no such removal.
+// system removed the access. If someone else had already removed the access, it
+// writes no record and returns no error. Refused: the table has no such authorized
+// removal.
 func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
 	removal, found, err := h.Table.Removal(ctx, ref)
 	if err != nil {

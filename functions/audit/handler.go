@@ -14,9 +14,9 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Input is a task's payload. Operations are outcome, granted, revoked,
-// revoke_failed and close of a request, drift_found, drift_exempted and
-// drift_revoked of a run.
+// Input is a task's payload. Operations are outcome, granted, revoked, revoke_failed
+// and close for a request, and drift_found, drift_exempted and drift_revoked for a
+// run.
 type Input struct {
 	host.Input
 	// Failure is the reason of revoke_failed, as a Catch writes it.
@@ -91,14 +91,15 @@ const (
 	archiveTimeout = 3 * time.Second
 )
 
-// failureInterval is the time between two records of a removal that keeps failing.
-// An item of the table holds 400 KB, and must keep room for the event that the
-// access was removed in the end.
+// failureInterval is the time between two records of a removal that keeps failing. An
+// item of the table holds 400 KB, and must keep room for the final event, the
+// removal.
 const failureInterval = time.Hour
 
-// Handler writes a record of each event of a request, and never changes a record.
-// The events are already in the request's row. The row is the outbox: the bucket
-// gets its events in order. For findings, the run's list of findings is the outbox.
+// Handler writes a record of each event of a request, and never changes a record. The
+// events are already in the request's row. The row is the outbox: its events are
+// written to the bucket in order. For findings, the run's list of findings is the
+// outbox.
 type Handler struct {
 	Table    Table
 	Claims   Claims
@@ -253,7 +254,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 	var failed error
 	done := r.Audited
 	if done < 0 || done > len(r.Events) {
-		// Someone edited the row, or deleted it, and its form was submitted again.
+		// Someone edited the row, or someone deleted it and the form was submitted again.
 		// Write all records.
 		done = 0
 	}
@@ -275,7 +276,7 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 }
 
 // countEvent counts a recorded event and measures the durations that the row shows,
-// so the metrics follow the records. A retry may count an event twice.
+// so the metrics follow the records. A retry may count an event again.
 func (h *Handler) countEvent(r access.Request, k access.EventKind) {
 	switch {
 	case k == access.EventGranted:
@@ -309,7 +310,7 @@ func (h *Handler) archivePolicy(ctx context.Context, log *slog.Logger) {
 }
 
 // closeRequest closes a request after its records are written and its messages are
-// sent. Until then, the sweep finds the request if its execution is gone.
+// sent. An open request is found by the sweep if its execution is gone.
 func (h *Handler) closeRequest(ctx context.Context, log *slog.Logger, in Input) error {
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil || r.IsClosed() {

@@ -29,8 +29,8 @@ type Resumer interface {
 	Resume(ctx context.Context, token, output string) error
 }
 
-// resumeTries and resumePause are for a Step Functions that doesn't answer. The
-// wait for the end is not retried, so a failure here would lose an early end.
+// resumeTries and resumePause are used when Step Functions doesn't answer. The wait
+// for the end is not retried, so a failure here would lose an early end.
 const (
 	resumeTries = 3
 	resumePause = 500 * time.Millisecond
@@ -44,8 +44,8 @@ type Handler struct {
 }
 
 // Handle stores the token of a wait in the row of the request or run. If the row
-// has what the wait is for, it resumes the wait at once: someone pressed a
-// button before there was a token. It answers {}, which nobody reads.
+// already has what the wait is for, Handle resumes the wait at once: someone pressed
+// a button before there was a token. The answer is {}, which nobody reads.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	return struct{}{}, h.handle(ctx, in)
 }
@@ -106,8 +106,8 @@ func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err
 	return r.Answer != nil, err
 }
 
-// checkExecution refuses an execution that is not the one in the row: its token
-// would replace the right one.
+// checkExecution refuses any execution other than the one in the row, because its
+// token would replace the right one.
 func checkExecution(in Input, execution string) error {
 	if in.Execution == "" || execution != in.Execution {
 		return access.Errorf(access.CodeRefused, "the row belongs to another execution")

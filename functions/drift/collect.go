@@ -20,7 +20,7 @@ const recordsAtOnce = 25
 // run removes more.
 const mostRemovals = 5000
 
-// NextSteps is what is left to do after a run has collected its batches.
+// NextSteps says what to do after a run has collected its batches.
 type NextSteps struct {
 	// Found are ranges [from, to) of the findings that no earlier run saw.
 	Found [][2]int
@@ -28,15 +28,15 @@ type NextSteps struct {
 	Next string
 	// Removals are the indexes of the findings to remove.
 	Removals []int
-	// Exempted: this run is the first to leave some finding alone under an
+	// Exempted: this run is the first to leave at least one finding alone under its
 	// exemption.
 	Exempted bool
 	// Complete: the run read everything in scope.
 	Complete bool
 }
 
-// Collect puts the results of the batches together. A batch without a result
-// counts as unread.
+// Collect combines the results of the batches. A batch without a result counts as
+// unread.
 func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -73,8 +73,8 @@ func (e *Engine) Collect(ctx context.Context, run string) (NextSteps, error) {
 	return out, nil
 }
 
-// readCollected reads what an earlier try of Collect wrote for this plan. The
-// answer of that try may be in use, and names findings by their index.
+// readCollected reads what an earlier try of Collect wrote for this plan. The state
+// machine may have that try's answer, which names findings by their index.
 func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []access.Finding, c Collected, found bool, err error) {
 	c, err = e.Store.Collected(ctx, plan.Run)
 	if err == nil && c.PlannedAt.Equal(plan.StartedAt) {
@@ -87,8 +87,8 @@ func (e *Engine) readCollected(ctx context.Context, plan *Plan) (findings []acce
 	return nil, Collected{}, false, err
 }
 
-// collect puts the results of the batches together, enters new findings in the
-// history, and writes the findings and then the rest.
+// collect combines the results of the batches, adds new findings to the history, and
+// writes first the findings, then the other results.
 func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	findings, c, err := e.merge(ctx, plan)
 	if err != nil {
@@ -136,7 +136,7 @@ func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findin
 	return e.Table.CreateRun(ctx, row)
 }
 
-// merge puts together what the batches found, each finding once.
+// merge combines the batches' findings, without duplicates.
 func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Collected, error) {
 	var all gaps
 	unmanageable := map[string]bool{}
@@ -183,7 +183,7 @@ func (e *Engine) merge(ctx context.Context, plan *Plan) ([]access.Finding, Colle
 
 // addBatchUnread adds everything in a batch that has no result.
 func addBatchUnread(plan *Plan, n int, all *gaps) {
-	const why = "the function that looked at it did not finish"
+	const why = "the function that was reading it did not finish"
 	b := plan.Batches[n]
 	for _, pair := range b.AccountSets {
 		all.addText(accountText(plan.Accounts[pair.Account]), why)
@@ -195,7 +195,7 @@ func addBatchUnread(plan *Plan, n int, all *gaps) {
 		all.addText(groupText(plan.Groups[g]), why)
 	}
 	if len(b.Users) > 0 {
-		all.addText(fmt.Sprintf("assignments of %d users, of batch %d", len(b.Users), n), why)
+		all.addText(fmt.Sprintf("the assignments of %d users (batch %d)", len(b.Users), n), why)
 	}
 }
 
@@ -216,7 +216,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if plan.Users == nil && len(missing) > 1 {
-		// At most as many pages as asking for each would take calls.
+		// Listing is limited to as many pages as there would be calls for single users.
 		left := len(missing)
 		err := e.Directory.UserPages(reading, func(page []access.User) bool {
 			left--
@@ -249,8 +249,8 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 	}
 }
 
-// sortFindings puts new findings first. Within each part the order depends only
-// on keys: names may be read differently next time.
+// sortFindings puts new findings first. Within each part, the order depends only on
+// keys, because names may differ at the next read.
 func sortFindings(findings []access.Finding, isNew func(access.Finding) bool) {
 	rank := func(f access.Finding) int {
 		if isNew(f) {

@@ -1,10 +1,10 @@
-// Package drift finds unknown access: assignments of a user's own, and members of
-// groups, that the policy covers and that no lease holds.
+// Package drift finds unknown access: direct assignments of users, and members of
+// groups, that the policy covers and that have no lease.
 //
-// A run takes the steps Plan, Scan (for each batch of the plan), Collect,
-// EndQuestion (if it asked a person), and Report. Each step may be repeated. No
-// step changes Identity Center. A step reports access that it can't read as unread.
-// Unread access counts neither as absent nor as a finding.
+// A run takes the steps Plan, Scan (for each batch of the plan), Collect, EndQuestion
+// (if it asked for consent), and Report. Each step may be repeated. No step changes
+// Identity Center. A step reports access that it can't read as unread. Unread access
+// counts neither as absent nor as a finding.
 package drift
 
 import (
@@ -16,11 +16,11 @@ import (
 )
 
 // Identity Center takes 20 calls a second from all callers together (IAM Identity
-// Center user guide, "Quotas", throttle limits). Half of that is left for grants
-// and removals, which people wait for.
+// Center user guide, "Quotas", throttle limits). Half of them are left for grants and
+// removals, because people wait for those.
 const (
-	// BatchesAtOnce is how many batches are scanned side by side: the
-	// MaxConcurrency of the state machine's ScanEach.
+	// BatchesAtOnce is how many batches are scanned at once: the MaxConcurrency of the
+	// state machine's ScanEach.
 	BatchesAtOnce = 2
 	// CallEvery is the pause between two calls of one batch. Two batches make 10
 	// calls a second.
@@ -28,39 +28,39 @@ const (
 )
 
 const (
-	// callsAtOnce is how many calls of a batch may wait for an answer. The pace
-	// holds while answers take less than 0.8 s.
+	// callsAtOnce is how many calls of a batch may wait for an answer. The pace is kept as
+	// long as answers take less than 0.8 s.
 	callsAtOnce = 4
 	// leasesAtOnce is how many leases are read at once. The table has no quota to
 	// share.
 	leasesAtOnce = 16
-	// batchCalls is how many calls a batch makes at most. At the pace they take
-	// 240 s, and as long again if each finds something that is listed twice. The
-	// function has 600 s.
+	// batchCalls is how many calls a batch makes at most. At that pace they take 240 s,
+	// and twice as long if everything has to be listed again. The function has 600 s.
 	batchCalls = 1200
 	// smallBatch is the number of calls below which another batch is not worth
 	// it.
 	smallBatch = 50
-	// planCalls is how many calls the plan makes at most to find out which
-	// permission sets are in which accounts: 400 s at the pace. In a larger
-	// organization, each batch finds out for its own accounts.
+	// planCalls is how many calls the plan makes at most to find out which permission sets
+	// are in which accounts. They take 400 s. In a larger organization, each batch finds
+	// out for its own accounts.
 	planCalls = 2000
 	// maxPerAccount is how many permission sets an account can have (IAM Identity
 	// Center, "Quotas": 500 provisioned to an account).
 	maxPerAccount = 500
-	// probes is how many users are looked up to estimate how many calls it takes
-	// to list by user.
+	// probes is how many users are looked up to estimate the number of calls for listing
+	// by user.
 	probes = 5
 )
 
-// writeTime is how much of a function's time is kept for writing what it read.
+// writeTime is the part of a function's time that is reserved for writing its
+// results.
 const writeTime = 15 * time.Second
 
-// reportAgain is after how long a finding that is still there is reported again.
+// reportAgain is the time after which an unchanged finding is reported again.
 const reportAgain = 24 * time.Hour
 
-// Directory is what an engine reads of Identity Center and Organizations. Its
-// lists about something that does not exist are empty.
+// Directory is the part of Identity Center and Organizations that an engine reads.
+// Its lists about something that does not exist are empty.
 type Directory interface {
 	Accounts(context.Context) ([]access.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
@@ -94,14 +94,13 @@ type Table interface {
 	// now without a person's consent.
 	CountRemovals(ctx context.Context, now time.Time) (int, error)
 
-	// Heartbeat reads what the last run left whose table could be believed.
+	// Heartbeat reads the mark of the last run that could trust the table.
 	Heartbeat(context.Context) (h access.Heartbeat, found bool, err error)
 	PutHeartbeat(context.Context, access.Heartbeat) error
 }
 
-// Store keeps what the steps of a run leave for later steps and later runs.
-// Reads return NotFound if there is no such object, and Invalid if it makes no
-// sense.
+// Store keeps data for later steps and later runs. Reads return NotFound if there is
+// no such object, and Invalid if it can't be used.
 type Store interface {
 	Plan(ctx context.Context, run string) (Plan, error)
 	PutPlan(context.Context, Plan) error
@@ -113,7 +112,7 @@ type Store interface {
 	PutCollected(ctx context.Context, run string, c Collected) error
 	PutReport(context.Context, access.DriftReport) error
 
-	// History is empty if no run wrote it yet.
+	// History returns an empty history if no run wrote one yet.
 	History(context.Context) (h History, version string, err error)
 	// PutHistory replaces that version. Lost: another run wrote it meanwhile.
 	PutHistory(ctx context.Context, h History, version string) error
@@ -128,16 +127,16 @@ type Engine struct {
 	Policy func(context.Context) (access.Policy, error)
 	Table  Table
 	Store  Store
-	// Limit is how many findings all runs together may remove within 24 hours
-	// without asking a person.
+	// Limit is how many findings all runs together may remove within 24 hours without
+	// consent.
 	Limit int
 	// RemovalsOff: runs in mode revoke only report.
 	RemovalsOff bool
 	// Next returns when the first run in mode revoke after a time begins; ok is
 	// false if none is planned. It may be nil.
 	Next func(after time.Time) (at time.Time, ok bool)
-	// ListBy is "account" or "user" to list assignments that way only. If it is
-	// empty, the plan takes the way that needs fewer calls.
+	// ListBy is "account" or "user" to list assignments that way only. If it is empty, the
+	// plan chooses whichever needs fewer calls.
 	ListBy string
 	Now    func() time.Time
 	Count  func(name string, dimensions map[string]string)

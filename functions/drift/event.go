@@ -7,12 +7,11 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// trail is the part of a CloudTrail record that says what happened. Parameters
-// are those of the API: CreateAccountAssignment of sso.amazonaws.com, and
-// CreateGroupMembership of identitystore.amazonaws.com. In place of the latter,
-// the console calls AddMemberToGroup of sso-directory.amazonaws.com, and SCIM
-// calls PatchGroup of identitystore-scim.amazonaws.com, which names the group as
-// "id".
+// trail is the part of a CloudTrail record that we read. The parameters are the
+// API's: CreateAccountAssignment of sso.amazonaws.com, and CreateGroupMembership of
+// identitystore.amazonaws.com. In place of the latter, the console calls
+// AddMemberToGroup of sso-directory.amazonaws.com, and SCIM calls PatchGroup of
+// identitystore-scim.amazonaws.com, which names the group as "id".
 type trail struct {
 	EventName         string `json:"eventName"`
 	ErrorCode         string `json:"errorCode"`
@@ -26,8 +25,8 @@ type trail struct {
 }
 
 // parseEvent reads a CloudTrail record, or the EventBridge event that has it as its
-// detail. ok is false for anything else, and for a record about nothing that a run
-// reads: a call that failed, or a group's assignment.
+// detail. ok is false for anything else, and for records that no run can use: a
+// failed call, or a group's assignment.
 func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	var event struct {
 		Detail json.RawMessage `json:"detail"`
@@ -58,7 +57,7 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {
-		p.engine.Logger.InfoContext(ctx, "event names no access to check")
+		p.engine.Logger.InfoContext(ctx, "the event names no access that this app can check")
 		return nil
 	}
 	if t.Kind == access.KindGroup {

@@ -10,9 +10,9 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// markExempt marks the findings that the policy leaves alone for now. It looks up
-// only users of findings whose target an exemption covers. A finding whose user
-// can't be looked up may be exempt: it is dropped and counts as unread.
+// markExempt marks the findings that an exemption covers now. It looks up a user only
+// if an exemption covers the finding's target. If that lookup fails, the finding may
+// be exempt, so it is dropped and counts as unread.
 func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
 	about := make([][]access.Exemption, len(findings))
 	asked := map[string]bool{}

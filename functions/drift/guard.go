@@ -6,12 +6,13 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// decideNext decides what a run does next if it could remove that many findings,
-// and why it asks a person. Each removal is counted once more before it is made:
-// runs side by side may have decided at the same time.
+// decideNext decides what a run that could remove that many findings does next, and
+// why it asks for consent. revoke counts each removal again before making it, because
+// concurrent runs may have decided at the same time.
 func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals int, c *Collected) error {
 	c.Next, c.Guard, c.Limit = nextReport, "", 0
-	// The mode covers the rest, unless the previous release made the plan.
+	// The mode already says that removals are off, unless the previous release made the
+	// plan.
 	if plan.Mode != access.DriftRevoke || plan.Partial || e.RemovalsOff || removals == 0 {
 		return nil
 	}
@@ -35,10 +36,9 @@ func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals
 	return nil
 }
 
-// checkRecord checks whether the table can be believed about what no lease holds:
-// the last run left the same heartbeat in the table and in the bucket. An emptied
-// table has no heartbeat, a restored one an older heartbeat. The guard is "" if
-// the table can be believed.
+// checkRecord checks whether the table's leases can be trusted: the last run left the
+// same heartbeat in the table and in the bucket. An emptied table has no heartbeat,
+// and a restored table has an older one. The guard is "" if the table can be trusted.
 func (e *Engine) checkRecord(ctx context.Context, h History) (access.Guard, error) {
 	if h.Heartbeat.At.IsZero() {
 		return access.GuardNoRecord, nil

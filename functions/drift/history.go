@@ -62,9 +62,9 @@ func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	return n
 }
 
-// dropGone drops from the history what is no finding any more. It keeps what
-// another run saw after this one began: this run may have listed that place
-// before.
+// dropGone drops findings from the history that no longer exist. It keeps those that
+// another run saw after this one began, because this run may have listed their place
+// earlier.
 func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	there := map[string]bool{}
 	for _, f := range findings {
@@ -75,8 +75,8 @@ func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	})
 }
 
-// toReport returns the findings that a run reports: in mode revoke all, otherwise
-// the exempt ones and those that no other run reported within a day.
+// toReport returns the findings that a run reports: all of them in mode revoke,
+// otherwise exempt ones and those that no other run reported within a day.
 func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) []access.Finding {
 	var report []access.Finding
 	for _, f := range findings {
@@ -89,8 +89,8 @@ func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) [
 	return report
 }
 
-// changedNames returns now if it differs from what was last reported, or if this
-// run reported it; nil otherwise.
+// changedNames returns now if it differs from the last reported names, or if this run
+// reported them; nil otherwise.
 func changedNames(plan *Plan, reported Reported, now []string) []string {
 	if plan.Partial || slices.Equal(reported.Names, now) && reported.Run != plan.Run {
 		return nil
@@ -98,7 +98,7 @@ func changedNames(plan *Plan, reported Reported, now []string) []string {
 	return now
 }
 
-// enterReported enters what a run reports beside its findings.
+// enterReported adds to the history what a run reports besides its findings.
 func enterReported(plan *Plan, reported *Reported, now []string) {
 	if !plan.Partial && !slices.Equal(reported.Names, now) {
 		*reported = Reported{Names: now, Run: plan.Run}

@@ -36,8 +36,8 @@ func (p *planner) units() []unit {
 	return all
 }
 
-// pack makes batches: as few as a function's time allows, but enough to use all
-// that may run at once.
+// pack makes batches: as few as a function's time allows, but enough of them to run
+// in parallel.
 func (p *planner) pack() []Batch {
 	all := p.units()
 	total := 0.0

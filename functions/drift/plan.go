@@ -27,8 +27,8 @@ type Start struct {
 // Plan decides what the run reads, writes that in batches, and returns the
 // batches' numbers. Invalid: there is no such mode.
 //
-// A run that an event started is in mode warn, whatever mode it was started in.
-// So is every run while removals are switched off.
+// A run that an event started is always in mode warn, no matter what mode its input
+// names. So is every run while removals are switched off.
 func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	if s.Mode != access.DriftWarn && s.Mode != access.DriftRevoke {
 		return nil, access.Errorf(access.CodeInvalid, "unknown mode %q", s.Mode)
@@ -67,7 +67,8 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 	e.Logger.InfoContext(ctx, "run planned", "run", s.Run, "mode", s.Mode, "partial", p.plan.Partial, "by_user", p.plan.ByUser,
 		"accounts", len(p.plan.Accounts), "permission_sets", len(p.plan.Sets), "groups", len(p.plan.Groups), "batches", len(p.plan.Batches))
 	if !p.plan.Partial {
-		// In the mode it was started in: an alarm waits for the runs of each schedule.
+		// Count the mode that the run was started in, because an alarm expects runs of each
+		// schedule.
 		e.Count(metric.ReconcileBegun, map[string]string{"Mode": string(s.Mode)})
 	}
 	numbers := make([]int, len(p.plan.Batches))
@@ -161,11 +162,11 @@ func (p *planner) addGroup(g access.Group) {
 // planAssignments decides how assignments are listed. ownAccount is the account
 // that the engine runs in, "" if that is not known.
 //
-// To list by account takes one call for each permission set in an account. Before
-// that, it takes calls to find out which sets are where: one for each account, or
-// one for each permission set and hundred accounts. To list by user takes one or
-// more calls for each user, and users' names come with it. AWS allows that only
-// to the management account.
+// Listing by account takes one call for each permission set in an account, plus calls
+// to find out which sets are in which account: one for each account, or one for each
+// permission set and hundred accounts. Listing by user takes one or more calls for
+// each user, and also returns users' names. AWS allows that only to the management
+// account.
 func (p *planner) planAssignments(ctx context.Context, ownAccount string) error {
 	if len(p.plan.Policy.Accounts) == 0 {
 		return nil
@@ -200,9 +201,8 @@ func (p *planner) planAssignments(ctx context.Context, ownAccount string) error 
 	return nil
 }
 
-// costByUser returns all users, and how many calls it takes to list by user.
-// calls is 0 if that isn't possible, or takes more calls than to list by account
-// can.
+// costByUser returns all users, and how many calls listing by user takes. calls is 0
+// if listing by user isn't possible, or can't be cheaper than listing by account.
 func (p *planner) costByUser(ctx context.Context, discovery int) (users []string, calls int) {
 	if p.engine.ListBy == "account" {
 		return nil, 0
@@ -226,7 +226,7 @@ func (p *planner) listByUser(users []string) {
 	p.plan.ByUser, p.users, p.pairs = true, users, nil
 }
 
-// pages returns how many pages that many items have.
+// pages returns how many pages n items fill.
 func pages(items int) int { return (items + access.DirectoryPageSize - 1) / access.DirectoryPageSize }
 
 // findScope adds the accounts and permission sets of which the policy covers at
@@ -312,8 +312,8 @@ func (p *planner) countCovered() int {
 	return n
 }
 
-// listUsers lists all users, or none if there are more than most: then to list by
-// user takes more calls than to list by account, and names are read later.
+// listUsers lists all users, or none if there are more than most: then listing by
+// user takes more calls than listing by account, and names are read later.
 func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	names := map[string]string{}
 	var ids []string
@@ -331,9 +331,9 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	return ids, nil
 }
 
-// probeUsers lists some users' assignments and estimates how many calls it takes
-// to list everyone's. It returns 0 if AWS does not let this account list by
-// user, or does not answer. It stops early if the number is clearly above most.
+// probeUsers lists some users' assignments and estimates how many calls it takes to
+// list everyone's. It returns 0 if AWS doesn't let this account list by user, or
+// doesn't answer. It stops early if the number is clearly above most.
 func (p *planner) probeUsers(ctx context.Context, users []string, most int) int {
 	step := max(1, len(users)/probes)
 	looked, calls := 0, 0
@@ -352,8 +352,8 @@ func (p *planner) probeUsers(ctx context.Context, users []string, most int) int 
 	return int(p.perUser*float64(len(users)) + 0.5)
 }
 
-// discover finds out which of the permission sets are in which of the accounts,
-// in the way that takes fewer calls.
+// discover finds out which permission sets are in which accounts, using whichever way
+// takes fewer calls.
 func (p *planner) discover(ctx context.Context) {
 	accounts, sets := p.plan.Accounts, p.plan.Sets
 	var mu sync.Mutex

@@ -7,7 +7,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Preview is what a run in mode revoke would do now.
+// Preview is what a run in mode revoke would do if it ran now.
 type Preview struct {
 	// Findings are what the run would remove, by target and user.
 	Findings []access.Finding `json:"findings"`
@@ -25,9 +25,8 @@ type Preview struct {
 	Calls map[string]int `json:"calls"`
 }
 
-// Preview puts together what the batches of a run found, and writes nothing.
-// FirstSeen of its findings is when the run started. It sets neither LeasesRead
-// nor Calls.
+// Preview combines the results of a run's batches, and writes nothing. FirstSeen of
+// its findings is when the run started. It sets neither LeasesRead nor Calls.
 func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {

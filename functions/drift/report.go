@@ -40,9 +40,9 @@ func (all *Removals) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// EndQuestion ends the run's question and returns "remove" if someone allowed
-// the run to remove anything, otherwise "report". People who press a button after
-// that are told that the question has ended.
+// EndQuestion ends the run's question. It returns "remove" if someone agreed to
+// remove at least one finding, otherwise "report". Later presses get the reply that
+// the question has ended.
 func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
 	row, err := e.endQuestion(ctx, run)
 	if err != nil || !row.HasConsent() {
@@ -61,8 +61,9 @@ func (e *Engine) endQuestion(ctx context.Context, run string) (access.Run, error
 	return row, err
 }
 
-// Report writes what the run reports to people, and marks it as reported. tell is
-// whether there is anything to report, complete whether the run read everything.
+// Report writes what the run reports to people, and marks it as reported. tell
+// reports whether there is anything to report, and complete whether the run read
+// everything.
 func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (tell, complete bool, err error) {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -92,14 +93,13 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	case c.Next == nextRemove || c.Next == nextAsk && row.HasConsent():
 		r.Results = results(findings, removals, access.DriftFailed)
 		for i, f := range findings {
-			// The Map's output can't change this: revoke leaves what nobody allowed it to
-			// remove.
+			// The Map's output can't change this: revoke removes nothing without authorization.
 			if f.Exemption == nil && !row.MayRemove(i) {
 				r.Results[f.Key()] = access.DriftNotAllowed
 			}
 		}
 	case plan.Mode == access.DriftRevoke && c.Guard == "":
-		// All of it is exempt, or removals were switched off since.
+		// Everything is exempt, or removals were turned off meanwhile.
 		r.Results = results(findings, nil, access.DriftNotAllowed)
 	}
 	if e.Next != nil && !e.RemovalsOff {
@@ -133,9 +133,9 @@ func mayRemoveAll(row access.Run, findings []access.Finding) bool {
 	return true
 }
 
-// results returns the results of all findings. A finding without one in removals
-// gets otherwise, an exempt one DriftExempt. It returns nil if there are no
-// findings.
+// results returns the results of all findings. A finding without a result in removals
+// gets otherwise, and an exempt finding gets DriftExempt. It returns nil if there are
+// no findings.
 func results(findings []access.Finding, removals []Removal, otherwise access.RemovalResult) map[string]access.RemovalResult {
 	if len(findings) == 0 {
 		return nil
@@ -159,9 +159,9 @@ func results(findings []access.Finding, removals []Removal, otherwise access.Rem
 	return all
 }
 
-// claimReport puts into the report what no other run reported, and marks it as
-// reported in the same write: of two runs side by side, one reports it. A
-// repeated step claims the same again. Findings that are gone leave the history.
+// claimReport adds to the report what no other run reported, and marks it as reported
+// in the same write. So only one of two concurrent runs reports it. A repeated step
+// claims the same again. Findings that are gone leave the history.
 func (e *Engine) claimReport(ctx context.Context, plan *Plan, r *access.DriftReport, findings []access.Finding, c *Collected) error {
 	return e.updateHistory(ctx, func(h *History) {
 		r.Findings = toReport(plan, *h, findings, r.At)

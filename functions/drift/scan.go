@@ -13,10 +13,10 @@ import (
 // no such batch.
 //
 // Scan lists assignments before it reads leases: grant writes the lease before it
-// creates the assignment, so the lease of a listed assignment exists. Revoke goes
-// the other way: it deletes the assignment before the lease. So Scan lists
-// everything without a lease once more, and reads those leases once more. Only
-// access that is listed twice and has no lease twice is a finding.
+// creates the assignment, so the lease of a listed assignment exists. revoke uses the
+// opposite order: it deletes the assignment before the lease. So Scan lists
+// everything without a lease again, and reads those leases again. Only access that is
+// listed twice and has no lease twice is a finding.
 func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	plan, err := e.Store.Plan(ctx, run)
 	if err != nil {
@@ -34,8 +34,8 @@ func (e *Engine) Scan(ctx context.Context, run string, batch int) error {
 	result := BatchResult{PlannedAt: plan.StartedAt, Unread: s.gaps.unread(), Unmanageable: s.gaps.listUnmanageable()}
 	seen := map[string]bool{}
 	for _, p := range unleased {
-		// Each batch that names a user lists the user's assignments, and a list
-		// may repeat itself over its pages.
+		// Several batches may list the same user's assignments, and an item may be on two
+		// pages of a list.
 		if key := p.finding.Key(); !seen[key] {
 			seen[key] = true
 			result.Findings = append(result.Findings, p.finding)
@@ -184,8 +184,8 @@ func (s *scanner) entryOf(p place, a access.Assignment) entry {
 	}}}
 }
 
-// withoutLease returns the entries without a lease. A lease in any state counts:
-// it also holds access that is being granted or removed.
+// withoutLease returns the entries without a lease. A lease in any state counts,
+// because access that is being granted or removed has one too.
 func (s *scanner) withoutLease(ctx context.Context, all []entry) []entry {
 	hasLease := make([]bool, len(all))
 	parallel.Do(len(all), leasesAtOnce, func(i int) {

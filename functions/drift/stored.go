@@ -7,15 +7,15 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Plan is what a run reads. Batches name accounts, permission sets and groups by
-// their index in the lists here.
+// Plan lists everything that a run reads. Batches name accounts, permission sets and
+// groups by their index in the lists here.
 type Plan struct {
 	Run       string           `json:"run"`
 	Mode      access.DriftMode `json:"mode"`
 	Execution string           `json:"execution"` // ARN
 	StartedAt time.Time        `json:"started_at"`
-	// Partial is true if an event started the run. Then the run reads only the
-	// target that the event names, and says nothing about the rest.
+	// Partial is true if an event started the run. In that case, the run reads only the
+	// event's target, and knows nothing about other access.
 	Partial bool `json:"partial,omitempty"`
 	// ByUser is true if assignments are listed by user, not by account.
 	ByUser bool `json:"by_user,omitempty"`
@@ -68,7 +68,7 @@ type Named struct {
 type Batch struct {
 	// AccountSets are accounts, each with permission sets that are in it.
 	AccountSets []AccountSets `json:"pairs,omitempty"`
-	// Accounts are those whose permission sets have to be listed first.
+	// Accounts are the accounts whose permission sets must be listed first.
 	Accounts []int `json:"accounts,omitempty"`
 	// Users are ids.
 	Users  []string `json:"users,omitempty"`
@@ -98,7 +98,7 @@ type Collected struct {
 	PlannedAt time.Time `json:"planned_at,omitzero"`
 	// New is how many findings no earlier run saw. They come first.
 	New int `json:"new"`
-	// Exempted: this run is the first to leave some finding alone under an
+	// Exempted: this run is the first to leave at least one finding alone under its
 	// exemption.
 	Exempted bool `json:"exempted,omitempty"`
 	// Next is "remove", "ask" or "report".
@@ -115,9 +115,9 @@ type History struct {
 	// Heartbeat is from the last run that could trust the table. The table has the
 	// same heartbeat. It is zero if there was no such run.
 	Heartbeat access.Heartbeat `json:"beat,omitzero"`
-	// Findings are by access.Subject.Key.
+	// The keys of Findings are access.Subject.Key.
 	Findings map[string]SeenFinding `json:"findings"`
-	// Unmanageable and Provisioned are what was last reported.
+	// Unmanageable and Provisioned are the names last reported.
 	Unmanageable Reported `json:"unmanageable,omitzero"`
 	Provisioned  Reported `json:"provisioned,omitzero"`
 	// Exempt are the findings that runs in mode revoke left alone, until their
@@ -132,14 +132,14 @@ type ExemptFinding struct {
 	Until time.Time `json:"until"`
 }
 
-// Reported is what a run reported.
+// Reported is a list of names that a run reported.
 type Reported struct {
 	Names []string `json:"names"`
 	Run   string   `json:"run"`
 }
 
-// SeenFinding is a finding of an earlier run. Each time has the run's name beside
-// it, so that a repeated step recognizes what its first try wrote.
+// SeenFinding is a finding of an earlier run. The run's name is stored with each
+// time, so that a repeated step recognizes what its first try wrote.
 type SeenFinding struct {
 	FirstSeen   time.Time `json:"first_seen"`
 	FirstRun    string    `json:"first_run"`

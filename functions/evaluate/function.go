@@ -1,6 +1,6 @@
 // Package evaluate is the function that applies the policy. It identifies the
-// requester, and approves or refuses the request, or has it wait for an approver. It
-// also decides when to remind approvers and when a request expires.
+// requester, and approves the request, refuses it, or makes it wait for an approver.
+// It also decides when to remind approvers and when a request expires.
 package evaluate
 
 import (

@@ -39,8 +39,8 @@ type Evaluated struct {
 	Subject Subject `json:"subject"`
 }
 
-// Subject is an access.Subject with all its fields, empty or not: after the
-// grant, the state machine reads it, and a missing field would fail there.
+// Subject is an access.Subject whose JSON has all fields, even empty ones: the state
+// machine reads them after the grant, and would fail if one were missing.
 type Subject struct {
 	Kind             access.Kind `json:"kind"`
 	AccountID        string      `json:"account_id"`
@@ -101,8 +101,7 @@ type Handler struct {
 	// Expiration is how long a request waits for an approval; zero means
 	// table.NeverExpires.
 	Expiration time.Duration
-	// AnnounceFor is how long after a request was created its announcement is
-	// tried.
+	// AnnounceFor is how long after a request's creation its announcement is retried.
 	AnnounceFor time.Duration
 	Now         func() time.Time
 	Logger      *slog.Logger
@@ -119,7 +118,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		return h.takeOver(ctx, in, r)
 	}
 	if r.Open() && in.Execution != r.ExecutionARN {
-		// Another execution decides nothing.
+		// An execution other than the request's own decides nothing.
 		return nil, access.Errorf(access.CodeRefused, "request %s belongs to another execution", r.ID)
 	}
 	switch in.Operation {
@@ -167,8 +166,8 @@ func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any
 	case r.Outcome == nil:
 		return nil, access.Errorf(access.CodeRefused, "request %s is closed", r.ID)
 	case r.IsApproved() && r.HasPassedGrant():
-		// The execution was redriven after it could not finish. Revoke finds out
-		// whether there is access to remove.
+		// Someone redrove the execution after it failed. revoke finds out whether there is
+		// access to remove.
 		next.Next = "revoke"
 	default:
 		next.Next = string(knownKind(r.Outcome.Kind))
@@ -186,7 +185,7 @@ func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 	return access.OutcomeRefused
 }
 
-// decide looks up the requester, applies the policy, and records both. The row
+// decide looks up the requester, applies the policy, and records the results. The row
 // that it returns has an outcome, or waits for an approval.
 func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request, error) {
 	requester, err := h.People.Requester(ctx, r.Requester.SlackID)
@@ -239,8 +238,8 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	return h.recordOutcome(ctx, r, o)
 }
 
-// unknownApprovers returns the message that names the approvers who could not be
-// asked, so that someone can fix that.
+// unknownApprovers returns the message that names the approvers who were not found in
+// Slack, so that someone can fix their emails.
 func unknownApprovers(unknown []string) string {
 	const most = 10
 	if len(unknown) == 0 {
@@ -254,7 +253,7 @@ func unknownApprovers(unknown []string) string {
 }
 
 // recordOutcome records an outcome. If another outcome was recorded first, the
-// row that it returns has that one.
+// returned row has the earlier outcome.
 func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.Outcome) (access.Request, error) {
 	o.At = h.Now().UTC()
 	r, won, err := h.Table.Decide(ctx, r.ID, o)
@@ -303,9 +302,9 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	return Next{Next: string(kind), WaitSeconds: 1}, nil
 }
 
-// remind returns the step remind if a reminder is due. The reminder is counted
-// here, and its post has the number. So each reminder is sent once, however often
-// this or the posting is repeated. Missed reminders are not sent later.
+// remind returns the step remind if a reminder is due. The reminder is counted here,
+// and its post has that number. So each reminder is sent once, even if this step or
+// the posting is repeated. Missed reminders are not sent later.
 func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (any, error) {
 	next := Next{Next: "approval", WaitSeconds: h.waitSeconds(r)}
 	n := h.Reminders.Due(now.Sub(r.CreatedAt))
@@ -342,9 +341,9 @@ func (h *Handler) expiration() time.Duration {
 	return h.Expiration
 }
 
-// expiresAt returns when the request expires. The row may lack that time although
-// an approval is awaited: a write of an earlier evaluation, under another policy,
-// can arrive late.
+// expiresAt returns when the request expires. The row may lack that time although it
+// needs an approval: a delayed write of an earlier evaluation, under another policy,
+// may have replaced it.
 func (h *Handler) expiresAt(r access.Request) time.Time {
 	if r.ExpiresAt.IsZero() {
 		return r.CreatedAt.Add(h.expiration())

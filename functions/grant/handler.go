@@ -162,8 +162,8 @@ func (h *Handler) checkName(ctx context.Context, t access.Target) error {
 }
 
 // checkEnabled checks that a person's user in Identity Center still exists, is
-// enabled, and shares no email with another user. It reads only Identity Center,
-// so that an outage of Slack delays no grant. If Identity Center doesn't answer,
+// enabled, and shares no email with another user. It reads only Identity Center, so
+// that an outage of Slack doesn't delay grants. If Identity Center doesn't answer,
 // nothing is granted and the state machine retries.
 func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person) error {
 	status, err := h.Directory.UserStatus(ctx, p.PrincipalID)
@@ -180,8 +180,8 @@ func (h *Handler) checkEnabled(ctx context.Context, who string, p access.Person)
 	return nil
 }
 
-// runAll runs the checks in parallel. Of several errors it returns a final one,
-// which no retry changes, or else the first.
+// runAll runs the checks in parallel. If there are several errors, it returns one
+// that no retry can fix, or else the first.
 func runAll(checks []func() error) error {
 	errs := make([]error, len(checks))
 	var wait sync.WaitGroup

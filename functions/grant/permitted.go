@@ -9,7 +9,7 @@ func checkRequest(r access.Request, execution string) error {
 	case execution == "" || r.ExecutionARN != execution:
 		return access.Errorf(access.CodeRefused, "the request belongs to another execution")
 	case r.Tombstone:
-		return access.Errorf(access.CodeRefused, "the request was given up because its execution was not running")
+		return access.Errorf(access.CodeRefused, "the sweep closed this request because its execution was not running")
 	case r.IsClosed():
 		return access.Errorf(access.CodeRefused, "the request is closed")
 	case r.IsOver():
@@ -19,9 +19,9 @@ func checkRequest(r access.Request, execution string) error {
 }
 
 // checkDecision refuses unless the row has a decision that the policy in force
-// permits, made by a person who may make it. An approver must have a user in
-// Identity Center, which ingress found. Without that user, we could not rule out
-// that they are the requester under another email.
+// permits, made by someone who may make it. An approver must have a user in Identity
+// Center, which ingress found. Without that user, we could not rule out that they are
+// the requester under another email.
 func checkDecision(r access.Request, policy access.Policy) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {

@@ -266,7 +266,7 @@ func TestReplayed(t *testing.T) {
 func TestForgedButtons(t *testing.T) {
 	const (
 		noRequest = "This app no longer has this request. If you still need the access, submit a new request."
-		noRun     = "This app no longer has this question. You can't answer it any more."
+		noRun     = "This app no longer has this question, so you can't answer it. A later check asks again if needed."
 	)
 	tests := []struct {
 		name, user, action, value, want string
@@ -298,9 +298,9 @@ func TestForgedButtons(t *testing.T) {
 		{"withdraw by an approver", "UANN", "withdraw", "r1", "Only the requester can withdraw this request. Approvers can deny it."},
 		{"withdraw by the requester's other Slack user", "UTWIN", "withdraw", "r1", "Only the requester can withdraw this request. Approvers can deny it."},
 		{"end by somebody else", "UBOB", "end", "r2", "You can't end this access. The requester, ann@example.com or twin@example.com can."},
-		{"approve one's own", "UJANE", "approve", "r1", "You can't approve or deny this request. You requested it yourself. ann@example.com or twin@example.com can."},
+		{"approve one's own", "UJANE", "approve", "r1", "You can't approve or deny this request. This is your own request. ann@example.com or twin@example.com can."},
 		{"approve by who may not", "UBOB", "approve", "r1", "You can't approve or deny this request. ann@example.com or twin@example.com can."},
-		{"answer a run by who may not", "UBOB", "drift_remove", "run1", "You can't answer this, because you approve none of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."},
+		{"answer a run by who may not", "UBOB", "drift_remove", "run1", "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."},
 		{"a button that is not ours", "UANN", "approve_all", "r1", "This app doesn't know this button. Please tell the people who run it."},
 		{"an action in capitals", "UANN", "Approve", "r1", "This app doesn't know this button. Please tell the people who run it."},
 	}

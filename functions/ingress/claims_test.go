@@ -138,8 +138,8 @@ func TestDecidedRequestFreesItsTarget(t *testing.T) {
 
 func TestTooManyUndecidedRequests(t *testing.T) {
 	for limit, want := range map[int]string{
-		1: "You already have a request that waits for a decision, and you can have only one. Withdraw it or wait for the decision. Then press Request access again.",
-		2: "You already have 2 requests that wait for a decision, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.",
+		1: "You already have an undecided request, and you can have only one. Withdraw it or wait for the decision. Then press Request access again.",
+		2: "You already have 2 undecided requests, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.",
 	} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			w := newWorld()
@@ -174,7 +174,7 @@ func TestClaimWithoutARequest(t *testing.T) {
 	if len(w.claims) != 1 || len(w.rows) != 0 {
 		t.Fatalf("claims %+v, rows %+v", w.claims, w.rows)
 	}
-	want := map[string]string{"reason": "You requested this a moment ago, and we are still sending that request. If no message about it appears within two minutes, press Request access again."}
+	want := map[string]string{"reason": "You requested this a moment ago, and we're still processing that request. If no message about it appears within two minutes, press Request access again."}
 	if got := w.send(t, sentAs("V2", "UJANE", production, "3600")); !reflect.DeepEqual(fieldErrors(got.Body), want) || len(w.rows) != 0 {
 		t.Errorf("another form: %s", got.Body)
 	}

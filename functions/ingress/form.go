@@ -15,7 +15,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// sorry is the title of a notice that there is no form.
+// sorry is the title of the notice that replaces a form.
 const sorry = "Sorry"
 
 // notOffered is the text for a target that the form doesn't offer.
@@ -155,11 +155,10 @@ const maxOptions = 100
 // permission set or group has this id.
 const noticeValue = "no-answer"
 
-// suggest returns the options that match what was typed. If the lists can't
-// be read or aren't ready, the only option says so. Otherwise people would
-// take a failure for an empty list, because Slack shows a late response the
-// same way (slackapi/java-slack-sdk#1204). People who can't request access
-// get no options.
+// suggest returns the options that match what was typed. If the lists can't be read
+// or aren't ready, the only option says so. Otherwise people couldn't tell a failure
+// from an empty list, because Slack shows a late response the same way
+// (slackapi/java-slack-sdk#1204). People who can't request access get no options.
 func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	// Run both at once: they don't depend on each other, and a person is
 	// typing. The person was looked up when they opened the form, and the
@@ -192,7 +191,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 
 func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Option, error) {
 	if in.View == nil {
-		return nil, access.Errorf(access.CodeInvalid, "Slack wants options outside a form")
+		return nil, access.Errorf(access.CodeInvalid, "Slack asked for options outside a form")
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {

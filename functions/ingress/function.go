@@ -111,7 +111,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	names := catalog.New(object, p)
 	names.Ask = func(ctx context.Context) error {
 		payload := map[string]string{"operation": host.OperationCatalog}
-		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "ask for a catalog")
+		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "request a catalog refresh")
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{

@@ -92,8 +92,8 @@ var (
 // the network.
 const (
 	responseTimeout = 2600 * time.Millisecond
-	// tellTime is the end of responseTimeout that lookups and writes must not
-	// use. It is kept for telling the person that something took too long.
+	// tellTime is the last part of responseTimeout, reserved for telling the person that
+	// something took too long. Lookups and writes must not use it.
 	tellTime = 500 * time.Millisecond
 	// minTimeout is how long we work on a request that arrived late. Slack
 	// may still be waiting, and a pressed button should take effect even if
@@ -133,7 +133,7 @@ type Handler struct {
 	Claims  *claims.Claims
 	Machine Machine
 	Tokens  Tokens
-	// Findings are what the runs with a question found.
+	// Findings returns the findings of runs with a question.
 	Findings Findings
 
 	// SigningSecrets returns the secrets that Slack may sign with. There are
@@ -166,8 +166,8 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	if method := event.RequestContext.HTTP.Method; method != "" && method != http.MethodPost {
 		return emptyResponse(http.StatusMethodNotAllowed), nil
 	}
-	// API Gateway accepts 10 MB and Lambda 6 MB. A stranger must not make us
-	// decode and hash more than Slack could have sent.
+	// API Gateway accepts 10 MB and Lambda 6 MB. Strangers must not make us decode and
+	// hash more than Slack would send.
 	if len(event.Body) > base64.StdEncoding.EncodedLen(slack.MaxBody) {
 		return emptyResponse(http.StatusRequestEntityTooLarge), nil
 	}
@@ -205,8 +205,8 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 	return h.dispatch(ctx, in), nil
 }
 
-// isSigned reports whether Slack signed the request, and recently. It doesn't
-// say why not: only an attacker would profit.
+// isSigned reports whether Slack signed the request, and recently. It doesn't say why
+// not, because that would help only attackers.
 func (h *Handler) isSigned(ctx context.Context, event events.APIGatewayV2HTTPRequest, body []byte) (bool, error) {
 	secrets, err := h.SigningSecrets(ctx)
 	if err != nil {
@@ -304,7 +304,7 @@ func rawBody(event events.APIGatewayV2HTTPRequest) ([]byte, bool) {
 	return body, err == nil
 }
 
-// header returns a header's value, whatever the case of its name.
+// header returns a header's value, ignoring the case of its name.
 func header(event events.APIGatewayV2HTTPRequest, name string) string {
 	if v, ok := event.Headers[strings.ToLower(name)]; ok {
 		return v

@@ -16,8 +16,7 @@ import (
 // fields.
 type action struct {
 	about subject
-	// tooLate reports whether there is nothing left to do, and returns the
-	// reply.
+	// tooLate reports whether the press comes too late, and returns the reply.
 	tooLate func(*press) (reply, bool)
 	// allow checks whether the person may do this. It returns the text for a
 	// person who may not, and "" for a person who may.
@@ -25,7 +24,7 @@ type action struct {
 	do    func(*press, context.Context) (reply, error)
 }
 
-// subject is what a button is about. The button's value is its id.
+// subject is the kind of thing that a button acts on. The button's value is its id.
 type subject struct {
 	name  string // in the log
 	idKey string // key in the log
@@ -35,7 +34,7 @@ type subject struct {
 
 var (
 	aRequest = subject{"request", "request_id", "This app no longer has this request. If you still need the access, submit a new request.", (*press).loadRequest}
-	aRun     = subject{"run", "run", "This app no longer has this question. You can't answer it any more.", (*press).loadRun}
+	aRun     = subject{"run", "run", "This app no longer has this question, so you can't answer it. A later check asks again if needed.", (*press).loadRun}
 )
 
 // actions has every button in a message, by action id.
@@ -56,7 +55,7 @@ type press struct {
 	in  slack.Interaction
 	log *slog.Logger
 
-	// The row that the button is about: one of the two.
+	// The row that the button acts on: one of the two is set.
 	request access.Request
 	run     access.Run
 
@@ -76,8 +75,8 @@ type reply struct {
 	// decided means that this press decided the request, so its claim is
 	// freed.
 	decided bool
-	// answered means that the run's question is updated to show the answers
-	// about findings. They may be nil if the question has ended.
+	// answered means that the run's question is updated to show the answers for findings,
+	// which may be nil if the question has ended.
 	answered bool
 	findings []access.Finding
 	// text is for the person who pressed. It is "" if the message shows the
@@ -99,7 +98,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	return emptyResponse(http.StatusOK)
 }
 
-// handle does what the button is for, or replies why not.
+// handle performs the button's action, or replies why it can't.
 func (p *press) handle(ctx context.Context) reply {
 	a, ok := actions[p.in.Action.ID]
 	if !ok {
@@ -108,7 +107,7 @@ func (p *press) handle(ctx context.Context) reply {
 	}
 	r, err := a.perform(ctx, p)
 	if access.CodeOf(err) == access.CodeNotFound {
-		p.log.Warn(a.about.name + " of the button doesn't exist")
+		p.log.Warn(a.about.name + " of a button doesn't exist")
 		return reply{text: a.about.lost}
 	}
 	if err != nil {
@@ -154,7 +153,7 @@ func checkID(value string) error {
 	return nil
 }
 
-// carryOut does what the reply says, and returns the text for the person.
+// carryOut performs the reply's actions, and returns the text for the person.
 func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	text = r.text
 	if !p.resume(ctx, r.token, r.output) && r.notResumed != "" {
@@ -178,13 +177,12 @@ func (p *press) resume(ctx context.Context, token, output string) (ok bool) {
 	}
 	err := p.Tokens.Resume(ctx, token, output)
 	if err != nil {
-		p.log.Error("execution could not be resumed; it reads the press later", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		p.log.Error("execution could not be resumed; it will read the press from the table later", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }
 
-// tell shows a text to the person who pressed, and to nobody else. It reports
-// whether it could.
+// tell shows a text only to the person who pressed. It reports whether it could.
 func (p *press) tell(ctx context.Context, text string) bool {
 	err := access.Errorf(access.CodeInvalid, "Slack sent no response URL")
 	if p.in.ResponseURL != "" {
@@ -194,7 +192,7 @@ func (p *press) tell(ctx context.Context, text string) bool {
 		err = p.Slack.Ephemeral(ctx, p.in.Channel, p.in.UserID, "", text)
 	}
 	if err != nil {
-		p.log.Error("reply could not be shown to the person", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		p.log.Error("reply could not be shown in Slack", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return err == nil
 }

@@ -115,7 +115,7 @@ func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
 	return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(o.Kind), decided: true}, nil
 }
 
-// decidedReply tells the outcome to a person who came too late. It also
+// decidedReply returns the outcome, for a person who pressed too late. It also
 // resumes the execution, which may not know the outcome yet.
 func (p *press) decidedReply() reply {
 	r := p.request
@@ -186,10 +186,10 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	return p.endReply(""), nil
 }
 
-// endReply resumes the execution so that it removes the access, unless the
-// removal has begun. Otherwise the execution would wait for the end of the
-// access. If it can't be resumed, the person is told what to do instead of
-// text. That includes a wait without a stored token: there may be none.
+// endReply resumes the execution so that it removes the access, unless the removal
+// has begun. Otherwise the execution would wait for the end of the access. If it
+// can't be resumed, the reply says what to do, instead of text. That includes a wait
+// without a stored token: there may be none.
 func (p *press) endReply(text string) reply {
 	r := p.request
 	if !r.HasPendingEnd() {
@@ -246,12 +246,12 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 	return "", nil
 }
 
-// whoCanText says who can do what the policy in force refuses to p.by.
+// whoCanText says who may press the button that p.by may not.
 func (p *press) whoCanText() string {
 	r := p.request
 	approvers := p.policy.Decide(r.Requester.Email, r.Target).Approvers
 	if len(approvers) == 0 {
-		// The policy would no longer ask them, but may still let them decide.
+		// The current policy wouldn't ask these people, but may still let them decide.
 		for _, a := range r.Approvers {
 			if p.policy.Permits(r.Requester.Email, a.Email, r.Target) {
 				approvers = append(approvers, a.Email)
@@ -263,18 +263,17 @@ func (p *press) whoCanText() string {
 	case p.in.Action.ID == slack.ActionEnd:
 		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
-		return "Nobody can under the current policy. The requester can withdraw it."
+		return "Nobody can under the current policy. The requester can withdraw the request."
 	case people.Same(r.Requester, p.by):
-		return "You requested it yourself. " + slack.AnyOf(approvers) + " can."
+		return "This is your own request. " + slack.AnyOf(approvers) + " can."
 	default:
 		return slack.AnyOf(approvers) + " can."
 	}
 }
 
-// recordRefusal records a refused press in the request's row, for the audit
-// log. The table takes one for each person and reason, a limited number per
-// request, and none after the request is closed. If the write fails, only the
-// log has it.
+// recordRefusal records a refused press in the request's row, for the audit log. The
+// table accepts one for each person and reason, a limited number for each request,
+// and none after the request is closed. If the write fails, only the log has it.
 func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, message string) {
 	by := p.by
 	by.SlackID = p.in.UserID

@@ -37,8 +37,8 @@ func (p *press) tooLateToAnswer() (reply, bool) {
 	return reply{}, false
 }
 
-// question is what a run asks about, and the policy that decides who may
-// answer.
+// question has the findings that a run asks about, and the policy that decides who
+// may answer.
 type question struct {
 	findings []access.Finding // all of the run's
 	asked    []int            // indexes of those in the question
@@ -114,7 +114,7 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 		default: // someone else's answer came first; try again
 		}
 	}
-	return reply{}, access.Errorf(access.CodeUnavailable, "other answers to run %s came first", p.run.ID)
+	return reply{}, access.Errorf(access.CodeUnavailable, "gave up after conflicting answers to run %s", p.run.ID)
 }
 
 // split returns the findings without an answer: those that the person may
@@ -152,15 +152,15 @@ func (q question) notYoursText(run access.Run, by access.Person, others []int) s
 	}
 	for _, i := range q.asked {
 		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.findings[i].Target) {
-			return "Everything that you can answer is already answered. You can't answer for the rest. " + who
+			return "Everything that you may answer is already answered. " + who
 		}
 	}
-	return "You can't answer this, because you approve none of these accounts or groups. " + who
+	return "You can't answer, because you aren't an approver of any of these accounts or groups. " + who
 }
 
-// answeredReply tells the answers to a person who came too late. If they
-// still saw the buttons, the execution or the message may not know that the
-// question ended, so both are updated again.
+// answeredReply returns the answers, for a person who pressed too late. If they still
+// saw the buttons, the execution or the message may not know that the question ended,
+// so both are updated again.
 func (p *press) answeredReply() reply {
 	run := p.run
 	var said []string

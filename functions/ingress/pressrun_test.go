@@ -47,7 +47,7 @@ var (
 
 func TestPressOfARun(t *testing.T) {
 	const (
-		notYours = "You can't answer this, because you approve none of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."
+		notYours = "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."
 		asks     = "C1 1.1 🟠 Remove 5 assignments or memberships that this app didn't grant?"
 		removing = "C1 1.1 🔵 Removal approved: access without a request"
 		left     = "C1 1.1 ⚪ Nothing will be removed: access without a request"
@@ -116,9 +116,9 @@ func TestPressOfARun(t *testing.T) {
 		{name: "the other half is left: what was let go stays let go", user: "UJANE", action: "drift_leave", change: before(part(true)...),
 			answers: append(part(true), said(false, jane, janesPart...)), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
 		{name: "the first answer counts", user: "UTWIN", action: "drift_remove", change: before(part(false)...), answers: part(false),
-			told: []string{"Everything that you can answer is already answered. You can't answer for the rest. These people can: jane@example.com."}},
+			told: []string{"Everything that you may answer is already answered. These people can: jane@example.com."}},
 		{name: "a double click", user: "UANN", action: "drift_remove", change: before(part(true)...), answers: part(true),
-			told: []string{"Everything that you can answer is already answered. You can't answer for the rest. These people can: jane@example.com."}},
+			told: []string{"Everything that you may answer is already answered. These people can: jane@example.com."}},
 		{name: "the policy has changed since the run asked", user: "UBOB", action: "drift_remove",
 			change:  and(anns, func(w *world, _ *access.Run) { w.policy.Accounts[1].Approvers = []string{"bob@example.com"} }),
 			answers: all(true, bob), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
@@ -126,14 +126,14 @@ func TestPressOfARun(t *testing.T) {
 			change: and(anns, func(w *world, r *access.Run) {
 				r.Approvers = []string{"ann@example.com"}
 				w.policy.Accounts[1].Approvers = []string{"bob@example.com"}
-			}), told: []string{"You can't answer this, because you approve none of these accounts or groups. These people can: bob@example.com."}},
+			}), told: []string{"You can't answer, because you aren't an approver of any of these accounts or groups. These people can: bob@example.com."}},
 		{name: "what nobody approves holds nothing up", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.policy.Accounts, w.policy.Groups = w.policy.Accounts[:2], nil
 			}, answers: part(true), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
 		{name: "nobody approves anything of it", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.policy = access.Policy{} },
-			told:   []string{"You can't answer this, because you approve none of these accounts or groups. Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."}},
+			told:   []string{"You can't answer, because you aren't an approver of any of these accounts or groups. Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."}},
 		{name: "nobody approves the sandbox: who approves everywhere", user: "UBOB", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.policy.Accounts[2] = access.Statement{Resources: []string{"*"}, PermissionSets: []string{"Billing"}, Approvers: []string{"bob@example.com"}}
@@ -155,7 +155,7 @@ func TestPressOfARun(t *testing.T) {
 			change: func(w *world, _ *access.Run) { w.findingsErr = unavailable }, told: []string{late}},
 		{name: "what was found is gone", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.findingsErr = access.Errorf(access.CodeNotFound, "no object") },
-			told:   []string{"This app no longer has this question. You can't answer it any more."}},
+			told:   []string{"This app no longer has this question, so you can't answer it. A later check asks again if needed."}},
 		{name: "the table does not answer", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.decideErr = unavailable }, told: []string{late}},
 
@@ -167,7 +167,7 @@ func TestPressOfARun(t *testing.T) {
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Answers = []access.RunAnswer{said(false, twin, annsPart...)} }}
 			}, answers: []access.RunAnswer{said(false, twin, annsPart...)},
-			told: []string{"Everything that you can answer is already answered. You can't answer for the rest. These people can: jane@example.com."}},
+			told: []string{"Everything that you may answer is already answered. These people can: jane@example.com."}},
 		{name: "the time is over a moment before", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Answer = &access.RunAnswer{At: now} }}
@@ -206,7 +206,7 @@ func TestPressOfARun(t *testing.T) {
 			updated: []string{"C1 1.1 🔵 Answered: access of 11 people will be removed"}, told: []string{"Already answered: twin@example.com chose to remove 5."}},
 		{name: "people who are gone: too late", user: "UANN", action: "drift_remove",
 			change: and(isGone, func(_ *world, r *access.Run) { r.Answer = &access.RunAnswer{At: now} }), isOver: true,
-			updated: []string{"C1 1.1 ⚪ Not answered: access of 11 people stays"},
+			updated: []string{"C1 1.1 ⚪ No answer: access of 11 people stays"},
 			told:    []string{"Nobody answered in time. We'll ask again while these people are gone."}},
 		{name: "a run that asks nothing", user: "UANN", action: "drift_remove",
 			change: func(_ *world, r *access.Run) { r.Guard = "" }, told: []string{"This message has no open question."}},
@@ -270,7 +270,7 @@ func TestPressOfAnUnknownRun(t *testing.T) {
 	w := newWorld()
 	w.rows["r1"] = waiting() // a request's id is no run's
 	w.send(t, pressBy("UANN", "drift_remove", "r1"))
-	if want := []string{"This app no longer has this question. You can't answer it any more."}; !slices.Equal(w.told, want) {
+	if want := []string{"This app no longer has this question, so you can't answer it. A later check asks again if needed."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)
 	}
 }

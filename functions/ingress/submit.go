@@ -16,11 +16,10 @@ import (
 	"sso-elevator/slack"
 )
 
-// submit turns a submitted form into a request. The same form always gives
-// the same request, however often it arrives. A repetition starts an
-// execution that could not be started before, and changes nothing else. If
-// the person has an undecided request for the same target, another form
-// creates none.
+// submit turns a submitted form into a request. The same form always gives the same
+// request, however often it arrives. A repeated submission only starts the execution
+// if that failed before. If the person has an undecided request for the same target,
+// another form creates no request.
 func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.View.CallbackID); !ok {
 		log.Warn("unknown form", "callback", in.View.CallbackID)
@@ -81,7 +80,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	log.Info("request submitted", "created", created, "target", stored.Target.String())
 	if !created && !isSameRequest(stored, wanted) {
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already sent",
-			"You already sent this form with other contents. This is what you requested: "+describe(stored)+
+			"You already submitted this form with other values. This is what you requested: "+describe(stored)+
 				". To request something else, open a new form.")))
 	}
 	return jsonResponse(slack.ClearResponse())
@@ -117,8 +116,7 @@ func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Re
 	return stored, created, nil, err
 }
 
-// turnAway returns the response for a person who got no claim, with the
-// reason.
+// turnAway returns the response that tells a person why they got no claim.
 func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.Result) events.APIGatewayV2HTTPResponse {
 	switch {
 	case claim.Other != nil:
@@ -127,16 +125,16 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.duplicateText(*claim.Other))))
 	case claim.Pending:
 		log.Info("access already requested, but the request is not stored yet")
-		return keepFormOpen("You requested this a moment ago, and we are still sending that request. If no message about it appears within two minutes, press Request access again.")
+		return keepFormOpen("You requested this a moment ago, and we're still processing that request. If no message about it appears within two minutes, press Request access again.")
 	default:
 		log.Info("too many undecided requests")
 		return keepFormOpen(tooManyText(h.Claims.Limit))
 	}
 }
 
-// startAgain starts the execution of a request that shows no sign of one: the
-// attempt that stored it may have stopped there. A running execution is left
-// alone.
+// startAgain starts the execution of a request that may not have one: the attempt
+// that stored the request may have stopped before the start. A running execution is
+// left alone.
 func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Request) {
 	if r.EvaluatedDecision != nil {
 		return
@@ -170,9 +168,9 @@ func (h *Handler) duplicateText(r access.Request) string {
 
 func tooManyText(limit int) string {
 	if limit == 1 {
-		return "You already have a request that waits for a decision, and you can have only one. Withdraw it or wait for the decision. Then press Request access again."
+		return "You already have an undecided request, and you can have only one. Withdraw it or wait for the decision. Then press Request access again."
 	}
-	return fmt.Sprintf("You already have %d requests that wait for a decision, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.", limit)
+	return fmt.Sprintf("You already have %d undecided requests, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.", limit)
 }
 
 // keepFormOpen keeps the form open and shows a text in it, at the reason.

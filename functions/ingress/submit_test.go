@@ -158,7 +158,7 @@ func TestSubmitAgainWithOtherContentsKeepsTheFirst(t *testing.T) {
 	w.send(t, filled("UJANE", production, admin, "3600", "deploy"))
 	first := w.rows[requestID]
 	got := w.send(t, filled("UJANE", sandbox, admin, "7200", "deploy"))
-	want := string(slack.UpdateViewResponse(slack.NoticeView("Already sent", "You already sent this form with other contents. This is what you requested: "+
+	want := string(slack.UpdateViewResponse(slack.NoticeView("Already sent", "You already submitted this form with other values. This is what you requested: "+
 		"Admin in Production (111111111111) for 1 hour. To request something else, open a new form.")))
 	if got.Body != want || !reflect.DeepEqual(w.rows[requestID], first) {
 		t.Errorf("got %s\nwant %s; row %+v", got.Body, want, w.rows[requestID])

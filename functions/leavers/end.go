@@ -10,9 +10,9 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// endAll ends the access of the people with these ids. It returns those for whom
-// that succeeded, and whether that was all of their access. If the person was
-// held, only released access ends.
+// endAll ends the access of the people with these ids. It returns the people for whom
+// that succeeded, and whether all of their access ended. If a person was held, only
+// released access ends.
 func (c *Checker) endAll(ctx context.Context, people People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
 	ended = map[string]bool{}
 	questions := map[string]func(access.Request) bool{} // by run
@@ -40,8 +40,8 @@ func (c *Checker) endAll(ctx context.Context, people People, ids []string, holde
 }
 
 // end ends the person's granted requests that mayEnd permits, and reports whether it
-// ended all of them. It leaves a request alone that is not granted yet. Grant looks up
-// the person, too, and the next recheck ends a request that was granted meanwhile.
+// ended all of them. It skips requests that aren't granted yet: grant looks up the
+// person, too, and the next recheck ends a request that was granted meanwhile.
 func (c *Checker) end(ctx context.Context, principal string, keys []string, mayEnd func(access.Request) bool) (isAll bool, _ error) {
 	requests, err := c.readActive(ctx, principal, keys)
 	failures := []error{err}

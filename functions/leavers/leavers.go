@@ -32,7 +32,7 @@ const (
 	// run into the next one.
 	lookupTimeout = 5 * time.Second
 	lookingTime   = 65 * time.Second
-	// claimFor is how long the people whom a recheck chose are its own. If it
+	// claimFor is how long people belong to the recheck that chose them. If that recheck
 	// dies, others may look them up after that.
 	claimFor = 2 * time.Minute
 
@@ -42,19 +42,18 @@ const (
 	dueAfter  = 5 * time.Minute
 	lateAfter = 10 * time.Minute
 
-	// waveSize is how many people may be found gone within waveTime before a
-	// person is asked: a broken directory sync looks just like that.
+	// waveSize is how many people may be found gone within waveTime before we ask, because
+	// a broken directory sync looks the same.
 	waveSize = 10
 	waveTime = time.Hour
-	// forgetAfter is how long a person without access stays known.
+	// forgetAfter is how long we remember a person without access.
 	forgetAfter = waveTime
-	// leaveFor is how long people are left alone after someone said to leave
-	// their access. It is also how long a question waits for its answer; then the
-	// question is asked again.
+	// leaveFor is how long access stays after someone answered "Keep". It is also how long
+	// a question waits for its answer; then the question is asked again.
 	leaveFor = 24 * time.Hour
 
-	// updateTries is how often the people are read and written again because
-	// another recheck wrote them meanwhile.
+	// updateTries is how often the people are read and written again after another recheck
+	// wrote them.
 	updateTries = 10
 	// mostAsked is the number of findings above which no more people are added to
 	// a question: an approver's press reads all of it within Slack's three
@@ -78,7 +77,7 @@ type Table interface {
 	ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error)
 }
 
-// Store keeps what rechecks know from one recheck to the next.
+// Store keeps what rechecks know about people.
 type Store interface {
 	People(ctx context.Context) (p People, version string, err error)
 	PutPeople(ctx context.Context, p People, version string) error
@@ -93,12 +92,12 @@ type Checker struct {
 	Store     Store
 	// ResumeEnd resumes the execution that waits for the end with that task token.
 	ResumeEnd func(ctx context.Context, token string) error
-	// Remove has the access of a request removed whose row was deleted: nothing
-	// can be recorded there. It need not wait until the access is gone.
+	// Remove starts the removal of a request's access if the request's row was deleted, so
+	// the end can't be recorded. It need not wait until the access is gone.
 	Remove func(ctx context.Context, requestID string, s access.Subject) error
 	// Policy returns the policy in force, which says who may answer a question.
 	Policy func(context.Context) (access.Policy, error)
-	// Show has the run's question shown in Slack, in its current state.
+	// Show updates the run's question in Slack.
 	Show func(ctx context.Context, run string) error
 	// NewID returns a name for a run that asks, which nobody can predict.
 	NewID  func(time.Time) string
@@ -109,11 +108,11 @@ type Checker struct {
 
 // Recheck looks up the people with active access whose last lookup is oldest, and
 // ends the access of those who are gone. If all is true, it looks up everyone,
-// including people who were looked up a moment ago. It may run beside itself:
-// that looks up nobody twice.
+// including people who were looked up a moment ago. Two rechecks may run at once;
+// they look up nobody twice.
 //
-// It ends no access before it has written down who was found gone: the limit
-// within an hour holds across rechecks.
+// Recheck stores who is gone before it ends any access, so that the hourly limit
+// holds across rechecks.
 func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	holders, err := c.readHolders(ctx)
 	if err != nil {

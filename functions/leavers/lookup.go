@@ -15,8 +15,8 @@ func isInWave(p Person, now time.Time) bool {
 	return !p.GoneSince.IsZero() && now.Sub(p.GoneSince) < waveTime
 }
 
-// uncheckedSince returns since when a person is unchecked: since their last
-// lookup, or since they have access.
+// uncheckedSince returns the time of a person's last lookup, or the start of their
+// access if that is later.
 func uncheckedSince(p Person) time.Time {
 	if p.CheckedAt.After(p.Since) {
 		return p.CheckedAt
@@ -58,8 +58,8 @@ func choose(p *People, holders map[string][]string, now time.Time, all bool) []s
 	return due
 }
 
-// isReleased reports whether someone released the person's access for removal,
-// and that is still to be done.
+// isReleased reports whether someone released the person's access for removal, and
+// the removal isn't done yet.
 func isReleased(p Person) bool { return p.ReleasedAt.After(p.CheckedAt) }
 
 // lookup is what Identity Center said about a person, and when.
@@ -96,10 +96,10 @@ func (c *Checker) lookUp(ctx context.Context, due []string) (map[string]lookup, 
 	return found, failures
 }
 
-// judge enters what was found, and returns the people whose access ends now. Once
-// more than waveSize people are gone within waveTime, everyone found gone in
-// this run or later is held: a person decides. Someone whose access is to end
-// counts as looked up only after it ended.
+// judge stores the results, and returns the people whose access ends now. Once more
+// than waveSize people are gone within waveTime, everyone found gone in this run or
+// later is held until someone answers. A person whose access must end counts as
+// looked up only after it ended.
 func judge(p *People, due []string, found map[string]lookup, now time.Time) (end []string) {
 	var gone []string
 	for _, id := range due {

@@ -12,7 +12,7 @@ import (
 // they were found gone.
 type People struct {
 	People map[string]Person `json:"people"` // by principal id
-	// Question is the run that asks about a wave; "" if none does.
+	// Question is the run whose question about a wave is open; "" if there is none.
 	Question string    `json:"question,omitempty"`
 	AskedAt  time.Time `json:"asked_at,omitzero"`
 }
@@ -21,21 +21,20 @@ type People struct {
 type Person struct {
 	Since     time.Time `json:"since"`               // when they were seen to have access, after a time without
 	CheckedAt time.Time `json:"checked_at,omitzero"` // when they were last looked up, and what follows was done
-	// ClaimedUntil is until when one recheck looks them up, and no other does.
+	// Until ClaimedUntil, only the recheck that claimed them looks them up.
 	ClaimedUntil time.Time `json:"claimed_until,omitzero"`
 
-	// AbsentSince is when they were seen to have no access; zero if they have
-	// some.
+	// AbsentSince is when we first saw that they have no access; zero if they have some.
 	AbsentSince time.Time `json:"absent_since,omitzero"`
 
 	// GoneSince is when they were found disabled or deleted (see Status); zero if
 	// they are not gone.
 	GoneSince time.Time `json:"gone_since,omitzero"`
 	Status    string    `json:"status,omitempty"`
-	// Held: they are part of a wave, and their access stays until people answer.
-	// Asked is the run that asks. Released is the run in which people released
-	// some of their access for removal, and ReleasedAt is when. Until LeftUntil,
-	// their access is left alone.
+	// Held: they are part of a wave, and their access stays until someone answers. Asked
+	// is the run with the question. Released is the run in which someone released some of
+	// their access for removal, and ReleasedAt is when. Until LeftUntil, their access
+	// stays.
 	Held       bool      `json:"held,omitempty"`
 	Asked      string    `json:"asked,omitempty"`
 	Released   string    `json:"released,omitempty"`
@@ -43,8 +42,8 @@ type Person struct {
 	LeftUntil  time.Time `json:"left_until,omitzero"`
 }
 
-// updatePeople changes what is known of people, and returns it. It may call
-// change several times, each time with the newest state.
+// updatePeople changes what is known about people, and returns it. It may call change
+// several times, each time with the newest state.
 func (c *Checker) updatePeople(ctx context.Context, change func(*People)) (People, error) {
 	var err error
 	for range updateTries {
@@ -76,8 +75,8 @@ func isSame(a, b People) bool {
 }
 
 // enterHolders notes who has access now. It forgets people only after they had no
-// access for a while: the index may have missed their access, and a wave counts
-// the people of an hour.
+// access for a while: the index may lag, and a wave counts everyone found gone within
+// an hour.
 func enterHolders(p *People, holders map[string][]string, now time.Time) {
 	for id := range holders {
 		person, ok := p.People[id]

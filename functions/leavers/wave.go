@@ -17,8 +17,8 @@ type question struct {
 	isLost   bool             // its row or its findings are gone
 }
 
-// readQuestion reads the open question. It ends a question that waited for too
-// long; people who press a button after that are told so.
+// readQuestion reads the open question. It ends a question that was open for too
+// long; later presses get the reply that it has ended.
 func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	people, _, err := c.Store.People(ctx)
 	if err != nil || people.Question == "" {
@@ -47,9 +47,8 @@ func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	return q, err
 }
 
-// enterAnswers enters the answers for the people whom the question was about, and
-// for nobody else. People about whom nobody answered in time are asked about
-// again.
+// enterAnswers stores the answers for the people in the question, and for nobody
+// else. For people without an answer, a new question follows.
 func (q question) enterAnswers(p *People, now time.Time) {
 	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.isLost {
 		return
@@ -105,8 +104,8 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], r.Target) }, nil
 }
 
-// showAnswer has the message of an answered question show the answer. If that
-// fails, ingress may have done it already.
+// showAnswer updates the message of an answered question. If that fails, ingress may
+// have updated the message already.
 func (q question) showAnswer(ctx context.Context, c *Checker) {
 	if q.run.Answer == nil {
 		return
@@ -116,9 +115,9 @@ func (q question) showAnswer(ctx context.Context, c *Checker) {
 	}
 }
 
-// ask asks about the held people about whom nobody was asked, one question at a
-// time. People found while a question is open are in the next one. While a
-// question is open, or can't be asked, the alarm is on.
+// ask posts a question about the held people who aren't in a question yet, one
+// question at a time. People found while a question is open are in the next one.
+// While a question is open, or can't be asked, the alarm is on.
 func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string) (People, error) {
 	if p.Question == "" {
 		waiting := listUnasked(p, holders, c.Now().UTC())
@@ -151,7 +150,7 @@ func (c *Checker) ask(ctx context.Context, p People, holders map[string][]string
 	return p, nil
 }
 
-// listUnasked returns the held people about whom someone has to be asked.
+// listUnasked returns the held people who aren't in a question yet.
 func listUnasked(p People, holders map[string][]string, now time.Time) (ids []string) {
 	for id, person := range p.People {
 		if len(holders[id]) > 0 && person.Held && person.ReleasedAt.IsZero() && person.Asked == "" && !now.Before(person.LeftUntil) {
@@ -162,8 +161,8 @@ func listUnasked(p People, holders map[string][]string, now time.Time) (ids []st
 	return ids
 }
 
-// createQuestion creates the question's row and enters whom it is about. People
-// for whom it has no room are in the next question.
+// createQuestion creates the question's row with the people in it. People for whom it
+// has no room are in the next question.
 func (c *Checker) createQuestion(ctx context.Context, people []string, holders map[string][]string) (People, error) {
 	policy, err := c.Policy(ctx)
 	if err != nil {

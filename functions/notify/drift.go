@@ -41,9 +41,8 @@ func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 	return err
 }
 
-// driftReport posts what a run found and what it did. By then, the run's
-// question has ended. Its message is updated too, because ingress may have
-// failed to do that.
+// driftReport posts a run's report. By then, the run's question has ended. Its
+// message is updated too, because ingress may have failed to do that.
 func (h *Handler) driftReport(ctx context.Context, id string) error {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
@@ -57,9 +56,8 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 	return firstError(err, h.closeQuestion(ctx, run))
 }
 
-// closeQuestion removes the buttons from a question that has ended. A
-// question that was never posted is not posted now: the report shows what was
-// asked.
+// closeQuestion removes the buttons from a question that has ended. A question that
+// was never posted is not posted now, because the report includes it.
 func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 	post, asked := run.Posts[slack.PurposeDriftQuestion]
 	if !asked || run.Answer == nil {

@@ -11,9 +11,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// Input is a task's payload. The operations of a request are announce,
-// remind, granted, outcome and revoked; those of a run are drift_question and
-// drift_report.
+// Input is a task's payload. The operations for a request are announce, remind,
+// granted, outcome and revoked; those for a run are drift_question and drift_report.
 type Input struct {
 	host.Input
 	Error string `json:"error"` // for revoked: the error code if access was not granted
@@ -49,9 +48,9 @@ var (
 	_ Slack = (*slack.Client)(nil)
 )
 
-// Handler sends the messages about requests and about runs of the
-// reconciliation. It sends each message once, however often a task is
-// repeated. The message in the channel always shows the request's state.
+// Handler sends the messages about requests and about runs of the reconciliation. It
+// sends each message once, even if a task is repeated. The message in the channel
+// always shows the request's state.
 type Handler struct {
 	Table    Table
 	Slack    Slack
@@ -107,8 +106,8 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 	}
 	if r.Open() {
 		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
-			// The approvers have the message, and that is what counts. So
-			// announce does not fail.
+			// What matters is that the approvers have the message. So announce doesn't fail
+			// here.
 			log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	}
@@ -144,10 +143,9 @@ func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Re
 	return err
 }
 
-// updateRebuilt updates the channel's message of a request whose row was
-// deleted. The row no longer says where the message is, so Slack is asked. If
-// Slack doesn't find it, there is nothing to update, and no known person to
-// tell.
+// updateRebuilt updates the channel's message of a request whose row was deleted. The
+// row no longer says where the message is, so Slack is asked. If Slack doesn't find
+// the message, there is nothing to update, and we don't know whom to tell.
 func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.Request) error {
 	m := slack.RequestMessage(r)
 	ts, found, err := h.Slack.FindPost(ctx, h.Channel, "", m.RequestID, m.Purpose)
@@ -164,8 +162,8 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 	return nil // the message was deleted just now
 }
 
-// tell shows the request's state in the channel. It tells the requester in
-// the thread and, outside the channel, in a direct message.
+// tell updates the request's message in the channel. It notifies the requester in the
+// thread and, if they are outside the channel, in a direct message.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
 	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
 	if thread != "" {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// membersMaxAge is how long an answer about who is in the channel is used. A
-// request's messages ask three times, and each time read all pages of members
-// if the requester isn't among them. Someone who joins meanwhile may get one
-// more direct message.
+// membersMaxAge is how long an answer about who is in the channel is used. Without
+// the cache, a request's messages would ask three times, and read all pages of
+// members if the requester isn't one. Someone who joins meanwhile may get one more
+// direct message.
 const membersMaxAge = 5 * time.Minute
 
 // maxMembers is the size at which the cache is emptied.

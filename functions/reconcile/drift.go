@@ -13,9 +13,9 @@ import (
 // RunInput is the part of the input that only the steps of a run have.
 type RunInput struct {
 	Batch int `json:"batch"` // of scan
-	// Input, of plan, is the input of the execution.
+	// Input is the execution's input; only plan gets it.
 	Input Started `json:"input"`
-	// Results, of report, are how the removals ended.
+	// Results are how the removals ended; only report gets them.
 	Results drift.Removals `json:"results"`
 }
 

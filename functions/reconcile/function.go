@@ -1,7 +1,7 @@
 // Package reconcile is the function that runs on a schedule: it refreshes the
-// catalog, finds requests that were left behind, looks up the people who have
-// access, and takes the steps of runs that look for unknown access. It changes
-// nothing in Identity Center; function revoke removes overdue access.
+// catalog, finds interrupted requests, looks up the people who have access, and takes
+// the steps of runs that search for unknown access. It changes nothing in Identity
+// Center; function revoke removes overdue access.
 package reconcile
 
 import (
@@ -130,7 +130,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Policy: policy,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
-				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "have a question shown")
+				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
 			},
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },
 			Now:    p.Now,

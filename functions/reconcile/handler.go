@@ -23,8 +23,8 @@ import (
 type Input struct {
 	host.Input
 	RunInput
-	// All, of recheck: look up everyone, including people who were looked up a
-	// moment ago.
+	// All makes recheck look up everyone, including people who were looked up a moment
+	// ago.
 	All bool `json:"all"`
 }
 
@@ -54,9 +54,9 @@ type Handler struct {
 	Logger  *slog.Logger
 }
 
-// Handle does what the input names. Every operation may be repeated, and may run
-// beside itself. The answer is {} if nobody needs one. Invalid: there is no such
-// operation.
+// Handle performs the operation in the input. Every operation may be repeated, and
+// may run twice at once. The answer is {} if nobody needs one. Invalid: there is no
+// such operation.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	switch in.Operation {
 	case host.OperationCatalog:
@@ -80,8 +80,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 	}
 }
 
-// freeClaims runs after access was removed, and its errors stop nothing: a claim
-// that was left behind blocks nobody.
+// freeClaims runs after access was removed. Its errors are only logged, because a
+// leftover claim blocks nobody.
 func (h *Handler) freeClaims(ctx context.Context) {
 	if err := h.Claims.Look(ctx); err != nil {
 		h.Logger.WarnContext(ctx, "leftover claims could not be freed", "error", access.ErrorMessage(err))

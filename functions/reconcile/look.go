@@ -16,15 +16,15 @@ import (
 	"sso-elevator/functions/access/parallel"
 )
 
-// atOnce is how many calls of a look may wait for an answer at the same time.
+// atOnce is how many calls of a look are made at the same time.
 const atOnce = 16
 
-// Look starts a sweep for each request and lease that was left behind, and has
-// late access removed without a sweep. It may run beside itself: everything it
-// does may be repeated.
+// Look starts a sweep for each interrupted request and abandoned lease, and starts
+// the removal of late access without a sweep. Two looks may run at once, because
+// everything they do may be repeated.
 //
-// Late access comes first, and needs no list of executions. So no removal is
-// delayed if someone fills that list, or if Step Functions fails.
+// Late access comes first, and needs no list of executions. So a full list, or a
+// failure of Step Functions, doesn't delay removals.
 func (s *Sweep) Look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
@@ -61,14 +61,13 @@ func (s *Sweep) Look(ctx context.Context) error {
 		l.fail(access.Errorf(access.CodeThrottled, "too many executions to describe: %d requests wait for the next checks", l.later))
 	}
 	if len(l.failures) > 0 {
-		return access.Wrap(access.CodeOf(l.failures[0]), errors.Join(l.failures...), "find requests and leases that were left behind")
+		return access.Wrap(access.CodeOf(l.failures[0]), errors.Join(l.failures...), "find interrupted requests and abandoned leases")
 	}
 	s.Count(metric.SweepLooked, nil)
 	return nil
 }
 
-// look is the state of one look. A request that can't be read doesn't stop the
-// look at others.
+// look is the state of one look. A request that can't be read doesn't stop the look.
 type look struct {
 	*Sweep
 	now       time.Time
@@ -88,7 +87,7 @@ type removal struct {
 	begun bool // its removal has begun, or it has no row: it can't be granted anymore
 }
 
-// examined is what a look found out about a request.
+// examined has what a look found out about one request.
 type examined struct {
 	row access.Request
 	err error
@@ -96,7 +95,7 @@ type examined struct {
 }
 
 // isOpen reports whether the request is neither closed nor its access removed. A
-// request that can't be read may be open.
+// request that can't be read counts as open, because it may be.
 func (e examined) isOpen() bool {
 	if e.err != nil {
 		return access.CodeOf(e.err) != access.CodeNotFound // if there is none, the index was behind
@@ -104,13 +103,13 @@ func (e examined) isOpen() bool {
 	return !e.row.IsFinished()
 }
 
-// leftBehind is a sweep to start.
+// leftBehind is one sweep to start.
 type leftBehind struct {
 	prefix string // of the name of the sweep's execution
 	in     sweepInput
 	first  bool // there may be access
-	// since is when a living execution should have removed the access; zero if no
-	// execution is alive.
+	// since is when the running execution should have removed the access; zero if no
+	// execution is running.
 	since time.Time
 	// execution is the ARN of the request's own execution, or of one that the
 	// lease was made for; "" for a lease without holders.
@@ -119,7 +118,7 @@ type leftBehind struct {
 
 func (l *look) fail(err error) { l.failures = append(l.failures, err) }
 
-// listDue returns the ids of what should have ended.
+// listDue returns the ids of the requests or leases that should have ended.
 func (l *look) listDue(of []access.Due) []string {
 	var ids []string
 	for _, d := range of {
@@ -130,7 +129,7 @@ func (l *look) listDue(of []access.Due) []string {
 	return ids
 }
 
-// readLeases reads those leases with these keys that still exist.
+// readLeases reads the leases with these keys, as far as they still exist.
 func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
 	type answer struct {
 		lease access.Lease
@@ -189,7 +188,8 @@ func (l *look) examine(ctx context.Context, ids []string) {
 	}
 }
 
-// errLater is the error of an execution that this look leaves to the next looks.
+// errLater is the error for an execution that this look doesn't describe: the next
+// looks will.
 var errLater = errors.New("not described in this check")
 
 // inTurn splits the indexes into those that this look describes, and those that
@@ -228,7 +228,7 @@ func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 	}
 	end, hasEnd := removalDue(e.row, e.liveness)
 	isPast := func(by time.Duration) bool { return hasEnd && !l.now.Before(end.Add(by)) }
-	// A living execution that has begun the removal gets more time.
+	// A running execution that has begun the removal gets more time.
 	begun := e.row.HasRemovalBegun()
 	if isPast(overdueAfter) || isPast(lateAfter) && !(e.alive && begun) {
 		l.removals = append(l.removals, removal{Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: e.row.HasAccess()}, begun})
@@ -342,15 +342,15 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	l.mu.Unlock()
 }
 
-// start starts the sweeps. Those that may have access to remove come first, so
-// that others that keep failing don't delay them.
+// start starts the sweeps. Sweeps that may have access to remove come first, so that
+// failing sweeps of other requests don't delay them.
 func (l *look) start(ctx context.Context) {
 	if len(l.found) == 0 {
 		return
 	}
 	slices.SortStableFunc(l.found, func(a, b leftBehind) int { return trueFirst(a.first, b.first) })
 	if n := len(l.found); n > mostSweeps {
-		l.Logger.ErrorContext(ctx, "more requests and leases were left behind than one check can sweep", "in_all", n, "started", mostSweeps)
+		l.Logger.ErrorContext(ctx, "one check can't sweep all interrupted requests and abandoned leases; the next checks continue", "in_all", n, "started", mostSweeps)
 	}
 	sweeps, err := l.Executions.Sweeps(ctx)
 	if err != nil {
@@ -369,9 +369,9 @@ const stampFormat = "20060102-1504" // of a sweep's name
 // described, to see whether one of them is that sweep.
 const mostCandidates = 2
 
-// sweep starts one sweep, unless it is running. Its name has the current minute,
-// or the current ten minutes if a living execution leaves access behind. If
-// someone took that name before, another name is used without delay.
+// sweep starts one sweep, unless it is running. Its name contains the current minute,
+// or the current ten minutes if the request's execution is still running. If someone
+// took that name first, sweep uses another name at once.
 func (l *look) sweep(ctx context.Context, left leftBehind, running []string) error {
 	text, err := json.Marshal(left.in)
 	if err != nil {
@@ -401,8 +401,8 @@ func (l *look) sweep(ctx context.Context, left leftBehind, running []string) err
 	if err != nil || !taken {
 		return err
 	}
-	// If it can't be described, it counts as someone else's: twice is better than
-	// not at all.
+	// If it can't be described, it counts as someone else's: two sweeps are better than
+	// none.
 	if e, err := l.Executions.DescribeSweep(ctx, name); err == nil && e.Input == input {
 		isRecent := !left.since.IsZero() && !e.StartedAt.Before(left.since)
 		if e.State == Running || isRecent {

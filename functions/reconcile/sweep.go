@@ -21,14 +21,14 @@ type Table interface {
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
 }
 
-// Executions are those of the two state machines. Anyone who may start an
-// execution chooses its name and input, so the sweep believes neither by itself.
+// Executions are the executions of the two state machines. Whoever starts an
+// execution chooses its name and input, so the sweep trusts neither on its own.
 type Executions interface {
 	// Running returns the ARNs of the request machine's running executions.
 	// complete is false if there are more than it reads.
 	Running(ctx context.Context) (arns map[string]bool, complete bool, err error)
-	// Sweeps returns the names of the reconcile machine's running executions, the
-	// newest first, as far as it reads them.
+	// Sweeps returns the names of the reconcile machine's running executions, newest
+	// first, up to a limit.
 	Sweeps(ctx context.Context) ([]string, error)
 	// Describe returns the state of an execution of the request machine.
 	Describe(ctx context.Context, arn string) (Execution, error)
@@ -48,8 +48,8 @@ type Execution struct {
 	EndedAt   time.Time // zero while it is running
 }
 
-// ExecutionState is an execution's state, as far as the sweep distinguishes
-// states.
+// ExecutionState is an execution's state, reduced to the states that matter to the
+// sweep.
 type ExecutionState string
 
 const (
@@ -70,35 +70,33 @@ type Removal struct {
 	RequestID string         `json:"request_id,omitempty"`
 	Lease     string         `json:"lease,omitempty"`
 	Subject   access.Subject `json:"subject"`
-	// Granted allows revoke to remove the access even if the table does not
-	// answer.
+	// Granted lets revoke remove the access even if the table doesn't answer.
 	Granted bool `json:"granted"`
 }
 
 var _ Table = (*table.Table)(nil)
 
 const (
-	// lateAfter is how long a living execution may leave access after its end. It
-	// normally begins the removal within a second or two. The first attempt to
-	// remove access must come within 150 s. These are 20 s, a minute to the next
-	// look, another minute if that look fails, and two cold starts. A look removes
-	// late access both by a sweep and directly, because someone could stop each
-	// sweep as it starts.
+	// lateAfter is how long after the end a running execution may still leave the access.
+	// It normally begins the removal within a second or two. The first attempt to remove
+	// access must come within 150 s: 20 s, a minute to the next look, another minute if
+	// that look fails, and two cold starts. A look removes late access both by a sweep and
+	// directly, because someone could stop each sweep as it starts.
 	lateAfter = 20 * time.Second
-	// overdueAfter is how long after its end access is overdue. Then the look
-	// raises the alarm, and removes the access directly even if a living
-	// execution has begun to.
+	// overdueAfter is how long after its end access is overdue. After that, the look
+	// raises the alarm, and starts a direct removal even if a running execution has begun
+	// to remove the access.
 	overdueAfter = time.Minute
-	// lateAgain is the time between two sweeps of a request whose execution is
-	// alive. It is also how long after the end a living execution may take to finish
-	// a removal that it has begun: the execution retries, too.
+	// lateAgain is the time between two sweeps of a request whose execution is running. It
+	// is also how long after the end a running execution may take to finish a removal that
+	// it has begun, because the execution retries, too.
 	lateAgain = 10 * time.Minute
-	// startingFor is how long an execution may take to start: ingress writes the
-	// row first, and has 10 s.
+	// startingFor is how long an execution may take to start: ingress writes the row
+	// before it starts the execution, and ingress has 10 s.
 	startingFor = 2 * time.Minute
-	// mostSweeps is how many sweeps a look starts. A removal takes about eight
-	// calls. So these use two thirds of the 1,200 calls that Identity Center
-	// takes in the minute until the next look.
+	// mostSweeps is how many sweeps a look starts. A removal takes about eight calls. So
+	// the sweeps use two thirds of the 1,200 calls that Identity Center allows in the
+	// minute until the next look.
 	mostSweeps = 100
 	// mostDescribed is how many executions a look describes. DescribeExecution
 	// allows a burst of 250, and 10 more each second (Step Functions quotas, API
@@ -111,11 +109,10 @@ const (
 	examineTimeout = 12 * time.Second
 )
 
-// Sweep finds what was left behind: requests whose execution is gone, access that
-// is still there after its end, and leases that no request holds. It decides from
-// the table, and from what Step Functions says about the executions that the
-// table names. Then it starts the reconcile machine, which does the rest. Late
-// access it also has removed directly.
+// Sweep finds requests whose execution is gone, access that still exists after its
+// end, and leases that no request holds. It decides from the table, and from the
+// state of the executions that the table names. Then it starts the reconcile machine,
+// which does the rest. For late access, it also invokes revoke directly.
 type Sweep struct {
 	Table      Table
 	Executions Executions
@@ -151,7 +148,7 @@ const (
 	revoke  = "revoke"  // remove its access: revoke
 )
 
-// liveness is whether one of a request's executions is alive: its own execution, or
+// liveness is whether one of a request's executions is running: its own execution, or
 // the one that took over its removal.
 type liveness struct {
 	alive   bool
@@ -160,8 +157,8 @@ type liveness struct {
 	err     error     // not nil: Step Functions did not answer
 }
 
-// decideNext returns what is left to do for the request. late is true if a living
-// execution has left the access there for too long.
+// decideNext returns what is left to do for the request. late is true if a running
+// execution has left the access in place for too long.
 func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (next string, late bool, err error) {
 	overdue := s.isOverdue(r, l.alive)
 	switch {
@@ -185,7 +182,7 @@ func (s *Sweep) decideNext(ctx context.Context, r access.Request, l liveness) (n
 	}
 }
 
-// isOverdue reports whether the request's access should be gone by now. A living
+// isOverdue reports whether the request's access should be gone by now. A running
 // execution that has begun the removal gets more time.
 func (s *Sweep) isOverdue(r access.Request, alive bool) bool {
 	grace := lateAfter
@@ -228,8 +225,8 @@ func (s *Sweep) describe(ctx context.Context, r access.Request) liveness {
 	return l
 }
 
-// LeftOver is what is left to do for a request: nothing, refuse, outcome or
-// revoke, with what that needs.
+// LeftOver is what is left to do for a request (nothing, refuse, outcome or revoke),
+// with the data for that step.
 type LeftOver struct {
 	Next      string         `json:"next"`
 	Execution string         `json:"execution"` // the request's own, ARN
@@ -237,8 +234,8 @@ type LeftOver struct {
 	Granted   bool           `json:"granted"` // there may be access; only the subject says which
 }
 
-// Tombstone checks once more whether the request was left behind. If the request
-// could still be granted, Tombstone first gives its row up. After that no
+// Tombstone checks once more whether the request was interrupted. If the request
+// could still be granted, Tombstone first marks its row as given up. After that, no
 // function grants it, even if someone starts its execution again.
 func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
@@ -264,7 +261,7 @@ func (s *Sweep) Tombstone(ctx context.Context, id string) (LeftOver, error) {
 		}
 	}
 	s.Count(metric.Swept, nil)
-	s.Logger.ErrorContext(ctx, "request was left behind", "request_id", id, "next", next,
+	s.Logger.ErrorContext(ctx, "request was interrupted; the sweep finishes it", "request_id", id, "next", next,
 		"execution", r.ExecutionARN, "execution_is_alive", late, "subject", r.Subject().Key())
 	return left, nil
 }

@@ -17,11 +17,11 @@ import (
 // Subject and GrantStarted are used only if the row can't be read.
 type Input struct {
 	host.Input // Operation is start, confirm, drift or settle
-	// Subject is from evaluate's answer, and GrantStarted says whether Grant
-	// succeeded. The execution knows both by itself; neither is from its input.
+	// Subject is from evaluate's answer, and GrantStarted says whether Grant succeeded.
+	// Both come from the execution's own steps, not from its input.
 	Subject      access.Subject `json:"subject"`
 	GrantStarted bool           `json:"grant_started"`
-	// Granted says that a sweep or a look read in the row that another execution
+	// Granted is set by a sweep or a look that has read in the row that another execution
 	// granted the access.
 	Granted bool `json:"granted"`
 	// State is from Step Functions' context object. Round counts how often the
@@ -41,7 +41,7 @@ func (in Input) removalStart() (at time.Time, ok bool) {
 	return at, err == nil && in.Operation == "start" && in.Round == 0
 }
 
-// wasGranted reports whether the sender knows that the access was granted.
+// wasGranted reports whether the input says that the access was granted.
 func (in Input) wasGranted() bool { return in.GrantStarted || in.Granted }
 
 // LogArgs returns the task's part of a log line.
@@ -77,7 +77,7 @@ type Leases interface {
 }
 
 // Findings holds the findings of runs. Only a scan can write them, so this function
-// removes as drift only access that a scan saw.
+// removes only unknown access that a scan found.
 type Findings interface {
 	Finding(ctx context.Context, run string, index int) (access.Finding, error)
 }
@@ -120,8 +120,7 @@ type Handler struct {
 	// RemovalsOff stops runs from removing findings. Removals that have begun are
 	// completed.
 	RemovalsOff bool
-	// Limit is the number of findings that may be removed within 24 hours without
-	// anyone's consent.
+	// Limit is how many findings may be removed within 24 hours without consent.
 	Limit  int
 	Now    func() time.Time
 	Sleep  func(context.Context, time.Duration) error
@@ -251,7 +250,7 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 	}
 	log.InfoContext(ctx, "removal of a finding completed", "subject", f.Subject.Key(), "result", result)
 	if result != access.DriftRemoved {
-		return Output{}, access.Errorf(access.CodeAlreadyGone, "someone else removed the access first")
+		return Output{}, access.Errorf(access.CodeAlreadyGone, "someone removed the access outside this app")
 	}
 	return Output{Result: result, Run: ref.Run, Index: ref.Index}, nil
 }
@@ -278,7 +277,7 @@ func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error 
 		}
 		return nil
 	case errors.Is(err, leases.ErrTable) && in.wasGranted():
-		log.ErrorContext(ctx, "table does not answer; removing the access without it", "subject", in.Subject.Key())
+		log.ErrorContext(ctx, "table doesn't answer; removing the access without it", "subject", in.Subject.Key())
 		if takeErr := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, false); takeErr != nil {
 			log.ErrorContext(ctx, "access could not be removed without the table", "code", access.CodeOf(takeErr), "error", access.ErrorMessage(takeErr))
 		}
@@ -317,12 +316,12 @@ func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, er
 //
 // It removes the access if the calling execution's own Grant created it. It removes
 // nothing for sweeps, looks, and executions that took over a removal. They have only
-// an id and a subject, which could be anyone's. No record can be written here, so it
-// raises the alarm, and returns noRow even when the access is gone.
+// an id and a subject, and someone may have made these up. No record can be written
+// here, so it raises the alarm, and returns noRow even when the access is gone.
 func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error, log *slog.Logger) error {
 	h.Count(metric.RevokeFailed, nil)
 	if !in.GrantStarted {
-		log.ErrorContext(ctx, "the table has neither a row nor a lease of the request; nothing removed: check this access by hand", "subject", in.Subject.Key())
+		log.ErrorContext(ctx, "nothing removed, because the table has neither a row nor a lease of the request: check this access by hand", "subject", in.Subject.Key())
 		return noRow
 	}
 	if err := h.Leases.ForceRemove(ctx, in.RequestID, in.Subject, true); err != nil {
@@ -333,7 +332,7 @@ func (h *Handler) removeWithoutLease(ctx context.Context, in Input, noRow error,
 		return err
 	}
 	if !gone {
-		return access.Errorf(access.CodeInProgress, "the access of a request without a row is not confirmed to be gone yet")
+		return access.Errorf(access.CodeInProgress, "the request has no row, and the removal of its access is not confirmed yet")
 	}
 	log.ErrorContext(ctx, "access removed, but the request has no row: nothing is recorded", "subject", in.Subject.Key())
 	return noRow

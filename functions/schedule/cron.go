@@ -38,18 +38,18 @@ func parseCron(inner string) (*cron, error) {
 	c.weekdays, err[4] = parseDaysOfWeek(texts[4])
 	c.years, err[5] = yearField.parse(texts[5])
 	if err := errors.Join(err[:]...); err != nil {
-		// The first line only: the other mistakes may follow from it.
+		// Return only the first line, because the other mistakes may follow from it.
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		return nil, errors.New(first)
 	}
 	if _, ok := c.next(time.Time{}); !ok {
-		return nil, fmt.Errorf("cron(%s) never fires: none of its months and years has such a day", inner)
+		return nil, fmt.Errorf("cron(%s) never fires: that day never occurs in these months and years", inner)
 	}
 	return &c, nil
 }
 
-// next returns the first minute after the given time. It goes year by year, month
-// by month, day by day, because every day has the same minutes.
+// next returns the first minute after the given time. It searches by year, month and
+// day, because every day has the same minutes.
 func (c *cron) next(after time.Time) (time.Time, bool) {
 	from := after.Truncate(time.Minute).Add(time.Minute)
 	if first := time.Date(yearField.least, 1, 1, 0, 0, 0, 0, time.UTC); from.Before(first) {

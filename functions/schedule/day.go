@@ -68,7 +68,7 @@ func parseDaysOfMonth(text string) (daysOfMonth, error) {
 	case strings.ContainsAny(upper, "LW"):
 		day, err := dayField.parseValue(strings.TrimSuffix(upper, "W"))
 		if err != nil {
-			return daysOfMonth{}, dayField.wrong(text, "L is the last day, LW the last one from Monday to Friday, 15W the one nearest to the 15th; each stands alone")
+			return daysOfMonth{}, dayField.wrong(text, "use L for the last day, LW for the last weekday, or 15W for the weekday nearest the 15th, and nothing else in the field")
 		}
 		return daysOfMonth{nearest: day}, nil
 	}
@@ -111,13 +111,13 @@ func parseDaysOfWeek(text string) (daysOfWeek, error) {
 		d, err := weekField.parseValue(day)
 		n, notNumber := parseNumber(nth)
 		if err != nil || notNumber != nil || n < 1 || n > 5 {
-			return daysOfWeek{}, weekField.wrong(text, "3#2 is the second Tuesday of the month: a day, # and a number from 1 to 5, and nothing else in the field")
+			return daysOfWeek{}, weekField.wrong(text, "use a day, # and a number from 1 to 5, such as 3#2 for the second Tuesday, and nothing else in the field")
 		}
 		return daysOfWeek{day: d, nth: n}, nil
 	case strings.HasSuffix(upper, "L"):
 		d, err := weekField.parseValue(strings.TrimSuffix(upper, "L"))
 		if err != nil {
-			return daysOfWeek{}, weekField.wrong(text, "6L is the last Friday of the month: a day and L, and nothing else in the field")
+			return daysOfWeek{}, weekField.wrong(text, "use a day and L, such as 6L for the last Friday, and nothing else in the field")
 		}
 		return daysOfWeek{last: d}, nil
 	}

@@ -58,7 +58,7 @@ func (f field) parseItem(text string) (first, last, step int, err error) {
 			last, err = f.parseValue(to)
 		}
 		if err == nil && first > last {
-			err = f.wrong(text, "a range begins with the smaller value; write two, with a comma between them")
+			err = f.wrong(text, "a range must begin with the smaller value; write two ranges, separated by a comma")
 		}
 	default:
 		if first, err = f.parseValue(values); err == nil {

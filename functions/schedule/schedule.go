@@ -1,10 +1,9 @@
 // Package schedule parses the schedule expressions of EventBridge Scheduler, and
 // computes when they fire next.
 //
-// It accepts only what AWS documents. So AWS reads every expression that it accepts
-// in the same way. Times are
-// UTC, which is EventBridge Scheduler's time zone unless a schedule names
-// another.
+// It accepts only what AWS documents, so AWS gives every accepted expression the same
+// meaning. Times are UTC, which is EventBridge Scheduler's time zone unless a
+// schedule names another.
 //
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 package schedule
@@ -27,7 +26,7 @@ type Expression struct {
 }
 
 // Parse parses "rate(value unit)" or "cron(minutes hours day-of-month month
-// day-of-week year)". Its errors say what would be right.
+// day-of-week year)". Its errors say what a valid expression looks like.
 func Parse(text string) (Expression, error) {
 	kind, rest, opened := strings.Cut(text, "(")
 	inner, closed := strings.CutSuffix(rest, ")")
@@ -62,10 +61,9 @@ func (e Expression) Every() (time.Duration, bool) { return e.every, e.every > 0 
 // UTC; ok is false if it never fires again. A cron expression fires at the start
 // of minutes, and never at the given time itself.
 //
-// A rate counts from when the schedule was made, which an expression does not
-// know. So its next time is the given time plus the interval. That is right if
-// the schedule came at the given time; otherwise it is the latest time that is
-// possible.
+// A rate counts from the schedule's creation, which the expression doesn't know. So
+// Next returns the given time plus the interval: right if the schedule fired at the
+// given time, and otherwise the latest possible time.
 func (e Expression) Next(after time.Time) (time.Time, bool) {
 	after = after.UTC()
 	switch {

@@ -290,7 +290,7 @@ func (p *plan) retryForm(inv *invocation) {
 	if json.Unmarshal(inv.raw, &answer) != nil || p.waits || w.ledger.request(p.id).row.ID != "" {
 		return
 	}
-	same, pending := strings.Contains(answer.Body, "You already requested this"), strings.Contains(answer.Body, "still sending that request")
+	same, pending := strings.Contains(answer.Body, "You already requested this"), strings.Contains(answer.Body, "still processing that request")
 	many := strings.Contains(answer.Body, "wait for a decision")
 	switch {
 	case same || pending:

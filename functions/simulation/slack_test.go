@@ -112,7 +112,7 @@ func slackUser(p access.Person) slack.User {
 }
 
 func (s *workspace) OpenView(ctx context.Context, _ string, _ slackgo.ModalViewRequest) (string, string, error) {
-	panic("no form is opened here")
+	panic("there is no open formed here")
 }
 
 func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.ModalViewRequest) error {

@@ -87,7 +87,7 @@ func (r *run) checkFindingRecord(ctx context.Context, s *Step, began time.Time, 
 	return nil
 }
 
-// unmake removes the assignment that this run made, if it exists, even after ctx
+// unmake removes the assignment that this run created, if it exists, even after ctx
 // has ended.
 func (r *run) unmake(ctx context.Context, s *Step) error {
 	if r.made == nil {
@@ -132,9 +132,9 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 		case err != nil:
 			left = append(left, fmt.Errorf("%s: %w", f, err))
 		case there:
-			left = append(left, fmt.Errorf("%s: THE ACCESS IS STILL THERE. It should end at %s. Press End now, or remove the assignment in Identity Center", f, f.row.End.UTC().Format(time.RFC3339)))
+			left = append(left, fmt.Errorf("%s: THE ACCESS IS STILL THERE. It should have ended at %s. Press End now, or remove the assignment in Identity Center", f, f.row.End.UTC().Format(time.RFC3339)))
 		case !back.IsZero():
-			left = append(left, fmt.Errorf("%s: the access was there again at %s, after it was gone", f, back.UTC().Format(time.TimeOnly)))
+			left = append(left, fmt.Errorf("%s: the access was gone, but it existed again at %s", f, back.UTC().Format(time.TimeOnly)))
 		case f.row.Open():
 			left = append(left, fmt.Errorf("%s is still undecided: deny or withdraw it", f))
 		}

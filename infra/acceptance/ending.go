@@ -10,15 +10,15 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// early is how long before its end access may go, because clocks differ.
+// early is how long before its end access may disappear, because clocks differ.
 const early = 5 * time.Second
 
 // maxGap is the longest time without a successful check while access should be
 // there.
 const maxGap = 30 * time.Second
 
-// grace is how much longer than promised to wait for a removal. It tells a late
-// removal from one that never comes.
+// grace is how much longer than promised to wait for a removal. It distinguishes a
+// late removal from one that never comes.
 const grace = 10 * time.Second
 
 // awaitGone waits until the access of a request is gone. It returns an error if
@@ -46,17 +46,17 @@ func (r *run) awaitGone(ctx context.Context, s *Step, f *followed, what, kind st
 	return nil
 }
 
-// checkHeld checks that access was there from its beginning to its end.
+// checkHeld checks that access existed from its start to its end.
 func (r *run) checkHeld(s *Step, f *followed) error {
 	seen := f.watch.sight()
 	until := seen.gone
 	if until.IsZero() {
 		until = seen.last
 	}
-	r.note(s, "%s: there for %s, in %d checks; requested for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
+	r.note(s, "%s: existed for %s, in %d checks; requested for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
 	switch row := f.row; {
 	case row.End.Sub(row.GrantedAt) != r.Duration:
-		return fmt.Errorf("its end, %s, is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
+		return fmt.Errorf("it ends at %s, which is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
 	case !seen.gone.IsZero() && seen.gone.Before(row.End.Add(-early)):
 		return fmt.Errorf("the access was gone %s before its end", round(row.End.Sub(seen.gone)))
 	case seen.gap > maxGap:
@@ -154,7 +154,7 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 			return r.refuse(ctx, s, f)
 		}
 	}
-	return fmt.Errorf("the app took the requester for the user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
+	return fmt.Errorf("the app matched the requester to user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
 }
 
 // refuse asks the person to deny a request. If the request needs no approval, it
@@ -183,7 +183,7 @@ func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
 	r.note(s, "denied by %s", decider(f.row))
 	there, err := r.sys.Assigned(ctx, f.row.Subject())
 	if err == nil && there {
-		err = errors.New("the request was denied, but the access is there")
+		err = errors.New("the request was denied, but the access exists")
 	}
 	return err
 }

@@ -51,7 +51,7 @@ type live struct {
 	instance, store string
 }
 
-// places are the settings of the functions that say where everything is.
+// places are the functions' settings that locate the other resources.
 type places struct {
 	Table            table.Settings
 	Catalog          catalog.Settings

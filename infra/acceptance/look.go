@@ -63,7 +63,7 @@ func (r *run) lookAtFunctions(ctx context.Context, s *Step) error {
 	return errors.Join(problems...)
 }
 
-// catalogAge is how old the catalog may be. Above that, an alarm fires.
+// catalogAge is how old the catalog may be. If it is older, an alarm fires.
 const catalogAge = time.Hour
 
 func (r *run) lookAtCatalog(ctx context.Context, s *Step) error {

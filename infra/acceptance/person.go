@@ -7,8 +7,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Person does in Slack what the acceptance asks for. A method may return before the
-// person has done it: the acceptance waits for the effect.
+// Person does in Slack what the acceptance run asks for. A method may return before
+// the person has done it: the acceptance waits for the effect.
 type Person interface {
 	// Request submits a request for access to an account.
 	Request(context.Context, Wish) error

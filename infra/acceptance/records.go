@@ -75,7 +75,7 @@ func wrongRecords(f *followed, prefix string, records []Record) (wrong []string)
 		}
 	}
 	if !slices.Equal(happened, f.events) {
-		bad("its row has the events %q, but %q happened", happened, f.events)
+		bad("its row has the events %q, expected %q", happened, f.events)
 	}
 	if row.Audited != len(row.Events) {
 		bad("only %d of %d events are marked as recorded", row.Audited, len(row.Events))
@@ -102,17 +102,17 @@ func wrongRecords(f *followed, prefix string, records []Record) (wrong []string)
 
 // updates are writes that the functions make during a request. Each is conditional,
 // asks for the whole row (ALL_NEW), and names only attributes that the function's
-// role permits (dynamodb:Attributes). If AWS refuses a write, the row has nothing
-// of it.
+// role permits (dynamodb:Attributes). If AWS refuses a write, none of it is in the
+// row.
 var updates = []struct {
 	function, proof string
 	passed          func(f *followed) bool
 }{
-	{"ingress", "the decision, or the early end", func(f *followed) bool {
+	{"ingress", "the decision or the early end", func(f *followed) bool {
 		return f.row.Outcome != nil && f.row.Outcome.By.SlackID != "" || f.row.EndRequest != nil
 	}},
 	{"evaluate", "evaluated_decision", func(f *followed) bool { return f.row.EvaluatedDecision != nil }},
-	{"await", "end_token, while the access was there", func(f *followed) bool { return f.active.EndToken != "" }},
+	{"await", "end_token, while the access existed", func(f *followed) bool { return f.active.EndToken != "" }},
 	{"grant", "granted_at and end", func(f *followed) bool { return !f.row.GrantedAt.IsZero() && !f.row.End.IsZero() }},
 	{"revoke", "revoking_at and revoked_at", func(f *followed) bool { return !f.row.RevokingAt.IsZero() && !f.row.RevokedAt.IsZero() }},
 	{"audit", "audited and closed_at", func(f *followed) bool { return f.row.Audited > 0 && !f.row.ClosedAt.IsZero() }},
@@ -129,7 +129,7 @@ func (r *run) checkConditionalUpdates(ctx context.Context, s *Step) error {
 	for _, u := range updates {
 		at := slices.IndexFunc(all, u.passed)
 		if at < 0 {
-			missing = append(missing, fmt.Errorf("no request has what the function %s writes: %s", u.function, u.proof))
+			missing = append(missing, fmt.Errorf("no request has the attributes that the function %s writes: %s", u.function, u.proof))
 			continue
 		}
 		r.note(s, "%s: request %s has %s", u.function, all[at].row.ID, u.proof)
@@ -168,8 +168,8 @@ const (
 	maxItem    = 400 << 10
 )
 
-// measure reports the times, and the sizes of executions and rows. Anything above
-// half of AWS's limit is an error.
+// measure reports the times, and the sizes of executions and rows. A value above half
+// of AWS's limit is an error.
 func (r *run) measure(ctx context.Context, s *Step) error {
 	all, err := r.refreshAll(ctx)
 	if err != nil {

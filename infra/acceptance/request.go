@@ -17,7 +17,7 @@ import (
 // followed is one request of this run.
 type followed struct {
 	row access.Request // as last read
-	// active is the row as it was while the access was there.
+	// active is the row as it was while the access existed.
 	active access.Request
 	events []access.EventKind // that the request should have recorded so far
 	watch  *watch
@@ -97,7 +97,7 @@ func (r *run) findRequest(ctx context.Context, s *Step, w Wish, f *followed) (bo
 		got, want := row.Target, w.Target
 		if got.AccountID != want.AccountID || got.PermissionSet != want.PermissionSet || row.Duration != int64(w.Duration/time.Second) {
 			r.seen[id] = true
-			r.note(s, "%s for %d s is not what was asked for (%s for %s). Deny or withdraw it, and submit the right request", f, row.Duration, describe(want), w.Duration)
+			r.note(s, "%s for %d s is not the expected request (%s for %s). Deny or withdraw it, and submit the right request", f, row.Duration, describe(want), w.Duration)
 			continue
 		}
 		return true, nil
@@ -105,11 +105,11 @@ func (r *run) findRequest(ctx context.Context, s *Step, w Wish, f *followed) (bo
 	return false, nil
 }
 
-// approve asks for the approval, unless the policy needs none. It follows the
-// request until its access is there.
+// approve asks for the approval, unless the policy needs none. It follows the request
+// until its access exists.
 func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
-	// From here on, what a watch sees belongs to this request and not to an earlier
-	// one.
+	// From here on, anything that a watch sees belongs to this request and not to an
+	// earlier one.
 	for _, before := range r.requests {
 		if before.watch != nil && before.row.Subject().Key() == f.row.Subject().Key() {
 			before.watch.end()
@@ -152,7 +152,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 		return err
 	}
 	if !found || !lease.IsHeldBy(f.row.ID) {
-		return errors.New("the assignment is there, but this request has no lease in the table: something else created it")
+		return errors.New("the assignment exists, but this request has no lease in the table: something else created it")
 	}
 	return r.waitUntil(ctx, settleLimit, "the wait for its end", func() (bool, error) {
 		err := r.refresh(ctx, f)

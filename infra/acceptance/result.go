@@ -26,7 +26,7 @@ type Result struct {
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Steps   []Step    `json:"steps"`
-	// Times are in seconds. Of each kind, it has the longest.
+	// Times are in seconds. It has the longest time of each kind.
 	Times map[string]float64 `json:"times"`
 }
 

@@ -2,8 +2,8 @@
 // credentials and a person at Slack. It reports everything that it sees.
 //
 // It needs none of the functions' permissions. It changes nothing that it did not
-// make, and removes what it made. The system itself grants and removes the access
-// that people request during the run.
+// create, and removes what it created. The system itself grants and removes the
+// access that people request during the run.
 package acceptance
 
 import (
@@ -72,7 +72,7 @@ type run struct {
 }
 
 // Run runs all steps, and calls say with each line of what it sees. An error means
-// that the options are wrong, and that it has done nothing.
+// that the options are wrong, and that nothing was done.
 func Run(ctx context.Context, o Options, stack string, sys System, p Person, say func(line string)) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
@@ -203,7 +203,7 @@ func (r *run) waitUntil(ctx context.Context, limit time.Duration, what string, f
 			return nil
 		}
 		if r.Now().After(deadline) {
-			return fmt.Errorf("%s: not within %s", what, round(limit))
+			return fmt.Errorf("%s: timed out after %s", what, round(limit))
 		}
 		if err := sleep(ctx, r.Poll); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
@@ -219,7 +219,7 @@ func round(d time.Duration) time.Duration {
 	return d.Round(time.Second)
 }
 
-// recordTime records how long something took. Of each kind, it keeps the longest.
+// recordTime records how long something took. It keeps the longest time of each kind.
 func (r *run) recordTime(kind string, d time.Duration) {
 	if before, ok := r.result.Times[kind]; !ok || d.Seconds() > before {
 		r.result.Times[kind] = d.Seconds()

@@ -147,10 +147,10 @@ func TestSees(t *testing.T) {
 		{name: "the management account is the target", options: func(o *Options) { o.Target = Place{"management", "ReadOnly"} }, failed: []string{StepTargets}, says: "is the same as --target or --other"},
 		{name: "the user for the drift does not exist", options: func(o *Options) { o.DriftUser = "x@example.com" }, failed: []string{StepTargets}, says: "find the user x@example.com"},
 
-		{name: "nobody requests anything", breaks: func(w *world) { w.noRequest = true }, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals}, says: "not within 5m0s"},
+		{name: "nobody requests anything", breaks: func(w *world) { w.noRequest = true }, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals}, says: "timed out after 5m0s"},
 		{name: "no message comes", breaks: func(w *world) {
 			w.evaluate = func(r *access.Request) { r.Posts = map[string]access.Post{slack.PurposeAnnounce: {Channel: "C1"}} }
-		}, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals, StepCleanup}, says: "its message in the channel: not within 2m0s"},
+		}, failed: []string{StepStopped, StepRequested, StepManagement, StepCapitals, StepCleanup}, says: "its message in the channel: timed out after 2m0s"},
 		{name: "the policy refuses it", breaks: func(w *world) {
 			w.evaluate = func(r *access.Request) {
 				r.Outcome = &access.Outcome{Kind: access.OutcomeRefused, Reason: "NoStatements"}
@@ -163,18 +163,18 @@ func TestSees(t *testing.T) {
 				r.ClosedAt = time.Now()
 			}
 		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "is denied"},
-		{name: "nobody approves", breaks: func(w *world) { w.approve = func(*access.Request) {} }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional, StepCleanup}, says: "the approval of r1: not within 5m0s"},
+		{name: "nobody approves", breaks: func(w *world) { w.approve = func(*access.Request) {} }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional, StepCleanup}, says: "the approval of r1: timed out after 5m0s"},
 		{name: "AWS turns the assignment down", breaks: func(w *world) {
 			w.unassigned = true
 			w.grant = func(r *access.Request) { r.Failure = &access.Failure{Code: access.CodeRefused, Message: "no role"} }
 		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "it was not granted: Refused: no role"},
-		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: not within 2m0s"},
+		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: timed out after 2m0s"},
 		{name: "something else made the assignment", breaks: func(w *world) { w.noLease = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "something else created it"},
 		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "its removal began before"},
 
 		{name: "access goes early", breaks: func(w *world) { w.lasts = func(d time.Duration) time.Duration { return d - 20*time.Second } }, failed: []string{StepHeld}, says: "before its end"},
 		{name: "the end is another one than requested", breaks: func(w *world) { w.grant = func(r *access.Request) { r.End = r.End.Add(-time.Minute) } }, failed: []string{StepHeld}, says: "is not 2m0s after the grant"},
-		{name: "access comes back", breaks: func(w *world) { w.back = true }, failed: []string{StepCleanup}, says: "the access was there again"},
+		{name: "access comes back", breaks: func(w *world) { w.back = true }, failed: []string{StepCleanup}, says: "the access was gone, but it existed again"},
 		{name: "the removal is late", breaks: func(w *world) { w.late = removalPromise + 500*time.Millisecond }, failed: []string{StepRemoved, StepSwept, StepManagement}, says: "removed too late"},
 		{name: "the removal is very late", breaks: func(w *world) { w.late = 10 * time.Minute }, failed: []string{StepRemoved, StepSwept, StepManagement, StepRecords, StepCleanup}, says: "THE ACCESS IS STILL THERE"},
 		{name: "access is never removed", breaks: func(w *world) { w.stuck = true }, failed: []string{StepRemoved, StepSwept, StepManagement, StepRecords, StepConditional, StepCleanup}, says: "THE ACCESS IS STILL THERE"},
@@ -217,7 +217,7 @@ func TestSees(t *testing.T) {
 		}, failed: []string{StepRecords}, says: "mallory@example.com"},
 		{name: "an event did not happen", breaks: func(w *world) {
 			w.close = func(r *access.Request) { r.Events = slices.Delete(r.Events, 1, 2); r.Audited-- }
-		}, failed: []string{StepRecords}, says: "happened"},
+		}, failed: []string{StepRecords}, says: "expected ["},
 		{name: "a record waits in the table", breaks: func(w *world) { w.close = func(r *access.Request) { r.Audited-- } }, failed: []string{StepRecords}, says: "3 of 4 events are marked as recorded"},
 		{name: "somebody else removed it", breaks: func(w *world) { w.close = func(r *access.Request) { r.Removal = access.RemovalAlreadyGone } }, failed: []string{StepRecords}, says: "already_gone, not removed"},
 
@@ -228,7 +228,7 @@ func TestSees(t *testing.T) {
 					r.Audited--
 				}
 			}
-		}, failed: []string{StepRecords, StepConditional}, says: "happened"},
+		}, failed: []string{StepRecords, StepConditional}, says: "expected ["},
 		{name: "evaluate writes nothing", breaks: func(w *world) { w.close = func(r *access.Request) { r.EvaluatedDecision = nil } }, failed: []string{StepConditional}, says: "function evaluate writes"},
 		{name: "grant writes nothing", breaks: func(w *world) { w.close = func(r *access.Request) { r.GrantedAt = time.Time{} } }, failed: []string{StepConditional}, says: "function grant writes"},
 		{name: "revoke writes nothing", breaks: func(w *world) { w.close = func(r *access.Request) { r.RevokingAt = time.Time{} } }, failed: []string{StepConditional}, says: "function revoke writes"},
@@ -267,7 +267,7 @@ func TestSees(t *testing.T) {
 				w.finish(r)
 				w.assigned[r.Subject().Key()] = true
 			}
-		}, failed: []string{StepCapitals, StepCleanup}, says: "the request was denied, but the access is there"},
+		}, failed: []string{StepCapitals, StepCleanup}, says: "the request was denied, but the access exists"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -321,7 +321,7 @@ func TestWrongRequest(t *testing.T) {
 		w := newWorld()
 		w.wrong = true
 		r, lines := try(t, options(), w, t.Context())
-		if step, _ := r.Step(StepStopped); step.State != OK || !strings.Contains(step.Saw[0], "is not what was asked for (Developer in network (222222222222) for 2m0s)") {
+		if step, _ := r.Step(StepStopped); step.State != OK || !strings.Contains(step.Saw[0], "is not the expected request (Developer in network (222222222222) for 2m0s)") {
 			t.Errorf("%s", strings.Join(lines, "\n"))
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// Statement denies something to everybody, under a condition.
+// Statement denies actions to everyone, under a condition.
 type Statement struct {
 	Sid       string
 	Effect    string
@@ -24,10 +24,9 @@ type Statement struct {
 // there, and only objects that don't exist yet. Nobody may delete or replace an
 // object, or shorten its retention.
 //
-// The second statement also denies multipart uploads and copies, because they send
-// no If-None-Match when they begin. writer makes neither. Legal holds are not
-// denied, because they delete nothing. A bucket's policy does not bind S3
-// Lifecycle.
+// The second statement also denies multipart uploads and copies, because they send no
+// If-None-Match when they begin. writer makes neither. Legal holds are not denied,
+// because they delete nothing. A bucket policy doesn't apply to S3 Lifecycle.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
 func Statements(bucket, prefix, writer string) []Statement {

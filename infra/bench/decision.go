@@ -8,7 +8,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// affecting is how many statements affect the request, except where all do.
+// affecting is how many statements affect the request, unless all do.
 const affecting = 10
 
 // decisionRuns is how often each benchmark runs. The median counts.
@@ -26,19 +26,19 @@ func measureDecision() []line {
 		policy := makePolicy(size.statements, affecting)
 		index := access.NewIndex(&policy)
 		took, allocs := benchmark(func() { index.Decide("requester@example.com", target) })
-		l := durationLine(fmt.Sprintf("policy decision, %d statements, %d affect", size.statements, affecting), took, size.most)
+		l := durationLine(fmt.Sprintf("policy decision, %d statements, %d apply", size.statements, affecting), took, size.most)
 		l.figure += fmt.Sprintf(", %d allocations", allocs)
 		few, allocations = append(few, l), append(allocations, allocs)
 
 		scanned, _ := benchmark(func() { policy.Decide("requester@example.com", target) })
 		once = append(once, line{measure: fmt.Sprintf("the same without an index, %d statements", size.statements), figure: formatDuration(scanned)})
 		made, _ := benchmark(func() { access.NewIndex(&policy) })
-		once = append(once, line{measure: fmt.Sprintf("making the index, %d statements", size.statements), figure: formatDuration(made)})
+		once = append(once, line{measure: fmt.Sprintf("building the index, %d statements", size.statements), figure: formatDuration(made)})
 
 		every := makePolicy(size.statements, size.statements)
 		everyIndex := access.NewIndex(&every)
 		took, allocs = benchmark(func() { everyIndex.Decide("requester@example.com", target) })
-		all = append(all, line{measure: fmt.Sprintf("policy decision, %d statements, all affect", size.statements), figure: fmt.Sprintf("%s, %d allocations", formatDuration(took), allocs)})
+		all = append(all, line{measure: fmt.Sprintf("policy decision, %d statements, all apply", size.statements), figure: fmt.Sprintf("%s, %d allocations", formatDuration(took), allocs)})
 	}
 	grows := allocations[len(allocations)-1] > allocations[0]
 	few = append(few, line{"policy decision: allocations with 10 and with 10000 statements", "the same",

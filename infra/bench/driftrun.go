@@ -17,7 +17,7 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// driftRun is what a run of the reconciliation costs.
+// driftRun is the cost of one reconciliation.
 type driftRun struct {
 	findings int
 	unread   int           // parts
@@ -32,9 +32,9 @@ const driftRunID = "bench"
 // drift.Engine.ListBy.
 //
 // Each step has its own clock, which advances by drift.CallEvery with each call;
-// nothing waits. So the times are those at the deployed pace, if answers keep up
-// with it. Batches are scanned drift.BatchesAtOnce at a time. Starting functions,
-// reading leases, and S3 take no time here.
+// nothing waits. So the times are the deployed system's, if AWS's answers keep up
+// with the pace. Batches are scanned drift.BatchesAtOnce at a time. Starting
+// functions, reading leases, and S3 take no time here.
 func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy access.Policy) (driftRun, error) {
 	store := &findings.Store{Objects: &findings.Memory{}}
 	var m driftRun

@@ -10,7 +10,7 @@ import (
 const (
 	coldStarts   = 20
 	residentRuns = 5
-	// invocations is how many come before the memory is measured.
+	// invocations is how many invocations come before the memory is measured.
 	invocations = 10
 )
 
@@ -23,8 +23,8 @@ const (
 	residentTarget = 22_000_000
 )
 
-// firstEvents has the event that each function is measured with: the first in the
-// life of a request that makes the function do its work.
+// firstEvents has each function's event for the measurement: the first one in a
+// request's life that makes the function do its work.
 var firstEvents = map[string]func(*stub) []byte{
 	"ingress":   func(s *stub) []byte { return signEvent(slackRequests()[0].body(s)) },
 	"evaluate":  func(*stub) []byte { return taskEvent("evaluate", openRequest) },

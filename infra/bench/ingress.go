@@ -42,7 +42,7 @@ func measureIngress(b *binaries) ([]line, error) {
 	return lines, errors.Join(f.checkComplaints(), s.checkComplaints())
 }
 
-// repeat makes a request many times. The first ones don't count.
+// repeat sends a request many times. The first ones don't count.
 func (r *running) repeat(s *stub, request slackRequest, uncounted, counted int) ([]time.Duration, error) {
 	var times []time.Duration
 	before := s.countOf(request.calls)

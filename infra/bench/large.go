@@ -9,7 +9,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// The targets with everything at its largest size.
+// The targets for the largest supported world.
 const (
 	largeColdTarget = 150 * time.Millisecond
 	largeWarmTarget = 15 * time.Millisecond
@@ -32,7 +32,7 @@ func largeRequests() []slackRequest {
 		key("account", slack.ActionAccount, word[:end], `"value":"`)
 	}
 	key("account", slack.ActionAccount, largeAccount(4321), largeAccount(4321))
-	key("account", slack.ActionAccount, "no account is called that", `"options":[]`)
+	key("account", slack.ActionAccount, "no account has this name", `"options":[]`)
 	for _, typed := range []string{"", "P", "Permission", "Set432"} {
 		key("permission set", slack.ActionPermissionSet, typed, largeSet(432))
 	}

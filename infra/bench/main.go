@@ -1,7 +1,7 @@
-// Command bench measures what the system costs, and prints one table of measures
-// and their targets. It needs no AWS and no network. Stubs that answer immediately
-// stand in for AWS and Slack. For the time from the press of a button to the
-// access, the local stack does.
+// Command bench measures what the system costs, and prints one table of measures and
+// their targets. It needs no AWS and no network. Stubs that answer immediately stand
+// in for AWS and Slack. To measure the time from a press to the access, it uses the
+// local stack instead.
 //
 // A slow result is not a failure: the exit code is 1 only if something could not be
 // measured. docs/internals/performance.md explains every line.
@@ -23,7 +23,7 @@ import (
 	"sso-elevator/infra/build"
 )
 
-// bench is what the measurements share.
+// bench has the state that the measurements share.
 type bench struct {
 	root   string // of the Go module
 	dir    string // for temporary files
@@ -72,7 +72,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "`names` of the measurements to make, separated by commas (default: all)")
+	only := flags.String("only", "", "`names` of the measurements to run, separated by commas (default: all)")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -141,8 +141,8 @@ func print(w io.Writer, lines []line) {
 }
 
 // describeMachine describes the machine, the time, and the load before the
-// measurements. With a load of one or more, the figures are those of a busy
-// machine.
+// measurements. With a load of one or more, the machine was busy during the
+// measurements.
 func describeMachine(now time.Time) string {
 	text := fmt.Sprintf("%s, %d × %s, %s %s/%s", now.UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if average, err := os.ReadFile("/proc/loadavg"); err == nil {

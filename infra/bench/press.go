@@ -58,8 +58,8 @@ func measurePress(ctx context.Context, b *bench) ([]line, error) {
 	total.figure += fmt.Sprintf(" (p90 %s, of %d)", formatDuration(percentile(totals, 90)), len(totals))
 	return []line{
 		total,
-		{measure: what + ": of it calls that moto answers", figure: formatDuration(median(motos))},
-		{measure: what + ": of it between the token's return and Grant's first call", figure: formatDuration(median(engines))},
+		{measure: what + ", time in calls to moto", figure: formatDuration(median(motos))},
+		{measure: what + ", time from the token's return to Grant's first call", figure: formatDuration(median(engines))},
 	}, nil
 }
 
@@ -89,7 +89,7 @@ type pressStack struct {
 	page    string
 }
 
-// callLog has the calls of moto, in the order of their answers.
+// callLog has the calls to moto, in the order of their answers.
 type callLog struct {
 	mu  sync.Mutex
 	all []call
@@ -230,10 +230,10 @@ func (s *pressStack) awaitCatalog() error {
 	})
 }
 
-// share is how the time of one press was spent.
+// share says how the time of one press was spent.
 type share struct{ total, moto, engine time.Duration }
 
-// approve makes a request, waits for its buttons, and measures Bob's press.
+// approve submits a request, waits for its buttons, and measures Bob's press.
 func (s *pressStack) approve(w wish) (share, error) {
 	view, err := s.fillForm(w)
 	if err != nil {
@@ -250,7 +250,7 @@ func (s *pressStack) approve(w wish) (share, error) {
 	}); err != nil {
 		return share{}, err
 	}
-	// When moto gets no more calls, the state machine waits for the decision.
+	// Once moto gets no more calls, the state machine is waiting for the decision.
 	if err := s.awaitIdle(); err != nil {
 		return share{}, err
 	}
@@ -305,7 +305,7 @@ func computeShare(calls []call, pressed, there time.Time) share {
 // awaitIdle waits until moto has had no calls for a while.
 func (s *pressStack) awaitIdle() error {
 	const pause = 700 * time.Millisecond
-	return poll("moto to be idle", func() (bool, error) {
+	return poll("waiting until moto is idle", func() (bool, error) {
 		return len(s.calls.callsSince(time.Now().Add(-pause))) == 0, nil
 	})
 }
@@ -329,7 +329,7 @@ func (s *pressStack) fillForm(w wish) (string, error) {
 		return "", err
 	}
 	if len(views.Views) == 0 {
-		return "", errors.New("no form is open")
+		return "", errors.New("there is no open form")
 	}
 	view := views.Views[len(views.Views)-1].ID
 	for _, choice := range [][2]string{{"account", w.account}, {"permission_set", w.permissionSet}} {
@@ -410,5 +410,5 @@ func poll(what string, done func() (bool, error)) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%s did not come within %s", what, pressTimeout)
+	return fmt.Errorf("%s did not happen within %s", what, pressTimeout)
 }

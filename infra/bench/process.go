@@ -131,12 +131,12 @@ func (r *running) stopAndReadLog() string {
 }
 
 // checkComplaints ends the process. It returns an error if the process logged a
-// warning or an error, because then it did not do what was to be measured.
+// warning or an error, because then the measurement is not valid.
 func (r *running) checkComplaints() error {
 	r.process.Kill()
 	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, `"level":"WARN"`) || strings.Contains(line, `"level":"ERROR"`) {
-			return fmt.Errorf("the function complains: %s", line)
+			return fmt.Errorf("the function logged a problem: %s", line)
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 const stubMachine = "arn:aws:states:us-east-1:123456789012:stateMachine:requests"
 const stubExecution = "arn:aws:states:us-east-1:123456789012:execution:requests:bench"
 
-// The ids of the requests. Each stands for the state that it is in.
+// The ids of the requests. Each is named after its request's state.
 const (
 	openRequest    = "open"
 	approvedOne    = "approved"
@@ -32,7 +32,7 @@ var (
 func requestRows(now time.Time) []access.Request {
 	requester, approver := personOf(stubRequester), personOf(stubApprover)
 	open := access.Request{
-		ID: openRequest, Target: stubTarget, Reason: "The deployment of this morning has to be looked at.", Duration: 3600,
+		ID: openRequest, Target: stubTarget, Reason: "Investigate this morning's deployment.", Duration: 3600,
 		TeamID: stubTeam, ViewID: "V0BENCH01", Requester: requester, CreatedAt: now.Add(-time.Minute),
 		ExecutionName: "bench", ExecutionARN: stubExecution,
 		Approvers: []access.Person{approver}, EvaluatedDecision: &stubDecision, ExpiresAt: now.Add(time.Hour),

@@ -9,8 +9,8 @@ import (
 )
 
 // The scanned organizations. Each permission set is assigned in every account to a
-// group of its own, and each user is in one of these groups. So both ways of
-// listing have much to list, and listing by user takes several pages.
+// group of its own, and each user is in one of these groups. So both ways of listing
+// have a lot to list, and listing by user takes several pages.
 const (
 	scanSets     = 20
 	scanUsers    = 500
@@ -37,7 +37,7 @@ func measureScans(ctx context.Context) ([]line, error) {
 				return nil, err
 			}
 			if m.unread > 0 || m.findings != scanFindings {
-				return nil, fmt.Errorf("%d accounts by %q: %d findings, %d parts unread; want %d and none", accounts, by, m.findings, m.unread, scanFindings)
+				return nil, fmt.Errorf("%d accounts by %q: %d findings, %d parts unread; expected %d findings and none unread", accounts, by, m.findings, m.unread, scanFindings)
 			}
 			calls[by] = m.calls
 			l := line{measure: fmt.Sprintf("reconcile, %d accounts, listed by %s", accounts, by)}

@@ -86,7 +86,7 @@ func formView(chosen access.Target, whole bool) object {
 	}
 	if whole {
 		values[slack.BlockDuration] = object{slack.ActionDuration: selected("3600")}
-		values[slack.BlockReason] = object{slack.ActionReason: object{"value": "The deployment of this morning has to be looked at."}}
+		values[slack.BlockReason] = object{slack.ActionReason: object{"value": "Investigate this morning's deployment."}}
 	}
 	return object{
 		"id": "V0BENCH01", "hash": "h1", "callback_id": slack.CallbackAccount, "private_metadata": string(metadata),

@@ -97,7 +97,7 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 func (s *stub) close() { s.server.Close() }
 
 // checkComplaints returns an error if a function made a call that the stub can't
-// answer. Then no measure counts.
+// answer. In that case, no measurement counts.
 func (s *stub) checkComplaints() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +205,7 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 		}
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		s.refuse(w, operation+" with a body that is no JSON")
+		s.refuse(w, operation+" with a body that is not JSON")
 		return
 	}
 	s.count(operation)
@@ -262,7 +262,7 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 // answerSlack answers calls of Slack's Web API.
 func (s *stub) answerSlack(w http.ResponseWriter, r *http.Request, method, body string) {
 	if method == "views.update" && !strings.Contains(body, "Request access") {
-		method = "views.update with something else than the form"
+		method = "views.update with something other than the form"
 	}
 	s.count(method)
 	out := object{"ok": true}

@@ -57,7 +57,7 @@ func largeWorld() world {
 	return w
 }
 
-// Ids like AWS's: in no order, and all of the same length.
+// Ids like AWS's: unordered, and all of the same length.
 func largeAccount(i int) string { return fmt.Sprintf("%012d", 100_000_000_000+7_919*i) }
 func largeSet(i int) string {
 	return fmt.Sprintf("arn:aws:sso:::permissionSet/ssoins-0000000000000000/ps-%016x", uint64(i)*0x9e3779b97f4a7c15)

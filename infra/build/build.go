@@ -31,9 +31,9 @@ type Asset struct {
 var goarches = map[string]string{"arm64": "arm64", "x86_64": "amd64"}
 
 // Functions compiles ./functions/cmd/<name> of the Go module at root for each name,
-// into .build/<architecture>/<name>/bootstrap. The error names every function
-// that does not compile, with the compiler's output. Functions leaves an unchanged
-// binary alone, and replaces a changed one in one step: someone may be running it.
+// into .build/<architecture>/<name>/bootstrap. The error names every function that
+// does not compile, with the compiler's output. Functions leaves an unchanged binary
+// alone, and replaces a changed one atomically, because it may be running.
 func Functions(root, architecture string, names []string) (map[string]Binary, error) {
 	goarch, ok := goarches[architecture]
 	if !ok {

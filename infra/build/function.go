@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Environment is what Go's runtime reads in every function, beside the function's
-// own settings: run on one processor. With its memory, a function gets less than
-// one processor from Lambda, and it does one thing at a time. On two processors a
-// call passes from thread to thread (docs/internals/performance.md).
+// Environment has the variables for Go's runtime in every function: run on one
+// processor. With its memory, a function gets less than one processor from Lambda,
+// and it does one thing at a time. On two processors, a call would pass from thread
+// to thread (docs/internals/performance.md).
 var Environment = map[string]string{"GOMAXPROCS": "1"}
 
 // mode is the mode of a binary. It is uploaded with the file, and Lambda's user,
@@ -19,8 +19,8 @@ var Environment = map[string]string{"GOMAXPROCS": "1"}
 const mode fs.FileMode = 0o755
 
 // Function compiles ./functions/cmd/<name> of the Go module at root into the file to:
-// a static binary for Linux on goarch, with the mode 0755 whatever the umask. The
-// same source gives the same bytes on any machine with the same Go. The error
+// a static binary for Linux on goarch, with the mode 0755, no matter what the umask
+// is. The same source gives the same bytes on any machine with the same Go. The error
 // contains the compiler's output.
 func Function(root, name, goarch, to string) error {
 	cmd := exec.Command("go", "build",
@@ -31,7 +31,7 @@ func Function(root, name, goarch, to string) error {
 		"-o", to, "./functions/cmd/"+name)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch,
-		// Settings of this machine would change the bytes.
+		// This machine's own Go settings would change the bytes.
 		"GOFLAGS=", "GOARM64=", "GOAMD64=", "GOEXPERIMENT=", "GOFIPS140=")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		said := strings.TrimSpace(string(output))

@@ -89,7 +89,7 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 }
 
 // decodeString accepts any word as the value of a flag. Kong's own decoder refuses
-// values that begin with a dash, as secrets can. It also changes bytes that are not
+// values that begin with a dash, and secrets can. It also changes bytes that are not
 // UTF-8.
 func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
 	token := ctx.Scan.Pop()
@@ -116,7 +116,7 @@ func usageError(err error, args []string) string {
 	return text
 }
 
-// commandOf returns the command that a usage error is about, as users type it.
+// commandOf returns the command of a usage error, as users type it.
 func commandOf(err error) string {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {

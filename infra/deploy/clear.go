@@ -29,9 +29,9 @@ const (
 // deletionTimeout is how long to wait for the deletion of a stack.
 const deletionTimeout = 30 * time.Minute
 
-// clearFailedCreation removes a stack that was never created, and everything it
-// left behind, so that nothing blocks the next attempt. A table with requests or a
-// bucket with records has been in use, and is not touched.
+// clearFailedCreation deletes a stack whose creation failed, and everything it left,
+// so that nothing blocks the next attempt. It never deletes a table with requests or
+// a bucket with records.
 func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack) error {
 	d.say("The first deployment of the stack %s was never completed (%s). Deleting what it left.", d.settings.NamePrefix, stack.StackStatus)
 	resources, err := d.listResources(ctx, stack)
@@ -69,8 +69,8 @@ func (d *deployment) clearFailedCreation(ctx context.Context, stack *types.Stack
 	if err := deleted.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: stack.StackId}, deletionTimeout); err != nil {
 		return command.Problemf("Can't delete the stack %s: %w. To see why, run: aws cloudformation describe-stack-events --stack-name %[1]s", d.settings.NamePrefix, err)
 	}
-	// CloudFormation keeps what a rollback could not delete when it deletes the
-	// stack: it treats these resources like any that were in use.
+	// When CloudFormation deletes the stack, it keeps these resources, as if they had been
+	// in use.
 	for _, table := range tables {
 		var gone *dynamotypes.ResourceNotFoundException
 		if _, err := d.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &table}); err != nil && !errors.As(err, &gone) {
@@ -121,9 +121,9 @@ func (d *deployment) checkUnused(ctx context.Context, table string) (there bool,
 	return true, nil
 }
 
-// isOwnBucket reports whether the stack created the bucket. If the bucket existed
-// before, the stack may still list it, although someone else owns it.
-// CloudFormation tags what it creates, and nobody else can set such tags.
+// isOwnBucket reports whether the stack created the bucket. The stack may also list a
+// bucket that existed before and belongs to someone else. CloudFormation tags what it
+// creates, and nobody else can set such tags.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
 func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket string) (bool, error) {

@@ -23,7 +23,7 @@ import (
 // cdkProgram is the CDK's command line, which make installs.
 var cdkProgram = filepath.Join("node_modules", ".bin", "cdk")
 
-// connect creates the clients from the caller's environment.
+// connect creates the clients from the environment.
 func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10))
 	if err != nil {

@@ -37,7 +37,7 @@ type deployment struct {
 	functions *lambda.Client
 	// cdk runs the CDK's command line in the project's folder, on the terminal.
 	cdk func(ctx context.Context, args ...string) error
-	// settleTime is the constant, except in tests.
+	// settleTime is the constant settleTime, except in tests.
 	settleTime time.Duration
 	arguments  []string // of every call of cdk
 	out        io.Writer
@@ -162,8 +162,8 @@ func (d *deployment) protectStack(ctx context.Context, stack *types.Stack, on bo
 	return nil
 }
 
-// destroy deletes the stack after the CDK has asked for confirmation. It names the
-// resources that stay.
+// destroy deletes the stack after the CDK has asked for confirmation. It prints the
+// names of the resources that stay.
 func (d *deployment) destroy(ctx context.Context) error {
 	stack, err := d.findStack(ctx)
 	if err != nil {
@@ -182,7 +182,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 		return err
 	}
 	failed := d.cdk(ctx, append([]string{"destroy"}, d.arguments...)...)
-	// The CDK also succeeds if the user answered no.
+	// The CDK also exits with success if the user answered no.
 	left, err := d.findStack(context.WithoutCancel(ctx))
 	switch {
 	case err != nil:
@@ -224,7 +224,7 @@ func (d *deployment) refreshCatalog(ctx context.Context) {
 		err = errors.New(said.ErrorMessage)
 	}
 	if err != nil {
-		d.say("The refresh failed: %v\nUntil one succeeds, the form offers nothing, or only what it offered before. The next attempt comes within %s. If it fails again, read the log of %s.", err, d.settings.CatalogRefresh, name)
+		d.say("The refresh failed: %v\nUntil a refresh succeeds, the form offers nothing new. The next attempt comes within %s. If it fails again, read the log of %s.", err, d.settings.CatalogRefresh, name)
 		return
 	}
 	d.say("Refreshed in %s.", time.Since(began).Round(time.Second/10))

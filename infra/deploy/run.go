@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	case err != nil:
 		return exitUsage // package flag has printed the reason
 	case !slices.Contains([]string{"diff", "deploy", "destroy"}, flags.Arg(0)):
-		fmt.Fprintf(stderr, "want diff, deploy or destroy, not %q; see -help\n", flags.Arg(0))
+		fmt.Fprintf(stderr, "the command must be diff, deploy or destroy, not %q; see -help\n", flags.Arg(0))
 		return exitUsage
 	}
 	s, err := settings.Load(*config)

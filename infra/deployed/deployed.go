@@ -31,8 +31,8 @@ type Lambda interface {
 // Function is a deployed function.
 type Function struct {
 	Name string
-	// Problem says why the function can't be invoked, or not with its latest code.
-	// It is "" if it can.
+	// Problem says why the function can't be invoked with its latest code. It is "" if it
+	// can.
 	Problem     string
 	Environment map[string]string
 }

@@ -14,8 +14,8 @@ type StackState int
 const (
 	// Updatable stacks were created and can be updated.
 	Updatable StackState = iota
-	// NeverCreated stacks failed during creation, or their creation never began.
-	// They can only be deleted. Nothing in them was ever in use.
+	// NeverCreated stacks failed during creation, or their creation never began. They can
+	// only be deleted, and nothing in them was ever in use.
 	NeverCreated
 	// Busy stacks are being changed.
 	Busy
@@ -26,8 +26,8 @@ const (
 	DeleteFailed
 )
 
-// StackStateOf returns the StackState of a status. An unknown status is Updatable,
-// because CloudFormation rejects the update if it isn't.
+// StackStateOf returns the StackState of a status. An unknown status counts as
+// Updatable, because CloudFormation rejects the update if the stack isn't.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 func StackStateOf(status types.StackStatus) StackState {
@@ -48,7 +48,7 @@ func StackStateOf(status types.StackStatus) StackState {
 }
 
 // IsStackMissing reports whether err is CloudFormation's answer about a stack that
-// does not exist. It has no error code of its own for that.
+// does not exist. CloudFormation has no error code for that.
 func IsStackMissing(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")

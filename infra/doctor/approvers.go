@@ -25,11 +25,11 @@ type peopleAPI interface {
 	UserByEmail(ctx context.Context, email string) (u slack.User, found bool, err error)
 }
 
-// absentFromDirectory returns the emails that Identity Center keeps from approving,
-// each with the reason. A user without a status can approve, and has the reason
-// statusUnknown. It lists all users, because Identity Center may find an email with
-// capital letters only by these capitals, and because an email that several users
-// share belongs to none of them.
+// absentFromDirectory returns the emails whose owners can't approve because of
+// Identity Center, each with the reason. A user without a status can approve, and has
+// the reason statusUnknown. It lists all users, because Identity Center may find an
+// email only by its exact capitals, and because an email that several users share
+// counts for none of them.
 func absentFromDirectory(ctx context.Context, api usersAPI, store string, emails []string) (map[string]string, error) {
 	having := map[string][]types.User{}
 	pages := identitystore.NewListUsersPaginator(api, &identitystore.ListUsersInput{IdentityStoreId: &store, MaxResults: aws.Int32(100)})
@@ -73,8 +73,8 @@ const statusUnknown = "no status"
 // absentFromDirectory or absentFromSlack has for their email ("" for none).
 func able(why string) bool { return why == "" || why == statusUnknown }
 
-// absentFromSlack returns the emails that Slack keeps from approving, each with the
-// reason.
+// absentFromSlack returns the emails whose owners can't approve because of Slack,
+// each with the reason.
 func absentFromSlack(ctx context.Context, api peopleAPI, emails []string, team, enterprise string) (map[string]string, error) {
 	absent := map[string]string{}
 	for _, email := range emails {
@@ -131,8 +131,8 @@ func checkSlackPeople(emails []string, absent map[string]string) []finding {
 		"Correct the emails in Approvers, invite these people as full members, or have them confirm their email in Slack. Guests and people in other workspaces can't approve.")
 }
 
-// checkPeople returns the finding about emails, of which those in absent can't approve.
-// good is the text if all can, with their number.
+// checkPeople returns the finding about emails. Those in absent can't approve. good
+// is the text if all can; it contains their number.
 func checkPeople(emails []string, absent map[string]string, good, found, fix string) []finding {
 	var items []string
 	for _, email := range emails {
@@ -149,7 +149,7 @@ func checkPeople(emails []string, absent map[string]string, good, found, fix str
 	return []finding{{Status: ready, Found: fmt.Sprintf(good, len(emails))}}
 }
 
-// checkStatements finds statements whose approvers all can't approve.
+// checkStatements finds statements with approvers of whom nobody can approve.
 func checkStatements(p *access.Policy, directory, people map[string]string) []finding {
 	var dead []string
 	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {

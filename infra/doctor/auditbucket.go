@@ -65,7 +65,7 @@ func checkAuditBucket(ctx context.Context, api bucketsAPI, functions functionsAP
 	default:
 		return nil, err
 	}
-	// Each of these that can't be read gets its own line.
+	// Each property that can't be read gets its own line.
 	for _, look := range []func() (finding, error){
 		func() (finding, error) { return objectLock(ctx, api, bucket) },
 		func() (finding, error) { return versioning(ctx, api, bucket, wantMFADelete) },
@@ -130,8 +130,8 @@ func versioning(ctx context.Context, api bucketsAPI, bucket string, wantMFADelet
 	return finding{Status: ready, Found: found}, nil
 }
 
-// encryption checks the bucket's key. S3 accepts a key's ARN, its id or an alias,
-// and returns the one that it was given.
+// encryption checks the bucket's key. S3 accepts a key's ARN, id or alias, and
+// returns it in the same form.
 func encryption(ctx context.Context, api bucketsAPI, bucket string, s *settings.Settings, account, partition string) (finding, error) {
 	out, err := api.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &bucket})
 	if hasCode(err, "ServerSideEncryptionConfigurationNotFoundError") {

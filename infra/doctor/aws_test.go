@@ -89,7 +89,7 @@ func TestEncryption(t *testing.T) {
 		{"own, another one set", custom, other, []string{"missing: " + key + ", your own key, but identity_center_kms_key_arn names " + other}},
 		{"broken", of(ssotypes.EncryptionConfigurationDetails{KeyType: ssotypes.KmsKeyTypeCustomerManagedKey, EncryptionStatus: ssotypes.KmsKeyStatusUpdateFailed, EncryptionStatusReason: aws.String("disabled")}), "",
 			[]string{"missing: UPDATE_FAILED: disabled"}},
-		{"an account's instance", none, "", []string{"missing: the instance has no permission sets", "ready: AWS's own key"}},
+		{"an account's instance", none, "", []string{"missing: this instance can't have permission sets", "ready: AWS's own key"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestOrganization(t *testing.T) {
 		want string
 		err  bool
 	}{
-		{"management account", withOrganization(own), "warning: this is the management account. Anyone who can change this system can get access to it", false},
+		{"management account", withOrganization(own), "warning: this is the management account. Anyone who can change this system can get access to the management account", false},
 		{"delegated", withOrganization(managing, "222222222222", own), "ready: this is Identity Center's delegated administrator account, so nobody can request access to the management account 999999999999", false},
 		{"another one is delegated", withOrganization(managing, "222222222222"), "missing: account 111111111111 is not Identity Center's delegated administrator (the management account is 999999999999)", false},
 		{"may not ask", failing(withOrganization(managing), apiError("Organizations", "ListDelegatedAdministrators", "AccessDeniedException"), "ListDelegatedAdministrators"),
@@ -227,10 +227,10 @@ func TestProvisioned(t *testing.T) {
 	}{
 		{"from the management account", policyOf("Admin"), own, []string{"ready: this is the management account, which may assign all permission sets"}},
 		{"none", policyOf("Write"), managing, []string{"ready: the policy names none that is in use in the management account"}},
-		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: these are in use in the management account, so AWS refuses to assign them from this account: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
+		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: these are in use in the management account, so AWS refuses assignments of them from this account: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
 		{"by name and as one of all", policyOf("*", "Admin"), managing, []string{
-			"missing: these are in use in the management account, so AWS refuses to assign them from this account: Admin (config[1].PermissionSet)",
-			`warning: "*" covers these, but they are in use in the management account, so AWS refuses to assign them from this account: Read`}},
+			"missing: these are in use in the management account, so AWS refuses assignments of them from this account: Admin (config[1].PermissionSet)",
+			`warning: "*" covers these, but they are in use in the management account, so AWS refuses assignments of them from this account: Read`}},
 	}
 	api := withSets(sets...)
 	for account, arns := range map[string][]string{managing: {"arn:read", "arn:admin"}, own: {"arn:write", "arn:last"}} {
@@ -291,9 +291,9 @@ func TestGroups(t *testing.T) {
 		{"there", []access.Statement{statement("g-1", "", "")}, []string{"ready: all groups in the policy (1) are in Identity Center"}},
 		{"gone", []access.Statement{statement("g-1 g-9", "", "")}, []string{"missing: the policy names groups that are not in Identity Center: g-9 (group_config[0].Resource)"}},
 		{"SCIM's", []access.Statement{statement("g-1", "", ""), statement("g-2", "", "")},
-			[]string{"warning: the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip their members: Synced (group_config[1].Resource)"}},
+			[]string{"warning: the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip these groups: Synced (group_config[1].Resource)"}},
 		{"all", []access.Statement{statement("*", "", ""), statement("g-2", "", "")},
-			[]string{`warning: the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip their members: Synced (group_config[1].Resource); Also synced ("*")`}},
+			[]string{`warning: the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip these groups: Synced (group_config[1].Resource); Also synced ("*")`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -447,7 +447,7 @@ func TestAuditBucket(t *testing.T) {
 		locked    = "ready: Object Lock (COMPLIANCE) keeps records for 2 years"
 		versioned = "ready: versioning Enabled, MFA delete Enabled"
 		encrypted = "ready: encrypted with AWS's keys"
-		later     = "warning: whether the bucket policy protects the records can be checked only when the function sso-elevator-audit exists, because the policy names its role"
+		later     = "warning: the bucket policy can't be checked before the function sso-elevator-audit exists, because the policy names its role"
 	)
 	tests := []struct {
 		name   string

@@ -19,7 +19,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// functionsAPI is the part of Lambda that tells the role of a function.
+// functionsAPI is the part of Lambda that returns a function's role.
 type functionsAPI interface {
 	GetFunctionConfiguration(context.Context, *lambda.GetFunctionConfigurationInput, ...func(*lambda.Options)) (*lambda.GetFunctionConfigurationOutput, error)
 }
@@ -34,7 +34,7 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 	var none *lambdatypes.ResourceNotFoundException
 	switch {
 	case errors.As(err, &none):
-		return finding{Status: warning, Found: "whether the bucket policy protects the records can be checked only when the function " + name + " exists, because the policy names its role",
+		return finding{Status: warning, Found: "the bucket policy can't be checked before the function " + name + " exists, because the policy names its role",
 			Fix: "After the deployment, run elevator doctor again. It prints the statements to add."}, nil
 	case err != nil:
 		return finding{}, err
@@ -57,7 +57,7 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 	}
 	if other := has.writers(wanted[0]); other != nil && !slices.Contains(other, writer) {
 		return finding{Status: missing, Found: fmt.Sprintf("the bucket policy lets %s write records, but not the role of the function %s", strings.Join(other, ", "), name),
-			Fix: "In that statement, name " + writer + " instead. Otherwise no record can be written, and access without a record is removed."}, nil
+			Fix: "Replace the principals in that statement with " + writer + ". Otherwise no record can be written, and access without a record is removed."}, nil
 	}
 	var lacks []string
 	for _, w := range wanted {
@@ -71,7 +71,7 @@ func bucketPolicy(ctx context.Context, buckets bucketsAPI, functions functionsAP
 	return finding{Status: ready, Found: "only the function " + name + " can write records, and nobody can delete them"}, nil
 }
 
-// denials are the statements of a bucket's policy that deny something to everybody.
+// denials are the statements of a bucket policy that deny actions to everyone.
 type denials []denial
 
 type denial struct {
@@ -155,8 +155,8 @@ func (d denial) about(action, resource string) bool {
 	})
 }
 
-// writers returns the principals that are excepted from a statement that denies the
-// same as w to everybody else, or nil if there is no such statement.
+// writers returns the principals that are exempt from a statement that otherwise
+// denies the same as w, or nil if there is no such statement.
 func (d denials) writers(w auditpolicy.Statement) []string {
 	for _, one := range d {
 		if !one.about(w.Action[0], w.Resource[0]) {

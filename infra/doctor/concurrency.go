@@ -23,8 +23,8 @@ type lambdaAPI interface {
 }
 
 // unreserved is the concurrency that Lambda always keeps for functions without a
-// reservation (AWS, "Configuring reserved concurrency"). An account with less than
-// that, as new ones have, can reserve nothing.
+// reservation (AWS, "Configuring reserved concurrency"). New accounts can have a
+// smaller quota, and then can't reserve any.
 const unreserved = 100
 
 // reserve is the concurrency that a setting keeps for a function; 0 keeps none.
@@ -41,8 +41,7 @@ func reserves(s *settings.Settings) []reserve {
 	}
 }
 
-// checkConcurrency checks that the account can keep so much concurrency for the
-// functions.
+// checkConcurrency checks that the account can reserve that much concurrency.
 func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, region string) ([]finding, error) {
 	out, err := api.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
 	if err != nil {
@@ -59,7 +58,7 @@ func checkConcurrency(ctx context.Context, api lambdaAPI, reserves []reserve, re
 		}
 		wanted += r.instances
 		names = append(names, r.setting)
-		// This deployment replaces the reservation of an earlier one.
+		// This deployment would replace the existing reservation.
 		has, err := api.GetFunctionConcurrency(ctx, &lambda.GetFunctionConcurrencyInput{FunctionName: &r.function})
 		var none *types.ResourceNotFoundException
 		switch {

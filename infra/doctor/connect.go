@@ -33,7 +33,8 @@ import (
 type connector func(ctx context.Context, s *settings.Settings, slackAPI string) (*doctor, error)
 
 // credentialsLimit is how long the search for credentials may take. If there are
-// none, the SDK at last tries the metadata service of a virtual machine.
+// none, the SDK finally tries the metadata service of a virtual machine, which can
+// take long.
 const credentialsLimit = 15 * time.Second
 
 // attempts is how often the SDK makes a call that AWS throttles or fails.

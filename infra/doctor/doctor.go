@@ -10,7 +10,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// doctor has the clients of the checks, and what they check.
+// doctor has the checks' clients and inputs.
 type doctor struct {
 	settings *settings.Settings
 	file     string // of the settings
@@ -72,7 +72,7 @@ const (
 	lineStack          = "Stack"
 )
 
-// facts are what several checks need.
+// facts are the answers that several checks need.
 type facts struct {
 	instances         fact[[]types.InstanceMetadata]
 	instance          fact[instance]
@@ -132,9 +132,9 @@ func (d *doctor) facts(ctx context.Context) (f facts) {
 	return f
 }
 
-// checks returns all checks, in the order of the report. Each declares the facts
-// that it needs. If a fact is unknown, the check is skipped, and its line names the
-// line that says why.
+// checks returns all checks, in the order of the report. Each check declares the
+// facts that it needs. If a fact is unknown, the check is skipped, and its line
+// refers to the line with the reason.
 func (d *doctor) checks(ctx context.Context) []check {
 	s := d.settings
 	p := &s.Policy

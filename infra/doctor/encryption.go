@@ -28,7 +28,7 @@ func checkEncryption(ctx context.Context, api instancesAPI, in instance, account
 	}
 	var all []finding
 	if out.PermissionSetsEnabled != nil && !*out.PermissionSetsEnabled {
-		all = append(all, finding{Check: lineInstance, Status: missing, Found: "the instance has no permission sets",
+		all = append(all, finding{Check: lineInstance, Status: missing, Found: "this instance can't have permission sets",
 			Fix: "Use the organization instance of Identity Center. An account instance has no permission sets, so there is nothing to grant."})
 	}
 	e := out.EncryptionConfigurationDetails

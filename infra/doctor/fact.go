@@ -5,15 +5,16 @@ import (
 	"sync"
 )
 
-// fact is an answer that several checks need. The first check asks for it, and all
+// fact is an answer that several checks need. It is asked for once, and all checks
 // get the same answer.
 type fact[T any] struct {
 	line string // of the report; it says why the fact is unknown
 	ask  func() (T, error)
 }
 
-// learn returns a fact, which is unknown if one of its needs is. It asks with ctx,
-// not with the first check's context: that check may have less time than others.
+// learn returns a fact, which is unknown if one of its needs is unknown. It asks with
+// ctx, not with the first check's context, because that check may have less time than
+// others.
 func learn[T any](ctx context.Context, line string, needs needs, ask func(context.Context) (T, error)) fact[T] {
 	return fact[T]{line, sync.OnceValues(func() (T, error) {
 		ctx, cancel := context.WithTimeout(ctx, long)
@@ -26,18 +27,18 @@ func learn[T any](ctx context.Context, line string, needs needs, ask func(contex
 	})}
 }
 
-// known returns the answer of a fact that a check, or another fact, declares among
-// its needs. It panics if the fact is unknown.
+// known returns the answer of the fact. Only checks and facts that declare it as a
+// need may call known. It panics if the fact is unknown.
 func (f fact[T]) known() T {
 	v, err := f.ask()
 	if err != nil {
-		panic("needs the result of the line " + f.line + " and doesn't declare it")
+		panic("needs the result of the check " + f.line + " and doesn't declare it")
 	}
 	return v
 }
 
-// lacking returns nil if the fact is known. Otherwise it returns the fact's error to
-// the fact's own line, and blocked to any other line.
+// lacking returns nil if the fact is known. Otherwise, the check with the fact's own
+// line gets the fact's error, and other checks get blocked.
 func (f fact[T]) lacking(line string) error {
 	_, err := f.ask()
 	if err != nil && line != f.line {

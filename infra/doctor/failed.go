@@ -11,11 +11,11 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// blocked is the error of a check that needs a fact that is unknown. It names the
-// line that says why.
+// blocked is the error of a check that needs an unknown fact. It names the line with
+// the reason.
 type blocked struct{ on string }
 
-func (b blocked) Error() string { return "needs the result of the line " + b.on }
+func (b blocked) Error() string { return "needs the result of the check " + b.on }
 
 // failed returns the finding of a check that could not be made.
 func failed(name string, err error) finding {
@@ -24,7 +24,7 @@ func failed(name string, err error) finding {
 	var b blocked
 	switch {
 	case errors.As(err, &b):
-		f.Fix = "Fix that line first."
+		f.Fix = "Fix that problem first."
 	case errors.Is(err, context.Canceled):
 		f.Fix = "Run elevator doctor again and let it finish."
 	case denied(err) && errors.As(err, &operation):

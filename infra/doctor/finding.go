@@ -15,7 +15,7 @@ type finding struct {
 	Check  string `json:"check"`
 	Status status `json:"status"`
 	Found  string `json:"found"`
-	// Items are the things that Found is about, if there are several.
+	// Items are the things that Found refers to, if there are several.
 	Items []string `json:"items,omitempty"`
 	// Fix says what to do, in one sentence; empty if there is nothing to do.
 	Fix string `json:"fix,omitempty"`

@@ -57,7 +57,7 @@ func checkGroups(ctx context.Context, api groupsAPI, store string, p *access.Pol
 		out = append(out, finding{Status: missing, Found: "the policy names groups that are not in Identity Center", Items: gone, Fix: "Correct the IDs, or remove them from the policy."})
 	}
 	if len(provisioned) > 0 {
-		out = append(out, finding{Status: warning, Found: "the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip their members", Items: provisioned,
+		out = append(out, finding{Status: warning, Found: "the identity provider (SCIM) manages these groups. It may undo memberships that this app grants, and reconciliations skip these groups", Items: provisioned,
 			Fix: "Use groups that were created in Identity Center itself."})
 	}
 	if len(out) == 0 {

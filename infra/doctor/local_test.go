@@ -208,7 +208,7 @@ func TestOnLocalStack(t *testing.T) {
 	defer local.Gateway.SetManagementAccount("")
 	by = look(mended, api, 1)
 	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing", "The management account: warning", "The system's own account: warning")
-	same(t, by["Permission sets from here"], nil, "missing: these are in use in the management account, so AWS refuses to assign them from this account: SupportAccess (config[6].PermissionSet)")
+	same(t, by["Permission sets from here"], nil, "missing: these are in use in the management account, so AWS refuses assignments of them from this account: SupportAccess (config[6].PermissionSet)")
 	if found := by["Organization"][0]; found.Status != ready || !strings.Contains(found.Found, "delegated administrator") {
 		t.Errorf("organization: %+v", found)
 	}

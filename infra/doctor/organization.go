@@ -44,7 +44,7 @@ func checkOrganization(ctx context.Context, api organizationAPI, account string)
 	case err != nil:
 		return nil, err
 	case management == account:
-		return []finding{{Status: warning, Found: "this is the management account. Anyone who can change this system can get access to it",
+		return []finding{{Status: warning, Found: "this is the management account. Anyone who can change this system can get access to the management account",
 			Fix: "This is fine for a trial. For production, deploy to a delegated administrator account of Identity Center."}}, nil
 	}
 	pages := organizations.NewListDelegatedAdministratorsPaginator(api, &organizations.ListDelegatedAdministratorsInput{ServicePrincipal: aws.String(ssoPrincipal)})

@@ -33,7 +33,7 @@ const pageSize = 100
 
 func permissionSets(s access.Statement) []string { return s.PermissionSets }
 
-// named returns the permission sets that the policy names, or nil if it names all.
+// named returns the permission sets that the policy names, or nil if it says "*".
 func named(p *access.Policy) map[string][]int {
 	if all(p.Accounts, permissionSets) {
 		return nil
@@ -42,7 +42,7 @@ func named(p *access.Policy) map[string][]int {
 }
 
 // listPermissionSets reads the instance's permission sets, with a call for each,
-// until it has found all that are wanted; nil wants all.
+// until it has found all wanted names; nil means all.
 func listPermissionSets(ctx context.Context, api permissionSetsAPI, instanceARN string, wanted map[string][]int) ([]permissionSet, error) {
 	var sets []permissionSet
 	left := len(wanted)
@@ -132,10 +132,10 @@ func checkProvisioned(ctx context.Context, api provisionedAPI, instanceARN strin
 	const fix = "Copy them under other names for the policy, or end their assignments in the management account."
 	var out []finding
 	if len(byName) > 0 {
-		out = append(out, finding{Status: missing, Found: "these are in use in the management account, so AWS refuses to assign them from this account", Items: byName, Fix: fix})
+		out = append(out, finding{Status: missing, Found: "these are in use in the management account, so AWS refuses assignments of them from this account", Items: byName, Fix: fix})
 	}
 	if len(byAll) > 0 {
-		out = append(out, finding{Status: warning, Found: `"*" covers these, but they are in use in the management account, so AWS refuses to assign them from this account`, Items: byAll, Fix: fix})
+		out = append(out, finding{Status: warning, Found: `"*" covers these, but they are in use in the management account, so AWS refuses assignments of them from this account`, Items: byAll, Fix: fix})
 	}
 	if len(out) == 0 {
 		out = append(out, finding{Status: ready, Found: "the policy names none that is in use in the management account"})

@@ -20,13 +20,13 @@ func checkRemovals(s *settings.Settings) []finding {
 	case s.RevokeSchedule == "":
 		all = append(all, finding{Status: ready, Found: "schedule_expression is empty, so unknown access is removed only if someone starts a reconciliation"})
 	default:
-		all = append(all, finding{Status: ready, Found: fmt.Sprintf("unknown access is removed at %s. To remove more than %d within 24 hours, a person must agree", s.RevokeSchedule, s.MaxRemovals)})
+		all = append(all, finding{Status: ready, Found: fmt.Sprintf("unknown access is removed at %s. Removing more than %d within 24 hours needs someone's consent in Slack", s.RevokeSchedule, s.MaxRemovals)})
 	}
 	if len(s.Policy.Exemptions) == 0 {
 		return all
 	}
 	exempt := finding{
-		Status: warning, Found: "reconcile_exemptions lets this unknown access stay",
+		Status: warning, Found: "reconcile_exemptions protects this unknown access from removal",
 		Fix: "When the emergency is over, remove this access by hand and delete the exemptions. Once an exemption has ended, deployments fail until you delete it.",
 	}
 	for _, e := range s.Policy.Exemptions {

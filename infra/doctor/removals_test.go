@@ -15,7 +15,7 @@ func TestRemovals(t *testing.T) {
 		{AccountID: "111111111111", PermissionSet: "Admin", Email: "ann@example.com", Until: until, Reason: "Slack is down"},
 		{GroupID: "g-1", Email: "bob@example.com", Until: until, Reason: "x"},
 	}
-	const removed = "ready: unknown access is removed at cron(0 23 * * ? *). To remove more than 25 within 24 hours, a person must agree"
+	const removed = "ready: unknown access is removed at cron(0 23 * * ? *). Removing more than 25 within 24 hours needs someone's consent in Slack"
 	for _, test := range []struct {
 		name string
 		s    settings.Settings
@@ -25,7 +25,7 @@ func TestRemovals(t *testing.T) {
 		{"without a schedule", settings.Settings{AllowRemovals: true}, []string{"ready: schedule_expression is empty, so unknown access is removed only if someone starts a reconciliation"}},
 		{"switched off", settings.Settings{RevokeSchedule: "cron(0 23 * * ? *)"}, []string{"warning: allow_reconcile_removals is false, so no reconciliation removes unknown access"}},
 		{"exemptions", settings.Settings{AllowRemovals: true, RevokeSchedule: "cron(0 23 * * ? *)", MaxRemovals: 25, Policy: access.Policy{Exemptions: exemptions}},
-			[]string{removed, "warning: reconcile_exemptions lets this unknown access stay"}},
+			[]string{removed, "warning: reconcile_exemptions protects this unknown access from removal"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string

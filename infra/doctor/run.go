@@ -22,7 +22,7 @@ import (
 type Command struct {
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
 	JSON   bool   `help:"Print the report as JSON."`
-	// The functions' variable of that name: one name for one thing.
+	// The functions have a variable of the same name and meaning.
 	SlackAPI string `env:"ELEVATOR_SLACK_API_URL" placeholder:"URL" help:"URL of Slack's Web API (default: ELEVATOR_SLACK_API_URL, else Slack's own)."`
 }
 
@@ -71,7 +71,8 @@ func (c *Command) run(ctx context.Context, s command.Streams, connect connector)
 	return nil
 }
 
-// watched returns the checks, and shows which of them run.
+// watched returns the checks, wrapped so that the progress line shows which ones are
+// running.
 func watched(checks []check, p *command.Progress) []check {
 	var mu sync.Mutex
 	var running []string

@@ -152,7 +152,7 @@ func TestExamine(t *testing.T) {
 		{"is denied", "could not be checked: ListAccounts of Organizations: AccessDeniedException: no", "Use credentials that may call ListAccounts of Organizations."},
 		{"panics", "could not be checked: this check has a bug: oh", ""},
 		{"says nothing", "could not be checked: this check has a bug: it returned nothing", ""},
-		{"needs another one", "could not be checked: needs the result of the line fails", "Fix that line first."},
+		{"needs another one", "could not be checked: needs the result of the check fails", "Fix that problem first."},
 		{"works", "one", ""},
 		{"other", "two", ""},
 	}
@@ -207,12 +207,12 @@ func TestBlocked(t *testing.T) {
 	down := errors.New("down")
 	slackOf := func(f fakeSlack) func(string) slackAPIs { return func(string) slackAPIs { return f } }
 	noToken := []string{
-		"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack",
-		"Slack app: needs the result of the line Slack bot token", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app",
+		"Approvers, Slack: needs the result of the check Slack app", "Statements: needs the result of the check Approvers, Slack",
+		"Slack app: needs the result of the check Slack bot token", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app",
 	}
 	noInstance := []string{
-		"Identity Center's key: needs the result of the line Identity Center", "Permission sets: needs the result of the line Identity Center", "Permission sets from here: needs the result of the line Identity Center",
-		"Session durations: needs the result of the line Permission sets", "Groups: needs the result of the line Identity Center", "Approvers, Identity Center: needs the result of the line Identity Center", "Statements: needs the result of the line Approvers, Identity Center",
+		"Identity Center's key: needs the result of the check Identity Center", "Permission sets: needs the result of the check Identity Center", "Permission sets from here: needs the result of the check Identity Center",
+		"Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center", "Approvers, Identity Center: needs the result of the check Identity Center", "Statements: needs the result of the check Approvers, Identity Center",
 	}
 	tests := []struct {
 		name string
@@ -223,30 +223,30 @@ func TestBlocked(t *testing.T) {
 		{"no instance", func(d *doctor) { d.admin = &identitycentertest.Center{Instances: []ssotypes.InstanceMetadata{}} }, noInstance},
 		{"Identity Center", func(d *doctor) { d.admin = failing(center(), down) }, append([]string{"Identity Center: down"}, noInstance...)},
 		{"identity store", func(d *doctor) { d.store = failing(center(), down) },
-			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements: needs the result of the line Approvers, Identity Center"}},
+			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements: needs the result of the check Approvers, Identity Center"}},
 		{"Organizations", func(d *doctor) { d.org = failing(center(), down) },
-			[]string{"Organization: down", "The management account: needs the result of the line Organization", "Accounts: down", "Permission sets from here: needs the result of the line Organization"}},
+			[]string{"Organization: down", "The management account: needs the result of the check Organization", "Accounts: down", "Permission sets from here: needs the result of the check Organization"}},
 		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = failing(center(), down), failing(center(), down) }, []string{
-			"Identity Center: down", "Identity Center's key: needs the result of the line Identity Center", "Organization: down", "The management account: needs the result of the line Organization", "Accounts: down",
-			"Permission sets: needs the result of the line Identity Center", "Permission sets from here: needs the result of the line Organization", "Session durations: needs the result of the line Permission sets", "Groups: needs the result of the line Identity Center",
-			"Approvers, Identity Center: needs the result of the line Identity Center", "Statements: needs the result of the line Approvers, Identity Center",
+			"Identity Center: down", "Identity Center's key: needs the result of the check Identity Center", "Organization: down", "The management account: needs the result of the check Organization", "Accounts: down",
+			"Permission sets: needs the result of the check Identity Center", "Permission sets from here: needs the result of the check Organization", "Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center",
+			"Approvers, Identity Center: needs the result of the check Identity Center", "Statements: needs the result of the check Approvers, Identity Center",
 		}},
 		{"Parameter Store", func(d *doctor) { d.parameters = fakeParameters{err: down} }, []string{
-			"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack", "Slack bot token: down", "Slack signing secret: down",
-			"Slack app: needs the result of the line Slack bot token", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app", "CDK bootstrap: down", "Names: down",
+			"Approvers, Slack: needs the result of the check Slack app", "Statements: needs the result of the check Approvers, Slack", "Slack bot token: down", "Slack signing secret: down",
+			"Slack app: needs the result of the check Slack bot token", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app", "CDK bootstrap: down", "Names: down",
 		}},
 		{"no bot token", func(d *doctor) { d.parameters = fakeParameters{} }, noToken},
 		{"another token", func(d *doctor) { d.parameters = fakeParameters{values: map[string]string{"/token": "xoxp-1"}} }, noToken},
 		{"token revoked", func(d *doctor) {
 			d.slack = slackOf(fakeSlack{authErr: access.Errorf(access.CodeMisconfigure, "revoked")})
 		},
-			[]string{"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app"}},
+			[]string{"Approvers, Slack: needs the result of the check Slack app", "Statements: needs the result of the check Approvers, Slack", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app"}},
 		{"Slack", func(d *doctor) { d.slack = slackOf(fakeSlack{authErr: down}) },
-			[]string{"Approvers, Slack: needs the result of the line Slack app", "Statements: needs the result of the line Approvers, Slack", "Slack app: down", "Slack scopes: needs the result of the line Slack app", "Slack channel: needs the result of the line Slack app"}},
+			[]string{"Approvers, Slack: needs the result of the check Slack app", "Statements: needs the result of the check Approvers, Slack", "Slack app: down", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app"}},
 		{"Slack, later", func(d *doctor) {
 			d.slack = slackOf(fakeSlack{installation: slack.Installation{TeamID: "T1", Scopes: slack.BotScopes}, err: down})
-		}, []string{"Approvers, Slack: down", "Statements: needs the result of the line Approvers, Slack", "Slack app: down", "Slack channel: down"}},
-		{"CloudFormation", func(d *doctor) { d.stacks = fakeStacks{err: down} }, []string{"Stack: down", "Names: needs the result of the line Stack"}},
+		}, []string{"Approvers, Slack: down", "Statements: needs the result of the check Approvers, Slack", "Slack app: down", "Slack channel: down"}},
+		{"CloudFormation", func(d *doctor) { d.stacks = fakeStacks{err: down} }, []string{"Stack: down", "Names: needs the result of the check Stack"}},
 		{"Lambda", func(d *doctor) { d.lambda = fakeLambda{err: down} }, []string{"Lambda concurrency: down"}},
 	}
 	for _, test := range tests {

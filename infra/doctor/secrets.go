@@ -26,8 +26,8 @@ type vaultAPI interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// secret is what is stored where a secret should be. Its value is sent only to
-// Slack: no finding contains it, or a part of it.
+// secret is a stored value that should be a secret. Its value is sent only to Slack:
+// no finding contains it, or a part of it.
 type secret struct {
 	value   string // trimmed, as the functions read it
 	missing bool   // nothing has this name
@@ -73,8 +73,8 @@ func put(ref settings.SecretRef) string {
 	return fmt.Sprintf(`read -rs SECRET; aws ssm put-parameter --type SecureString --overwrite --name %s --value "$SECRET"`, ref.Name)
 }
 
-// unusable returns the finding of a secret that can't be used for anything; ok is
-// false if the secret may be good.
+// unusable returns the finding for a secret that can't be used; ok is false if the
+// secret may be usable.
 func unusable(ref settings.SecretRef, s secret, what string) (f finding, ok bool) {
 	switch {
 	case s.missing:

@@ -135,7 +135,7 @@ func TestChannel(t *testing.T) {
 		{"in it", fakeSlack{channel: slack.Channel{Name: "access", Member: true}}, "ready: the bot is in #access (C1)"},
 		{"not in it", fakeSlack{channel: slack.Channel{Name: "access"}}, "missing: the bot is not in #access (C1)"},
 		{"archived", fakeSlack{channel: slack.Channel{Name: "access", Member: true, Archived: true}}, "missing: #access (C1) is archived"},
-		{"none", fakeSlack{err: access.Errorf(access.CodeMisconfigure, "look up the channel: Slack answers channel_not_found")}, "missing: look up the channel: Slack answers channel_not_found"},
+		{"none", fakeSlack{err: access.Errorf(access.CodeMisconfigure, "look up the channel: Slack returned channel_not_found")}, "missing: look up the channel: Slack returned channel_not_found"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

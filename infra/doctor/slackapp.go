@@ -101,7 +101,7 @@ func checkChannel(ctx context.Context, api channelAPI, id string) ([]finding, er
 	channel, err := api.Channel(ctx, id)
 	switch {
 	case err != nil:
-		return slackRefusal(err, "Correct slack_channel_id. If the channel is private, invite the app to it first.")
+		return slackRefusal(err, "Correct slack_channel_id. If the channel is private, invite the app to the channel first.")
 	case channel.Archived:
 		return []finding{{Status: missing, Found: fmt.Sprintf("#%s (%s) is archived", channel.Name, id), Fix: "Unarchive it, or set slack_channel_id to another channel."}}, nil
 	case !channel.Member:

@@ -20,7 +20,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// exists reports whether something of that type has that name. bucket says where a
+// exists reports whether a resource of that type has that name. bucket says where a
 // bucket is.
 type exists func(ctx context.Context, name settings.ResourceName) (there bool, bucket string, err error)
 
@@ -68,7 +68,8 @@ type (
 )
 
 func logGroupExists(ctx context.Context, api logsAPI, name string) (bool, string, error) {
-	// The name itself is the first of those with this prefix: it is the shortest.
+	// The exact name comes first among the names with this prefix, because it is the
+	// shortest.
 	out, err := api.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
 	if err != nil {
 		return false, "", err

@@ -38,7 +38,7 @@ func (r request) state() string {
 	case r.Outcome != "":
 		return r.Outcome + ", in progress"
 	default:
-		return "waits for a decision"
+		return "waiting for a decision"
 	}
 }
 
@@ -75,7 +75,7 @@ func reportRequests(requests []request) []requestReport {
 	return all
 }
 
-// writeReport writes what is left as JSON, if --json is set.
+// If --json is set, writeReport writes the remaining requests and leases as JSON.
 func (d drainer) writeReport(open []request, leases, running []string) error {
 	if d.json == nil {
 		return nil
@@ -113,8 +113,8 @@ func (d drainer) reopen(ctx context.Context, reserved int) error {
 }
 
 // drain stops new requests and ends all access. It returns nil only if no execution
-// runs, nobody can start one, and a strongly consistent read of the table found no
-// open request and no lease.
+// is running, nobody can start one, and a strongly consistent read of the table found
+// no open request and no lease.
 func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 	before, err := d.Concurrency(ctx)
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *stack) sendForm(t *testing.T, f rawForm) (kind, answer string) {
 			return accepted, answer
 		case strings.Contains(answer, "You already requested this at"):
 			return already, answer
-		case strings.Contains(answer, "requests that wait for a decision"):
+		case strings.Contains(answer, "undecided requests"):
 			return tooMany, answer
 		case status == http.StatusOK && (strings.Contains(answer, notInTime) || strings.Contains(answer, notStarted) || strings.Contains(answer, stillSent)):
 			time.Sleep(time.Second)

@@ -158,7 +158,7 @@ func TestDrift(t *testing.T) {
 		if res := s.press(t, kim, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		if !s.told(t, kim, "You can't answer this, because you approve none of these accounts or groups. These people can: bob@example.com, carol@example.com.") {
+		if !s.told(t, kim, "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: bob@example.com, carol@example.com.") {
 			t.Error("a person who may not answer is not told so")
 		}
 		s.give(t, alice, "payments", "DeveloperAccess")
@@ -247,7 +247,7 @@ func TestDrift(t *testing.T) {
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
 		wantListed(t, q, "", three...)
-		wantSays(t, q, "There is more to remove")
+		wantSays(t, q, "This check found more access than")
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		s.wantThere(t, aliceShop, carolShop, judyLake)
 		wantListed(t, r.report(t), "", three...)
@@ -347,7 +347,7 @@ func TestDrift(t *testing.T) {
 		wantListed(t, p, "Not removed: exempt for now", kimPayments)
 		s.wantThere(t, emergency)
 		s.takeBack(t, emergency)
-		wantSays(t, p, "This check could not read everything. There may be more.", "account "+s.accountID(t, "lake")+": ")
+		wantSays(t, p, "This check could not read everything. More unknown access may exist.", "account "+s.accountID(t, "lake")+": ")
 		s.wantGone(t, aliceShop)
 		s.wantThere(t, carolLake)
 	})

@@ -124,7 +124,7 @@ func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 	if row := r.stack.requestRow(t, r.id, "removal"); row.Removal != access.RemovalAlreadyGone {
 		t.Errorf("the row says %q", row.Removal)
 	}
-	r.shows(t, "Someone else removed this access before it ended.")
+	r.shows(t, "Someone removed this access outside this app.")
 	if state := r.leaseState(t); state != "" {
 		t.Errorf("a lease is left, %s", state)
 	}

@@ -372,7 +372,7 @@ func TestWaveAsksFirst(t *testing.T) {
 	if res := quiet.press(t, kim, question, "drift_remove", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
-	quiet.wantToldAlone(t, kim, "You can't answer this, because you approve none of these accounts or groups. These people can: ")
+	quiet.wantToldAlone(t, kim, "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: ")
 	quiet.setStatus(t, users[back.wish.person], "ENABLED")
 	if res := quiet.press(t, bob, question, "drift_remove", false); !res.OK {
 		t.Fatalf("press: %+v", res)

@@ -104,7 +104,7 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	told := s.toldToPressAgain(t, carol, "") - toldBefore
-	t.Logf("%d of %d decisions came while the table did not answer in time; %d times who pressed them was told to press again, %d times Slack showed a warning",
+	t.Logf("%d of %d decisions came while the table didn't answer in time; %d times who pressed them was told to press again, %d times Slack showed a warning",
 		undecided, much.seconds, told, warnedDecisions)
 	if told+warnedDecisions < undecided {
 		t.Errorf("%d decisions are lost without a word", undecided-told-warnedDecisions)

@@ -114,7 +114,7 @@ func TestPolicyChanges(t *testing.T) {
 	deployed := time.Now()
 	refused.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	unlock()
-	refused.shows(t, "The policy doesn't offer this access. To change that, ask the people who run this app.")
+	refused.shows(t, "The policy doesn't offer this access. Ask the people who run this app to add it.")
 	wantEvents(t, refused, "requested", "refused")
 	if refused.assigned(t) {
 		t.Error("access that no statement gives")

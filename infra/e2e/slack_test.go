@@ -191,7 +191,7 @@ const (
 	loading    = "Loading the form"
 	notInTime  = "Something went wrong. Please try again"
 	notStarted = "was saved but could not be started"
-	stillSent  = "still sending that request"
+	stillSent  = "still processing that request"
 )
 
 // patience is how often people repeat what they are told to repeat. On the stacks

@@ -108,7 +108,7 @@ func TestSlackWantsMending(t *testing.T) {
 	for _, tt := range []*trouble{
 		{code: "channel_not_found", account: "shop-production", says: "check the channel id in the settings"},
 		{code: "not_in_channel", account: "shop-staging", says: "invite the app to the channel"},
-		{code: "token_revoked", account: "shop-development", says: "put the app's current bot token"},
+		{code: "token_revoked", account: "shop-development", says: "store the app's current bot token"},
 	} {
 		reason := fmt.Sprintf("%s, %s", t.Name(), tt.code)
 		tt.request = local.askBecause(t, wish{zoe, tt.account, "DeveloperAccess", 10}, reason, func(id string) {

@@ -3,9 +3,9 @@
 //
 //	go run ./infra/elevator --help
 //
-// The exit code is 0 for success, 1 if the answer is no, something is missing or the
-// command failed, and 2 if the command line, or a file that it names, has a mistake.
-// `go run` turns 2 into 1: if you need the code, build the program.
+// The exit code is 0 for success; 1 if the answer is no, something is missing, or the
+// command failed; and 2 if the command line or an input file has a mistake. `go run`
+// turns 2 into 1: if you need the code, build the program.
 package main
 
 import (

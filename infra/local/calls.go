@@ -47,7 +47,7 @@ func (c *calls) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // operation returns the service and operation of a request: "DynamoDB.GetItem",
 // "Lambda.evaluate" for an invocation, "S3.PUT", "HTTPAPI.POST",
-// "Slack.chat.postMessage". It returns "" for requests that are not counted.
+// "Slack.chat.postMessage". It returns "" for requests that it doesn't count.
 func operation(r *http.Request) string {
 	if service, name, ok := strings.Cut(r.Header.Get("X-Amz-Target"), "."); ok {
 		service, _, _ = strings.Cut(service, "_")

@@ -9,7 +9,7 @@ import (
 )
 
 // firstCatalog invokes functions for the schedule player, and reports the end of the
-// first catalog refresh. Until then nobody can fill in a form.
+// first catalog refresh. Before that, forms have nothing to offer.
 type firstCatalog struct {
 	schedule.Functions
 	ended chan string // gets the reason why the first refresh failed, or ""

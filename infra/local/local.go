@@ -38,7 +38,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// The region and the account that the system runs in, as it sees them.
+// The region and the account in which the system believes it runs.
 const (
 	region    = "us-east-1"
 	accountID = "123456789012"
@@ -81,7 +81,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Synthesis takes longest. Meanwhile, start moto and fill it.
+	// Synthesis takes longest. While the CDK app is synthesized, start moto and fill it.
 	type synthesized struct {
 		assembly *stack.Assembly
 		err      error
@@ -160,7 +160,7 @@ func (s *local) awaitCatalog(ctx context.Context) error {
 	select {
 	case why := <-s.catalog.ended:
 		if why != "" {
-			s.say("there is no catalog yet, and the next refresh tries again: %s", why)
+			s.say("there is no catalog yet; the next refresh will try again: %s", why)
 		}
 		return nil
 	case <-s.motoDone():
@@ -317,8 +317,8 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 	return fmt.Errorf("the template's output %s, %q, is not a route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
-// environmentOf returns the environment of all functions together. A variable has
-// the same value in every function that has it.
+// environmentOf returns the environment of all functions together. If several
+// functions have a variable, it has the same value in all of them.
 func environmentOf(functions []lambda.Function) map[string]string {
 	all := map[string]string{}
 	for _, f := range functions {

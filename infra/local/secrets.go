@@ -31,7 +31,7 @@ func (s *local) putSecrets(ctx context.Context, settings ingress.Settings) (slac
 		return slackSecrets{}, fmt.Errorf("store the bot token: %w", err)
 	}
 	// If there are two signing secrets, the simulator signs with the last one, the old
-	// secret. The new secret is random, because nobody signs with it here.
+	// secret. The new secret is random, because nothing on the local stack signs with it.
 	for i, reference := range settings.SigningSecrets {
 		secret := secrets.signingSecret
 		if i < len(settings.SigningSecrets)-1 {

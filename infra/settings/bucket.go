@@ -8,8 +8,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// bucketPattern has S3's rules for names, as far as a pattern can express them. It
-// also forbids a dot next to a hyphen, because the CDK does.
+// bucketPattern expresses most of S3's rules for names. It also forbids a dot next to
+// a hyphen, because the CDK does.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const (
@@ -17,7 +17,7 @@ const (
 	bucketExpected = "a bucket name: 3 to 63 lowercase letters, digits, single dots and hyphens"
 )
 
-// reservedBuckets are the beginnings and ends that a bucket's name must not have.
+// reservedBuckets are the prefixes and suffixes that bucket names must not have.
 var reservedBuckets = struct{ first, last []string }{
 	[]string{"xn--", "sthree-", "amzn-s3-demo-"},
 	[]string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"},
@@ -53,8 +53,8 @@ func bucketName() kind[string] {
 	return k
 }
 
-// accessLogs is where S3 logs access to a bucket: the Terraform module's s3_logging. An
-// empty mapping means nowhere.
+// accessLogs is where S3 logs access to a bucket: the Terraform module's s3_logging.
+// An empty mapping means no logs.
 type accessLogs struct{ bucket, prefix string }
 
 var accessLogsKind = object("a mapping with target_bucket and, optionally, target_prefix", nil,

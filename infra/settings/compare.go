@@ -17,9 +17,9 @@ const (
 // second.
 const enoughPerSecond = 10
 
-// compareWithReference warns where the Terraform module would behave differently, and
-// of settings without effect in either. docs/guides/migrate.md has the differences
-// that always apply.
+// compareWithReference warns about settings that behave differently in the Terraform
+// module, or that have no effect in either. docs/guides/migrate.md has the
+// differences that always apply.
 func (s *Settings) compareWithReference(r *reader) {
 	if r.policyOnly {
 		return

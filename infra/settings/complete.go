@@ -10,7 +10,7 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// complete sets what follows from several settings, and reports impossible
+// complete sets values that depend on several settings, and reports impossible
 // combinations.
 func (s *Settings) complete(r *reader, root *yaml.Node) {
 	if s.Policy.Accounts == nil {
@@ -69,7 +69,7 @@ func (s *Settings) completeAudit(r *reader) {
 	}
 }
 
-// warnOfRecords warns if nobody decided whether records can be deleted.
+// warnOfRecords warns if the settings don't say whether records can be deleted.
 func (s *Settings) warnOfRecords(r *reader, root *yaml.Node) {
 	const lock = "s3_object_lock"
 	if _, decided := r.keys[lock]; decided || r.policyOnly || s.ExistingAuditBucket != "" {

@@ -53,8 +53,8 @@ func parseDocument(file string, data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// explainSyntaxError returns the line and text of a syntax error, with a hint where
-// the library's words hide the usual cause.
+// explainSyntaxError returns the line and text of a syntax error, with a hint if the
+// library's message hides the usual cause.
 func explainSyntaxError(err error) (line int, text string) {
 	text = strings.TrimPrefix(err.Error(), "yaml: ")
 	line = 1

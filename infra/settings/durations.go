@@ -2,8 +2,8 @@ package settings
 
 import "time"
 
-// smallSteps are the steps between the durations on offer. Each applies to maximums
-// from its from on.
+// smallSteps are the steps between the offered durations. Each applies to maximums of
+// at least its from.
 var smallSteps = []struct{ from, step time.Duration }{
 	{30 * time.Minute, 30 * time.Minute},
 	{2 * time.Minute, time.Minute},
@@ -11,11 +11,12 @@ var smallSteps = []struct{ from, step time.Duration }{
 	{0, time.Second},
 }
 
-// largeSteps follow where half hours would be too many.
+// largeSteps are used when half-hour steps would give too many durations.
 var largeSteps = []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day}
 
-// durationsUpTo returns the durations on offer up to most: ascending, at most
-// maxDurations, and most last. most must be between a second and maxAccessDuration.
+// durationsUpTo returns the offered durations up to most: ascending, at most
+// maxDurations, ending with most. most must be between a second and
+// maxAccessDuration.
 func durationsUpTo(most time.Duration) []time.Duration {
 	var step time.Duration
 	for _, n := range smallSteps {

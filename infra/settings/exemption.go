@@ -85,8 +85,8 @@ func exemption() kind[access.Exemption] {
 	}}
 }
 
-// checkUntil reports whether an exemption may end at that time, and enters a
-// mistake if it may not.
+// checkUntil reports whether an exemption may end at that time, and records a mistake
+// if not.
 func (r *reader) checkUntil(until time.Time, path string) bool {
 	now := Now().UTC()
 	switch latest := now.Add(access.MaxExemption); {
@@ -100,7 +100,7 @@ func (r *reader) checkUntil(until time.Time, path string) bool {
 	return false
 }
 
-// warnOfRemovals warns of everything that the settings exclude from removal.
+// warnOfRemovals warns about everything that the settings protect from removal.
 func (s *Settings) warnOfRemovals(r *reader) {
 	const allow = "allow_reconcile_removals"
 	if !s.AllowRemovals && s.RevokeSchedule != "" && !r.policyOnly {

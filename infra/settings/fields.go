@@ -15,12 +15,12 @@ const (
 	maxAccessDuration = 60 * day
 )
 
-// maxQuestionWait is how long a run can wait for a person's answer. After a longer
-// wait, its findings would be out of date.
+// maxQuestionWait is how long a run can wait for a person's answer. After longer
+// waits, findings are out of date.
 const maxQuestionWait = 7 * day
 
-// maxRemovals is more than an organization of 10,000 accounts can need. It catches
-// numbers that are too large.
+// maxRemovals is more than an organization of 10,000 accounts can need. The limit
+// catches mistyped numbers.
 const maxRemovals = 1_000_000
 
 // maxOpenRequests limits the row that has a person's claims: a claim takes up to

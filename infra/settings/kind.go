@@ -22,8 +22,8 @@ type schema = map[string]any
 type kind[T any] struct {
 	schema   schema
 	expected string // completes "must be …"
-	// read returns the value. If the value is wrong, it enters a mistake and
-	// returns false. The node is never an alias and never null.
+	// read returns the value. If the value is wrong, it records a mistake and returns
+	// false. The node is never an alias and never null.
 	read func(r *reader, n *yaml.Node, path string) (T, bool)
 }
 
@@ -202,8 +202,8 @@ var (
 )
 
 // duration is a bare number of a unit, or a string like "90s". It is from least to
-// most, both included, in whole seconds. If zero is not empty, 0 is accepted too,
-// and zero says what it means.
+// most, both included, in whole seconds. If zero is not empty, 0 is accepted too;
+// zero describes what 0 means.
 func duration(u unit, least, most time.Duration, zero string) kind[time.Duration] {
 	expected := fmt.Sprintf(`a number of %s, or a duration like "90s", "5m", "2h"; from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
 	if zero != "" {

@@ -40,8 +40,8 @@ func (s *Settings) checkNames(r *reader) {
 	}
 }
 
-// checkEndpoint reports a deployment that Slack can't call, and settings of an API
-// that is not created.
+// checkEndpoint reports settings that leave Slack nothing to call, and settings of an
+// API that is not created.
 func (s *Settings) checkEndpoint(r *reader) {
 	const api, url = "create_api_gateway", "create_lambda_url"
 	_, given := r.keys[api]

@@ -173,7 +173,7 @@ func (r *reader) gather(n *yaml.Node, path string, given map[string]entry, depth
 			continue
 		}
 		if key.Kind != yaml.ScalarNode {
-			r.mistake(key.Line, path, "must have words as keys, not %s", describe(key))
+			r.mistake(key.Line, path, "must have text keys, not %s", describe(key))
 			continue
 		}
 		if line, twice := own[key.Value]; twice {

@@ -24,9 +24,9 @@ var NamedTypes = []string{TypeBucket, TypeFunction, TypeLogGroup, TypeMachine, T
 type ResourceName struct{ Type, Name string } // Type is one of NamedTypes
 
 // ResourceNames returns the names that a deployment needs and that may be taken
-// already. It omits names that CloudFormation chooses, names of APIs, which need
-// not be unique, and names that only another deployment with the same name_prefix
-// can have. Such a deployment also has the names listed here.
+// already. It omits names that CloudFormation chooses, and names of APIs, which need
+// not be unique. It also omits names that only another deployment with the same
+// name_prefix can have, because that deployment has the returned names, too.
 func (s *Settings) ResourceNames() []ResourceName {
 	var all []ResourceName
 	add := func(kind, name string) {

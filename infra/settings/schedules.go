@@ -48,8 +48,8 @@ func scheduleGroup() kind[string] {
 	return textOrEmpty(scheduleNamePattern, "the name of a group of schedules: up to 64 letters, digits, hyphens, dots and underscores")
 }
 
-// completeSchedules gives names to schedules without one, and reports duplicates.
-// Two schedules of one name would be one schedule, and one of the two would never
+// completeSchedules gives names to schedules without one, and reports duplicates. Two
+// schedules with the same name would be one schedule, and one of the two would never
 // run.
 func (s *Settings) completeSchedules(r *reader) {
 	s.WarnScheduleName = r.mergeSpellings("event_brige_check_on_inconsistency_rule_name", s.WarnScheduleName, "event_bridge_check_on_inconsistency_rule_name", s.warnScheduleAlias)

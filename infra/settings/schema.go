@@ -64,12 +64,12 @@ This page is generated: ` + "`go test ./infra/settings -update`" + `.
 var (
 	// docsPage matches a path of a page in a description.
 	docsPage = regexp.MustCompile(`docs/([a-z]+)/([a-z-]+)\.md(#[a-z-]+)?`)
-	// settingName matches what may be the name of a setting.
+	// settingName matches words that may be a setting's name.
 	settingName = regexp.MustCompile(`[a-z0-9]+(_[a-z0-9]+)+`)
 )
 
-// writeTable writes one row for each property. What it may be set to stands on a
-// line of its own, unless the default already shows it.
+// writeTable writes one row for each property. The allowed values are on a line of
+// their own, unless the default already shows them.
 func writeTable[T any](b *strings.Builder, first string, properties []property[T]) {
 	known := map[string]bool{}
 	for _, f := range settingsFields {

@@ -45,7 +45,7 @@ type Settings struct {
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the stack's region
 
-	// ManageManagementAccount gives grant and revoke the rights that assignments to
+	// ManageManagementAccount gives grant and revoke the permissions that assignments to
 	// the management account need, if the stack is deployed there.
 	ManageManagementAccount bool
 
@@ -63,8 +63,8 @@ type Settings struct {
 	ReminderInitialWait time.Duration // 0: no reminders
 	ReminderMultiplier  float64       // at least 1
 
-	// Durations are the durations on offer: ascending, without duplicates, 1 to 100
-	// of them.
+	// Durations are the offered durations: ascending, without duplicates, 1 to 100 of
+	// them.
 	Durations []time.Duration
 
 	SecondaryFallbackDomains []string // lower case, without "@"
@@ -95,9 +95,9 @@ type Settings struct {
 	CatalogRefresh    time.Duration // between two refreshes of the catalog; at least a minute
 	CatalogBucketName string        // empty: CloudFormation chooses
 
-	// When access that no request granted is reported, and when it is removed. The
-	// schedules are expressions of package schedule; empty means never. Each
-	// schedule has a name, and no two of ours share one.
+	// When unknown access is reported, and when it is removed. The schedules are
+	// expressions of package schedule; empty means never. Each schedule has a name of its
+	// own.
 	WarnSchedule       string
 	WarnScheduleName   string
 	RevokeSchedule     string
@@ -114,9 +114,9 @@ type Settings struct {
 	Policy            access.Policy
 	ProtectedAccounts []string // powerful access there is power over this system
 
-	// Warnings are about valid settings that mean something else in the Terraform
-	// module, and about policies that someone should look at again. They are sorted by
-	// line, each as "file:line: path: text".
+	// Warnings are about valid settings that mean something else in the Terraform module,
+	// and about policies that someone should review. They are sorted by line, each as
+	// "file:line: path: text".
 	Warnings []string
 
 	maxDuration  time.Duration   // Durations are made from this
@@ -222,7 +222,7 @@ func (s *Settings) linter(r *reader) *policylint.Linter {
 	})
 }
 
-// warnOfPolicy enters warnings about statements. Each gets the line of its key, or
+// warnOfPolicy records warnings about statements. Each gets the line of its key, or
 // of the statement if the key is left out.
 func (r *reader) warnOfPolicy(warnings []policylint.Warning) {
 	for _, w := range warnings {

@@ -1,7 +1,7 @@
 package settings
 
-// Why some of the Terraform module's inputs can't be set here. They are known, so
-// their mistakes say more than "unknown key".
+// Why some of the Terraform module's inputs can't be set here. We know these inputs,
+// so the error can say more than "unknown key".
 const (
 	noImages        = "the functions are Go programs, not container images; remove it"
 	noAttributeSync = "this app does not sync group members by attributes; remove it, and let your identity provider or the Terraform module's attribute syncer do that"

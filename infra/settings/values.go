@@ -27,7 +27,7 @@ var (
 	validGroup         = regexp.MustCompile(groupPattern).MatchString
 )
 
-// domain is a mail domain, with or without a leading "@".
+// domain is an email domain, with or without a leading "@".
 func domain() kind[string] {
 	return convertKind(text(domainPattern, "an email domain like example.com"), func(s string) string {
 		return strings.ToLower(strings.TrimPrefix(s, "@"))
@@ -87,7 +87,7 @@ func choice() kind[time.Duration] {
 	}}
 }
 
-// choices is the list of durations on offer, without duplicates.
+// choices is the list of offered durations, without duplicates.
 func choices() kind[[]time.Duration] {
 	k := list(choice(), 0, maxDurations)
 	read := k.read

@@ -53,7 +53,7 @@ var uncheckedElements = map[string]bool{
 	"file_input": true, "image": true, "workflow_button": true, "feedback_buttons": true, "icon_button": true,
 }
 
-// checker collects problems. Each has a JSON pointer, as in Slack's
+// checker collects problems. Each problem has a JSON pointer, as in Slack's
 // response_metadata.messages.
 type checker struct {
 	problems []string
@@ -104,7 +104,7 @@ func optionsProblems(answer map[string]any) (options []any, problems []string) {
 	list, hasOptions := answer["options"].([]any)
 	groups, hasGroups := answer["option_groups"].([]any)
 	if hasOptions == hasGroups {
-		c.fail("", "an answer has either options or option_groups")
+		c.fail("", "an answer must have either options or option_groups")
 	}
 	if hasOptions {
 		c.options("/options", list)
@@ -219,7 +219,7 @@ func (c *checker) block(at string, b map[string]any) {
 func (c *checker) section(at string, b map[string]any) {
 	fields, hasFields := b["fields"].([]any)
 	if b["text"] == nil && !hasFields {
-		c.fail(at, "a section has text or fields")
+		c.fail(at, "a section must have text or fields")
 	}
 	c.text(at+"/text", b["text"], maxSectionText, "", false)
 	if hasFields {
@@ -271,7 +271,7 @@ func (c *checker) element(at string, raw any, where string) {
 		groups, hasGroups := e["option_groups"].([]any)
 		switch {
 		case hasOptions == hasGroups:
-			c.fail(at, "a static_select has either options or option_groups")
+			c.fail(at, "a static_select must have either options or option_groups")
 		case hasOptions:
 			c.list(at+"/options", options, 0)
 			c.options(at+"/options", options)

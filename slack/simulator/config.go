@@ -19,8 +19,8 @@ type Config struct {
 	ChannelName   string // without "#"; default access-requests
 	TeamName      string // default Example Corp
 	AppName       string // default AWS access
-	// Scopes are the scopes that the Web API reports for the token. A missing scope
-	// makes no call fail.
+	// Scopes are the scopes that the Web API reports for the token. Calls don't fail if a
+	// scope is missing.
 	Scopes []string
 
 	People []Person

@@ -151,7 +151,7 @@ func (s *Server) addDriveHandlers(mux *http.ServeMux) {
 		var f fault
 		err := readBody(r, &f)
 		if err == nil && methods[f.Method] == nil && f.Method != "*" && f.Method != "response_url" && f.Method != "request" {
-			err = newBadRequest(http.StatusBadRequest, "no method %q to go wrong", f.Method)
+			err = newBadRequest(http.StatusBadRequest, "there is no method %q to inject a fault into", f.Method)
 		}
 		if err != nil {
 			writeError(w, err)
@@ -216,7 +216,7 @@ func (s *Server) showCommandAnswer(p Person, channel, body string) error {
 	}
 	c := &call{w: s.ws, args: args}
 	if failure := c.respond(responseURL{user: p.SlackID, channel: channel}); failure != nil {
-		return fmt.Errorf("the app's answer is no message: %v", failure["error"])
+		return fmt.Errorf("the app's answer is not a message: %v", failure["error"])
 	}
 	return nil
 }
@@ -244,7 +244,7 @@ func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Resul
 		return Result{}, err
 	}
 	if f.Type != "external_select" {
-		return Result{}, newBadRequest(http.StatusBadRequest, "%s is a %s and does not load from the app", f.ActionID, f.Type)
+		return Result{}, newBadRequest(http.StatusBadRequest, "%s is a %s, which doesn't load options from the app", f.ActionID, f.Type)
 	}
 	d := s.deliverPayload(ctx, p.SlackID, s.ws.suggestionPayload(p, v, f, req.Query))
 	r := resultOf(d)
@@ -259,7 +259,7 @@ func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Resul
 	}
 	options, problems := optionsProblems(answer)
 	if len(problems) > 0 {
-		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", "Slack would not show these options.", problems
+		r.OK, r.Error, r.Detail, r.Problems = false, "bad_answer", "Slack would reject these options.", problems
 		return r, nil
 	}
 	s.ws.recordOptions(v.ID, f, options)
@@ -311,7 +311,7 @@ func (s *Server) press(ctx context.Context, p Person, req driveRequest) (Result,
 	}
 	m, ok := s.ws.find(req.Channel, req.TS)
 	if !ok || !s.ws.isVisible(p, &m) {
-		return Result{}, newBadRequest(http.StatusNotFound, "%s sees no message %s in %s", p.Name, req.TS, req.Channel)
+		return Result{}, newBadRequest(http.StatusNotFound, "%s can't see message %s in %s", p.Name, req.TS, req.Channel)
 	}
 	versions := [][]any{m.Blocks}
 	if req.Stale {
@@ -358,7 +358,7 @@ func (s *Server) submit(ctx context.Context, p Person, req driveRequest) (Result
 		return Result{}, newBadRequest(http.StatusConflict, "%v", err)
 	}
 	if v.Spec["submit"] == nil {
-		return Result{}, newBadRequest(http.StatusConflict, "the form has nothing to submit")
+		return Result{}, newBadRequest(http.StatusConflict, "the form has no submit button")
 	}
 	if errs := v.clientErrors(); len(errs) > 0 && !req.Unchecked {
 		return Result{Error: "field_errors", FieldErrors: errs}, nil
@@ -395,11 +395,11 @@ func (s *Server) applyAnswer(ctx context.Context, p Person, v view, d delivery, 
 	case "errors":
 		for block := range a.Errors {
 			if !isInput(v, block) {
-				return badAnswer("an error names the block " + block + ", which is no input of this form")
+				return badAnswer("the answer has an error for the block " + block + ", which is not an input of this form")
 			}
 		}
 		if len(a.Errors) == 0 {
-			return badAnswer("there are no errors in it")
+			return badAnswer("the answer has no errors")
 		}
 		r.OK, r.Error, r.FieldErrors = false, "field_errors", a.Errors
 	case "update", "push":
@@ -413,7 +413,7 @@ func (s *Server) applyAnswer(ctx context.Context, p Person, v view, d delivery, 
 			return badAnswer(code, problems...)
 		}
 	default:
-		return badAnswer("no response_action is called " + a.Action)
+		return badAnswer("unknown response_action " + a.Action)
 	}
 	return r
 }
@@ -479,7 +479,7 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 	}
 	d, ok := s.log.get(req.N)
 	if !ok {
-		writeError(w, newBadRequest(http.StatusNotFound, "there is no delivery %d", req.N))
+		writeError(w, newBadRequest(http.StatusNotFound, "delivery %d does not exist", req.N))
 		return
 	}
 	if !req.Stale {

@@ -15,7 +15,7 @@ type Server struct {
 	client *http.Client
 }
 
-var errNoView = errors.New("this person has no such form open")
+var errNoView = errors.New("this person has no open form with this id")
 
 // New returns a workspace. It panics if cfg is invalid, because that is a mistake in the
 // program, not of its user.

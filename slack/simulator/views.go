@@ -195,7 +195,7 @@ func (v *view) option(f field, value string, unchecked bool) (any, error) {
 	}
 	if option == nil {
 		if !unchecked {
-			return nil, fmt.Errorf("field %q was never offered the value %q", f.ActionID, value)
+			return nil, fmt.Errorf("the app never offered the value %q for field %q", f.ActionID, value)
 		}
 		option = map[string]any{
 			"text": map[string]any{"type": "plain_text", "text": value, "emoji": true}, "value": value,

@@ -64,7 +64,7 @@ func Tasks(t *testing.T, function string) []Task {
 			if isPath {
 				example, known := examples[value.(string)]
 				if !known {
-					t.Fatalf("%s sends %v, of which there is no example", name, value)
+					t.Fatalf("%s sends %v, but there is no example for it", name, value)
 				}
 				value = example
 			}
@@ -140,7 +140,7 @@ func CheckOutput(t *testing.T, function string, answers map[string]any) {
 		}
 		answer, ok := answers[task.Operation]
 		if !ok {
-			t.Errorf("%s reads the answer to %q, of which the test knows nothing", task.State, task.Operation)
+			t.Errorf("%s reads the answer to %q, but the test has no such answer", task.State, task.Operation)
 			continue
 		}
 		looked[task.Operation] = true

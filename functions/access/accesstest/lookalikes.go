@@ -5,8 +5,8 @@ package accesstest
 const Email = "kim.s@bigbank.com"
 
 // LookAlikes returns addresses that a person, or a comparison that folds Unicode,
-// mistakes for Email. Each is a different address, and matches nobody. The keys
-// say how it differs.
+// mistakes for Email. Each one is a different address and must match nobody. The
+// map's keys say how it differs.
 func LookAlikes() map[string]string {
 	return map[string]string{
 		"Kelvin sign for k":        "\u212Aim.s@bigbank.com",

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Partition is the column by which a table over the records is partitioned: the
-// day in the record's key. The Terraform module's table has it under this name,
-// so the module's queries work unchanged. It hides the record's field of the same
-// name, in milliseconds; `time` has the same information.
+// Partition is the column by which a table over the records is partitioned: the day
+// in the record's key. The Terraform module's table has it under this name, so the
+// module's queries work unchanged. It hides the record's own field of that name (in
+// milliseconds), but `time` has the same information.
 const Partition = "timestamp"
 
 // PartitionFormat is the format of that day in the key, in the notation of
 // Athena's partition projection.
 const PartitionFormat = "yyyy/MM/dd"
 
-// FirstDay is the day of the module's first records. No bucket has earlier ones,
-// not even one that was taken over.
+// FirstDay is the day of the module's first records. No bucket has earlier records,
+// not even one taken over from the module.
 const FirstDay = "2023/05/08"
 
 // Column is one column of a table over the records.

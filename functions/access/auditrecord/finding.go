@@ -7,22 +7,22 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Finding is one event of access that no request granted: a run found it
-// (access.EventDriftFound), left it alone because of an exemption
-// (access.EventDriftExempted), or removed it (access.EventDriftRevoked).
+// Finding is one event of unknown access: a run found it (access.EventDriftFound),
+// left it alone because of an exemption (access.EventDriftExempted), or removed it
+// (access.EventDriftRevoked).
 type Finding struct {
 	access.Finding
 	Kind  access.EventKind
 	Run   access.Run
 	Index int // in the run's findings
-	// RemovedAt is when the access was seen to be gone; set for EventDriftRevoked
+	// RemovedAt is when the access was confirmed to be gone; set for EventDriftRevoked
 	// only.
 	RemovedAt time.Time
 }
 
-// OfFinding returns the record of f. Nobody requested anything, so the fields of
-// request, requester and duration are not applicable. RequestID is the run's id,
-// which connects its records. If the run asked, the approver is the person who
+// OfFinding returns the record of f. Nobody requested anything, so the fields about
+// the request, requester and duration are "not applicable". RequestID is the run's
+// id, which connects its records. If the run asked, the approver is the person who
 // approved this removal, and DecisionReason is why it asked.
 func OfFinding(f Finding) Record {
 	at := f.FirstSeen

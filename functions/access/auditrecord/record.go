@@ -18,11 +18,11 @@ const formatVersion = 1
 // has every field and queries need no null checks.
 const notApplicable = "NA"
 
-// Record is one audit record. The fields up to SecondaryDomainWasUsed are those
-// of the Terraform module that this system replaces. An Athena table that was
-// created for its records can read these. The other fields are new. Every value
-// is a scalar, which the columns of that table, all of type string, can hold.
-// Columns describes the table; each field added here is a column there.
+// Record is one audit record. The fields up to SecondaryDomainWasUsed are those of
+// the Terraform module that this system replaces. An Athena table made for the
+// module's records can read ours, too. The other fields are new. Every value is a
+// scalar, which the columns of that table, all of type string, can hold. Columns
+// describes the table; each field added here is a column there.
 type Record struct {
 	RoleName               string `json:"role_name"` // permission set
 	AccountID              string `json:"account_id"`
@@ -104,8 +104,7 @@ func Of(r access.Request, seq int) Record {
 	if r.Duration > 0 { // unknown if the row was rebuilt
 		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
 	}
-	// Later events are based on the decision. Earlier ones and refused presses
-	// are not.
+	// Only events after the decision have its approver and policy. Refused presses don't.
 	if e.Kind == access.EventPressRefused {
 		rec.PolicyDigest, rec.DecisionReason, rec.Action = e.PolicyDigest, e.Reason, e.Action
 	} else if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
@@ -155,8 +154,8 @@ func fillEmpty(rec Record) Record {
 	return rec
 }
 
-// recordsEnd reports whether the event records how the request's access ended, or
-// why there never was any. A refusal by the policy is no such event.
+// recordsEnd reports whether the event records how the request's access ended, or why
+// none was granted. A refusal by the policy doesn't count.
 func recordsEnd(r access.Request, k access.EventKind) bool {
 	return k == access.EventRevoked || k == access.EventNotGranted ||
 		k == access.EventRefused && (r.Outcome == nil || r.Outcome.Kind != access.OutcomeRefused)

@@ -9,8 +9,8 @@ const (
 	Misconfigured = "Misconfigured" // something failed that someone must fix; the log says what
 	// The catalog was refreshed in full. An alarm fires if this stops.
 	CatalogRefreshed = "CatalogRefreshed"
-	// The sweep has run. An alarm fires if this stops. Swept counts the requests
-	// that it found left behind.
+	// SweepLooked counts the minute checks; an alarm fires if they stop. Swept counts the
+	// interrupted requests that they found.
 	SweepLooked = "SweepLooked"
 	Swept       = "Swept"
 	Outcome     = "Outcome" // a request was decided; dimension Kind, an access.OutcomeKind
@@ -21,24 +21,24 @@ const (
 	// an access.OutcomeKind), and from there to the access.
 	TimeToDecision = "TimeToDecision"
 	TimeToGrant    = "TimeToGrant"
-	// ActiveAccess is the number of leases at each sweep. There is one for each
+	// ActiveAccess is the number of leases at each minute check. There is one for each
 	// assignment or membership that this system created.
 	ActiveAccess = "ActiveAccess"
-	// AccessOverdue is how much access still exists a minute after it should have
-	// been removed, at each sweep. An alarm fires if there is any.
+	// AccessOverdue is how much access still exists a minute after its end, at each minute
+	// check. An alarm fires if there is any.
 	AccessOverdue = "AccessOverdue"
 
-	// Rechecks look up the people who have active access. Each run counts
-	// Rechecked; an alarm fires if they stop. RecheckLate: someone was not
-	// looked up in time. PeopleGone counts the requests that ended because their
-	// requester is gone. PeopleGoneHeld is counted while many are gone at once,
-	// and a person has to decide about their access.
+	// Rechecks look up the people who have active access. Each run counts Rechecked; an
+	// alarm fires if they stop. RecheckLate: someone was not looked up in time. PeopleGone
+	// counts the requests that ended because their requester is gone. PeopleGoneHeld is
+	// counted while many people are gone at once and someone must decide about their
+	// access.
 	Rechecked      = "Rechecked"
 	RecheckLate    = "RecheckLate"
 	PeopleGone     = "PeopleGone"
 	PeopleGoneHeld = "PeopleGoneHeld"
 
-	// Metrics of the runs that look for access that no request granted.
+	// Metrics of the runs that search for unknown access.
 	DriftFound          = "DriftFound"          // access was found for the first time
 	DriftRevoked        = "DriftRevoked"        // access was removed
 	DriftFailed         = "DriftFailed"         // access could not be removed

@@ -82,7 +82,7 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 }
 
 // isTaken reports whether err is S3's answer to If-None-Match for an existing key. S3
-// answers 409 while another write of the key is under way. That write may still
+// answers 409 while another write of the key is in progress. That write may still
 // fail, so isTaken returns false for it.
 func isTaken(err error) bool {
 	var api smithy.APIError

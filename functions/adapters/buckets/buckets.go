@@ -13,7 +13,7 @@ func Connect(cfg aws.Config) *s3.Client {
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// The local stack has one host name for all buckets.
 		o.UsePathStyle = cfg.BaseEndpoint != nil
-		// The policy has a digest of its own, the catalog a checksum inside.
+		// The policy has its own digest, and the catalog contains a checksum.
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 }

@@ -23,19 +23,19 @@ const (
 	// CheckMissingEvery is the time between two checks while there is no snapshot.
 	CheckMissingEvery = 5 * time.Second
 	// AskEvery is the shortest time between two requests of a process for a first
-	// snapshot. It is longer than a refresh takes. Refreshes side by side would use
-	// up the quota that grants need.
+	// snapshot. It is longer than a refresh takes. Concurrent refreshes would use up the
+	// quota that grants need.
 	AskEvery = 10 * time.Minute
 )
 
-// Limits for a read of S3. Slack gives three seconds for everything. With a snapshot
-// at hand, the wait for a newer one is short.
+// Limits for a read of S3. Slack gives three seconds for everything. If there is a
+// snapshot already, we wait only briefly for a newer one.
 const (
 	firstTimeout = 1500 * time.Millisecond
 	checkTimeout = 500 * time.Millisecond
 )
 
-// Store stores the snapshot; see Object.
+// Store stores snapshots; see Object.
 type Store interface {
 	Get(ctx context.Context, version string) (*Snapshot, string, error)
 	Put(ctx context.Context, s *Snapshot, version string) error
@@ -58,7 +58,7 @@ type Catalog struct {
 	askedAt time.Time
 }
 
-// lists are a snapshot that is ready for searching.
+// lists are a snapshot, prepared for searches.
 type lists struct {
 	managementAccount string
 	accounts          *List[access.Account]
@@ -108,8 +108,9 @@ func (c *Catalog) Groups(ctx context.Context) (*List[access.Group], error) {
 }
 
 // newestLists returns the newest snapshot that it can read. NotReady: there is no
-// snapshot, or it is invalid and will be replaced. An old snapshot is used as well,
-// because grant checks by itself what it grants. An alarm reports an old snapshot.
+// snapshot, or it is invalid and will be replaced. An old snapshot is used, too,
+// because grant itself checks everything that it grants. An alarm reports an old
+// snapshot.
 func (c *Catalog) newestLists(ctx context.Context) (*lists, error) {
 	l, checked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
 		s, version, err := c.Store.Get(ctx, version)
@@ -158,7 +159,7 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx contex
 	case n.turn <- struct{}{}:
 		defer func() { <-n.turn }()
 	case <-ctx.Done():
-		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "wait for the catalog")
+		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "read the catalog")
 	}
 	every, timeout := CheckEvery, checkTimeout
 	if n.value == nil {

@@ -12,12 +12,12 @@ import (
 )
 
 // Emails is an index of the emails in Identity Center that contain capital letters. A
-// lookup in lower case can't find them, or can't tell them apart. The index maps the
-// lower-case email to the ids of all users who have it in any case. Emails that are
-// not ASCII match nobody and are left out.
+// lookup of the lower-case email may not find such an email, or may find only one of
+// several users. The index maps the lower-case email to the ids of all users who have
+// it in any case. Emails that are not ASCII match nobody and are left out.
 //
-// The index is a hint. Callers must look up the users, because they may be gone, or
-// may have another email by now.
+// The index is only a hint. Callers must look up the users, who may be gone or have
+// another email by now.
 type Emails struct {
 	// text has a line for each email: "<email> <id> <id>\n". It is searched without
 	// parsing, because a starting function has no time to parse 50,000 lines.

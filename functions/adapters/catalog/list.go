@@ -10,7 +10,7 @@ import (
 )
 
 // List is a list of accounts, permission sets or groups, in the order in which people
-// see them. It is prepared for a search on every keystroke, and never changes.
+// see them. It is prepared for searches on every keystroke, and never changes.
 type List[T any] struct {
 	items []T
 	keys  []string // the items' texts in lower case, for searching

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Names is the catalog as another program reads it.
+// Names are the catalog's names, for programs other than the functions.
 type Names struct {
 	ReadAt time.Time // when its oldest list was read
 	Bytes  int64     // size of the object in S3

@@ -14,7 +14,7 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Keys in the bucket, of the snapshot and of the index of emails.
+// Keys in the bucket: the snapshot, and the index of emails.
 const (
 	Key       = "catalog.json.gz"
 	EmailsKey = "emails.txt"
@@ -36,8 +36,9 @@ type Object struct {
 // Get returns the snapshot and its version. If version is still the newest, the
 // snapshot is nil and nothing is transferred. Use "" to always read it.
 //
-// NotFound: there is no snapshot. S3 says so only to callers that may list the
-// bucket. Invalid: the snapshot can't be decoded. Its version is returned.
+// NotFound: there is no snapshot. S3 returns it only to callers that may list the
+// bucket; others get "access denied". Invalid: the snapshot can't be decoded. Its
+// version is returned.
 func (o Object) Get(ctx context.Context, version string) (*Snapshot, string, error) {
 	packed, version, err := o.get(ctx, Key, version, "read the catalog")
 	if err != nil || packed == nil {
@@ -103,7 +104,7 @@ func (o Object) put(ctx context.Context, key, contentType string, body []byte, v
 	}
 	_, err := o.Client.PutObject(ctx, in)
 	switch statusOf(err) {
-	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
+	case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is in progress
 		return access.Wrap(access.CodeLost, err, doing)
 	}
 	return host.AWSError(err, doing)

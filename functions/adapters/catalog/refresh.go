@@ -23,10 +23,9 @@ const (
 	CallEvery = time.Second / 8
 	// describesAtOnce is the number of names that are read at the same time.
 	describesAtOnce = 4
-	// DescribeAgain is the number of known names that one refresh reads again, the
-	// oldest first. Identity Center has no call that renames a permission set. If it
-	// gets one, ten refreshes read the names of 1,000 permission sets again, and
-	// each refresh those of up to 100.
+	// DescribeAgain is the number of known names that one refresh reads again, the oldest
+	// first. Identity Center has no call that renames a permission set. If AWS adds one,
+	// ten refreshes will notice new names of 1,000 permission sets.
 	DescribeAgain = 100
 )
 
@@ -113,8 +112,8 @@ func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapsh
 	return failed
 }
 
-// The following methods each change their own part of next, and only if they could
-// read all of it.
+// Each of the following methods changes its own part of next, and only if it could
+// read everything.
 
 func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Accounts(ctx)
@@ -176,7 +175,7 @@ func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
 	return nil
 }
 
-// warnOfShared logs which users can't use this app because they share an email.
+// warnOfShared logs the users who can't use this app because they share an email.
 func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []access.User) {
 	for _, ids := range e.Shared {
 		var names []string

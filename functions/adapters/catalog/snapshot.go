@@ -10,9 +10,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Snapshot is what people could request at some time, in the order in which they see
-// it. Each list was read completely at the time beside it. If a refresh can't read a
-// list, the next snapshot keeps the old one.
+// Snapshot is what people can request as of some time, in the order in which forms
+// show it. Each list was read completely at the time beside it. If a refresh can't
+// read a list, the next snapshot keeps the old one.
 type Snapshot struct {
 	// ManagementAccount is the id of the organization's management account, "" if it
 	// is not known.

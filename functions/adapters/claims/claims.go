@@ -29,11 +29,11 @@ type Table interface {
 var _ Table = (*table.Table)(nil)
 
 const (
-	// freshFor is how long a claim of an earlier attempt is used as it is. An
-	// older one is renewed, so that there is time to create the request.
+	// freshFor is how long an earlier attempt's claim is used unchanged. An older claim is
+	// renewed, to leave time to create the request.
 	freshFor = access.CreateWithin / 2
-	// maxTries bounds how often the row is read again after a conflicting write,
-	// in addition to once for each request that the person may claim meanwhile.
+	// maxTries limits how often the row is read again after a conflicting write. One more
+	// try is added for each request that the person may have.
 	maxTries = 10
 	// readers is how many requests are read at a time.
 	readers = 10
@@ -49,21 +49,20 @@ type Claims struct {
 
 // Result is the result of a claim. Exactly one of its fields is set.
 type Result struct {
-	// Until is the deadline for creating the request: its target is claimed.
+	// Until is set if the target is claimed: the deadline for creating the request.
 	Until time.Time
-	// Other is the undecided request that has claimed the target.
+	// Other is set if another undecided request has claimed the target.
 	Other *access.Request
-	// Pending reports that another request has claimed the target, and is not
-	// created yet.
+	// Pending reports that another request has claimed the target but is not created yet.
 	Pending bool
 	// Full reports that the person has as many undecided requests as they may
 	// have.
 	Full bool
 }
 
-// Take claims the target of r for r, which need not exist yet. To repeat it for
-// the same request changes nothing. Errors are those of the table; Unavailable if
-// other writers keep changing the row.
+// Take claims the target of r for r, which need not exist yet. Calling it again for
+// the same request changes nothing. Errors are the table's; Unavailable if other
+// writers keep changing the row.
 func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 	key := r.Target.Key()
 	for range c.Limit + maxTries {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// sweepEvery is the minutes between two sweeps. Claims that are left blocks
-	// nothing meanwhile.
+	// sweepEvery is the minutes between two sweeps. Leftover claims block nobody
+	// meanwhile.
 	sweepEvery = 10
 	// sweepTimeout bounds a sweep. The next one continues.
 	sweepTimeout = 10 * time.Second

@@ -71,7 +71,7 @@ func (b Bucket) put(ctx context.Context, in *s3.PutObjectInput) error {
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) {
 		switch response.HTTPStatusCode() {
-		case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is under way
+		case http.StatusPreconditionFailed, http.StatusConflict: // 409: another write is in progress
 			return access.Wrap(access.CodeLost, err, doing)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package findings keeps in a bucket what reconciliations (runs) find. It is JSON
-// that one step writes for the next step, and one run for the next run:
+// that one step writes for the next step, or one run for the next run:
 //
 //	reconcile/<run>/plan.json       what the run reads, in batches
 //	reconcile/<run>/batch-<n>.json  what batch n found
@@ -31,7 +31,7 @@ import (
 
 // Objects is a bucket.
 type Objects interface {
-	// Get reads an object and its version; NotFound where there is none.
+	// Get reads an object and its version; NotFound if there is none.
 	Get(ctx context.Context, key string) (body []byte, version string, err error)
 	// Put writes an object, and replaces any that was there.
 	Put(ctx context.Context, key string, body []byte) error
@@ -51,13 +51,13 @@ const (
 	peopleKey  = Prefix + "people.json"
 )
 
-// name matches the names that an execution of a state machine may have (API
-// reference, StartExecution), as far as they make a key.
+// name matches the execution names (API reference, StartExecution) that can be part
+// of a key.
 var name = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
 func key(run, object string) (string, error) {
 	if !name.MatchString(run) {
-		return "", access.Errorf(access.CodeInvalid, "%q is not the name of a run", run)
+		return "", access.Errorf(access.CodeInvalid, "%q is not a valid name of a run", run)
 	}
 	return Prefix + run + "/" + object, nil
 }
@@ -98,7 +98,7 @@ func decode(key string, body []byte, v any) error {
 func (s *Store) Plan(ctx context.Context, run string) (drift.Plan, error) {
 	p, err := get[drift.Plan](ctx, s, run, "plan.json")
 	if err == nil && !p.IsWhole() {
-		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch refers to something that the plan lacks", run)
+		return drift.Plan{}, access.Errorf(access.CodeInvalid, "read the plan of %s: a batch refers to something that isn't in the plan", run)
 	}
 	return p, err
 }
@@ -146,22 +146,22 @@ func (s *Store) PutFindings(ctx context.Context, run string, all []access.Findin
 	return put(ctx, s, run, "findings.json", all)
 }
 
-// Collected reads what else a run's batches said.
+// Collected reads what a run collected besides its findings.
 func (s *Store) Collected(ctx context.Context, run string) (drift.Collected, error) {
 	return get[drift.Collected](ctx, s, run, "collected.json")
 }
 
-// PutCollected writes what else a run's batches said.
+// PutCollected writes what a run collected besides its findings.
 func (s *Store) PutCollected(ctx context.Context, run string, c drift.Collected) error {
 	return put(ctx, s, run, "collected.json", c)
 }
 
-// Report reads what a run tells people.
+// Report reads a run's report.
 func (s *Store) Report(ctx context.Context, run string) (access.DriftReport, error) {
 	return get[access.DriftReport](ctx, s, run, "report.json")
 }
 
-// PutReport writes what a run tells people.
+// PutReport writes a run's report.
 func (s *Store) PutReport(ctx context.Context, r access.DriftReport) error {
 	return put(ctx, s, r.RunID, "report.json", r)
 }
@@ -192,7 +192,7 @@ func (s *Store) PutHistory(ctx context.Context, h drift.History, version string)
 	return s.Objects.Replace(ctx, historyKey, body, version)
 }
 
-// People reads what rechecks know of people, and its version for PutPeople. If
+// People reads what rechecks know about people, and its version for PutPeople. If
 // there is nothing yet, both are empty.
 func (s *Store) People(ctx context.Context) (p leavers.People, version string, err error) {
 	body, version, err := s.Objects.Get(ctx, peopleKey)

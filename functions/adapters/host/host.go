@@ -36,8 +36,8 @@ type ReconcileMachine struct {
 	ARN string `env:"ELEVATOR_RECONCILE_MACHINE,required"`
 }
 
-// Process is what a function uses of the process that it runs in. Tests and the
-// simulation provide their own clock, log and random source.
+// Process is the part of its process that a function uses. Tests and the simulation
+// provide their own clock, log and random source.
 type Process struct {
 	AWS     aws.Config
 	Logger  *slog.Logger
@@ -65,8 +65,8 @@ func Run[S, In, Out any, F Function[In, Out]](open func(S, Process) (F, error)) 
 	return run(open, func(_ Process, f F) any { return f.Handle })
 }
 
-// RunTask does the same for a function whose events are the tasks of a state machine;
-// see TaskHandler.
+// RunTask is Run for functions whose events are tasks of a state machine; see
+// TaskHandler.
 func RunTask[S any, In Payload, Out any, F Function[In, Out]](open func(S, Process) (F, error)) int {
 	return run(open, func(p Process, f F) any { return TaskHandler(p, f.Handle) })
 }

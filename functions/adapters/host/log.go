@@ -9,8 +9,8 @@ import (
 // logArgsKey is the key of a context's log arguments.
 type logArgsKey struct{}
 
-// withLogArgs returns a context whose log lines also have args. Code far from the
-// handler has the context, but doesn't know the task.
+// withLogArgs returns a context whose log lines also have args. Code deep inside has
+// the context but doesn't know the task.
 func withLogArgs(ctx context.Context, args []any) context.Context {
 	return context.WithValue(ctx, logArgsKey{}, args)
 }

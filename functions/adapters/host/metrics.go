@@ -10,7 +10,7 @@ import (
 )
 
 // Emitter writes metrics to W in CloudWatch's embedded metric format, one line each.
-// That needs no call and no permission, and can't fail.
+// That takes neither a call nor a permission, and can't fail.
 type Emitter struct {
 	W         io.Writer
 	Now       func() time.Time
@@ -30,7 +30,7 @@ func (e *Emitter) Measure(name string, took time.Duration, dims map[string]strin
 	e.emit(name, "Milliseconds", max(took, 0).Milliseconds(), dims)
 }
 
-// Gauge records a number that is valid until the next one.
+// Gauge records a number that is valid until the next one is recorded.
 func (e *Emitter) Gauge(name string, n int) { e.emit(name, "Count", int64(n), nil) }
 
 func (e *Emitter) emit(name, unit string, value int64, dims map[string]string) {

@@ -135,7 +135,7 @@ func setField(field reflect.Value, text string) error {
 			return nil
 		}
 		if dst.UnmarshalText([]byte(text)) != nil {
-			return errors.New("want a log level: DEBUG, INFO, WARN or ERROR")
+			return errors.New("must be DEBUG, INFO, WARN or ERROR")
 		}
 		return nil
 	case *time.Duration:
@@ -163,23 +163,23 @@ func setField(field reflect.Value, text string) error {
 	case reflect.Bool:
 		b, err := strconv.ParseBool(orZero(text))
 		if err != nil {
-			return errors.New("want true or false")
+			return errors.New("must be true or false")
 		}
 		field.SetBool(b)
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		n, err := strconv.ParseInt(orZero(text), 10, field.Type().Bits())
 		if err != nil {
-			return errors.New("want a whole number")
+			return errors.New("must be a whole number")
 		}
 		field.SetInt(n)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(orZero(text), 64)
 		if err != nil {
-			return errors.New("want a number")
+			return errors.New("must be a number")
 		}
 		field.SetFloat(f)
 	default:
-		panic("host: no way to read a " + field.Type().String())
+		panic("host: can't read a setting of type " + field.Type().String())
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func parseSeconds(text string) (time.Duration, error) {
 	const most = int64(1<<63-1) / int64(time.Second)
 	n, err := strconv.ParseInt(orZero(text), 10, 64)
 	if err != nil || n < 0 || n > most {
-		return 0, errors.New("want a whole number of seconds, not negative")
+		return 0, errors.New("must be a whole number of seconds, 0 or more")
 	}
 	return time.Duration(n) * time.Second, nil
 }

@@ -68,12 +68,12 @@ func TestReadReportsEveryMistakeWithoutValues(t *testing.T) {
 		"ELEVATOR_LEVEL": "LOUD", "ELEVATOR_DURATIONS": "60,1h",
 	}))
 	want := `ELEVATOR_TABLE is not set
-ELEVATOR_SEND_DM: want true or false
-ELEVATOR_EXPIRES: want a whole number of seconds, not negative
-ELEVATOR_MULTIPLIER: want a number
-ELEVATOR_ROUNDS: want a whole number
-ELEVATOR_LEVEL: want a log level: DEBUG, INFO, WARN or ERROR
-ELEVATOR_DURATIONS: want a whole number of seconds, not negative`
+ELEVATOR_SEND_DM: must be true or false
+ELEVATOR_EXPIRES: must be a whole number of seconds, 0 or more
+ELEVATOR_MULTIPLIER: must be a number
+ELEVATOR_ROUNDS: must be a whole number
+ELEVATOR_LEVEL: must be DEBUG, INFO, WARN or ERROR
+ELEVATOR_DURATIONS: must be a whole number of seconds, 0 or more`
 	if err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)
 	}

@@ -31,9 +31,9 @@ type Operation struct {
 	Reason string
 }
 
-// Exists reports whether the user has the access: the membership, or an assignment
-// of their own (not through a group). Access through an account, permission set,
-// group or user that doesn't exist doesn't exist either.
+// Exists reports whether the user has the access: the membership, or an assignment of
+// their own (not through a group). If the account, permission set, group or user
+// doesn't exist, Exists returns false.
 func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	const doing = "find the assignment"
 	in, err := c.instance(ctx)
@@ -66,20 +66,20 @@ func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	return false, nil
 }
 
-// once keeps the SDK from repeating a call. If the first of two tries had created
-// the membership without an answer, the second would get a conflict, and nobody
-// would know the membership's id.
+// once stops the SDK from retrying a call. If an unanswered first try had created the
+// membership, a second try would get a conflict, and we would never learn the
+// membership's id.
 func once(o *identitystore.Options) { o.Retryer = aws.NopRetryer{} }
 
-// unlessUnanswered has the SDK repeat throttled calls only. An unanswered deletion
-// may still be on its way when a second try has succeeded, and may then delete the
-// same assignment after it was created again for another request. The caller
-// repeats such a call: it knows how long to wait.
+// unlessUnanswered makes the SDK retry throttled calls only. An unanswered deletion
+// may still be in flight after a second try succeeds, and could delete the same
+// assignment after another request has created it again. The caller retries such a
+// call, because it knows how long to wait.
 func unlessUnanswered(o *ssoadmin.Options) { o.Retryer = onlyThrottled() }
 
-// membershipUnlessUnanswered is the same for memberships. If the first of two tries
-// had removed the membership without an answer, the second would get "not found",
-// and nobody would know that this system removed it.
+// membershipUnlessUnanswered is the same for memberships. If an unanswered first try
+// had removed the membership, a second try would get "not found", and we would never
+// learn that this system removed it.
 func membershipUnlessUnanswered(o *identitystore.Options) { o.Retryer = onlyThrottled() }
 
 func onlyThrottled() aws.Retryer {
@@ -148,10 +148,10 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 	return operation(out.AccountAssignmentCreationStatus), nil
 }
 
-// PendingCreation reports whether any creation of this assignment is under way,
-// whoever started it. The list has no subjects, so it describes each creation.
-// There are at most 15 (IAM Identity Center User Guide, "Quotas", throttle limits:
-// CreateAccountAssignment allows 15 outstanding asynchronous calls).
+// PendingCreation reports whether any creation of this assignment is in progress, no
+// matter who started it. AWS's list doesn't say what is being created, so we describe
+// each creation. There are at most 15 (IAM Identity Center User Guide, "Quotas",
+// throttle limits: CreateAccountAssignment allows 15 outstanding asynchronous calls).
 func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, error) {
 	const doing = "find pending creations"
 	if s.Kind == access.KindGroup {

@@ -3,8 +3,8 @@
 // requests or leases. Package identitycentertest has a fake for tests.
 //
 // Errors have the codes of functions/access: Throttled (most operations allow 20
-// calls a second), Conflict (another operation on the same account and permission
-// set is under way), NotFound, Unavailable, Misconfigured, Internal.
+// calls a second), Conflict (another operation on the same account and permission set
+// is in progress), NotFound, Unavailable, Misconfigured, Internal.
 package identitycenter
 
 import (

@@ -13,8 +13,8 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Each of the following functions reads all pages. For an account, permission set,
-// user or group that doesn't exist the list is empty: nobody can have access
+// Each of the following functions reads all pages. If the account, permission set,
+// user or group doesn't exist, the list is empty, because nobody can have access
 // through it.
 
 // pager is a paginator of the SDK for a service with options O and pages P.
@@ -65,7 +65,7 @@ func (c *Client) AccountsWith(ctx context.Context, permissionSetARN string) ([]s
 	return list(ctx, pages, "list the permission set's accounts", func(page *ssoadmin.ListAccountsForProvisionedPermissionSetOutput) []string { return page.AccountIds })
 }
 
-// UserAssignments returns the users' own assignments of a permission set in an
+// UserAssignments returns the direct assignments of users to a permission set in an
 // account.
 func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetARN string) ([]access.Assignment, error) {
 	in, err := c.instance(ctx)
@@ -85,10 +85,10 @@ func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetAR
 	})
 }
 
-// AssignmentsOf returns a user's own assignments in every account. AWS also lists
+// AssignmentsOf returns a user's direct assignments in all accounts. AWS also lists
 // access through groups, which AssignmentsOf omits, and allows the call from the
 // management account only (API reference, ListAccountAssignmentsForPrincipal): see
-// Denied. calls is the number of pages.
+// IsDenied. calls is the number of pages.
 func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []access.Assignment, calls int, err error) {
 	in, err := c.instance(ctx)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // So two functions can list accounts at the same time.
 const OrganizationsEvery = time.Second / 4
 
-// Paced returns cfg with every call at least that long after the previous one.
+// Paced returns cfg with at least that much time between the starts of two calls.
 func Paced(cfg aws.Config, every time.Duration) aws.Config {
 	return (&Pace{Every: every, Now: time.Now, Sleep: host.Sleep}).Config(cfg)
 }
@@ -37,7 +37,7 @@ type Pace struct {
 	calls map[string]int
 }
 
-// Config returns cfg with every call kept to the pace.
+// Config returns cfg with all calls paced.
 func (p *Pace) Config(cfg aws.Config) aws.Config {
 	paced := cfg.Copy()
 	var client aws.HTTPClient = awshttp.NewBuildableClient()

@@ -23,10 +23,9 @@ func emailsOf(emails []idtypes.Email) []string {
 	return all
 }
 
-// UserStatus looks up the user with that id. Only DISABLED counts as disabled,
-// and only "not found" as deleted: a directory that gives no status leaves the
-// user enabled. If Identity Center doesn't say either, UserStatus returns an
-// error and no status.
+// UserStatus looks up the user with that id. Only DISABLED counts as disabled, and
+// only "not found" as deleted: a user without a status counts as enabled. If Identity
+// Center doesn't say either, UserStatus returns an error and no status.
 func (c *Client) UserStatus(ctx context.Context, principalID string) (access.UserStatus, error) {
 	user, found, err := c.User(ctx, principalID)
 	if err != nil {
@@ -62,8 +61,8 @@ func isNoUser(err error) bool {
 }
 
 // UserByEmail finds the user who has the email, disabled users included. It checks
-// the emails of the user that the Identity Store returns. An email with other than
-// ASCII characters is nobody's.
+// the emails of the user that the Identity Store returns. An email with non-ASCII
+// characters matches nobody.
 //
 // AWS doesn't document how the Identity Store compares attributes; it may find
 // exact values only. So UserByEmail tries the email as it is given and in lower

@@ -19,7 +19,7 @@ type API interface {
 }
 
 // Function invokes the function with that ARN and doesn't wait for its result.
-// payload is marshaled as JSON. In errors, doing says what the call is for.
+// payload is marshaled as JSON. doing describes the call in errors.
 func Function(ctx context.Context, client API, function string, payload any, doing string) error {
 	text, err := json.Marshal(payload)
 	if err != nil {

@@ -48,7 +48,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		return false, errForeign
 	}
 	if seen.there && !found {
-		// Another request may have taken the lease just now, and created it.
+		// Another request may have just taken the lease and created the access.
 		if _, taken, err := l.Table.Lease(ctx, subject.Key()); err != nil || taken {
 			return taken, err
 		}
@@ -85,16 +85,16 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		}
 	}
 
-	// This read must come last: a removal that it doesn't see will see the lease.
+	// This read must come last: a removal that starts after it sees the lease.
 	now, err := l.Table.Get(ctx, r.ID)
 	if err != nil {
 		return false, err
 	}
 	if now.IsOver() {
 		if !found {
-			// Nothing was created under it. If another request has joined, the
-			// version has changed, and the deletion fails. That request then
-			// finds that this holder is gone.
+			// Nothing was created under this lease. If another request has joined, the version
+			// has changed, and the deletion fails. That request then finds that this holder is
+			// gone.
 			_ = l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 		}
 		return false, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
@@ -107,10 +107,10 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 
 var errForeign = access.Errorf(access.CodeForeign, "the access already exists, and this app did not create it")
 
-// finishAbandoned handles a lease that is being deleted. It returns LeaseDeleting
-// if someone else is going to give the lease up. If all its holders are done,
-// one of their functions left it behind, and finishAbandoned finishes the
-// removal; again is true once the lease is gone.
+// finishAbandoned handles a lease in state deleting. It returns LeaseDeleting if
+// another function will delete the lease. If all its holders are done, a function
+// stopped before it deleted the lease, and finishAbandoned finishes the removal;
+// again is true once the lease is gone.
 func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again bool, err error) {
 	beingRemoved := access.Errorf(access.CodeLeaseDeleting, "the same access is being removed")
 	holders, err := l.otherHolders(ctx, lease, "")
@@ -168,7 +168,7 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	if code := access.CodeOf(err); code == access.CodeUnavailable || code == access.CodeInternal {
 		return err // it may still happen, so SettlesAt stays
 	}
-	// A first try of the SDK that was not answered may still be on its way.
+	// An unanswered first try of the SDK may still be in flight.
 	after := latest(before, l.Now().Add(settleMargin))
 	noteErr := l.note(ctx, &lease, claimed, after, func(lease *access.Lease) {
 		if operationID != "" {
@@ -199,10 +199,10 @@ func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, r
 // and end of the access in the row, and in the lease that it is held. A second
 // call changes nothing and returns what is stored.
 //
-// Errors: InProgress if Identity Center needs longer; AssignmentFailed with its
-// reason if it gave up; ForeignAccess if someone removed the access and added it
-// again outside this app; Refused if the request's removal has begun; Lost if the
-// request holds no lease.
+// Errors: InProgress if Identity Center needs longer; AssignmentFailed, with Identity
+// Center's reason, if the creation failed; ForeignAccess if someone removed the
+// access and added it again outside this app; Refused if the request's removal has
+// begun; Lost if the request holds no lease.
 func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
 	key := r.Subject().Key()
 	lease, err := l.readHeldLease(ctx, key, r.ID)

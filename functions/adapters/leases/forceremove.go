@@ -11,9 +11,9 @@ import (
 // can read that others hold the access, it leaves the access alone.
 //
 // rowGone means that the table answered, and has no row of the request (it was
-// restored, or someone deleted the row). Then the access is deleted even without
-// a lease. If rowGone is false, and the table has no lease, there is nothing to
-// remove.
+// restored, or someone deleted the row). In that case, ForceRemove deletes the access
+// even without a lease. If rowGone is false and the table has no lease, there is
+// nothing to remove.
 //
 // A membership that this system did not create, according to the lease, is left
 // alone. If the lease can't be read, any membership is deleted.
@@ -22,7 +22,7 @@ import (
 // Release finds out whether the access is gone, and gives up the lease.
 func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, rowGone bool) error {
 	if !isComplete(s) {
-		return access.Errorf(access.CodeInvalid, "remove the access: the input does not say which")
+		return access.Errorf(access.CodeInvalid, "remove the access: the input names no access")
 	}
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err == nil {
@@ -56,8 +56,8 @@ func (l *Leases) ForceRemove(ctx context.Context, id string, s access.Subject, r
 	return nil
 }
 
-// ConfirmGone reports whether a request without a row has no access either. If
-// the request is its only holder, it also gives up the lease.
+// ConfirmGone reports whether a request without a row has no access. If the request
+// is the lease's only holder, ConfirmGone also deletes the lease.
 func (l *Leases) ConfirmGone(ctx context.Context, id string, s access.Subject) (bool, error) {
 	lease, found, err := l.Table.Lease(ctx, s.Key())
 	if err != nil {

@@ -9,19 +9,19 @@
 //
 //   - Acquire writes a lease with the request among its holders before it calls
 //     Create. It calls Create only if the request's row, read after that, has no
-//     removal. A removal is entered in the row before the lease is read. So one of
-//     the two sees the other.
+//     removal. A removal is entered in the row before it reads the lease. So at
+//     least one of the two sees the other.
 //   - SettlesAt is written before each call of Create or Delete. It is later than
 //     the deadline of the calling function. A deletion does not wait for it. But the
 //     lease is given up only after SettlesAt, when no creation is pending and the
-//     access is absent. So no delayed call can hit the access of a later request.
+//     access is absent. So no delayed call can affect a later request.
 //   - Every write of a lease is conditional on its version, and no version is used
 //     twice under a key. After a conflict, the lease is read again.
 //   - A holder counts until its request's removal is done.
 //   - A membership has an id, and the lease records each id that Create returned.
-//     Any other membership is not ours: it is neither shared nor removed, and does
-//     not keep the lease. If an answer is missing, or no id is recorded, we can't
-//     tell, so any membership counts as ours.
+//     Any other membership is not ours: we neither share nor remove it, and it
+//     doesn't keep the lease. If an answer is missing or no id is recorded, any
+//     membership counts as ours.
 //
 // Every step may be repeated, from any function, after any crash.
 package leases
@@ -83,37 +83,35 @@ type Leases struct {
 }
 
 const (
-	// settleMargin is added to the deadline of a function that is about to call
-	// Create or Delete. It covers the difference of two clocks, and a call that
-	// is on its way when the function ends.
+	// settleMargin is added to the deadline of a function that is about to call Create or
+	// Delete. It allows for clock skew, and for calls in flight when the function ends.
 	settleMargin = 10 * time.Second
 
 	// lambdaTimeout is the deadline if the context has none.
 	lambdaTimeout = 30 * time.Second
 
-	// pollBudget is how long one call waits for Identity Center. After that it
-	// returns InProgress, and the state machine does the waiting.
+	// pollBudget is how long one call waits for Identity Center. After that, it returns
+	// InProgress, and the state machine waits instead.
 	pollBudget = 5 * time.Second
 	firstPause = 250 * time.Millisecond
 	maxPause   = time.Second
 
-	// maxTries bounds how often a lease is read again after a conflicting write.
-	// Holders come and go in seconds, not in milliseconds.
+	// maxTries bounds how often a lease is read again after a conflicting write. Holders
+	// change every few seconds at most, so few tries are enough.
 	maxTries = 8
 
-	// UntouchedFor is how long after an execution began a removal no attempt of
-	// it can have deleted the access without the table: an attempt tries the
-	// table for that long first. Attempts can overlap, if the answer of one was
-	// lost.
+	// UntouchedFor is how long an attempt to remove access tries to use the table before
+	// it deletes the access without it. So within UntouchedFor of the removal's start, no
+	// attempt can have done so. Attempts can overlap if an answer was lost.
 	UntouchedFor = 5 * time.Second
 
-	// noDeletion is the deletion id if Identity Center found nothing to delete.
+	// noDeletion stands for a deletion's id if Identity Center found nothing to delete.
 	noDeletion = "none"
 )
 
 // ErrTable marks the errors of Release after which we don't know whether other
 // requests hold the access: the table could not be read or written.
-var ErrTable = errors.New("the table did not answer")
+var ErrTable = errors.New("the table didn't answer")
 
 // tableFailure is an error of the table that matches ErrTable.
 type tableFailure struct{ err error }
@@ -175,9 +173,8 @@ func (l *Leases) put(ctx context.Context, lease *access.Lease) error {
 	return nil
 }
 
-// claim sets the lease's SettlesAt to a unique value, for a call that this
-// function is about to make. It returns the function's deadline and the previous
-// SettlesAt.
+// claim sets the lease's SettlesAt to a unique value before this function calls
+// Create or Delete. It returns the function's deadline and the previous SettlesAt.
 func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, before time.Time) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -191,10 +188,10 @@ func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, befo
 	return deadline, before
 }
 
-// note records the result of a claimed call: change is applied to the lease, and
-// SettlesAt goes down to after if it still has the value of the claim. If the
-// lease is gone, or others keep writing it, note gives up without an error: the
-// lease settles anyway.
+// note records the result of a claimed call: it applies change to the lease, and
+// lowers SettlesAt to after if the claim's value is still there. If the lease is
+// gone, or others keep writing it, note gives up without an error: the lease settles
+// anyway.
 func (l *Leases) note(ctx context.Context, lease *access.Lease, claimed, after time.Time, change func(*access.Lease)) error {
 	for range maxTries {
 		if lease.SettlesAt.Equal(claimed) && after.Before(claimed) {

@@ -14,9 +14,9 @@ type observation struct {
 	membershipID string // of either one; "" for an assignment
 }
 
-// observe finds out whether the access exists, and whose it is. Assignments have
-// no id to tell them apart, so an assignment counts as ours. A lease that is not
-// stored is used as it is.
+// observe finds out whether the access exists, and whether this app created it.
+// Assignments have no id to tell them apart, so an assignment counts as ours. A lease
+// that is not stored is used as it is.
 func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, error) {
 	if lease.Subject.Kind != access.KindGroup {
 		exists, err := l.IdentityCenter.Exists(ctx, lease.Subject)
@@ -27,9 +27,9 @@ func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, 
 		return observation{}, err
 	}
 	if lease.IsStored() && !slices.Contains(lease.MembershipIDs, id) {
-		// The membership may have been created, or its creation answered, since
-		// the lease was read. Each creation is written in the lease first, so a
-		// lease that is read now tells.
+		// The membership may have been created, or its creation answered, since the lease was
+		// read. Each creation is written to the lease first, so reading the lease now answers
+		// this.
 		now, found, err := l.Table.Lease(ctx, lease.Key)
 		if err != nil {
 			return observation{}, tableError(err, "read the lease again")
@@ -42,9 +42,9 @@ func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, 
 	return observation{there: made, foreign: !made, membershipID: id}, nil
 }
 
-// callDelete deletes what was seen, and nothing that replaced it since. If
-// nothing was seen, it deletes what the lease says was created, because lists are
-// eventually consistent. NotFound if there was nothing to delete.
+// callDelete deletes the access that was observed, and nothing that replaced it
+// since. If none was observed, it deletes what the lease says was created, because
+// lists are eventually consistent. NotFound if there was nothing to delete.
 func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observation) (deletionID string, err error) {
 	if lease.Subject.Kind != access.KindGroup {
 		return l.IdentityCenter.Delete(ctx, lease.Subject, "")

@@ -9,11 +9,11 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Rebuild writes a row for a request that holds access and whose row someone
-// deleted. Then Release can remove the access, and functions that read only rows
-// can record it. The request's own execution may call it at any time. So may a
-// caller that knows that the access was granted (granted), from its own Grant or from
-// the row. Any other caller must wait until the access has ended. known is false if
+// Rebuild writes a row for a request that holds access and whose row someone deleted.
+// Then Release can remove the access, and functions that read only rows can record
+// it. The request's own execution may call it at any time. So may a caller that knows
+// from its own Grant or from the row that the access was granted (then granted is
+// true). Any other caller must wait until the access has ended. known is false if
 // there is no lease, or the request is not among its holders.
 //
 // Errors are those of the table, and match ErrTable.
@@ -56,8 +56,8 @@ func (l *Leases) restoreOthers(ctx context.Context, lease access.Lease, id strin
 	return nil
 }
 
-// releaseRowless releases the lease for the holders whose rows someone deleted,
-// under new rows. released reports whether there was one.
+// releaseRowless releases the lease for holders whose rows someone deleted, and
+// writes new rows for them. released reports whether there was such a holder.
 func (l *Leases) releaseRowless(ctx context.Context, lease access.Lease) (released bool, err error) {
 	var rowless []string
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {

@@ -20,9 +20,9 @@ const (
 	holdersTimeout = 5 * time.Second
 )
 
-// Release removes the request from the holders of its access. If it was the last
-// one, it deletes the access and the lease. It first enters the removal in the
-// request's row, so that no grant goes on at the same time.
+// Release removes the request from the holders of its access. If it was the last one,
+// it deletes the access and the lease. It first records the removal in the request's
+// row, so that no grant continues at the same time.
 //
 // Without wait, it returns once the deletion has started, or there is nothing to
 // delete. With wait, it returns nil only when the row has the result: the access
@@ -52,8 +52,8 @@ func (l *Leases) Start(ctx context.Context, id, execution string, began time.Tim
 	return l.release(ctx, id, execution, false, began.Add(UntouchedFor))
 }
 
-// release implements Release and Start. Until untouchedUntil, no ForceRemove for
-// the request can have deleted the access, if execution is the request's own.
+// release implements Release and Start. If execution is the request's own, no
+// ForceRemove for the request can have deleted the access before untouchedUntil.
 func (l *Leases) release(ctx context.Context, id, execution string, wait bool, untouchedUntil time.Time) (access.Request, error) {
 	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
@@ -62,7 +62,8 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 	if err != nil {
 		return r, tableError(err, "begin the removal")
 	}
-	// A tombstone means that the sweep takes part, and may have made attempts.
+	// A tombstone means that the sweep is involved, and may have tried to remove the
+	// access.
 	if execution != r.ExecutionARN || r.Tombstone || !r.WasGranted() {
 		untouchedUntil = time.Time{}
 	}
@@ -142,11 +143,10 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	return lease, len(others) == 0, len(others) == 0, nil
 }
 
-// otherHolders returns the lease's other holders. A request whose removal is
-// done, or whose row is gone, doesn't count, whatever the lease says: nobody
-// would come to remove it. The rows are read in parallel and within
-// holdersTimeout together. Of several errors it returns the one about the lowest
-// request id.
+// otherHolders returns the lease's other holders. A request whose removal is done, or
+// whose row is gone, doesn't count, no matter what the lease says: nothing would ever
+// release its hold. The rows are read in parallel and within holdersTimeout together.
+// If there are several errors, it returns the one with the lowest request id.
 func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(lease.Holders)), func(other string) bool { return other == id })
 	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
@@ -202,9 +202,9 @@ func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease acces
 	}
 }
 
-// recordRemoval records the removal of a request that does not hold the lease, or
-// not anymore. Access that was granted was kept for others, or removed already.
-// foreign reports that other access is in its place.
+// recordRemoval records the removal of a request that does not hold the lease, or not
+// anymore. If the access was granted, it was kept for other requests or is already
+// removed. foreign reports that different access is in its place.
 func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {
@@ -218,9 +218,9 @@ func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease acce
 	return l.Table.RecordRemoval(ctx, r, l.Now(), state)
 }
 
-// startDeletion calls Delete if there is, or may be, something to delete and no
-// deletion is in progress. created reports that the access is known to have
-// existed. Until untouchedUntil, nothing of ours can have deleted it.
+// startDeletion calls Delete if there may be something to delete and no deletion is
+// in progress. created reports that the access is known to have existed. Before
+// untouchedUntil, this app can't have deleted it.
 func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, untouchedUntil time.Time) error {
 	ic, subject := l.IdentityCenter, lease.Subject
 	seen, err := l.observe(ctx, *lease)
@@ -233,8 +233,8 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 	if seen.foreign {
 		return nil // there is one membership at a time, so ours is gone
 	}
-	// Lists are eventually consistent, so what was created is deleted once even
-	// if it is not listed. What was not created is left to awaitAbsence.
+	// Lists are eventually consistent, so access that was created is deleted once even if
+	// it is not listed. If nothing was created, awaitAbsence handles the rest.
 	if lease.OperationID != "" {
 		op, err := ic.Creation(ctx, subject, lease.OperationID)
 		if err != nil {
@@ -254,11 +254,11 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 }
 
 // delete calls Delete unless the latest deletion is in progress or succeeded. It
-// deletes what was seen, or else what the lease says was created. The call is
-// claimed: if it were delayed until the lease is given up, it would delete the
-// access of the next holder. missing reports that someone else removed the
-// access, unless this call still finds it, because lists are eventually
-// consistent. Lost if someone else wrote the lease.
+// deletes what was seen, or else what the lease says was created. The call is claimed
+// first: a call delayed until after the lease is deleted could delete the next
+// holder's access. missing reports that someone else removed the access, unless this
+// call still finds it, because lists are eventually consistent. Lost if someone else
+// wrote the lease.
 func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observation, missing bool) error {
 	if lease.DeletionID != "" {
 		if !seen.there {
@@ -298,7 +298,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 		return err
 	}
 	if noteErr != nil {
-		// The deletion has started; the next call finds out.
+		// The deletion has started; the next call checks its result.
 		return access.Wrap(access.CodeOf(noteErr), noteErr, "record the deletion")
 	}
 	return nil
@@ -311,9 +311,9 @@ func (l *Leases) readDeletion(ctx context.Context, lease access.Lease) (identity
 	return l.IdentityCenter.Deletion(ctx, lease.Subject, lease.DeletionID)
 }
 
-// deletedNothing reports whether the only deletion under the lease found nothing
-// to delete. Identity Center says so at once, or accepts the deletion and lets it
-// fail. A deletion without an answer may have deleted the access.
+// deletedNothing reports whether the only deletion under the lease found nothing to
+// delete. Identity Center either says so at once, or accepts the deletion and fails
+// it later. A deletion without an answer may have deleted the access.
 func (l *Leases) deletedNothing(ctx context.Context, lease access.Lease) (bool, error) {
 	if lease.DeletionID == noDeletion {
 		return true, nil
@@ -353,7 +353,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 	return r, l.giveUp(ctx, lease)
 }
 
-// giveUp removes a lease whose access is absent.
+// giveUp deletes a lease whose access is absent.
 func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 	err := l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 	if isLost(err) {
@@ -373,8 +373,8 @@ func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease) (foreign
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err
 		}
-		// The order matters: what could still be created, what is being created,
-		// what exists.
+		// The order matters: first check what could still be created, then what is being
+		// created, then what exists.
 		settled := lease.IsSettled(l.Now())
 		pending, err := ic.PendingCreation(ctx, subject)
 		if err != nil {

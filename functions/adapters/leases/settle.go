@@ -29,7 +29,7 @@ var errHeld = access.Errorf(access.CodeHeld, "a request holds the access")
 // place is being removed.
 func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.FindingRef, reserve func(context.Context) error) error {
 	if !isComplete(f.Subject) || f.Kind == access.KindGroup && f.MembershipID == "" {
-		return access.Errorf(access.CodeInvalid, "remove the access: the input does not say which")
+		return access.Errorf(access.CodeInvalid, "remove the access: the input names no access")
 	}
 	for range maxTries {
 		lease, found, err := l.Table.Lease(ctx, f.Subject.Key())
@@ -38,7 +38,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			return err
 		case found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0:
 			if f.Kind == access.KindGroup && !lease.MayHaveMade(f.MembershipID) {
-				return access.Errorf(access.CodeInProgress, "another membership in its place is being removed")
+				return access.Errorf(access.CodeInProgress, "a different membership of this user is being removed")
 			}
 			return nil // already begun
 		case found:
@@ -111,7 +111,7 @@ func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.Finding
 	if err != nil && access.CodeOf(err) != access.CodeHeld {
 		return "", err
 	}
-	// A request that holds the access now waited for this removal.
+	// A request that holds the access now must have waited for this removal.
 	r, found, readErr := l.Table.Removal(ctx, ref)
 	if found || readErr != nil {
 		return r.Result, readErr
@@ -128,7 +128,7 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement,
 		return Settlement{}, err
 	}
 	if !found {
-		// The answer of the call that gave it up may be lost.
+		// The answer of the call that deleted the lease may have been lost.
 		r, _, err := l.Table.LatestRemoval(ctx, key)
 		return Settlement{r.FindingRef, r.Result}, err
 	}

@@ -19,7 +19,7 @@ const (
 	// MaxAge is how long a person who has left can still open and submit a
 	// form. Buttons don't use cached lookups.
 	MaxAge = time.Minute
-	// approverMaxAge is for mentions in messages, which give no rights.
+	// approverMaxAge is for mentions in messages, which grant no permissions.
 	approverMaxAge = 10 * time.Minute
 )
 
@@ -155,8 +155,8 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 			"Your email address in Slack is not confirmed. Confirm it in Slack, then try again. If you sign in to Slack with single sign-on, ask a Slack administrator.",
 			"The requester's email address in Slack is not confirmed."}, nil
 	}
-	// A disabled user counts as found, and so does an email that several
-	// users share. Neither leads to another domain.
+	// A disabled user counts as found, and so does an email that several users share. In
+	// neither case are other domains tried.
 	email := member.Email
 	user, ok, err := f.findUser(ctx, email, fresh)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {

@@ -112,7 +112,7 @@ func (l *Loader) readPointer(ctx context.Context) (Pointer, time.Time, error) {
 	var p Pointer
 	if out.Parameter == nil || json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &p) != nil ||
 		p.Bucket == "" || p.Key == "" || len(p.SHA256) != hex.EncodedLen(sha256.Size) {
-		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s does not name a policy", l.name)
+		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
 	}
 	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
 }
@@ -129,7 +129,7 @@ func (l *Loader) readPolicy(ctx context.Context, p Pointer) (Document, error) {
 	}
 	sum := sha256.Sum256(body)
 	if hex.EncodeToString(sum[:]) != p.SHA256 {
-		return Document{}, access.Errorf(access.CodeMisconfigure, "the policy at s3://%s/%s does not have the digest %s", p.Bucket, p.Key, p.SHA256)
+		return Document{}, access.Errorf(access.CodeMisconfigure, "the digest of the policy at s3://%s/%s is not %s", p.Bucket, p.Key, p.SHA256)
 	}
 	d := Document{Digest: p.SHA256, Bytes: body}
 	if err := json.Unmarshal(body, &d.Policy); err != nil {

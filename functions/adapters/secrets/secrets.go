@@ -89,9 +89,8 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 }
 
 // Refresh makes the next Get read those secrets again that are older than
-// RefreshAfter, and reports whether there are any. Call it when a secret no
-// longer fits. However often it is called, it costs one call per secret in
-// that time.
+// RefreshAfter, and reports whether there are any. Call it when a secret no longer
+// works. However often it is called, it costs one call per secret in that time.
 func (r *Reader) Refresh(references ...string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -20,7 +20,7 @@ func marshal(v any) (item, error) {
 	}
 	m, ok := value.(*types.AttributeValueMemberM)
 	if !ok {
-		return nil, fmt.Errorf("marshal %T: not an object", v)
+		return nil, fmt.Errorf("marshal %T: not a JSON object", v)
 	}
 	return m.Value, nil
 }
@@ -114,8 +114,8 @@ func toTree(value types.AttributeValue) (any, error) {
 	}
 }
 
-// formatDue returns a time as the index sorts it: in whole seconds, rounded up,
-// so that what is due has really ended.
+// formatDue returns a time in the index's format: in whole seconds, rounded up, so
+// that rows never seem due too early.
 func formatDue(t time.Time) string {
 	t = t.UTC()
 	if whole := t.Truncate(time.Second); !whole.Equal(t) {

@@ -12,14 +12,14 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// OpenRequests returns the requests that are not closed, by when they are due.
-// The index may be some moments behind the table.
+// OpenRequests returns the requests that are not closed, sorted by the time when they
+// are due. The index may be some moments behind the table.
 func (t *Table) OpenRequests(ctx context.Context) ([]access.Due, error) {
 	return t.listOpen(ctx, openRequest, RequestPrefix)
 }
 
-// OpenLeases returns all leases, by the end of their last holder, or by when they
-// settle. The index may be some moments behind the table.
+// OpenLeases returns all leases, sorted by the end of their last holder, or by the
+// time when they settle. The index may be some moments behind the table.
 func (t *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
 	return t.listOpen(ctx, openLease, LeasePrefix)
 }
@@ -47,12 +47,11 @@ func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due
 			}
 			id, ok := strings.CutPrefix(key.Value, prefix)
 			if !ok {
-				return nil, access.Errorf(access.CodeInternal, "%s: the index has %q as the %s", doing, key.Value, kind)
+				return nil, access.Errorf(access.CodeInternal, "%s: the index lists %q as a %s", doing, key.Value, kind)
 			}
 			when, err := time.Parse(time.RFC3339, at.Value)
 			if err != nil {
-				// Someone wrote it by hand. The row counts as due, and hides no
-				// other.
+				// Someone wrote it by hand. The row counts as due, so it doesn't hide other rows.
 				when = time.Time{}
 			}
 			found = append(found, access.Due{ID: id, At: when})
@@ -61,15 +60,15 @@ func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due
 	return found, nil
 }
 
-// GiveUp records that the request will never be granted (access.Request's
-// Tombstone), and the reason if it has not been granted yet. The first of each
-// stays, and a closed request does not change. GiveUp returns the row after that.
+// GiveUp records that the request will never be granted (access.Request's Tombstone),
+// and the reason if it has not been granted yet. The first reason and tombstone stay,
+// and a closed request does not change. GiveUp returns the updated row.
 func (t *Table) GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error) {
 	if err := t.Fail(ctx, id, why); err != nil {
 		return access.Request{}, err
 	}
 	r, _, err := t.apply(ctx, id, change{
-		doing:  "give the request up",
+		doing:  "give up the request",
 		set:    map[string]any{"tombstone": true},
 		absent: []string{"closed_at"},
 	})

@@ -12,8 +12,8 @@ const (
 	// latest removal.
 	RemovalPrefix = "removal#"
 
-	// HeartbeatKey is the row with the heartbeat of the reconciliation's runs. It
-	// shows later whether the table still remembers them.
+	// HeartbeatKey is the row with the heartbeat of the reconciliation's runs. It shows
+	// later whether the table has lost data.
 	HeartbeatKey = "reconcile#heartbeat"
 	// RemovalsCountKey is the row that counts removals without a person's
 	// consent.

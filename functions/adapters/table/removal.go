@@ -29,15 +29,16 @@ func (t *Table) Removal(ctx context.Context, ref access.FindingRef) (r access.Dr
 	return r, found, err
 }
 
-// LatestRemoval reads how the latest removal of a subject's access as drift
-// ended, by Subject.Key.
+// LatestRemoval reads how the latest removal of a subject's unknown access ended, by
+// Subject.Key.
 func (t *Table) LatestRemoval(ctx context.Context, subject string) (r access.DriftRemoval, found bool, err error) {
 	found, err = t.read(ctx, latestRemovalKey(subject), "read how the latest removal ended", &r)
 	return r, found, err
 }
 
-// PutRemoval writes how the removal of a finding ended, and returns what the
-// table has: the first result stays. The table may drop it KeepRun later.
+// PutRemoval writes how the removal of a finding ended, unless the table has an
+// earlier result, and returns the stored result. The table may delete it after
+// KeepRun.
 func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.DriftRemoval, error) {
 	const doing = "write the result of the removal"
 	err := t.putRemoval(ctx, removalKey(r.FindingRef), r, true)
@@ -45,7 +46,7 @@ func (t *Table) PutRemoval(ctx context.Context, r access.DriftRemoval) (access.D
 	if errors.As(err, &there) {
 		stored, found, err := t.Removal(ctx, r.FindingRef)
 		if err == nil && !found {
-			err = access.Errorf(access.CodeUnavailable, "%s: the earlier result is gone", doing)
+			err = access.Errorf(access.CodeUnavailable, "%s: the earlier result no longer exists", doing)
 		}
 		if err != nil {
 			return r, err
@@ -75,8 +76,8 @@ func (t *Table) putRemoval(ctx context.Context, key item, r access.DriftRemoval,
 const (
 	// RemovalWindow is how long removals count against the limit.
 	RemovalWindow = 24 * time.Hour
-	// removalSlot is the precision of their times: a removal counts up to a slot
-	// longer, never shorter. So the row stays small, whatever the limit.
+	// removalSlot is the precision of their times: a removal counts up to a slot longer,
+	// never shorter. So the row stays small, even with a high limit.
 	removalSlot = 10 * time.Minute
 	// reserveTries is how often the row is read again because another function
 	// wrote it meanwhile.

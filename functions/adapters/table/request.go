@@ -32,7 +32,7 @@ func (t *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 		row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.ExpiresAt)}
 	}
 	if len(r.Posts) == 0 {
-		// An update can enter a post only if the map exists.
+		// An update can add a post only if the map exists.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
 	}
 	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
@@ -61,9 +61,9 @@ func (t *Table) Get(ctx context.Context, id string) (r access.Request, err error
 	return r, err
 }
 
-// Evaluate records what evaluate found out. A request that is already decided
-// does not change: a lease may stand under its requester's principal. Evaluate
-// returns the row after that.
+// Evaluate records what evaluate found out. A request that is already decided does
+// not change, because a lease may exist for its requester's principal. Evaluate
+// returns the updated row.
 func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.Request, error) {
 	c := change{
 		doing: "record evaluation",
@@ -90,8 +90,8 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	return r, err
 }
 
-// Decide records the outcome, with its event, if the request is still undecided.
-// won is false if the request was decided, given up or closed before; the returned row
+// Decide records the outcome, with its event, if the request is still undecided. won
+// is false if the request was already decided, given up or closed; the returned row
 // says which. The row has the task token if the wait has stored one.
 func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
 	return t.apply(ctx, id, change{
@@ -105,11 +105,10 @@ func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 	})
 }
 
-// RequestEnd records that access ends early, with its event, if the access is
-// granted and nothing ends it yet. Otherwise won is false, and the row that it
-// returns says why. The row has the task token, if the wait has stored one. From
-// then on the request is due: if its execution isn't told, the sweep removes the
-// access.
+// RequestEnd records that access ends early, with its event, if the access is granted
+// and nothing ends it yet. Otherwise won is false, and the returned row says why. The
+// row has the task token, if the wait has stored one. From then on, the request is
+// due: if its execution doesn't learn of the end, the sweep removes the access.
 func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
 	return t.apply(ctx, id, change{
 		doing:   "record early end",
@@ -120,9 +119,9 @@ func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) 
 	})
 }
 
-// StoreToken stores the task token of a wait (WaitApproval or WaitEnd) in place
-// of the wait's previous token. The row that it returns says whether the wait can
-// end at once. A closed request stores no token: nobody would remove it again.
+// StoreToken stores the task token of a wait (WaitApproval or WaitEnd) in place of
+// the wait's previous token. The returned row shows whether the wait can end at once.
+// A closed request stores no token, because nothing would delete it later.
 func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
@@ -179,7 +178,7 @@ func beginPost(purpose string, p access.Post) change {
 	}
 }
 
-// CompletePost records what is known of a message after it was sent.
+// CompletePost completes the record of a message after it was sent.
 func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
 	_, _, err := t.apply(ctx, id, completePost(purpose, p))
 	return err
@@ -189,8 +188,8 @@ func completePost(purpose string, p access.Post) change {
 	return change{doing: "complete post", set: map[string]any{"post": p}, post: purpose}
 }
 
-// RecordGrant records, once, that the access was seen to exist at at and ends at
-// end, with its event. membershipID is the id of a group's membership, "" for an
+// RecordGrant records, once and with its event, that the access existed at the time
+// at and ends at end. membershipID is the id of a group's membership, "" for an
 // account. A second call returns the stored row. Lost: the removal has begun, or the
 // request is given up or closed.
 func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
@@ -211,8 +210,8 @@ func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, m
 	return r, access.Errorf(access.CodeLost, "%s: its removal has begun", doing)
 }
 
-// Fail records why the request could not be granted. The first reason stays. It
-// records none if the request is granted or its removal has begun.
+// Fail records why the request could not be granted. The first reason stays. Fail
+// records nothing if the request is granted or its removal has begun.
 func (t *Table) Fail(ctx context.Context, id string, f access.Failure) error {
 	_, _, err := t.apply(ctx, id, change{
 		doing:  "record failure",
@@ -223,11 +222,11 @@ func (t *Table) Fail(ctx context.Context, id string, f access.Failure) error {
 }
 
 // BeginRevoke records, once, that the removal has begun: from then on nothing is
-// granted for this request. It returns the row after that.
+// granted for this request. It returns the updated row.
 //
-// Refused: execution is not the request's own. A second execution must not end
-// access early. Any execution may continue once the removal has begun or the
-// sweep has given the request up. The sweep's direct call has no execution ("").
+// Refused: execution is not the request's own. A second execution must not end access
+// early. Any execution may continue once the removal has begun or the sweep has given
+// up on the request. The sweep's direct call has no execution ("").
 func (t *Table) BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error) {
 	const doing = "begin removal"
 	r, won, err := t.apply(ctx, id, change{
@@ -243,12 +242,11 @@ func (t *Table) BeginRevoke(ctx context.Context, id, execution string, at time.T
 	return r, err
 }
 
-// TakeOver records that execution continues a removal that has begun. won is
-// false if none has begun, or if the request is closed. It returns the row either
-// way.
+// TakeOver records that execution continues a removal that has begun. won is false if
+// none has begun, or if the request is closed. In both cases, it returns the row.
 func (t *Table) TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error) {
 	return t.apply(ctx, id, change{
-		doing:   "take the removal over",
+		doing:   "take over the removal",
 		set:     map[string]any{"revoking_execution_arn": execution},
 		present: []string{"revoking_at"},
 		absent:  []string{"closed_at"},
@@ -259,8 +257,8 @@ func (t *Table) TakeOver(ctx context.Context, id, execution string) (r access.Re
 // (access.RemovalEvent). A second call returns what is stored.
 //
 // r is the row that BeginRevoke returned. After BeginRevoke, nothing decides the
-// request or records why it was not granted. So what r says about both still
-// holds, and a request that was refused before is not refused twice.
+// request or records why it was not granted. So r is still right about both, and a
+// refusal that was recorded before is not recorded twice.
 func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
 	c := change{
 		doing:  "record removal",
@@ -297,10 +295,10 @@ func hasEvent(r access.Request, kind access.EventKind) bool {
 // time.
 const appendTries = 10
 
-// AppendEvent appends e to the events of r, the row as it was read, unless there
-// is one of its kind. revoke_failed may repeat until the access is gone, and
-// press_refused until the request is closed (access.RecordsRefusedPress). It
-// returns the row after that, or r if there is nothing to append.
+// AppendEvent appends e to the events of r, the row as it was read, unless there is
+// one of its kind. revoke_failed may repeat until the access is gone, and
+// press_refused until the request is closed (access.RecordsRefusedPress). It returns
+// the updated row, or r if there is nothing to append.
 func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
 	const doing = "append event"
 	var err error
@@ -334,15 +332,15 @@ func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 	if err != nil {
 		return access.Request{}, err
 	}
-	return r, access.Errorf(access.CodeUnavailable, "%s: other writes came first %d times", doing, appendTries)
+	return r, access.Errorf(access.CodeUnavailable, "%s: gave up after %d conflicting writes", doing, appendTries)
 }
 
 // Close closes a request: it leaves the index of open ones, loses its tokens, and
 // the table may drop it ttl later. A second call changes nothing.
 //
 // recorded is how many events the caller has recorded. Lost: the request is granted,
-// and its access is not removed. Unavailable: the row has more events by now, and
-// nobody would record them after the close.
+// and its access is not removed. Unavailable: the row has more events by now, which
+// nothing would record after the close.
 func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
 	const doing = "close request"
 	events := "size(#events) = :recorded"

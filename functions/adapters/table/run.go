@@ -15,8 +15,8 @@ import (
 )
 
 // CreateRun creates the row of a run. If its id exists, the stored row does not
-// change, so that a repeated step takes no answer away. The table may drop the
-// row KeepRun after the run's start.
+// change, so that a repeated step deletes no answer. The table may drop the row
+// KeepRun after the run's start.
 func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	const doing = "create run"
 	row, err := marshal(r)
@@ -26,7 +26,7 @@ func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	row[AttributeKey] = runKey(r.ID)[AttributeKey]
 	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
 	if len(r.Posts) == 0 {
-		// An update can enter a post only if the map exists.
+		// An update can add a post only if the map exists.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
 	}
 	_, err = t.client.PutItem(ctx, &dynamodb.PutItemInput{
@@ -51,8 +51,8 @@ func (t *Table) Run(ctx context.Context, id string) (r access.Run, err error) {
 	return r, err
 }
 
-// ExpireRun records that the time to answer a run's question is over. won is
-// false if the question ended before; the row that it returns says how.
+// ExpireRun records that the time to answer a run's question is over. won is false if
+// the question had already ended; the returned row says how.
 func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error) {
 	return t.applyRun(ctx, id, change{
 		doing:  "end question",
@@ -61,10 +61,10 @@ func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r acces
 	})
 }
 
-// AnswerRun adds an answer to those of run, a row as it was read. If the answer
-// is the last one, it ends the question. won is false if someone else answered
-// meanwhile, or the question has ended; the row that it returns says which. The
-// row has the task token, if the wait has stored one.
+// AnswerRun adds an answer to those of run, a row as it was read. If the answer is
+// the last one, it ends the question. won is false if someone else answered
+// meanwhile, or the question has ended; the returned row says which. The row has the
+// task token, if the wait has stored one.
 func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {
 	c := change{
 		doing:  "record answer",
@@ -85,7 +85,7 @@ func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswe
 }
 
 // StoreRunToken stores the task token of the wait for the answer in place of the
-// previous token. The row that it returns says whether the answer exists already.
+// previous token. The returned row shows whether there already is an answer.
 func (t *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
 	const doing = "store task token of a run"
 	if token == "" {

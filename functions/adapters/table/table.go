@@ -87,15 +87,15 @@ const (
 	openClaims  = "claims"
 )
 
-// NeverExpires is how long a request waits that "never" expires: the longest wait
-// that leaves an execution, which lives for a year, time for the access.
+// NeverExpires is the waiting time of a request that "never" expires. An execution
+// lives for a year, and this wait leaves time for the access.
 const NeverExpires = 300 * 24 * time.Hour
 
-// KeepRun is how long the table keeps the row of a run after its start, and the
-// rows about its removals after them. It is well under 90 days, after which Step
-// Functions lets an execution's name be used again (API reference,
-// StartExecution). So a run whose name was used before finds nobody's earlier
-// consent, even if DynamoDB drops rows days late.
+// KeepRun is how long the table keeps the row of a run after its start, and the rows
+// about its removals after them. It is well under 90 days, after which Step Functions
+// lets an execution's name be used again (API reference, StartExecution). So a run
+// that reuses a name never finds an earlier run's consent, even if DynamoDB drops
+// rows days late.
 const KeepRun = 60 * 24 * time.Hour
 
 // KeepClosed is how long the table keeps the row of a closed request. The audit
@@ -103,7 +103,7 @@ const KeepRun = 60 * 24 * time.Hour
 const KeepClosed = 90 * 24 * time.Hour
 
 // Table is the table. Its errors have the codes of functions/access: NotFound if
-// there is no such row, Lost if a condition did not hold, Throttled, Unavailable,
+// there is no such row, Lost if a condition was not met, Throttled, Unavailable,
 // Misconfigured (no permission, no table) or Internal.
 type Table struct {
 	client API
@@ -119,6 +119,6 @@ type Evaluation struct {
 	Approvers        []access.Person
 	UnknownApprovers []string
 	Decision         access.Decision
-	// ExpiresAt is zero if the request waits for no approval.
+	// ExpiresAt is zero if the request needs no approval.
 	ExpiresAt time.Time
 }

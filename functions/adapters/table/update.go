@@ -37,9 +37,9 @@ type change struct {
 	post string
 }
 
-// apply makes the change in a request's row and returns the row after it. If a
-// condition did not hold, won is false, and it returns the row as it is.
-// NotFound: there is no row.
+// apply makes the change in a request's row and returns the updated row. If a
+// condition was not met, won is false, and it returns the row as it is. NotFound:
+// there is no row.
 func (t *Table) apply(ctx context.Context, id string, c change) (r access.Request, won bool, err error) {
 	won, err = t.write(ctx, requestKey(id), c, &r)
 	if err == nil && !won {
@@ -48,8 +48,8 @@ func (t *Table) apply(ctx context.Context, id string, c change) (r access.Reques
 	return r, won, err
 }
 
-// write makes the change in the row with that key and reads the row after it into
-// row. won is false if a condition did not hold; then row does not change.
+// write makes the change in the row with that key and reads the updated row into row.
+// won is false if a condition was not met; then row does not change.
 func (t *Table) write(ctx context.Context, key item, c change, row any) (won bool, err error) {
 	in, err := t.buildInput(key, c)
 	if err != nil {

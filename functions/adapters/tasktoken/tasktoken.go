@@ -26,9 +26,9 @@ var _ API = (*sfn.Client)(nil)
 // Resumer resumes waits.
 type Resumer struct{ API API }
 
-// Resume ends the wait that has the token, with output, which is JSON. It
-// returns nil if the wait is already over: its execution reads the table.
-// Errors never contain the token.
+// Resume ends the wait for that token. output is the wait's result, in JSON. It
+// returns nil if the wait is already over: its execution reads the table. Errors
+// never contain the token.
 func (r Resumer) Resume(ctx context.Context, token, output string) error {
 	const doing = "resume the execution"
 	if token == "" {

@@ -1,6 +1,7 @@
 // Command evaluate is the Lambda function that applies the policy to a request. It
-// identifies the requester, and approves or refuses the request, or has it wait for an
-// approver. It also decides when to remind approvers and when a request expires.
+// identifies the requester, and approves the request, refuses it, or makes it wait
+// for an approver. It also decides when to remind approvers and when a request
+// expires.
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Command reconcile is the Lambda function that runs on a schedule. It refreshes the
-// catalog, finds requests that were left behind, looks up the people who have
-// access, and takes the steps of runs that look for unknown access. It changes
-// nothing in Identity Center; function revoke removes overdue access.
+// catalog, finds interrupted requests, looks up the people who have access, and takes
+// the steps of runs that search for unknown access. It changes nothing in Identity
+// Center; function revoke removes overdue access.
 package main
 
 import (

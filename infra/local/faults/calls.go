@@ -42,7 +42,7 @@ func (f *Rules) Calls(service http.Handler, name, instance func(*http.Request) s
 
 // fail plays the fault of one call.
 func (f *Rules) fail(rule Rule, callName string, service http.Handler, w http.ResponseWriter, r *http.Request, body []byte, instance string) {
-	// The effect comes even if the caller no longer waits.
+	// The call takes effect even if the caller no longer waits.
 	effect := func() {
 		again := r.Clone(context.WithoutCancel(r.Context()))
 		again.Body = io.NopCloser(bytes.NewReader(body))

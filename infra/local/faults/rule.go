@@ -33,7 +33,7 @@ const (
 	InvokeThrottled Kind = "invoke_throttled" // Lambda answers TooManyRequestsException
 	InvokeFailed    Kind = "invoke_failed"    // Lambda answers ServiceException
 
-	// Of a call that gets an error and has no effect.
+	// Kinds for calls that get an error and have no effect.
 	Throttle    Kind = "throttle"    // ThrottlingException; Slack: 429, Retry-After 1
 	Conflict    Kind = "conflict"    // ConflictException
 	ServerError Kind = "error"       // HTTP 500
@@ -41,20 +41,20 @@ const (
 	Denied      Kind = "denied"      // AccessDeniedException
 	NotFound    Kind = "not_found"   // ResourceNotFoundException
 
-	// Of a call that gets no answer.
+	// Kinds for calls that get no answer.
 	ResetBefore Kind = "reset_before" // the connection breaks before the effect
 	ResetAfter  Kind = "reset_after"  // the connection breaks after the effect
 	Hang        Kind = "hang"         // nothing happens until the caller gives up
 	HangAfter   Kind = "hang_after"   // the effect comes, and then nothing until the caller gives up
 	Slow        Kind = "slow"         // the service gets the call later
 
-	// Of a call whose caller is killed.
+	// Kinds for calls whose caller is killed.
 	KillCaller      Kind = "kill_caller"       // before the effect
 	KillCallerAfter Kind = "kill_caller_after" // after the effect
 	Late            Kind = "late"              // at once; the effect still comes, later
 
-	// Of an accepted CreateAccountAssignment or DeleteAccountAssignment: what
-	// happens to the operation that it starts.
+	// Kind for an accepted CreateAccountAssignment or DeleteAccountAssignment: it sets the
+	// course of the operation.
 	Operation Kind = "operation"
 )
 
@@ -74,9 +74,8 @@ type Rule struct {
 	// Label is the test's own name for a group of rules.
 	Label string `json:"label,omitempty"`
 
-	// Function is the end of a function's name. Operation and RequestID are those
-	// of the task's payload. A fault of a call hits the calls that such an
-	// invocation makes.
+	// Function is the end of a function's name. Operation and RequestID are in the task's
+	// payload. Faults of calls hit the calls that such an invocation makes.
 	Function  string `json:"function,omitempty"`
 	Operation string `json:"operation,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
@@ -85,7 +84,7 @@ type Rule struct {
 	// protocols, "s3 PUT /bucket/key", or "slack chat.postMessage". Any matches
 	// every call.
 	Target string `json:"target,omitempty"`
-	// Body are parts of the call's body. All of them must be there.
+	// Body has parts of the call's body, all of which must be present.
 	Body []string `json:"body,omitempty"`
 
 	Skip  int `json:"skip,omitempty"`  // this many matches pass first
@@ -94,10 +93,10 @@ type Rule struct {
 	// calls in them are hit, and none in later invocations.
 	Invocations int `json:"invocations,omitempty"`
 
-	// Probability, if set, is the probability that a match is hit, from 0 to 1. The
-	// draw depends on Seed, the invocation's function, operation and request, the
-	// call's name, and how often that combination came before. So the same history
-	// has the same faults, whatever else runs beside it.
+	// Probability, if set, is the probability that a match is hit, from 0 to 1. The draw
+	// depends on Seed, the invocation's function, operation and request, the call's name,
+	// and how often that combination occurred before. So the same history always has the
+	// same faults, no matter what else runs.
 	Probability float64 `json:"probability,omitempty"`
 	Seed        uint64  `json:"seed,omitempty"`
 
@@ -126,7 +125,7 @@ func (r Rule) check() error {
 	switch {
 	case slices.Contains(invocationKinds, r.Kind):
 		if r.Target != "" || len(r.Body) > 0 {
-			return fmt.Errorf("fault %q hits invocations: target and body do not apply", r.Kind)
+			return fmt.Errorf("fault %q is for invocations, which have no target and body", r.Kind)
 		}
 	case slices.Contains(callKinds, r.Kind):
 		if r.Target == "" {
@@ -137,22 +136,22 @@ func (r Rule) check() error {
 			return fmt.Errorf("fault %q needs a target, CreateAccountAssignment or DeleteAccountAssignment", r.Kind)
 		}
 		if r.Polls < 1 {
-			return fmt.Errorf("fault %q needs polls, at least 1", r.Kind)
+			return fmt.Errorf("fault %q needs polls of at least 1", r.Kind)
 		}
 	default:
 		return fmt.Errorf("there is no fault %q", r.Kind)
 	}
 	switch {
 	case r.Kind != Operation && (r.Polls != 0 || r.FailureReason != ""):
-		return fmt.Errorf("fault %q has no polls and no failure_reason", r.Kind)
+		return fmt.Errorf("fault %q must have neither polls nor failure_reason", r.Kind)
 	case slices.Contains(delayKinds, r.Kind) != (r.DelayMS > 0):
-		return fmt.Errorf("fault %q: delay_ms is for %v, and they need it", r.Kind, delayKinds)
+		return fmt.Errorf("fault %q: exactly the faults %v have delay_ms", r.Kind, delayKinds)
 	case r.Cold && !slices.Contains(invocationKinds, r.Kind):
-		return fmt.Errorf("fault %q has no invocation that could be cold", r.Kind)
+		return fmt.Errorf("fault %q is not for invocations, so it can't be cold", r.Kind)
 	case r.Probability < 0 || r.Probability > 1:
 		return fmt.Errorf("probability %v is not between 0 and 1", r.Probability)
 	case r.Hits != 0:
-		return fmt.Errorf("hits are counted, not set")
+		return fmt.Errorf("hits can't be set: the gateway counts them")
 	}
 	return nil
 }

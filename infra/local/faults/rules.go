@@ -75,8 +75,7 @@ func (r *rule) draw(e event) bool {
 	h.Write([]byte(combination))
 	h.Write(binary.LittleEndian.AppendUint64(nil, r.Seed))
 	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(r.draws[combination])))
-	// FNV's upper bits hardly change with the last byte. The finalizer of
-	// SplitMix64 changes them.
+	// The last byte hardly changes FNV's upper bits, so apply the finalizer of SplitMix64.
 	x := h.Sum64()
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
@@ -198,6 +197,6 @@ func (f *Rules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 		f.mu.Unlock()
 	default:
-		http.Error(w, "POST sets a rule, GET shows what is left of them, DELETE forgets all", http.StatusMethodNotAllowed)
+		http.Error(w, "use POST to add a rule, GET to list the rules that can still hit, DELETE to delete them", http.StatusMethodNotAllowed)
 	}
 }

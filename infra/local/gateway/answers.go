@@ -22,8 +22,7 @@ func success(body any) *Answer {
 	return &Answer{Status: http.StatusOK, Header: jsonHeader(), Body: raw}
 }
 
-// refuse returns a client error of a JSON protocol: the caller did something that
-// AWS does not accept.
+// refuse returns a client error of a JSON protocol, for a call that AWS would reject.
 func refuse(kind, format string, args ...any) *Answer {
 	return failure(http.StatusBadRequest, kind, fmt.Sprintf(format, args...))
 }
@@ -53,8 +52,8 @@ func (a *Answer) errorType() string {
 	return e.Type[strings.LastIndexByte(e.Type, '#')+1:]
 }
 
-// operations.txt lists what moto implements of the services with a JSON protocol.
-// Each line is a TARGET.OPERATION.
+// operations.txt lists the operations that moto implements, for services with a JSON
+// protocol. Each line is a TARGET.OPERATION.
 //
 //go:embed operations.txt
 var operations string
@@ -72,10 +71,10 @@ func init() {
 	}
 }
 
-// replaceHTML replaces moto's HTML page by the answer that AWS would give. moto
-// sends the same page for an operation that it doesn't implement and for one that
-// fails. SDKs take the page for a passing fault and repeat the call, but must not
-// repeat an unknown operation.
+// replaceHTML replaces moto's HTML page by the answer that AWS would give. moto sends
+// the same page for an operation that it doesn't implement and for one that fails.
+// SDKs treat the page as a transient fault and retry the call, but must not retry an
+// unknown operation.
 func replaceHTML(call *Call, a *Answer) *Answer {
 	if a.Status != http.StatusInternalServerError || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(string(a.Body))), "<!doctype html") {
 		return a
@@ -155,7 +154,7 @@ func page[T any](items []T, maxResults int, token string, most int) (part []T, n
 	start := 0
 	if token != "" {
 		if _, err := fmt.Sscanf(token, "from-%d", &start); err != nil || start < 0 || start > len(items) {
-			return nil, "", fmt.Errorf("%q is no token of this list", token)
+			return nil, "", fmt.Errorf("%q is not a token of this list", token)
 		}
 	}
 	if maxResults <= 0 || maxResults > most {

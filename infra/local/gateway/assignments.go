@@ -41,7 +41,7 @@ const (
 	deletion operationKind = "Deletion"
 )
 
-// operation is one creation or deletion, under way or ended.
+// operation is one creation or deletion, in progress or ended.
 type operation struct {
 	kind       operationKind
 	id         string
@@ -63,8 +63,8 @@ type operationLog struct {
 	pending map[assignment]bool
 }
 
-// begin adds an operation. It returns false if another one on the same assignment
-// is under way.
+// begin adds an operation. It returns false if another one on the same assignment is
+// in progress.
 func (l *operationLog) begin(op *operation) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,9 +103,9 @@ func (l *operationLog) describe(op *operation) map[string]any {
 	return op.describe()
 }
 
-// poll finds an operation for a caller that asks for its status. If the operation
-// has a course, each call counts as a poll. last is true for the first call after
-// the course's polls: that caller must end the operation.
+// poll finds an operation for a caller that asks for its status. If the operation has
+// a course, each call counts as a poll. last is true for the first call after the
+// course's polls; that caller must end the operation.
 func (l *operationLog) poll(kind operationKind, id string) (op *operation, last, found bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -248,7 +248,7 @@ func (g *Gateway) startOperation(ctx context.Context, call *Call, kind operation
 	op := &operation{kind: kind, id: lambda.NewRequestID(), assignment: a, status: "IN_PROGRESS", created: g.config.Now()}
 	shown := op.describe() // before anything else can change it
 	if !g.operations.begin(op) {
-		return refuse("ConflictException", "Another operation on this account assignment is under way.")
+		return refuse("ConflictException", "Another operation on this account assignment is in progress.")
 	}
 	if g.config.Course != nil {
 		if course, ok := g.config.Course(call); ok {
@@ -288,7 +288,7 @@ func describeOperation(kind operationKind) correction {
 		}
 		op, last, found := g.operations.poll(kind, in["AccountAssignment"+string(kind)+"RequestId"])
 		if !found {
-			// A gateway before this one may have started it. moto remembers it.
+			// An earlier gateway may have started it; moto has the result.
 			return g.forward(ctx, call)
 		}
 		if last {

@@ -32,8 +32,8 @@ func (g *Gateway) SetStack(s Stack) {
 // cloudFormationVersion is in every call of CloudFormation, and in no other.
 const cloudFormationVersion = "2010-05-15"
 
-// stackCall returns the operation of a call that is about SetStack's stack. ok is
-// false for any other call.
+// stackCall returns the operation of a CloudFormation call for the stack of SetStack.
+// ok is false for any other call.
 func (g *Gateway) stackCall(call *Call) (operation string, s Stack, ok bool) {
 	if call.Target() != "" || !strings.HasPrefix(call.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return "", Stack{}, false

@@ -21,8 +21,8 @@ import (
 )
 
 // DefaultSettleDelay is how long Identity Center takes here to carry out an
-// assignment. It is long enough to expose a caller that doesn't ask again, and
-// short enough to wait for.
+// assignment. It is long enough to expose callers that don't poll, and short enough
+// for tests.
 const DefaultSettleDelay = 300 * time.Millisecond
 
 // Config has a gateway's backends and options.
@@ -33,8 +33,8 @@ type Config struct {
 	// SettleDelay is how long creations and deletions of assignments stay
 	// IN_PROGRESS.
 	SettleDelay time.Duration
-	// Guard, if set, decides whether a function may make a call. Denied, if set, is
-	// told of each denial.
+	// Guard, if set, decides whether a function may make a call. Denied, if set, is called
+	// for each denial.
 	Guard  *iam.Guard
 	Denied func(what string)
 	// Course, if set, returns the course of the assignment's creation or deletion
@@ -66,7 +66,7 @@ type Gateway struct {
 	redrives    redriveLog
 	definitions definitionLog
 
-	// Each lock joins a check and the call that relies on it into one step.
+	// Each lock makes a check and the call that relies on it one step.
 	memberships sync.Mutex
 	starts      sync.Mutex
 	items       sync.Mutex
@@ -85,7 +85,7 @@ type Gateway struct {
 // correction answers one operation, with or without moto's help.
 type correction func(*Gateway, context.Context, *Call) *Answer
 
-// New returns a gateway. It does not listen by itself.
+// New returns a gateway. The caller must serve it.
 func New(c Config) *Gateway {
 	g := &Gateway{
 		config: c,
@@ -136,7 +136,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.serveAPI(w, r)
 		return
 	case strings.HasPrefix(r.URL.Path, "/moto-api"):
-		// Only the starter of moto may use its controls, at moto's own address.
+		// Callers must not reach moto's control API; the program that started moto uses
+		// moto's own address.
 		http.NotFound(w, r)
 		return
 	}
@@ -181,7 +182,7 @@ func (g *Gateway) answer(ctx context.Context, call *Call) *Answer {
 // hopByHop are the headers that belong to one connection (RFC 9110, 7.6.1).
 var hopByHop = []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect"}
 
-// forward sends a call to moto. No other function does.
+// forward sends a call to moto. No other function calls moto for a caller.
 func (g *Gateway) forward(ctx context.Context, call *Call) *Answer {
 	req, err := http.NewRequestWithContext(ctx, call.Method, strings.TrimRight(g.config.MotoURL, "/")+call.URI, bytes.NewReader(call.Body))
 	if err != nil {
@@ -199,7 +200,7 @@ func (g *Gateway) forward(ctx context.Context, call *Call) *Answer {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return failure(http.StatusServiceUnavailable, "ServiceUnavailable", fmt.Sprintf("moto's answer breaks off: %v", err))
+		return failure(http.StatusServiceUnavailable, "ServiceUnavailable", fmt.Sprintf("moto's answer is incomplete: %v", err))
 	}
 	answer := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	for _, name := range hopByHop {

@@ -42,8 +42,8 @@ func (g *Gateway) refuseForbidden(call *Call) *Answer {
 	return g.denialAnswer(call, denial)
 }
 
-// hideAbsence replaces S3's answer that an object doesn't exist, if the caller may
-// not know that.
+// hideAbsence replaces S3's answer that an object doesn't exist, if the caller isn't
+// allowed to learn it.
 func (g *Gateway) hideAbsence(call *Call, answer *Answer) *Answer {
 	if g.config.Guard == nil || answer.Status != http.StatusNotFound || call.Target() != "" {
 		return answer

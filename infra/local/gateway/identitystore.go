@@ -57,7 +57,7 @@ func (g *Gateway) listUsers(ctx context.Context, call *Call) *Answer {
 	return g.addStatuses(g.filteredUsers(ctx, call))
 }
 
-// filteredUsers applies the filters, of which moto knows only one, and pages the
+// filteredUsers applies the filters, because moto supports only one, and pages the
 // result. Values must be exact, as for getUserID.
 func (g *Gateway) filteredUsers(ctx context.Context, call *Call) *Answer {
 	var in struct {

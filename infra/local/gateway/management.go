@@ -9,11 +9,10 @@ import (
 )
 
 // Identity Center normally changes roles and the SAML provider through its
-// service-linked role. In the management account that role may not do it, so
-// Identity Center calls IAM with its caller's rights. AWS may ask for the rights
-// below. Which of them it needs depends on what exists already. AWS doesn't
-// document whether a deletion needs any, so the gateway is as strict as AWS could
-// be.
+// service-linked role. In the management account, that role has no permission to do
+// so, and Identity Center calls IAM with its caller's permissions. These are the
+// permissions that it may need, depending on what exists already. AWS doesn't
+// document whether a deletion needs any, so the gateway is as strict as AWS could be.
 //
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html
 var (

@@ -14,10 +14,10 @@ var organizationsCorrections = map[string]correction{
 	"AWSOrganizationsV20161128.ListDelegatedAdministrators": (*Gateway).listDelegatedAdministrators,
 }
 
-// SetManagementAccount sets the account that manages the organization. "" stands
-// for the account in which everything runs, as in moto. With another account, all
-// callers are in a delegated administrator account. AWS then refuses account
-// assignments in the management account, and the list of a principal's assignments.
+// SetManagementAccount sets the account that manages the organization. "" means the
+// account in which everything runs, as in moto. With another account, all callers are
+// in a delegated administrator account. AWS then refuses account assignments in the
+// management account, and the list of a principal's assignments.
 func (g *Gateway) SetManagementAccount(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -12,10 +12,10 @@ import (
 	"sso-elevator/infra/local/lambda"
 )
 
-// moto has no RedriveExecution. The gateway plays a redrive as another execution
-// in moto, of a machine made for it alone: the redriven machine, started at the
-// state in which the execution ended. Only moto knows of these parts. Callers see
-// one execution, and functions get its ARN.
+// moto has no RedriveExecution. The gateway emulates a redrive with another execution
+// in moto, of a machine made only for that: the same machine, started at the state in
+// which the execution ended. Only moto sees these parts. Callers see one execution,
+// and functions get its ARN.
 
 // redriveLog remembers the redrives of each execution, in order, by its ARN.
 type redriveLog struct {
@@ -50,8 +50,8 @@ func (l *redriveLog) list(arn string) []redrive {
 	return slices.Clone(l.redrives[arn])
 }
 
-// current returns the ARN of the execution that moto ran last for an execution:
-// its latest redrive, or itself.
+// current returns the ARN of the latest part of an execution in moto: its latest
+// redrive, or the execution itself.
 func (l *redriveLog) current(arn string) string {
 	if redrives := l.list(arn); len(redrives) > 0 {
 		return redrives[len(redrives)-1].arn
@@ -122,8 +122,8 @@ func (g *Gateway) redriveExecution(ctx context.Context, call *Call) *Answer {
 	return success(map[string]any{"redriveDate": seconds(at)})
 }
 
-// wholeHistory returns the history of an execution with all of its redrives. The
-// state in which it continued is entered once more.
+// wholeHistory returns the history of an execution with all of its redrives. It
+// enters the state in which a redrive continued once more.
 func (g *Gateway) wholeHistory(ctx context.Context, call *Call, arn string) (events []map[string]any, failed *Answer) {
 	parts := []string{arn}
 	for _, r := range g.redrives.list(arn) {
@@ -145,8 +145,8 @@ func (g *Gateway) wholeHistory(ctx context.Context, call *Call, arn string) (eve
 	return events, nil
 }
 
-// continueHistory returns a redrive's events as they continue a history of after
-// events. It changes the events.
+// continueHistory renumbers a redrive's events so that they continue a history of
+// after events. It modifies the events in place.
 func continueHistory(after int, events []map[string]any) (continued []map[string]any) {
 	ids := map[any]int{float64(0): after} // by the redrive's own id
 	for _, e := range events {
@@ -166,7 +166,8 @@ func continueHistory(after int, events []map[string]any) (continued []map[string
 	return continued
 }
 
-// isOfAddedState reports whether an event is of a state that startWhereEnded added.
+// isOfAddedState reports whether an event belongs to a state that startWhereEnded
+// added.
 func isOfAddedState(event map[string]any) bool {
 	for _, details := range []string{"stateEnteredEventDetails", "stateExitedEventDetails"} {
 		d, _ := event[details].(map[string]any)

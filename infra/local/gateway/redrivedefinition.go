@@ -7,17 +7,17 @@ import (
 )
 
 var (
-	errMap          = errors.New("the redrive of a Map is not emulated")
-	errExecutionARN = errors.New("the redrive of a machine that computes with " + executionARNPath + " is not emulated")
+	errMap          = errors.New("the local stack can't redrive a Map")
+	errExecutionARN = errors.New("the local stack can't redrive a machine that computes with " + executionARNPath + " is not emulated")
 )
 
-// redriveDefinition returns the definition of a machine that does what an ended
-// execution still has to do, by its events: the same machine, started at the state
-// in which the execution ended, with that state's input. The finished branches of
-// a Parallel stay finished. States get the execution's ARN, not that of the part.
+// redriveDefinition returns the definition of a machine that continues an ended
+// execution: the same machine, started at the state in which the execution ended
+// (according to its events), with that state's input. The finished branches of a
+// Parallel stay finished. States get the execution's ARN, not that of the part.
 //
-// If the execution ended between two states, the one before runs again. AWS leaves one
-// state and enters the next in one step; moto does not.
+// If the execution ended between two states, the earlier one runs again. On AWS, that
+// can't happen: it leaves one state and enters the next in one step.
 func redriveDefinition(definition, executionARN string, events []event) (string, error) {
 	var machine map[string]any
 	if err := decodeNumbers([]byte(definition), &machine); err != nil {

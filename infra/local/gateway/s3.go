@@ -11,8 +11,7 @@ func isConditionalPut(call *Call) bool {
 	return call.Method == http.MethodPut && (call.Header.Get("If-None-Match") != "" || call.Header.Get("If-Match") != "")
 }
 
-// putConditionally lets one such write pass at a time, for the same reason as
-// writeItem.
+// putConditionally allows one such write at a time, for the same reason as writeItem.
 func (g *Gateway) putConditionally(ctx context.Context, call *Call) *Answer {
 	g.objects.Lock()
 	defer g.objects.Unlock()

@@ -12,11 +12,11 @@ import (
 	"sso-elevator/infra/local/lambda"
 )
 
-// moto knows the integration that starts an execution, but fails: it passes the
-// parameters on in the definition's spelling (StateMachineArn), and the SDK wants
-// stateMachineArn. AWS accepts only the definition's spelling. So the gateway turns
-// such a task into the invocation of a function before moto gets the definition,
-// and plays that function itself.
+// moto's integration for starting an execution fails: it passes on the parameters in
+// the definition's spelling (StateMachineArn), but the SDK expects stateMachineArn.
+// AWS accepts only the definition's spelling. So before moto gets the definition, the
+// gateway replaces such a task with the invocation of a function, which the gateway
+// itself serves.
 
 const (
 	startExecutionResource = "arn:aws:states:::states:startExecution"

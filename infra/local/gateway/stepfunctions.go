@@ -127,7 +127,7 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 		return answer
 	}
 	if before.Status != "RUNNING" {
-		// A second stop, or a stop that comes too late, changes nothing.
+		// Stopping twice, or too late, changes nothing.
 		if at, ok := g.executions.stopTime(in.ExecutionArn); ok {
 			return stoppedAnswer(at)
 		}
@@ -353,8 +353,8 @@ func waitingTokens(events []event) []string {
 }
 
 // hasTaskEnded reports whether the task that the first event schedules has ended:
-// whether an end descends from that event. The order of events alone doesn't tell,
-// because a history mixes the branches of a Parallel.
+// whether an end descends from that event. The order of events isn't enough, because
+// a history mixes the branches of a Parallel.
 func hasTaskEnded(events []event) bool {
 	descends := map[int64]bool{events[0].ID: true}
 	for _, e := range events[1:] {

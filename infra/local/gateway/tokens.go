@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// tokenIndex knows the task tokens that passed this gateway: which execution waits
-// for them, and which were used.
+// tokenIndex has the task tokens that this gateway has passed on: which execution
+// waits for each, and which were used.
 type tokenIndex struct {
 	mu         sync.Mutex
 	executions map[string]string // token to execution ARN
@@ -16,7 +16,7 @@ type tokenIndex struct {
 }
 
 // noteInvocation looks in a function's payload for tokens and their execution.
-// Tokens are given out in no other way.
+// Payloads are the only way to get a token.
 func (t *tokenIndex) noteInvocation(payload []byte) {
 	var values struct{ tokens, executions []string }
 	var walk func(any)
@@ -101,7 +101,7 @@ func (g *Gateway) sendTaskFailure(ctx context.Context, call *Call) *Answer {
 	return g.resume(ctx, call)
 }
 
-// resume passes a task's answer on, once, while the task waits for it.
+// resume passes on a task's answer, once, while the task waits for it.
 func (g *Gateway) resume(ctx context.Context, call *Call) *Answer {
 	token, dead := g.checkToken(ctx, call)
 	if dead != nil {
@@ -114,8 +114,7 @@ func (g *Gateway) resume(ctx context.Context, call *Call) *Answer {
 	if !answer.succeeded() {
 		g.tokens.release(token)
 		if answer.errorType() == "InvalidToken" {
-			// The token is known here and not in moto: its execution ended in
-			// between.
+			// The gateway knows the token, but moto doesn't: its execution ended meanwhile.
 			return refuseTimedOut()
 		}
 	}
@@ -129,9 +128,9 @@ func (g *Gateway) sendTaskHeartbeat(ctx context.Context, call *Call) *Answer {
 	return g.forward(ctx, call)
 }
 
-// checkToken returns AWS's refusal of a token that no task waits for, or ever did.
-// moto would answer 200 as long as the execution runs. dead is nil if a task waits
-// for the token.
+// checkToken returns AWS's refusal of a token that no task is waiting for. moto would
+// answer 200 as long as the execution runs. dead is nil if a task waits for the
+// token.
 func (g *Gateway) checkToken(ctx context.Context, call *Call) (token string, dead *Answer) {
 	var in struct {
 		TaskToken string `json:"taskToken"`
@@ -171,7 +170,7 @@ func (g *Gateway) checkToken(ctx context.Context, call *Call) (token string, dea
 			return in.TaskToken, nil
 		}
 	}
-	// The execution waited for the token before its last redrive.
+	// The execution was waiting for this token before its last redrive.
 	return "", refuseTimedOut()
 }
 

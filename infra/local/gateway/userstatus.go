@@ -16,9 +16,9 @@ const (
 	userUnknown = "NONE"
 )
 
-// statuses plays the console: POST {"user_id": "...", "status": "DISABLED"} sets a
-// user's status. The other statuses are "ENABLED", and "NONE" if the API should
-// show none.
+// statuses stands in for the console: POST {"user_id": "...", "status": "DISABLED"}
+// sets a user's status. The other statuses are "ENABLED", and "NONE" if the API
+// should show none.
 type statuses struct{ gateway *Gateway }
 
 // UserStatuses returns the handler through which a test sets a user's status.
@@ -34,13 +34,13 @@ func (s statuses) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.UserID == "" {
-		http.Error(w, "want user_id and status", http.StatusBadRequest)
+		http.Error(w, "user_id and status are required", http.StatusBadRequest)
 		return
 	}
 	switch in.Status {
 	case userEnabled, userDisabled, userUnknown:
 	default:
-		http.Error(w, "want the status ENABLED, DISABLED or NONE", http.StatusBadRequest)
+		http.Error(w, "status must be ENABLED, DISABLED or NONE", http.StatusBadRequest)
 		return
 	}
 	g := s.gateway

@@ -83,7 +83,7 @@ func unknownCallError(c Call) error {
 	if name == "" {
 		name = c.Method + " " + c.URI
 	}
-	return fmt.Errorf("IAM on the local stack does not know which permission %s needs: add it to infra/local/iam", name)
+	return fmt.Errorf("the local stack doesn't know which permission %s needs: add it to infra/local/iam", name)
 }
 
 // requestsFor returns a request for an action on each resource.
@@ -179,8 +179,8 @@ func (p Place) stepFunctionsRequests(operation string, text func(string) string)
 	case "DescribeExecution", "StopExecution", "GetExecutionHistory":
 		return requestsFor(action, text("executionArn")), nil
 	case "SendTaskSuccess", "SendTaskFailure":
-		// The reference has no resource for these, and the call has only the token.
-		// AWS checks the state machine that the token belongs to.
+		// AWS's reference names no resource for these, and the call has only the token. AWS
+		// checks the state machine that the token belongs to.
 		machine, known := "", false
 		if p.TokenMachine != nil {
 			machine, known = p.TokenMachine(text("taskToken"))
@@ -216,8 +216,8 @@ func (p Place) restRequests(c Call) ([]Request, error) {
 	return p.s3Requests(c, u)
 }
 
-// listRequestFor returns what S3 checks in addition if an object doesn't exist. S3
-// hides that from callers that may not list the bucket.
+// listRequestFor returns the additional check that S3 makes if an object doesn't
+// exist: only callers that may list the bucket learn so.
 func listRequestFor(r Request) (Request, bool) {
 	bucket, _, ok := strings.Cut(strings.TrimPrefix(r.Resource, "arn:aws:s3:::"), "/")
 	return Request{Action: "s3:ListBucket", Resource: "arn:aws:s3:::" + bucket}, ok && r.Action == "s3:GetObject"

@@ -58,7 +58,7 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 		}
 		c.isNull = operator == "Null"
 		if c.match = operators[name]; c.match == nil && !c.isNull || c.negated && c.forAll {
-			return nil, fmt.Errorf("the operator %s is not known here", operator)
+			return nil, fmt.Errorf("the local stack does not support the operator %s", operator)
 		}
 		for key, raw := range keys {
 			values, err := parseOneOrMore(raw)
@@ -67,7 +67,7 @@ func parseConditions(raw json.RawMessage) ([]condition, error) {
 			}
 			for _, value := range values {
 				if strings.Contains(value, "${") {
-					return nil, errors.New("variables of policies are not known here")
+					return nil, errors.New("the local stack does not support policy variables")
 				}
 			}
 			one := c

@@ -22,7 +22,7 @@ func (p Place) dynamoDBRequests(operation string, body []byte) ([]Request, error
 		KeyConditionExpression                 string
 		ExpressionAttributeNames               map[string]string
 		ExpressionAttributeValues              map[string]map[string]any
-		// The predecessors of expressions, which nothing here uses.
+		// Legacy parameters, which expressions replaced; nothing here uses them.
 		AttributeUpdates, Expected, KeyConditions, AttributesToGet json.RawMessage
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -34,7 +34,7 @@ func (p Place) dynamoDBRequests(operation string, body []byte) ([]Request, error
 	}
 	partitionKey, known := p.PartitionKeys[in.TableName]
 	if !known {
-		return nil, fmt.Errorf("IAM on the local stack knows no table %q", in.TableName)
+		return nil, fmt.Errorf("the local stack has no table %q", in.TableName)
 	}
 	resource := p.arn("dynamodb", "table/"+in.TableName)
 	named := map[string]bool{}

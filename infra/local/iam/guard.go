@@ -38,10 +38,10 @@ type Denial struct {
 	Person  bool                // the caller is not a function
 }
 
-// Check decides on a call by an access key. A caller that was not admitted is an
-// administrator: the person at this machine, moto, or the local stack itself.
-// Administrators may do everything except what a bucket's policy denies. Check
-// fails if it doesn't understand a function's call.
+// Check decides on a call by an access key. A caller that was not admitted counts as
+// an administrator: the person at this machine, moto, or the local stack itself.
+// Administrators may do everything that no bucket policy denies. Check fails if it
+// doesn't understand a function's call.
 func (g *Guard) Check(accessKey string, c Call) (*Denial, error) {
 	who, isFunction, place := g.caller(accessKey)
 	requests, err := place.Requests(c)
@@ -80,8 +80,8 @@ func (p Place) bucketDenial(accessKey string, who caller, isFunction bool, reque
 	return nil
 }
 
-// CheckAbsent decides on a call that found nothing. S3 says that an object doesn't
-// exist only to callers that may list the bucket.
+// CheckAbsent decides on a call whose object doesn't exist. S3 says so only to
+// callers that may list the bucket.
 func (g *Guard) CheckAbsent(accessKey string, c Call) *Denial {
 	who, ok, place := g.caller(accessKey)
 	if !ok {

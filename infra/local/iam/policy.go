@@ -1,6 +1,6 @@
-// Package iam makes IAM's decisions on the local stack: whether a role may do what
-// one of its functions asks for. It knows the part of IAM that the template uses. A
-// policy that uses more is an error when it is read.
+// Package iam makes IAM's decisions on the local stack: whether a role permits a
+// function's call. It supports the part of IAM that the template uses. Reading a
+// policy that uses more is an error.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 package iam
@@ -27,16 +27,16 @@ type statement struct {
 type Request struct {
 	Action   string // such as "dynamodb:GetItem"
 	Resource string // ARN, or "*" if the action has no resources
-	// Context has the request's other facts, by condition key. AWS would not have a
-	// missing key either.
+	// Context has the request's other facts, by condition key. A key that is missing here
+	// is missing on AWS, too.
 	Context map[string][]string
 }
 
 // Parse reads the policy document of a role.
 func Parse(document []byte) (Policy, error) { return parseDocument(document, false) }
 
-// ParseBucketPolicy reads the policy document of a bucket. It knows only statements
-// that deny something to everybody.
+// ParseBucketPolicy reads the policy document of a bucket. It supports only
+// statements that deny actions to everyone.
 func ParseBucketPolicy(document []byte) (Policy, error) { return parseDocument(document, true) }
 
 func parseDocument(document []byte, ofBucket bool) (Policy, error) {
@@ -48,7 +48,7 @@ func parseDocument(document []byte, ofBucket bool) (Policy, error) {
 		return Policy{}, fmt.Errorf("read policy: %w", err)
 	}
 	if raw.Version != "2012-10-17" {
-		return Policy{}, fmt.Errorf("read policy: version %q is not known here", raw.Version)
+		return Policy{}, fmt.Errorf("read policy: the local stack does not support version %q", raw.Version)
 	}
 	var p Policy
 	for i, fields := range raw.Statement {
@@ -72,7 +72,7 @@ func checkDeniesEverybody(fields map[string]json.RawMessage) error {
 	var principal struct{ AWS string }
 	_ = json.Unmarshal(fields["Effect"], &effect)
 	if err := json.Unmarshal(fields["Principal"], &principal); err != nil || principal.AWS != "*" || effect != "Deny" {
-		return errors.New("only what is denied to everybody is known here")
+		return errors.New("the local stack supports only statements that deny to everyone")
 	}
 	return nil
 }
@@ -94,14 +94,14 @@ func parseStatement(fields map[string]json.RawMessage) (s statement, err error) 
 		case "Condition":
 			s.conditions, err = parseConditions(raw)
 		default: // NotAction, NotResource, Principal
-			err = errors.New("it is not known here")
+			err = errors.New("the local stack does not support this element")
 		}
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if fields["Effect"] == nil || len(s.actions) == 0 || len(s.resources) == 0 {
-		return s, errors.New("it has no effect, no action or no resource")
+		return s, errors.New("effect, action or resource is missing")
 	}
 	return s, nil
 }
@@ -168,8 +168,8 @@ func matchesAction(pattern, action string) bool {
 	return matches(strings.ToLower(pattern), strings.ToLower(action))
 }
 
-// matchesARN compares ARNs part by part up to the resource. There "*" stops at a
-// colon; in the resource it doesn't.
+// matchesARN compares ARNs part by part up to the resource. There, "*" stops at a
+// colon; in the resource, it doesn't.
 func matchesARN(pattern, arn string) bool {
 	if pattern == "*" || pattern == arn {
 		return true

@@ -144,7 +144,7 @@ func TestParseRefuses(t *testing.T) {
 		"no JSON":           {`{`, "unexpected end"},
 		"old version":       {`{"Version":"2008-10-17","Statement":[]}`, "2008-10-17"},
 		"one statement":     {folders, "cannot unmarshal object"},
-		"no resource":       {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}`, "no resource"},
+		"no resource":       {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}`, "effect, action or resource is missing"},
 		"effect":            {statement(`,"Effect":"allow"`), "neither Allow nor Deny"},
 		"NotAction":         {statement(`,"NotAction":"s3:PutObject"`), "NotAction"},
 		"unknown operator":  {statement(`,"Condition":{"DateGreaterThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}}`), "DateGreaterThan"},

@@ -11,7 +11,7 @@ import (
 const bucketARN = "arn:aws:s3:::"
 
 // s3Requests returns the requests of operations on objects, with the bucket in the
-// path. Of the operations on a bucket, it knows only its list.
+// path. The only operation on a bucket that it supports is listing.
 //
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 func (p Place) s3Requests(c Call, u *url.URL) ([]Request, error) {

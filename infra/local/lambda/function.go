@@ -30,8 +30,8 @@ type Function struct {
 	Versions []string
 }
 
-// AccessKey returns the access key id of the function's processes. It tells the
-// receiver of a call which function made it.
+// AccessKey returns the access key id of the function's processes. It identifies the
+// function that makes a call.
 func (f *Function) AccessKey() string { return "local-" + f.Name }
 
 func (f *Function) executable() string { return filepath.Join(f.Dir, "bootstrap") }
@@ -69,5 +69,5 @@ func splitName(name string) (function, qualifier string, err error) {
 	case len(parts) == 2 && parts[0] != "" && parts[1] != "":
 		return parts[0], parts[1], nil
 	}
-	return "", "", fmt.Errorf("%q is no function name", name)
+	return "", "", fmt.Errorf("%q is not a function name", name)
 }

@@ -29,9 +29,8 @@ func Serves(path string) bool {
 // bytes.
 const maxPayload = 6 << 20
 
-// ServeHTTP serves Lambda's Invoke, GetFunctionConfiguration and
-// GetAccountSettings, and the operations of serveConcurrency. It answers any other
-// operation as unknown.
+// ServeHTTP serves Lambda's Invoke, GetFunctionConfiguration and GetAccountSettings,
+// and the operations of serveConcurrency. It answers other operations with an error.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
@@ -45,7 +44,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux.HandleFunc("DELETE "+putConcurrencyPath, s.serveConcurrency)
 	mux.HandleFunc("GET "+getConcurrencyPath, s.serveConcurrency)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeAPIError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda knows Invoke, GetFunctionConfiguration, GetAccountSettings and reserved concurrency only.")
+		writeAPIError(w, http.StatusNotFound, "UnknownOperationException", "The local stack's Lambda supports only Invoke, GetFunctionConfiguration, GetAccountSettings and reserved concurrency.")
 	})
 	mux.ServeHTTP(w, r)
 }

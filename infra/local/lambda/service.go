@@ -347,8 +347,9 @@ func (s *Service) discard(inst *instance) {
 }
 
 // environment returns the variables that Lambda sets for a function on
-// provided.al2023, those of the template, and those of the local stack. It leaves
-// out this program's own environment, so that a function gets no more than on AWS.
+// provided.al2023, those of the template, and those of the local stack. It leaves out
+// this program's own environment, so that a function gets only the variables that it
+// gets on AWS.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func (s *Service) environment(f *Function, instance, version string) []string {

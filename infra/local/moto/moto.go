@@ -161,7 +161,7 @@ func (s *Server) waitUntilUp(ctx context.Context) error {
 		}
 		select {
 		case <-s.Done():
-			return fmt.Errorf("it ended at once: %v", s.process.Err())
+			return fmt.Errorf("it exited at once: %v", s.process.Err())
 		case <-ctx.Done():
 			return errors.New("it did not answer in time")
 		case <-time.After(50 * time.Millisecond):

@@ -49,8 +49,7 @@ type Person struct {
 	SlackID   string `yaml:"slack_id"`
 	SlackOnly bool   `yaml:"slack_only"`
 	NoSlack   bool   `yaml:"no_slack"`
-	// OutsideChannel people are not members of the channel that requests are posted
-	// to.
+	// OutsideChannel people are not members of the requests' channel.
 	OutsideChannel bool `yaml:"outside_channel"`
 	Guest          bool `yaml:"guest"`
 	Deleted        bool `yaml:"deleted"`
@@ -118,14 +117,14 @@ func (o *Organization) check() error {
 		seen := map[string]bool{}
 		return func(where, key string) {
 			if key != "" && seen[strings.ToLower(key)] {
-				mistake("%s: %s %q is there twice", where, what, key)
+				mistake("%s: %s %q appears twice", where, what, key)
 			}
 			seen[strings.ToLower(key)] = true
 		}
 	}
 	email := func(where, value string) {
 		if parsed, err := mail.ParseAddress(value); err != nil || parsed.Address != value {
-			mistake("%s: %q is no email", where, value)
+			mistake("%s: %q is not an email", where, value)
 		}
 	}
 
@@ -177,7 +176,7 @@ func (o *Organization) check() error {
 			mistake("%s: slack_id must be U or W, then capitals and digits, not %q", where, p.SlackID)
 		}
 		if p.NoSlack && p.SlackOnly {
-			mistake("%s: no_slack and slack_only together leave nothing", where)
+			mistake("%s: no_slack and slack_only exclude each other; remove one", where)
 		}
 		emails(where, p.Email)
 		slackIDs(where, p.SlackID)
@@ -188,7 +187,7 @@ func (o *Organization) check() error {
 		p, known := people[email]
 		switch {
 		case !known:
-			mistake("%s: nobody among people has the email %q", where, email)
+			mistake("%s: nobody in people has the email %q", where, email)
 		case p.SlackOnly:
 			mistake("%s: %q is slack_only and not in Identity Center", where, email)
 		}
@@ -207,10 +206,10 @@ func (o *Organization) check() error {
 	for i, a := range o.Assignments {
 		where := fmt.Sprintf("assignments[%d]", i)
 		if !accounts[a.Account] {
-			mistake("%s: no account is called %q", where, a.Account)
+			mistake("%s: no account has the name %q", where, a.Account)
 		}
 		if !permissionSets[a.PermissionSet] {
-			mistake("%s: no permission set is called %q", where, a.PermissionSet)
+			mistake("%s: no permission set has the name %q", where, a.PermissionSet)
 		}
 		member(where, a.Person)
 	}

@@ -104,19 +104,19 @@ management_account: {name: one, email: root}
 		t.Fatal("no error")
 	}
 	want := []string{
-		`accounts[1]: name "One" is there twice`,
+		`accounts[1]: name "One" appears twice`,
 		`accounts[2]: name is missing`,
-		`accounts[2]: "nobody" is no email`,
-		`management_account: name "one" is there twice`,
-		`management_account: "root" is no email`,
+		`accounts[2]: "nobody" is not an email`,
+		`management_account: name "one" appears twice`,
+		`management_account: "root" is not an email`,
 		`permission_sets[1]: name is missing`,
 		`people[0]: name must be a given name and a family name, not "Ann"`,
 		`people[0]: slack_id must be U or W, then capitals and digits, not "ann"`,
-		`people[1]: email "ANN@example.com" is there twice`,
+		`people[1]: email "ANN@example.com" appears twice`,
 		`groups[0]: "cid@example.com" is slack_only and not in Identity Center`,
-		`groups[0]: nobody among people has the email "dan@example.com"`,
-		`assignments[0]: no account is called "two"`,
-		`assignments[0]: no permission set is called "Write"`,
+		`groups[0]: nobody in people has the email "dan@example.com"`,
+		`assignments[0]: no account has the name "two"`,
+		`assignments[0]: no permission set has the name "Write"`,
 	}
 	got := strings.Split(err.Error(), "\n")
 	for _, w := range want {

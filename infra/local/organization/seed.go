@@ -16,7 +16,7 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// IDs are AWS's ids of the organization, by name. People are named by their email.
+// IDs are AWS's ids of the organization, by name. The keys of People are emails.
 type IDs struct {
 	InstanceARN     string
 	IdentityStoreID string
@@ -38,9 +38,10 @@ const noDuration = "none"
 // assignmentTimeout is how long an assignment of the seed may take.
 const assignmentTimeout = 30 * time.Second
 
-// Seed creates what AWS lacks of the organization. It makes one call after another
-// in the order of the file, so that a server with reproducible ids gives out the
-// same ids each time. It leaves existing objects with the right name unchanged.
+// Seed creates the parts of the organization that AWS lacks. It makes its calls one
+// after another, in the order of the file, so that a server with reproducible ids
+// returns the same ids each time. It leaves existing objects with the right name
+// unchanged.
 func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error) {
 	s := &seeder{
 		org:   organizations.NewFromConfig(config),
@@ -73,7 +74,7 @@ func (s *seeder) findInstance(ctx context.Context, _ *Organization) error {
 		return fmt.Errorf("list instances of Identity Center: %w", err)
 	}
 	if len(out.Instances) == 0 {
-		return errors.New("there is no instance of Identity Center")
+		return errors.New("Identity Center has no instance here")
 	}
 	s.ids.InstanceARN = aws.ToString(out.Instances[0].InstanceArn)
 	s.ids.IdentityStoreID = aws.ToString(out.Instances[0].IdentityStoreId)

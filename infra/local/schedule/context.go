@@ -37,7 +37,7 @@ func executionID() string {
 func (s Schedule) CheckInput() error {
 	input := s.input(time.Time{})
 	if unknown := contextAttribute.FindString(input); unknown != "" {
-		return fmt.Errorf("the local stack does not know the context attribute %s", unknown)
+		return fmt.Errorf("the local stack does not support the context attribute %s", unknown)
 	}
 	if !json.Valid([]byte(input)) {
 		return fmt.Errorf("the schedule's input is not JSON: %q", s.Input)

@@ -195,7 +195,7 @@ func TestCheckInput(t *testing.T) {
 		``:                                       "is not JSON",
 		`{"mode":warn}`:                          "is not JSON",
 		`<aws.scheduler.execution-id>`:           "is not JSON",
-		`{"id":"<aws.scheduler.invocation-id>"}`: "does not know the context attribute <aws.scheduler.invocation-id>",
+		`{"id":"<aws.scheduler.invocation-id>"}`: "does not support the context attribute <aws.scheduler.invocation-id>",
 	} {
 		err := schedule.Schedule{Input: input}.CheckInput()
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

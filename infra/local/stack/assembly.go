@@ -115,10 +115,10 @@ func Load(dir string) (*Assembly, error) {
 		}
 	}
 	if len(stacks) != 1 {
-		return nil, fmt.Errorf("the local stack takes an assembly with one stack, this one has %d: %s", len(stacks), strings.Join(stacks, ", "))
+		return nil, fmt.Errorf("the local stack needs an assembly with one stack; this one has %d: %s", len(stacks), strings.Join(stacks, ", "))
 	}
 	if a.Template.Transform != nil {
-		return nil, fmt.Errorf("the local stack does not understand the template's Transform %v", a.Template.Transform)
+		return nil, fmt.Errorf("the local stack does not support the template's Transform %v", a.Template.Transform)
 	}
 	return a, nil
 }
@@ -139,12 +139,12 @@ func loadAssets(dir, file string) ([]Asset, error) {
 		return nil, fmt.Errorf("read the assets: %w", err)
 	}
 	if len(manifest.DockerImages) > 0 {
-		return nil, fmt.Errorf("%s: the local stack runs no container images", file)
+		return nil, fmt.Errorf("%s: the local stack can't run container images", file)
 	}
 	var assets []Asset
 	for id, f := range manifest.Files {
 		if len(f.Source.Executable) > 0 {
-			return nil, fmt.Errorf("%s: asset %s is made by a program, which the local stack does not run", file, id)
+			return nil, fmt.Errorf("%s: asset %s is built by a program, which the local stack can't run", file, id)
 		}
 		for _, d := range f.Destinations {
 			assets = append(assets, Asset{Path: filepath.Join(dir, f.Source.Path), Packaging: f.Source.Packaging, Bucket: d.BucketName, Key: d.ObjectKey})

@@ -147,7 +147,7 @@ func (d *deployer) checkTypes() error {
 		return nil
 	}
 	sort.Strings(unknown)
-	return fmt.Errorf("the local stack does not understand these resources of the template: %s", strings.Join(unknown, ", "))
+	return fmt.Errorf("the local stack does not support these resources of the template: %s", strings.Join(unknown, ", "))
 }
 
 func (d *deployer) create(ctx context.Context, name string) error {
@@ -175,8 +175,8 @@ func (d *deployer) create(ctx context.Context, name string) error {
 	return nil
 }
 
-// bootstrap sets the parameter that marks the account as bootstrapped. Nothing here
-// needs more: buckets for assets are created when files are uploaded.
+// bootstrap sets the parameter that marks the account as bootstrapped. The local
+// stack needs nothing else: buckets for assets are created when files are uploaded.
 func (d *deployer) bootstrap(ctx context.Context) error {
 	b := d.assembly.Bootstrap
 	if b == nil {
@@ -186,7 +186,7 @@ func (d *deployer) bootstrap(ctx context.Context) error {
 		Name: aws.String(b.Parameter), Value: aws.String(strconv.Itoa(b.Version)), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return fmt.Errorf("note that the account is bootstrapped: %w", err)
+		return fmt.Errorf("mark the account as bootstrapped: %w", err)
 	}
 	return nil
 }
@@ -243,7 +243,7 @@ func (d *deployer) codeDir(bucket, key string) (string, error) {
 		}
 		return asset.Path, nil
 	}
-	return "", fmt.Errorf("no asset is s3://%s/%s", bucket, key)
+	return "", fmt.Errorf("there is no asset at s3://%s/%s", bucket, key)
 }
 
 func (d *deployer) result() (Deployed, error) {

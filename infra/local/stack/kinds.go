@@ -45,10 +45,10 @@ var kinds = map[string]func(*deployer, context.Context, string, map[string]any) 
 }
 
 // withoutEffect are the types of resources that change nothing on this machine.
-// Nothing is billed or raises an alarm, topics and queues are open to everybody,
-// and logs go to standard error. Failures are logged, so there are no dead letters.
-// The page shows the audit records, and the bucket holds them unchanged. Athena and
-// Glue's catalog would make a table of them, but run no queries here.
+// Nothing is billed or raises an alarm, topics and queues are open to everyone, and
+// logs go to standard error. Failures are logged, so there are no dead letters. The
+// page shows the audit records, and the bucket holds them unchanged. The table in
+// Athena and Glue is left out, because nothing here runs queries.
 var withoutEffect = map[string]bool{
 	"AWS::Athena::NamedQuery":         true,
 	"AWS::Athena::WorkGroup":          true,
@@ -167,7 +167,7 @@ func (d *deployer) createFunction(_ context.Context, id string, p map[string]any
 		return returnValues{}, err
 	}
 	if in.Code.S3Key == "" {
-		return returnValues{}, errors.New("the local stack runs code that is an asset, and this is none")
+		return returnValues{}, errors.New("the local stack runs only code that is an asset")
 	}
 	dir, err := d.codeDir(in.Code.S3Bucket, in.Code.S3Key)
 	if err != nil {
@@ -190,7 +190,7 @@ func (d *deployer) functionOf(p map[string]any) (*lambda.Function, error) {
 	name, _ := p["FunctionName"].(string)
 	f, ok := d.functions[functionName(name)]
 	if !ok {
-		return nil, fmt.Errorf("no function is called %q", name)
+		return nil, fmt.Errorf("there is no function %q", name)
 	}
 	return f, nil
 }
@@ -234,7 +234,7 @@ func (d *deployer) createAlias(_ context.Context, _ string, p map[string]any) (r
 // authorization, because no caller here could sign.
 func (d *deployer) createFunctionURL(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	if kind, _ := p["AuthType"].(string); kind != "NONE" {
-		return returnValues{}, fmt.Errorf("the local stack serves functions' URLs without authorization only, not with %q", kind)
+		return returnValues{}, fmt.Errorf("the local stack supports only function URLs without authorization, not %q", kind)
 	}
 	arn, _ := p["TargetFunctionArn"].(string)
 	_, name, _ := strings.Cut(arn, ":function:")
@@ -247,7 +247,7 @@ func (d *deployer) createFunctionURL(_ context.Context, _ string, p map[string]a
 
 func (d *deployer) addFunctionURL(name, qualifier string) (returnValues, error) {
 	if d.functions[name] == nil {
-		return returnValues{}, fmt.Errorf("no function is called %q", name)
+		return returnValues{}, fmt.Errorf("there is no function %q", name)
 	}
 	path := "/function-url/" + name + "/"
 	d.routes = append(d.routes, gateway.Route{Method: "POST", Path: path, Function: name, Qualifier: qualifier})
@@ -258,7 +258,7 @@ func (d *deployer) addFunctionURL(name, qualifier string) (returnValues, error) 
 func (d *deployer) createStateMachine(ctx context.Context, id string, p map[string]any) (returnValues, error) {
 	definition, ok := p["DefinitionString"].(string)
 	if !ok {
-		return returnValues{}, errors.New("the local stack takes a definition from DefinitionString only")
+		return returnValues{}, errors.New("the local stack supports definitions only in DefinitionString")
 	}
 	if substitutions, _ := p["DefinitionSubstitutions"].(map[string]any); len(substitutions) > 0 {
 		for name, value := range substitutions {
@@ -290,7 +290,7 @@ func (d *deployer) createStateMachine(ctx context.Context, id string, p map[stri
 
 func (d *deployer) createAPI(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if kind, _ := p["ProtocolType"].(string); kind != "HTTP" {
-		return returnValues{}, fmt.Errorf("the local stack serves HTTP APIs only, not %q", kind)
+		return returnValues{}, fmt.Errorf("the local stack supports only HTTP APIs, not %q", kind)
 	}
 	return returnValues{ref: id, attrs: map[string]string{"ApiId": id, "ApiEndpoint": d.target.APIURL}}, nil
 }
@@ -300,7 +300,7 @@ func (d *deployer) createIntegration(_ context.Context, id string, p map[string]
 	format, _ := p["PayloadFormatVersion"].(string)
 	uri, _ := p["IntegrationUri"].(string)
 	if kind != "AWS_PROXY" || format != "2.0" || !strings.Contains(uri, ":function:") {
-		return returnValues{}, fmt.Errorf("the local stack integrates functions with payload format 2.0 only, not %s %s %s", kind, format, uri)
+		return returnValues{}, fmt.Errorf("the local stack supports only integrations with functions in payload format 2.0, not %s %s %s", kind, format, uri)
 	}
 	d.integrations[id] = uri
 	return returnValues{ref: id, attrs: map[string]string{"IntegrationId": id}}, nil
@@ -310,7 +310,7 @@ func (d *deployer) createRoute(_ context.Context, id string, p map[string]any) (
 	key, _ := p["RouteKey"].(string)
 	method, path, found := strings.Cut(key, " ")
 	if !found || strings.ContainsAny(path, "{}") {
-		return returnValues{}, fmt.Errorf("the local stack serves routes of a method and a fixed path, not %q", key)
+		return returnValues{}, fmt.Errorf("the local stack supports only routes with a method and a fixed path, not %q", key)
 	}
 	target, _ := p["Target"].(string)
 	uri, ok := d.integrations[strings.TrimPrefix(target, "integrations/")]
@@ -328,7 +328,7 @@ func (d *deployer) createRoute(_ context.Context, id string, p map[string]any) (
 func (d *deployer) createStage(_ context.Context, _ string, p map[string]any) (returnValues, error) {
 	name, _ := p["StageName"].(string)
 	if name != "$default" {
-		return returnValues{}, fmt.Errorf("the local stack serves the stage $default only, not %q", name)
+		return returnValues{}, fmt.Errorf("the local stack supports only the stage $default, not %q", name)
 	}
 	return returnValues{ref: name, attrs: map[string]string{}}, nil
 }

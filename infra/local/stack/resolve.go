@@ -32,7 +32,7 @@ func newResolver(t Template, pseudo map[string]string) (*resolver, error) {
 	r := &resolver{pseudo: pseudo, parameters: map[string]string{}, conditions: t.Conditions, resources: map[string]returnValues{}}
 	for name, p := range t.Parameters {
 		if p.Default == nil {
-			return nil, fmt.Errorf("parameter %s has no default, and the local stack gives none", name)
+			return nil, fmt.Errorf("parameter %s has no default, and the local stack has no value for it", name)
 		}
 		r.parameters[name] = fmt.Sprint(p.Default)
 	}
@@ -103,13 +103,13 @@ func (r *resolver) call(name string, argument any) (any, error) {
 	case "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not", "Condition":
 		return r.evaluate(map[string]any{name: argument})
 	}
-	return nil, fmt.Errorf("the local stack does not understand %s", name)
+	return nil, fmt.Errorf("the local stack does not support %s", name)
 }
 
 func (r *resolver) ref(argument any) (any, error) {
 	name, isText := argument.(string)
 	if !isText {
-		return nil, fmt.Errorf("%s takes a name, not %v", "Ref", argument)
+		return nil, fmt.Errorf("%s needs a name, not %v", "Ref", argument)
 	}
 	if name == "AWS::NoValue" {
 		return noValue{}, nil
@@ -123,7 +123,7 @@ func (r *resolver) ref(argument any) (any, error) {
 	if resource, ok := r.resources[name]; ok {
 		return resource.ref, nil
 	}
-	return nil, fmt.Errorf("nothing is called %s", name)
+	return nil, fmt.Errorf("there is nothing with the name %s", name)
 }
 
 func (r *resolver) getAtt(argument any) (any, error) {
@@ -138,11 +138,11 @@ func (r *resolver) getAtt(argument any) (any, error) {
 	}
 	resource, ok := r.resources[name]
 	if !ok {
-		return nil, fmt.Errorf("Fn::GetAtt: no resource is called %q", name)
+		return nil, fmt.Errorf("Fn::GetAtt: there is no resource %q", name)
 	}
 	value, ok := resource.attrs[attribute]
 	if !ok {
-		return nil, fmt.Errorf("the local stack does not know the attribute %s of %s", attribute, name)
+		return nil, fmt.Errorf("the local stack does not support the attribute %s of %s", attribute, name)
 	}
 	return value, nil
 }
@@ -151,7 +151,7 @@ func (r *resolver) getAtt(argument any) (any, error) {
 func (r *resolver) arguments(name string, argument any, n int) ([]any, error) {
 	list, ok := argument.([]any)
 	if !ok || len(list) != n {
-		return nil, fmt.Errorf("%s takes a list of %d", name, n)
+		return nil, fmt.Errorf("%s needs a list of %d", name, n)
 	}
 	resolved, err := r.value(list)
 	if err != nil {
@@ -167,7 +167,7 @@ func (r *resolver) join(argument any) (any, error) {
 	}
 	items, ok := args[1].([]any)
 	if !ok {
-		return nil, errors.New("Fn::Join takes a list to join")
+		return nil, errors.New("Fn::Join needs a list to join")
 	}
 	texts := make([]string, len(items))
 	for i, item := range items {
@@ -186,7 +186,7 @@ func (r *resolver) sub(argument any) (any, error) {
 	if !isText {
 		list, ok := argument.([]any)
 		if !ok || len(list) != 2 {
-			return nil, errors.New("Fn::Sub takes a text, or a text and names")
+			return nil, errors.New("Fn::Sub needs a text, or a text and names")
 		}
 		pattern = fmt.Sprint(list[0])
 		names, err := r.value(list[1])
@@ -257,7 +257,7 @@ func (r *resolver) split(argument any) (any, error) {
 func (r *resolver) selectIf(argument any) (any, error) {
 	list, ok := argument.([]any)
 	if !ok || len(list) != 3 {
-		return nil, errors.New("Fn::If takes a condition and two values")
+		return nil, errors.New("Fn::If needs a condition and two values")
 	}
 	yes, err := r.evaluateNamed(fmt.Sprint(list[0]))
 	if err != nil {
@@ -273,7 +273,7 @@ func (r *resolver) selectIf(argument any) (any, error) {
 func (r *resolver) evaluateNamed(name string) (bool, error) {
 	c, ok := r.conditions[name]
 	if !ok {
-		return false, fmt.Errorf("no condition is called %q", name)
+		return false, fmt.Errorf("there is no condition %q", name)
 	}
 	return r.evaluate(c)
 }
@@ -281,7 +281,7 @@ func (r *resolver) evaluateNamed(name string) (bool, error) {
 func (r *resolver) evaluate(c any) (bool, error) {
 	function, ok := c.(map[string]any)
 	if !ok || len(function) != 1 {
-		return false, fmt.Errorf("%v is no condition", c)
+		return false, fmt.Errorf("%v is not a condition", c)
 	}
 	for name, argument := range function {
 		list, _ := argument.([]any)
@@ -296,7 +296,7 @@ func (r *resolver) evaluate(c any) (bool, error) {
 			return reflect.DeepEqual(args[0], args[1]), nil
 		case "Fn::Not":
 			if len(list) != 1 {
-				return false, errors.New("Fn::Not takes one condition")
+				return false, errors.New("Fn::Not needs one condition")
 			}
 			yes, err := r.evaluate(list[0])
 			return !yes, err
@@ -315,7 +315,7 @@ func (r *resolver) evaluate(c any) (bool, error) {
 			}
 			return result, nil
 		}
-		return false, fmt.Errorf("the local stack does not understand the condition %s", name)
+		return false, fmt.Errorf("the local stack does not support the condition %s", name)
 	}
 	return false, nil
 }
@@ -330,7 +330,7 @@ func text(v any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
 	}
-	return "", fmt.Errorf("%v is no text", v)
+	return "", fmt.Errorf("%v is not a text", v)
 }
 
 // sortResources returns the names of the resources, each after all that it refers
@@ -368,7 +368,7 @@ func sortResources(t Template) ([]string, error) {
 			return nil
 		}
 		if _, ok := t.Resources[name]; !ok {
-			return fmt.Errorf("no resource is called %s", name)
+			return fmt.Errorf("there is no resource %s", name)
 		}
 		state[name] = 1
 		for _, other := range needs[name] {

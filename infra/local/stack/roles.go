@@ -15,7 +15,7 @@ import (
 // role, and its boundary: both only restrict.
 func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if managed, _ := p["ManagedPolicyArns"].([]any); len(managed) > 0 {
-		return returnValues{}, fmt.Errorf("the local stack does not know what the managed policies %v permit", managed)
+		return returnValues{}, fmt.Errorf("the local stack does not support the managed policies %v", managed)
 	}
 	name := d.name(id, p, "RoleName")
 	d.roles[name] = nil
@@ -33,7 +33,7 @@ func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (r
 func (d *deployer) createPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	roles, _ := p["Roles"].([]any)
 	if len(roles) == 0 || p["Users"] != nil || p["Groups"] != nil {
-		return returnValues{}, errors.New("the local stack takes policies of roles only")
+		return returnValues{}, errors.New("the local stack supports only policies of roles")
 	}
 	for _, role := range roles {
 		if err := d.permit(fmt.Sprint(role), p["PolicyDocument"]); err != nil {
@@ -45,7 +45,7 @@ func (d *deployer) createPolicy(_ context.Context, id string, p map[string]any) 
 
 func (d *deployer) permit(role string, document any) error {
 	if _, ok := d.roles[role]; !ok {
-		return fmt.Errorf("no role is called %q", role)
+		return fmt.Errorf("there is no role %q", role)
 	}
 	raw, err := json.Marshal(document)
 	if err != nil {
@@ -62,8 +62,8 @@ func (d *deployer) permit(role string, document any) error {
 // roleName returns the name in a role's ARN.
 func roleName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-// use is what a service does with a role, according to the template. moto and the
-// player of schedules use no role.
+// use is what a service needs a role for, according to the template. moto and the
+// schedule player don't use roles themselves.
 type use struct{ role, action, resource string }
 
 // noteUse notes that a role must permit an invocation of a function or the start of
@@ -76,9 +76,9 @@ func (d *deployer) noteUse(roleARN, target string) {
 	d.uses = append(d.uses, use{roleName(roleARN), action, target})
 }
 
-// noteMachineUses notes what a machine's role must permit, by its definition. A
-// task names its target in its parameters. A distributed Map starts executions of
-// the machine itself.
+// noteMachineUses notes what a machine's role must permit, according to the machine's
+// definition. A task names its target in its parameters. A distributed Map starts
+// executions of the machine itself.
 func (d *deployer) noteMachineUses(machineARN, roleARN, definition string) error {
 	var states any
 	if err := json.Unmarshal([]byte(definition), &states); err != nil {
@@ -103,7 +103,7 @@ func (d *deployer) noteMachineUses(machineARN, roleARN, definition string) error
 				if target == "" {
 					target, _ = parameters["StateMachineArn.$"].(string)
 					if target != "$$.StateMachine.Id" {
-						return fmt.Errorf("the local stack does not know what the task %s needs its role for", resource)
+						return fmt.Errorf("the local stack does not know which permissions the task %s needs", resource)
 					}
 					target = machineARN
 				}
@@ -128,7 +128,7 @@ func (d *deployer) checkRoles() error {
 	var failed []error
 	for _, u := range d.uses {
 		if !iam.Allowed(d.roles[u.role], iam.Request{Action: u.action, Resource: u.resource}) {
-			failed = append(failed, fmt.Errorf("the role %s may not %s on %s", u.role, u.action, u.resource))
+			failed = append(failed, fmt.Errorf("the role %s lacks the permission %s on %s", u.role, u.action, u.resource))
 		}
 	}
 	return errors.Join(failed...)

@@ -29,8 +29,8 @@ func TestRolesSuffice(t *testing.T) {
 		want       []string // in the error; none for no error
 	}{
 		{"both", []any{invoke, start}, nil},
-		{"the function without its alias", []any{statement("lambda:InvokeFunction", strings.TrimSuffix(function, ":live")), start}, []string{"may not lambda:InvokeFunction on " + function}},
-		{"no start of itself", []any{invoke}, []string{"may not states:StartExecution on " + machine}},
+		{"the function without its alias", []any{statement("lambda:InvokeFunction", strings.TrimSuffix(function, ":live")), start}, []string{"lacks the permission lambda:InvokeFunction on " + function}},
+		{"no start of itself", []any{invoke}, []string{"lacks the permission states:StartExecution on " + machine}},
 		{"denied", []any{invoke, start, map[string]any{"Effect": "Deny", "Action": "lambda:*", "Resource": "*"}}, []string{"lambda:InvokeFunction"}},
 	}
 	for _, test := range tests {

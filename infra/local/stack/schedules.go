@@ -12,9 +12,9 @@ import (
 	"sso-elevator/infra/local/schedule"
 )
 
-// createSchedule keeps a schedule that invokes a function or starts an execution
-// with a constant input. A failed run is not retried, unlike with EventBridge
-// Scheduler: the schedule's next time comes.
+// createSchedule keeps a schedule that invokes a function or starts an execution with
+// a constant input. Unlike EventBridge Scheduler, it doesn't retry a failed run
+// before the schedule's next time.
 func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		ScheduleExpression, State string
@@ -27,7 +27,7 @@ func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any
 		Name, GroupName, Description string
 	}
 	if err := decodeAll(p, &in); err != nil { // fails on a start date, a time zone, another kind of target
-		return returnValues{}, fmt.Errorf("the local stack does not play this schedule: %w", err)
+		return returnValues{}, fmt.Errorf("the local stack can't run this schedule: %w", err)
 	}
 	name := d.name(id, p, "Name")
 	group := in.GroupName
@@ -41,7 +41,7 @@ func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any
 		return returnValues{}, fmt.Errorf("ScheduleExpression %q: %w", in.ScheduleExpression, err)
 	}
 	if in.FlexibleTimeWindow.Mode != "OFF" {
-		return returnValues{}, fmt.Errorf("the local stack plays schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
+		return returnValues{}, fmt.Errorf("the local stack supports only schedules without a flexible time window, not %q", in.FlexibleTimeWindow.Mode)
 	}
 	d.noteUse(in.Target.RoleArn, in.Target.Arn)
 	s := schedule.Schedule{Name: name, ARN: arn, Expression: when, Input: in.Target.Input}
@@ -53,7 +53,7 @@ func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any
 	case slices.Contains(d.stateMachines, in.Target.Arn):
 		s.Machine = in.Target.Arn
 	default:
-		return returnValues{}, fmt.Errorf("the local stack plays schedules that invoke a function or start a state machine of the template, not %q", in.Target.Arn)
+		return returnValues{}, fmt.Errorf("the local stack supports only schedules that invoke a function or start a state machine of the template, not %q", in.Target.Arn)
 	}
 	if err := s.CheckInput(); err != nil {
 		return returnValues{}, err
@@ -65,8 +65,8 @@ func (d *deployer) createSchedule(_ context.Context, id string, p map[string]any
 }
 
 // createEventRule accepts rules on CloudTrail's events, and does nothing with them,
-// because this machine has no CloudTrail. It refuses other rules, whose events
-// should come and don't.
+// because this machine has no CloudTrail. It refuses other rules, because their
+// events would never come.
 func (d *deployer) createEventRule(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	var in struct {
 		EventPattern struct {
@@ -74,12 +74,12 @@ func (d *deployer) createEventRule(_ context.Context, id string, p map[string]an
 		}
 	}
 	if err := decode(p, &in); err != nil {
-		return returnValues{}, fmt.Errorf("the local stack does not understand this rule: %w", err)
+		return returnValues{}, fmt.Errorf("the local stack can't read this rule: %w", err)
 	}
 	types := in.EventPattern.DetailType
 	fromTrail := func(t string) bool { return strings.HasSuffix(t, " via CloudTrail") }
 	if _, timed := p["ScheduleExpression"]; timed || len(types) == 0 || !matchAll(types, fromTrail) {
-		return returnValues{}, fmt.Errorf("the local stack plays no rules of EventBridge; it passes over those on CloudTrail's events, and this is one on %q", types)
+		return returnValues{}, fmt.Errorf("the local stack supports only EventBridge rules on CloudTrail's events, which it ignores; this one is on %q", types)
 	}
 	name := d.name(id, p, "Name")
 	return returnValues{ref: name, attrs: map[string]string{"Arn": fmt.Sprintf("arn:aws:events:%s:%s:rule/%s", d.target.Region, d.target.AccountID, name)}}, nil

@@ -260,13 +260,13 @@ func TestNotUnderstood(t *testing.T) {
 		}, want: "Stream (AWS::Kinesis::Stream)"},
 		{name: "policy of a bucket that allows something", edit: func(t map[string]any) {
 			properties(t, "BucketPolicy")["PolicyDocument"].(map[string]any)["Statement"].([]any)[0].(map[string]any)["Effect"] = "Allow"
-		}, want: "only what is denied to everybody is known here"},
+		}, want: "the local stack supports only statements that deny to everyone"},
 		{name: "URL with authorization", edit: func(t map[string]any) {
 			properties(t, "URL")["AuthType"] = "AWS_IAM"
-		}, want: "functions' URLs without authorization only"},
+		}, want: "only function URLs without authorization"},
 		{name: "URL of no function", edit: func(t map[string]any) {
 			properties(t, "URL")["TargetFunctionArn"] = "arn:aws:lambda:us-east-1:123456789012:function:other"
-		}, want: `no function is called "other"`},
+		}, want: `there is no function "other"`},
 		{name: "schedule that comes once", edit: func(t map[string]any) {
 			properties(t, "Schedule")["ScheduleExpression"] = "at(2030-01-01T00:00:00)"
 		}, want: "at(…) fires only once"},
@@ -281,13 +281,13 @@ func TestNotUnderstood(t *testing.T) {
 		}, want: "start a state machine of the template"},
 		{name: "rule on something else", edit: func(t map[string]any) {
 			properties(t, "Drift")["EventPattern"] = map[string]any{"detail-type": []any{"AWS API Call via CloudTrail", "Step Functions Execution Status Change"}}
-		}, want: "passes over those on CloudTrail's events"},
+		}, want: "supports only EventBridge rules on CloudTrail's events"},
 		{name: "rule on everything", edit: func(t map[string]any) {
 			properties(t, "Drift")["EventPattern"] = map[string]any{"source": []any{"aws.sso"}}
-		}, want: "passes over those on CloudTrail's events"},
+		}, want: "supports only EventBridge rules on CloudTrail's events"},
 		{name: "rule with a schedule", edit: func(t map[string]any) {
 			properties(t, "Drift")["ScheduleExpression"] = "rate(1 hour)"
-		}, want: "passes over those on CloudTrail's events"},
+		}, want: "supports only EventBridge rules on CloudTrail's events"},
 		{name: "schedule with a start", edit: func(t map[string]any) {
 			properties(t, "Schedule")["StartDate"] = "2026-01-01T00:00:00Z"
 		}, want: "StartDate"},
@@ -299,13 +299,13 @@ func TestNotUnderstood(t *testing.T) {
 		}, want: "MaximumWindowInMinutes"},
 		{name: "intrinsic", edit: func(t map[string]any) {
 			properties(t, "Topic")["TopicName"] = map[string]any{"Fn::ImportValue": "x"}
-		}, want: "Topic (AWS::SNS::Topic): TopicName: the local stack does not understand Fn::ImportValue"},
+		}, want: "Topic (AWS::SNS::Topic): TopicName: the local stack does not support Fn::ImportValue"},
 		{name: "attribute", edit: func(t map[string]any) {
 			properties(t, "Pointer")["Value"] = map[string]any{"Fn::GetAtt": []any{"Topic", "Colour"}}
-		}, want: "does not know the attribute Colour of Topic"},
+		}, want: "does not support the attribute Colour of Topic"},
 		{name: "name", edit: func(t map[string]any) {
 			properties(t, "Pointer")["Value"] = map[string]any{"Ref": "Nobody"}
-		}, want: "nothing is called Nobody"},
+		}, want: "there is nothing with the name Nobody"},
 		{name: "circle", edit: func(t map[string]any) {
 			properties(t, "Topic")["TopicName"] = map[string]any{"Ref": "Pointer"}
 			properties(t, "Pointer")["Value"] = map[string]any{"Ref": "Topic"}
@@ -315,9 +315,9 @@ func TestNotUnderstood(t *testing.T) {
 		}, want: "parameter Colour has no default"},
 		{name: "code that is no asset", edit: func(t map[string]any) {
 			properties(t, "Function")["Code"] = map[string]any{"S3Bucket": "b", "S3Key": "k"}
-		}, want: "no asset is s3://b/k"},
-		{name: "other API", edit: func(t map[string]any) { properties(t, "Api")["ProtocolType"] = "WEBSOCKET" }, want: "HTTP APIs only"},
-		{name: "other payload format", edit: func(t map[string]any) { properties(t, "Integration")["PayloadFormatVersion"] = "1.0" }, want: "payload format 2.0 only"},
+		}, want: "there is no asset at s3://b/k"},
+		{name: "other API", edit: func(t map[string]any) { properties(t, "Api")["ProtocolType"] = "WEBSOCKET" }, want: "only HTTP APIs"},
+		{name: "other payload format", edit: func(t map[string]any) { properties(t, "Integration")["PayloadFormatVersion"] = "1.0" }, want: "only integrations with functions in payload format 2.0"},
 		{name: "transform", edit: func(t map[string]any) { t["Transform"] = "AWS::Serverless-2016-10-31" }, want: "Transform"},
 	}
 	local, err := localtest.Start()

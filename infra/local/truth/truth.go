@@ -1,5 +1,5 @@
-// Package truth reads the real state: who has which access in Identity Center,
-// where the executions are, and what the audit bucket holds. It asks AWS, and
+// Package truth reads the real state: who has which access in Identity Center, which
+// state each execution is in, and what the audit bucket contains. It asks AWS, and
 // trusts neither Slack nor the table.
 package truth
 
@@ -136,7 +136,8 @@ func (r *Reader) readAccess(ctx context.Context, t *simulator.Truth) error {
 }
 
 // readAssignments reads users' own assignments by permission set and account. Only
-// the management account may list them by user, and this may run in another one.
+// the management account may list them by user, and the stack may be in another
+// account.
 func (r *Reader) readAssignments(ctx context.Context, t *simulator.Truth) error {
 	sets := ssoadmin.NewListPermissionSetsPaginator(r.admin, &ssoadmin.ListPermissionSetsInput{InstanceArn: r.instance.InstanceArn, MaxResults: aws.Int32(100)})
 	for sets.HasMorePages() {
@@ -339,7 +340,7 @@ func (r *Reader) record(ctx context.Context, key string) (json.RawMessage, error
 		return nil, fmt.Errorf("read audit record %s: %w", key, err)
 	}
 	if !json.Valid(raw) {
-		raw, _ = json.Marshal(map[string]string{"error": "this object is no JSON", "key": key})
+		raw, _ = json.Marshal(map[string]string{"error": "this object is not JSON", "key": key})
 	}
 	r.records[key] = raw
 	return raw, nil

@@ -42,7 +42,7 @@ func (sp *space) findUnobtainable() []finding {
 }
 
 // firstWithoutApproval returns the first statement that waives approval for a cell,
-// or rest if there is none.
+// or one for rest if there is none.
 func (sp *space) firstWithoutApproval(resource, set int) int {
 	for i := range sp.statementsAffecting(resource, set) {
 		if isSetTo(sp.statements[i].ApprovalIsNotRequired, true) {
@@ -52,9 +52,9 @@ func (sp *space) firstWithoutApproval(resource, set int) int {
 	return rest
 }
 
-// findSoleApprovers finds statements whose single approver is the only one for
-// something that they can't get themselves. While that person is away, nobody gets
-// it; and that person never does.
+// findSoleApprovers finds statements whose single approver is the only one for some
+// access, and can't get it themselves. While that person is away, nobody can get this
+// access, and that person never can.
 func (sp *space) findSoleApprovers() []finding {
 	var found []finding
 	for i := range sp.statements {

@@ -28,8 +28,8 @@ func (sp *space) findRedundant() []finding {
 	return found
 }
 
-// mayCover returns the statements that may cover statement i: those about its first
-// resource.
+// mayCover returns the statements that may cover statement i: those that match its
+// first resource.
 func (sp *space) mayCover(i int) []int {
 	if ids := sp.resources[i].ids; len(ids) > 0 {
 		all := slices.Concat(sp.everywhere, sp.named[ids[0]])

@@ -1,5 +1,5 @@
-// Package policylint warns of policies that are valid, but probably a mistake or
-// more dangerous than intended. It knows only the settings, and nothing of the
+// Package policylint warns about policies that are valid, but probably wrong or more
+// dangerous than intended. It reads only the settings, and knows nothing about the
 // organization.
 package policylint
 
@@ -10,8 +10,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Of each kind of warning, the first mostInFull are written in full. One more
-// warning names the statements of the rest, up to mostNamed. Nobody reads a
+// For each kind of warning, the first mostInFull are written in full. One more
+// warning names up to mostNamed of the other statements, because nobody reads a
 // thousand lines.
 const (
 	mostInFull = 5
@@ -28,7 +28,7 @@ type Settings struct {
 	HasValue func(path string) bool
 }
 
-// Warning is about a statement or one of its keys.
+// Warning is a warning about a statement or one of its keys.
 type Warning struct {
 	Path string // "config[2]" or "config[2].Approvers"
 	Text string // what is wrong, and what to do about it
@@ -42,7 +42,7 @@ func New(s Settings) *Linter {
 	return &Linter{[]*space{newSpace(&s, "config", s.Policy.Accounts), newSpace(&s, "group_config", s.Policy.Groups)}}
 }
 
-// finding is a statement that someone should look at again.
+// finding is a statement that someone should review.
 type finding struct {
 	statement int
 	key       string // of the statement; empty: the statement as a whole

@@ -8,8 +8,8 @@ import (
 )
 
 // powerfulWords occur in the names of permission sets that can change nearly
-// everything in an account. Some are AWS's own names, some are customary. What a
-// permission set contains is not known here.
+// everything in an account. Some are AWS's own names, some are customary. Policylint
+// doesn't know what a permission set contains.
 var powerfulWords = []string{"admin", "poweruser", "superuser", "fullaccess", "breakglass", "root", "owner"}
 
 // soundsPowerful reports whether a permission set's name has one of powerfulWords.
@@ -18,9 +18,8 @@ func soundsPowerful(name string) bool {
 	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// How someone can get powerful access to this app: with another person's approval
-// that no statement requires, by approving it alone, or without approval like
-// everyone.
+// How someone can get powerful access to this app: with an approval that no statement
+// strictly requires, by approving it alone, or without approval, like everyone.
 const (
 	byApproval = 1 + iota
 	byOneself
@@ -32,8 +31,8 @@ const (
 // app, its policy, and its records. The setting protected_account_ids
 // names these accounts. Without it, only "*" is known to include them.
 //
-// There is no finding where a statement requires a second person
-// (ApprovalIsNotRequired: false) and nobody can approve their own request.
+// If a statement requires a second person (ApprovalIsNotRequired: false) and nobody
+// can approve their own request, there is no finding.
 func (sp *space) findPower() []finding {
 	type gift struct {
 		level int
@@ -52,7 +51,7 @@ func (sp *space) findPower() []finding {
 		}
 	}
 	var found []finding
-	// The worst first, because only some findings are written in full.
+	// Put the worst first, because only some findings are written in full.
 	for level := byEverybody; level >= byApproval; level-- {
 		for _, i := range slices.Sorted(maps.Keys(worst)) {
 			if worst[i].level == level {
@@ -78,7 +77,7 @@ func (sp *space) protectedResources() []int {
 }
 
 // powerfulSets returns the powerful permission sets that can be requested in a
-// resource. Where all sets can be requested, rest may be powerful too.
+// resource. If all sets can be requested, rest may be powerful, too.
 func (sp *space) powerfulSets(resource int) []int {
 	all := map[int]bool{}
 	for i := range sp.statementsAffecting(resource, rest) {
@@ -128,8 +127,8 @@ func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
 	return 0, nil
 }
 
-// contributes reports whether statement i is one of those that give the access at
-// this level.
+// contributes reports whether statement i is one of the statements that give access
+// at this level.
 func (sp *space) contributes(i, level int, alone []string) bool {
 	st := &sp.statements[i]
 	switch level {
@@ -167,7 +166,7 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 	return fmt.Sprintf("allows requests for %s %s. People who get it there can change this app and its policy, and another statement could give it without approval. %s", what, where, fix)
 }
 
-// nameSome names the first people, and counts the rest.
+// nameSome names the first few people, and counts the rest.
 func nameSome(people []string) string {
 	const most = 3
 	if len(people) <= most {

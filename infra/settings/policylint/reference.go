@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// CompareWithReference warns where the Terraform module decides differently about people
-// who approve their own requests, and of statements without effect in either.
+// CompareWithReference warns about statements whose self-approval works differently
+// in the Terraform module, or that have no effect in either.
 func (l *Linter) CompareWithReference() []Warning {
 	var all []Warning
 	for _, sp := range l.spaces {
@@ -36,8 +36,8 @@ func (sp *space) compareSelfApproval() []Warning {
 		withoutEffect = append(withoutEffect, finding{i, "AllowSelfApproval", "has no effect, here and in the Terraform module: it applies to this statement's Approvers, and there are none. Add Approvers, or remove it"})
 	}
 	for _, i := range denied {
-		// Both statements prevent an automatic grant. In the module, the
-		// requester then presses Approve.
+		// Both statements prevent an automatic grant. In the Terraform module, the requester
+		// would then press Approve.
 		var with []finding
 		for _, j := range allowing {
 			if sp.approvers[i].intersects(sp.approvers[j]) && sp.overlap(i, j) {

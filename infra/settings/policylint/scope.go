@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// warnOfScope warns if statements put the whole organization in scope of the
-// scheduled removal. It returns at most one warning, which says what will be
-// removed.
+// warnOfScope warns if statements put the whole organization into the scope of the
+// scheduled removal. It returns at most one warning, which says what will be removed.
 func (sp *space) warnOfScope() []Warning {
 	if sp.settings.RemovalSchedule == "" || len(sp.everywhere) == 0 {
 		return nil

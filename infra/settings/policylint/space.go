@@ -9,10 +9,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// space is everything that can be requested, as far as a list of statements
-// distinguishes it: the names in the statements, and the rest. A cell is a resource
-// (an account or a group) and a permission set in it. Groups have no permission
-// sets, so their set is always the rest.
+// space is everything that can be requested, divided by what the statements name: the
+// names in them, and one rest for all other names. A cell is a resource (an account
+// or a group) and a permission set in it. Groups have no permission sets, so their
+// set is always rest.
 type space struct {
 	settings   *Settings
 	key        string // "config" or "group_config"
@@ -154,8 +154,8 @@ func (sp *space) overlap(i, j int) bool {
 	return sp.resources[i].intersects(sp.resources[j]) && sp.sets[i].intersects(sp.sets[j])
 }
 
-// cells yields the cells of a statement, those of the rest first. Of cells that the
-// policy can't distinguish, it yields one.
+// cells yields the cells of a statement, those of rest first. If the policy can't
+// distinguish cells, it yields one of them.
 func (sp *space) cells(i int) iter.Seq2[int, int] {
 	return func(yield func(resource, set int) bool) {
 		of := sp.resources[i].ids
@@ -186,8 +186,8 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 			}
 		}
 		for _, set := range candidates {
-			// If other statements name this account for other sets only, this set
-			// is the same here as in the rest of the accounts.
+			// If other statements name this account only for other sets, this set needs no cell
+			// of its own here: the rest of the accounts covers it.
 			like := resource != rest && sp.resources[i].all &&
 				!slices.ContainsFunc(sp.named[resource], func(j int) bool { return sp.sets[j].has(set) })
 			if !like && !yield(set) {

@@ -34,7 +34,7 @@ func (c *Center) end(id string, status types.StatusValues, reason string) {
 	_, _ = locked(c, func() (any, error) {
 		op := c.operation(id)
 		if op == nil || op.Status != types.StatusValuesInProgress {
-			panic(fmt.Sprintf("identitycentertest: operation %q is not under way", id))
+			panic(fmt.Sprintf("identitycentertest: operation %q is not in progress", id))
 		}
 		op.Status, op.Reason = status, reason
 		i := c.index(op.Subject.Key())
@@ -59,11 +59,11 @@ func (c *Center) operation(id string) *Operation {
 	return &c.operations[i]
 }
 
-// begin starts an operation, unless another one on the same account and
-// permission set is under way.
+// begin starts an operation, unless another one on the same account and permission
+// set is in progress.
 func (c *Center) begin(of access.Subject, deletion bool) (*types.AccountAssignmentOperationStatus, error) {
 	if c.busy(of) {
-		return nil, &types.ConflictException{Message: aws.String("There is another operation on the account and permission set.")}
+		return nil, &types.ConflictException{Message: aws.String("Another operation on this account and permission set is in progress.")}
 	}
 	op := Operation{ID: fmt.Sprint("op-", len(c.operations)+1), Subject: of, Deletion: deletion, Status: types.StatusValuesInProgress}
 	if i := c.index(of.Key()); deletion && i >= 0 {

@@ -1,9 +1,9 @@
 // Package identitycentertest is an in-process fake of IAM Identity Center, its
 // Identity Store, and the part of AWS Organizations that the system reads.
 //
-// It does what the API references say, and its tests name the page for each
-// rule. AWS does not document some cases, such as which error wins when two
-// apply. Where tests need both, the test chooses: see ConflictFirst.
+// It does what the API references say, and its tests name the page for each rule. AWS
+// does not document some cases, such as which error wins when two apply. If tests
+// need both, they choose: see ConflictFirst.
 //
 // The fake has no clock and makes no random choices. A creation or deletion of an
 // account assignment stays IN_PROGRESS until the test calls Succeed or Fail.
@@ -58,13 +58,13 @@ type Center struct {
 	// asks for.
 	PageSize int
 
-	// ConflictFirst has DeleteAccountAssignment return ConflictException rather
-	// than ResourceNotFoundException if both apply: the assignment doesn't exist,
-	// and another operation on its account and permission set is under way.
+	// ConflictFirst has DeleteAccountAssignment return ConflictException rather than
+	// ResourceNotFoundException if both apply: the assignment doesn't exist, and another
+	// operation on its account and permission set is in progress.
 	ConflictFirst bool
 
-	// Around, if set, is called for each call of the API. It gets the answer from
-	// effect, which it may call never, several times, or later.
+	// Around, if set, is called for each call of the API. It gets the answer from effect,
+	// which it may call later, several times, or not at all.
 	Around func(ctx context.Context, call Call, effect func() (any, error)) (any, error)
 
 	// Accepted, if set, is called when a creation or deletion of an account
@@ -117,8 +117,8 @@ type Operation struct {
 	ByHand   bool   // a deletion of access that was made in the console
 }
 
-// answer makes a call: it has effect under the lock, and tells the test of what
-// happened after that.
+// answer makes a call: it runs effect under the lock, and afterwards tells the test
+// what happened.
 func answer[Out any](ctx context.Context, c *Center, call Call, effect func() (*Out, error)) (*Out, error) {
 	c.mu.Lock()
 	if c.calls == nil {
@@ -137,7 +137,7 @@ func answer[Out any](ctx context.Context, c *Center, call Call, effect func() (*
 	return out.(*Out), nil
 }
 
-// locked runs effect under the lock, and then what it left to tell.
+// locked runs effect under the lock, and then the notifications that effect left.
 func locked[Out any](c *Center, effect func() (Out, error)) (Out, error) {
 	c.mu.Lock()
 	out, err := effect()
@@ -175,8 +175,7 @@ func (c *Center) Add(s access.Subject) (membershipID string) {
 	return c.put(s, true).MembershipID
 }
 
-// Put makes exactly this access, in place of what exists: another membership, or
-// one that existed before.
+// Put creates exactly this access, and replaces an existing membership.
 func (c *Center) Put(a Access) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -230,8 +229,8 @@ func (c *Center) matching(selected func(Access) bool, by func(Access) string) []
 	return all
 }
 
-// A listing is how long a service's pages may be, and the error for another
-// MaxResults or an unknown token.
+// A listing has the maximum length of a service's pages, and the error for a wrong
+// MaxResults or token.
 type listing struct {
 	most  int32
 	error string
@@ -259,7 +258,7 @@ func page[T any](c *Center, l listing, items []T, size *int32, token *string) ([
 	if token != nil {
 		var err error
 		if from, err = strconv.Atoi(*token); err != nil || from < 1 || from > len(items) {
-			return nil, nil, refusal(l.error, "%q is not the token of a page.", *token)
+			return nil, nil, refusal(l.error, "%q is not a page token.", *token)
 		}
 	}
 	to := min(from+limit, len(items))

@@ -428,10 +428,10 @@ func TestDelegatedAdministratorsAreThoseOfAService(t *testing.T) {
 	}
 }
 
-// AWS documents ConflictException as a conflict "with a previous successful
-// write", to be retried. Callers meet it while another operation on the same
-// account and permission set is under way, whoever it is for. AWS doesn't
-// document that scope, nor which error wins if nothing is there to delete.
+// AWS documents ConflictException as a conflict "with a previous successful write",
+// to be retried. Callers meet it while another operation on the same account and
+// permission set is in progress, whoever it is for. AWS doesn't document that scope,
+// nor which error wins if nothing is there to delete.
 func TestUndocumentedOneOperationAtATimeForAnAccountAndPermissionSet(t *testing.T) {
 	c := newCenter()
 	id := *do[*types.AccountAssignmentOperationStatus](t)(create(t, c, assignment)).RequestId

@@ -114,7 +114,7 @@ func (c *Center) ListAccountsForProvisionedPermissionSet(ctx context.Context, in
 	})
 }
 
-// provisioned returns what the test selects of the assignments, each once. A
+// provisioned returns the distinct results of a function over the assignments. A
 // permission set counts as provisioned to the accounts where someone has it.
 func (c *Center) provisioned(selected func(access.Subject) (string, bool)) []string {
 	var all []string

@@ -195,7 +195,7 @@ func (c *Center) CreateGroupMembership(ctx context.Context, in *identitystore.Cr
 			return nil, err
 		}
 		if c.index(of.Key()) >= 0 {
-			return nil, &idtypes.ConflictException{Reason: idtypes.ConflictExceptionReasonUniquenessConstraintViolation, Message: aws.String("The user is a member already.")}
+			return nil, &idtypes.ConflictException{Reason: idtypes.ConflictExceptionReasonUniquenessConstraintViolation, Message: aws.String("The user is already a member.")}
 		}
 		a := c.put(of, false)
 		c.tellChanged(a, true)
