@@ -74,7 +74,7 @@ func (s *seeder) findInstance(ctx context.Context, _ *Organization) error {
 		return fmt.Errorf("list instances of Identity Center: %w", err)
 	}
 	if len(out.Instances) == 0 {
-		return errors.New("Identity Center has no instance here")
+		return errors.New("there is no Identity Center instance here")
 	}
 	s.ids.InstanceARN = aws.ToString(out.Instances[0].InstanceArn)
 	s.ids.IdentityStoreID = aws.ToString(out.Instances[0].IdentityStoreId)
