@@ -12,7 +12,7 @@ NODE := node_modules
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = 18,20,22,24
 export CDK_DISABLE_CLI_TELEMETRY = true
 
-.PHONY: help demo check test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements vulnerabilities tools browser
+.PHONY: help demo check test fuzz histories reliability synth diff deploy destroy lint bench doctor acceptance drain requirements pictures vulnerabilities tools browser
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -91,6 +91,11 @@ reliability: tools ## run the load test, the whole fault matrix and long random 
 	@cd infra/e2e || exit; failed=; for part in TestLoad TestMatrix TestHistories; do \
 		echo "make: $$part" >&2; go test -count=1 -timeout 2h -run "^$$part" -full $(RELIABILITY) || failed=1; \
 	done; test -z "$$failed"
+
+pictures: tools browser ## take the pictures of the documentation (docs/pictures) on the local stack, after you changed what people see
+	@.ci/need fc-list "fontconfig"
+	@fc-list | grep -q Lato || { echo "make: the font of the pictures is missing. On Debian, run: apt-get install fonts-lato" >&2; exit 1; }
+	cd infra/e2e && go test -count=1 -timeout 20m -v -run '^TestPictures$$' -pictures
 
 doctor: ## check AWS, Slack and your settings, before or after a deployment
 	@go run ./infra/elevator doctor

@@ -19,15 +19,15 @@ type browser struct {
 	ctx context.Context
 }
 
-func newBrowser(t *testing.T) *browser {
+func newBrowser(t *testing.T, options ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(),
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(options,
 		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1560, 960),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true),
-	)
+	)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -93,9 +93,15 @@ func (b *browser) find(what, expression string) (found string) {
 	return found
 }
 
-// choose types into a select of the form that loads from the app, and takes the
-// option with the text.
+// choose types into a select of the form, and takes the option with the text.
 func (b *browser) choose(action, typed string) {
+	b.t.Helper()
+	b.click(b.search(action, typed))
+}
+
+// search types into a select of the form, and returns the selector of the option with
+// the text.
+func (b *browser) search(action, typed string) (option string) {
 	b.t.Helper()
 	field := fmt.Sprintf(`.modal [data-action-id="%s"] input`, action)
 	b.click(field)
@@ -104,7 +110,7 @@ func (b *browser) choose(action, typed string) {
 	}
 	b.typeInto(field, typed)
 	value := b.find("the option "+typed, fmt.Sprintf(`[...document.querySelectorAll('.modal [role="option"]')].find(o => o.textContent.includes(%q))?.dataset.value`, typed))
-	b.click(fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value))
+	return fmt.Sprintf(`.modal [role="option"][data-value="%s"]`, value)
 }
 
 // picture keeps a screenshot in test-artefacts.

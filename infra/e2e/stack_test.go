@@ -135,8 +135,8 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
-	if flag.Lookup("test.run").Value.String() == "^TestDemo$" {
-		clear(stacks) // it has its own
+	if *takePictures || flag.Lookup("test.run").Value.String() == "^TestDemo$" {
+		clear(stacks) // they have their own
 	}
 	stops := make(chan func(), len(stacks))
 	failed := make(chan error, len(stacks))
