@@ -17,6 +17,10 @@ var (
 	heading = regexp.MustCompile("^#{1,6} +(.*)$")
 	address = regexp.MustCompile(`^[a-z]+:`)
 	named   = regexp.MustCompile(`<a id="([^"]+)">`)
+
+	// picture is a picture with a size. Its alternative text comes last.
+	picture = regexp.MustCompile(`<img src="([^"]+)" width="\d+" alt="([^"]+)">`)
+	drawn   = regexp.MustCompile(`!\[([^\]]*)\]\(([^)\s]+)\)`)
 )
 
 // pages returns the text of each Markdown file in the repository, by its path from
@@ -115,5 +119,39 @@ func TestLinks(t *testing.T) {
 	}
 	if links < 100 {
 		t.Errorf("%d links found", links)
+	}
+}
+
+// TestPictures checks that each picture exists, has an alternative text, and is shown.
+func TestPictures(t *testing.T) {
+	shown := map[string]bool{}
+	for name, text := range pages(t) {
+		text = withoutCode(text)
+		found := picture.FindAllStringSubmatch(text, -1)
+		if n := strings.Count(text, "<img"); n != len(found) {
+			t.Errorf("%s: %d of %d <img> are not of the form %s", name, n-len(found), n, picture)
+		}
+		for _, m := range drawn.FindAllStringSubmatch(text, -1) {
+			found = append(found, []string{m[0], m[2], m[1]})
+		}
+		for _, m := range found {
+			file := path.Join(path.Dir(name), m[1])
+			shown[file] = true
+			if _, err := os.Stat(filepath.Join("..", file)); err != nil {
+				t.Errorf("%s: there is no picture %s", name, m[1])
+			}
+			if m[2] == "" {
+				t.Errorf("%s: the picture %s has no alternative text", name, m[1])
+			}
+		}
+	}
+	files, err := filepath.Glob("pictures/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d pictures: %v", len(files), err)
+	}
+	for _, f := range files {
+		if !shown["docs/"+f] {
+			t.Errorf("no page shows docs/%s", f)
+		}
 	}
 }

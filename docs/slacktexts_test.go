@@ -43,6 +43,7 @@ func TestSlackTextsAreQuoted(t *testing.T) {
 		}
 		says := false
 		for _, line := range strings.Split(string(text), "\n") {
+			line = picture.ReplaceAllString(line, "")
 			var texts []string
 			for _, m := range quoted.FindAllStringSubmatch(line, -1) {
 				texts = append(texts, m[1])
