@@ -26,6 +26,7 @@ const (
 	picturesFolder = repository + "/docs/pictures"
 	animation      = "demo.png"
 	mostBytes      = 3 << 20 // of the animation
+	filmHeight     = 824     // of the page in the animation
 )
 
 // TestPictures takes the pictures of the documentation, for make pictures. People,
@@ -65,7 +66,7 @@ func (c *camera) filmDemo(demo *stack) {
 		c.find("the step "+key+" is "+state, fmt.Sprintf(`document.querySelector('#tour [data-key="%s"][data-state="%s"]')?.ariaLabel`, key, state))
 	}
 	c.open(demo.Page)
-	c.resize(1152, 720)
+	c.resize(1152, filmHeight)
 	c.find("the first reconciliation", `[...document.querySelectorAll("[data-execution]")].find(e => e.dataset.status === "SUCCEEDED")?.id`)
 	c.frame(1200 * time.Millisecond)
 
@@ -111,10 +112,10 @@ func (c *camera) filmDemo(demo *stack) {
 			`new Date(document.querySelector('%s [data-until]').dataset.until) - Date.now() <= %d ? "yes" : ""`, assignment, shown.left*1000))
 		c.run(fmt.Sprintf("camera.freeze('%s [data-until]', %d)", assignment, shown.seconds))
 		c.frame(shown.delay)
-		c.run("camera.thaw()")
 		if shown.seconds == 45 {
-			c.keep("page.png", c.frames[len(c.frames)-1].Image, someDigits)
+			c.takePage()
 		}
+		c.run("camera.thaw()")
 	}
 	c.find("the access is gone", `document.querySelector('`+assignment+`') ? "" : "gone"`)
 	c.frame(1500 * time.Millisecond)
@@ -124,11 +125,20 @@ func (c *camera) filmDemo(demo *stack) {
 	c.frame(4 * time.Second)
 }
 
+// takePage takes the whole page, with everything in the panel.
+func (c *camera) takePage() {
+	c.resize(1152, 1280)
+	time.Sleep(settles)
+	c.keep("page.png", c.decode(chromedp.Run(c.ctx, chromedp.CaptureScreenshot())), someDigits)
+	c.resize(1152, filmHeight)
+	c.run(`(document.querySelector(".messages").scrollTop = 1e6, true)`)
+}
+
 // takeRequest takes a request's form and messages.
 func (c *camera) takeRequest(demo *stack) {
 	const reason = "Roll back release 2.15, see the incident channel"
 	c.open(demo.Page + "?person=" + alice)
-	c.resize(1240, 1100)
+	c.resize(1320, 1100)
 	c.click(`#composer [data-command="/access"]`)
 	c.choose("account", "shop-production")
 	c.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
@@ -238,6 +248,7 @@ func (c *camera) become(person string) {
 // film adds a frame in which the pointer is at an element, and clicks on the element.
 func (c *camera) film(css string) {
 	c.t.Helper()
+	time.Sleep(settles)
 	c.run(fmt.Sprintf("camera.point(%q)", css))
 	c.frame(800 * time.Millisecond)
 	c.click(css)
@@ -258,7 +269,7 @@ func (c *camera) take(name, css string) {
 	c.t.Helper()
 	c.do("scroll to "+css, soon, chromedp.ScrollIntoView(chromedp.CSS(css)))
 	c.do("move the mouse away", soon, chromedp.MouseEvent(chromedp.MouseMoved, 1, 1))
-	c.run("camera.hidePointer()")
+	c.run("camera.still()")
 	time.Sleep(settles)
 	c.run("camera.moveTimes()")
 	c.keep(name, c.decode(chromedp.Run(c.ctx, chromedp.Screenshot(chromedp.CSS(css)))), 0)

@@ -18,6 +18,7 @@
   sheet.replaceSync(`
     :root { font-family: Lato, sans-serif; }
     * { caret-color: transparent !important; scrollbar-width: none !important; }
+    .still .modal { border-radius: 0; }
     #pointer { position: fixed; z-index: 99; width: 26px; left: -99px; pointer-events: none; filter: drop-shadow(0 2px 3px #0008); }
   `);
   document.adoptedStyleSheets.push(sheet);
@@ -32,6 +33,12 @@
       const r = document.querySelector(css).getBoundingClientRect();
       pointer.style.left = `${Math.round(r.left + Math.min(r.width / 2, 150))}px`;
       pointer.style.top = `${Math.round(r.top + r.height / 2)}px`;
+      return true;
+    },
+    // still hides what would be in the way in a picture of one element.
+    still() {
+      camera.hidePointer();
+      document.body.classList.add("still");
       return true;
     },
     hidePointer() {
