@@ -79,7 +79,7 @@ func questionTitle(r access.Run) string {
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("This removes only access in accounts and groups that you approve. The question covers "+countText(n)+". People who still need the access must request it."),
+		plainText("This removes only access in accounts and groups for which you are an approver. The question covers "+countText(n)+". People who still need the access must request it."),
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger)
 }

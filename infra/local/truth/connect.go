@@ -11,14 +11,14 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// connect adds executions and audit records to t, and to each access until when which
-// execution keeps it.
+// connect adds executions and audit records to t. It also adds to each access which
+// execution keeps it, and until when.
 func connect(t *simulator.Truth, executions []execution, records []json.RawMessage, n names) {
 	outcomes := map[string]access.EventKind{} // by request
 	for _, raw := range records {
 		var record auditrecord.Record
 		if json.Unmarshal(raw, &record) != nil {
-			t.Audit = append(t.Audit, simulator.AuditRecord{Sentence: "This object is no audit record", Record: raw})
+			t.Audit = append(t.Audit, simulator.AuditRecord{Sentence: "This object isn’t an audit record", Record: raw})
 			continue
 		}
 		switch kind := access.EventKind(record.Event); kind {
