@@ -30,7 +30,8 @@ func connect(t *simulator.Truth, executions []execution, records []json.RawMessa
 	}
 	sort.SliceStable(t.Audit, func(i, j int) bool { return t.Audit[i].At.Before(t.Audit[j].At) })
 
-	// By request: its own execution, and the latest sweep. Later executions come first.
+	// own has each request's own execution, and sweeps its latest sweep. Later executions
+	// come first.
 	own, sweeps := map[string]*execution{}, map[string]*execution{}
 	for i, e := range executions {
 		switch {
