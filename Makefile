@@ -44,7 +44,7 @@ check: tools ## run after each change (one minute): format, vet, staticcheck, un
 	go test $(CHECK) ./docs
 
 test: tools browser ## run all tests (11 minutes on two cores, after the first compilation)
-	@echo "make: running the tests; compiling takes some minutes the first time" >&2
+	@echo "make: running the tests; compiling takes a few minutes the first time" >&2
 	go test -timeout 30m $$(go list ./... | grep -v /infra/e2e)
 	@# Alone, because these tests measure seconds and need all processors.
 	go test -timeout 30m ./infra/e2e

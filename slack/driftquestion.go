@@ -53,7 +53,7 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 func writeRunApprovers(b *richText, r access.Run) {
 	b.label("Approvers")
 	if len(r.Approvers) > 0 {
-		b.text(ListNames(r.Approvers) + ". Each answer counts only for the accounts and groups that this person approves.")
+		b.text(ListNames(r.Approvers) + ". Each answer counts only for accounts and groups for which that person is an approver.")
 	} else {
 		b.text("none.")
 	}
@@ -79,7 +79,7 @@ func questionTitle(r access.Run) string {
 func confirmRemoval(n int) *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("This removes only access in accounts and groups that you approve. The question covers "+countText(n)+". People who still need the access must request it."),
+		plainText("This removes only access in accounts and groups for which you are an approver. The question covers "+countText(n)+". People who still need the access must request it."),
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger)
 }

@@ -72,7 +72,7 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
 		b.text("your access was ready and is now being removed.")
 	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
-		b.text("your access was ready, and this request has ended since. ")
+		b.text("your access was ready, but this request has since ended. ")
 		writeEnd(b, s, r, toRequester)
 	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
 		b.text("your request has ended. ")

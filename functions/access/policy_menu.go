@@ -15,8 +15,8 @@ type Menu struct {
 	offersUnnamed  func() bool     // whether accounts that no statement names are offered
 }
 
-// Menu returns the menu of an index, given the names of the existing permission
-// sets.
+// Menu returns what the forms can offer under this policy. permissionSets are the
+// names of the permission sets that exist.
 func (x *Index) Menu(permissionSets []string) *Menu {
 	m := &Menu{index: x, permissionSets: make(map[string]bool, len(permissionSets))}
 	for _, name := range permissionSets {

@@ -29,7 +29,7 @@ func (c *Checker) endAll(ctx context.Context, people People, ids []string, holde
 			isAll, err = c.end(ctx, id, holders[id], mayEnd)
 		}
 		if err != nil {
-			c.Logger.ErrorContext(ctx, "access of a person who is gone could not be ended, retrying",
+			c.Logger.ErrorContext(ctx, "could not end the access of a person who left, retrying",
 				"principal", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			failures = append(failures, err)
 			continue

@@ -64,8 +64,8 @@ type Handler struct {
 	Logger     *slog.Logger
 }
 
-// Handle does one task. Its errors are coded. After an error, everything that
-// could be sent was sent.
+// Handle does one task. Its errors are coded. Even if it returns an
+// error, it has sent everything that it could.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
 	switch in.Operation {

@@ -50,7 +50,7 @@ type Reported struct {
 	Complete bool `json:"complete"` // the run read everything in scope
 }
 
-// Drift takes the steps of a run.
+// Drift carries out the steps of a run.
 type Drift interface {
 	Plan(context.Context, drift.Start) ([]int, error)
 	Scan(ctx context.Context, run string, batch int) error

@@ -108,7 +108,7 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 func (r *run) tryManagement(ctx context.Context, s *Step) error {
 	if r.ManagementSet == "" {
 		if r.isInManagementAccount() {
-			return skip("needs --management. The stack is in the management account: name a permission set if the policy covers that account")
+			return skip("needs --management. The stack is in the management account. If the policy covers that account, name a permission set for it")
 		}
 		return skip("needs --management")
 	}

@@ -116,7 +116,7 @@ var updates = []struct {
 	{"grant", "granted_at and end", func(f *followed) bool { return !f.row.GrantedAt.IsZero() && !f.row.End.IsZero() }},
 	{"revoke", "revoking_at and revoked_at", func(f *followed) bool { return !f.row.RevokingAt.IsZero() && !f.row.RevokedAt.IsZero() }},
 	{"audit", "audited and closed_at", func(f *followed) bool { return f.row.Audited > 0 && !f.row.ClosedAt.IsZero() }},
-	{"reconcile", "tombstone, in the request whose execution was stopped", func(f *followed) bool { return f.row.Tombstone }},
+	{"reconcile", "tombstone, for the request whose execution was stopped", func(f *followed) bool { return f.row.Tombstone }},
 }
 
 // checkConditionalUpdates checks that each function's own write arrived.

@@ -91,8 +91,8 @@ func Run(ctx context.Context, o Options, stack string, sys System, p Person, say
 	return r.result, nil
 }
 
-// steps runs the steps. The other steps continue while the stopped execution waits
-// for the sweep.
+// steps runs all steps of the acceptance. The step that stops an execution waits for the
+// sweep in the background, while the others continue.
 func (r *run) steps(ctx context.Context) {
 	// Whatever happens, remove what this run made.
 	defer func() {

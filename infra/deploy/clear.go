@@ -142,8 +142,9 @@ func (d *deployment) isOwnBucket(ctx context.Context, stack *types.Stack, bucket
 	}), nil
 }
 
-// deleteBucket deletes a bucket. If empty is set, it deletes the contents first:
-// the catalog is written again. A bucket with records is kept.
+// deleteBucket deletes a bucket. If empty is set, it deletes the contents first.
+// That is safe only for the catalog, which is written again. Without empty, it keeps a
+// bucket that has objects, such as audit records.
 func (d *deployment) deleteBucket(ctx context.Context, bucket string, empty bool) error {
 	if empty {
 		pages := s3.NewListObjectsV2Paginator(d.buckets, &s3.ListObjectsV2Input{Bucket: &bucket})

@@ -164,7 +164,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 		{linePermissionSets, long, needs{f.sets}, func(context.Context) ([]finding, error) {
 			return checkPermissionSets(p, f.sets.known()), nil
 		}},
-		{"Permission sets from here", long, needs{f.management, f.instance, f.sets}, func(ctx context.Context) ([]finding, error) {
+		{"Assignable permission sets", long, needs{f.management, f.instance, f.sets}, func(ctx context.Context) ([]finding, error) {
 			return checkProvisioned(ctx, d.admin, f.instance.known().arn, p, f.sets.known(), d.account, f.management.known())
 		}},
 		{"Session durations", long, needs{f.sets}, func(context.Context) ([]finding, error) {

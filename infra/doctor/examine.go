@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Limits of one check. The long one is for checks that make a call for each thing:
-// Identity Center allows 20 calls a second, Slack's users.lookupByEmail 50 a minute.
+// Limits of one check. The long one is for checks that make one call for each
+// permission set or person: Identity Center allows 20 calls a second, Slack's
+// users.lookupByEmail 50 a minute.
 const (
 	short = 20 * time.Second
 	long  = 3 * time.Minute

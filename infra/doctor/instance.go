@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,7 +46,7 @@ func candidates(all []types.InstanceMetadata, setting string) []types.InstanceMe
 func theInstance(all []types.InstanceMetadata, setting string) (instance, error) {
 	left := candidates(all, setting)
 	if len(left) != 1 {
-		return instance{}, errors.New("there is not exactly one instance")
+		return instance{}, fmt.Errorf("need exactly one instance, found %d", len(left))
 	}
 	return instance{aws.ToString(left[0].InstanceArn), aws.ToString(left[0].IdentityStoreId), aws.ToString(left[0].OwnerAccountId)}, nil
 }

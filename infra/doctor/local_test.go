@@ -207,8 +207,8 @@ func TestOnLocalStack(t *testing.T) {
 	local.Gateway.SetManagementAccount(ids.Accounts["network"])
 	defer local.Gateway.SetManagementAccount("")
 	by = look(mended, api, 1)
-	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Permission sets from here: missing", "The management account: warning", "The system's own account: warning")
-	same(t, by["Permission sets from here"], nil, "missing: these are in use in the management account, so AWS refuses assignments of them from this account: SupportAccess (config[6].PermissionSet)")
+	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Assignable permission sets: missing", "The management account: warning", "The system's own account: warning")
+	same(t, by["Assignable permission sets"], nil, "missing: these are in use in the management account, so AWS refuses assignments of them from this account: SupportAccess (config[6].PermissionSet)")
 	if found := by["Organization"][0]; found.Status != ready || !strings.Contains(found.Found, "delegated administrator") {
 		t.Errorf("organization: %+v", found)
 	}

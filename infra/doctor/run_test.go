@@ -211,7 +211,7 @@ func TestBlocked(t *testing.T) {
 		"Slack app: needs the result of the check Slack bot token", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app",
 	}
 	noInstance := []string{
-		"Identity Center's key: needs the result of the check Identity Center", "Permission sets: needs the result of the check Identity Center", "Permission sets from here: needs the result of the check Identity Center",
+		"Identity Center's key: needs the result of the check Identity Center", "Permission sets: needs the result of the check Identity Center", "Assignable permission sets: needs the result of the check Identity Center",
 		"Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center", "Approvers, Identity Center: needs the result of the check Identity Center", "Statements: needs the result of the check Approvers, Identity Center",
 	}
 	tests := []struct {
@@ -225,10 +225,10 @@ func TestBlocked(t *testing.T) {
 		{"identity store", func(d *doctor) { d.store = failing(center(), down) },
 			[]string{"Groups: down", "Approvers, Identity Center: down", "Statements: needs the result of the check Approvers, Identity Center"}},
 		{"Organizations", func(d *doctor) { d.org = failing(center(), down) },
-			[]string{"Organization: down", "The management account: needs the result of the check Organization", "Accounts: down", "Permission sets from here: needs the result of the check Organization"}},
+			[]string{"Organization: down", "The management account: needs the result of the check Organization", "Accounts: down", "Assignable permission sets: needs the result of the check Organization"}},
 		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = failing(center(), down), failing(center(), down) }, []string{
 			"Identity Center: down", "Identity Center's key: needs the result of the check Identity Center", "Organization: down", "The management account: needs the result of the check Organization", "Accounts: down",
-			"Permission sets: needs the result of the check Identity Center", "Permission sets from here: needs the result of the check Organization", "Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center",
+			"Permission sets: needs the result of the check Identity Center", "Assignable permission sets: needs the result of the check Organization", "Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center",
 			"Approvers, Identity Center: needs the result of the check Identity Center", "Statements: needs the result of the check Approvers, Identity Center",
 		}},
 		{"Parameter Store", func(d *doctor) { d.parameters = fakeParameters{err: down} }, []string{

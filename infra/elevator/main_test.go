@@ -92,7 +92,7 @@ func TestExitCodes(t *testing.T) {
 		{line: "acceptance --target shop", code: 2, stderr: "--target: want ACCOUNT:PERMISSION_SET"},
 		{line: "acceptance --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
 
-		{line: "local --config nowhere.yaml", code: 2, stderr: "local: the settings: stat nowhere.yaml"},
+		{line: "local --config nowhere.yaml", code: 2, stderr: "local: read the settings: stat nowhere.yaml"},
 		{line: "local --listen 8080", code: 2, stderr: `local: --listen must be HOST:PORT, not "8080"`},
 		{line: "demo --seed nowhere.yaml", code: 2, stderr: "local: the example organization"},
 		{line: "demo --config x", code: 2, stderr: "unknown flag --config"},

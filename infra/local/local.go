@@ -177,11 +177,11 @@ func (s *local) prepare() (*organization.Organization, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(s.config); err != nil {
-		return nil, command.BadInput(fmt.Errorf("the settings: %w", err))
+		return nil, command.BadInput(fmt.Errorf("read the settings: %w", err))
 	}
 	people, err := s.loadOrganization()
 	if err != nil {
-		return nil, command.BadInput(fmt.Errorf("the example organization: %w", err))
+		return nil, command.BadInput(fmt.Errorf("load the example organization: %w", err))
 	}
 	if s.options.AWS == "" {
 		if _, err := moto.Executable(s.root); err != nil {

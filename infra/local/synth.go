@@ -71,7 +71,7 @@ func (s *local) awaitSynth(ctx context.Context, y *synthesis) (*stack.Assembly, 
 		s.stderr.Write(printed) // its warnings still apply
 		return stack.Load(y.folder)
 	}
-	s.progress.Show("synthesizing the CDK app; compiling takes some minutes the first time")
+	s.progress.Show("synthesizing the CDK app; compiling takes a few minutes the first time")
 	defer s.progress.Hide()
 	select {
 	case <-ctx.Done():

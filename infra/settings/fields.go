@@ -124,7 +124,7 @@ var sections = []section{
 		prop("reconcile_question_hours", duration(hours, time.Second, maxQuestionWait, ""), func(s *Settings) *time.Duration { return &s.QuestionWait },
 			"How long a reconciliation waits for answers to its removal question. Access without an answer stays.").orDefault("12"),
 		prop("reconcile_exemptions", list(exemption(), 0, maxExemptions), func(s *Settings) *[]access.Exemption { return &s.Policy.Exemptions },
-			"Access that someone gave by hand in an emergency and that stays until a time, at most 72 hours after the deployment. A list of {account, permission_set, email, until, reason} or {group, email, until, reason}. Steps: docs/operate/break-glass.md."),
+			"Access that someone gave by hand in an emergency. It stays until the time in until, at most 72 hours after the deployment. A list of {account, permission_set, email, until, reason} or {group, email, until, reason}. Steps: docs/operate/break-glass.md."),
 		prop("drift_events", boolean(), func(s *Settings) *bool { return &s.DriftEvents },
 			"Also search as soon as CloudTrail reports access that was created outside this app. Such a search only reports. It needs some preparation: docs/operate/cloudtrail.md.").orDefault("false"),
 	}},

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Names are the catalog's names, for programs other than the functions.
+// Names are the names in the catalog. Command-line tools use them; the functions read the
+// catalog itself.
 type Names struct {
 	ReadAt time.Time // when its oldest list was read
 	Bytes  int64     // size of the object in S3

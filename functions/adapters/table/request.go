@@ -335,12 +335,12 @@ func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 	return r, access.Errorf(access.CodeUnavailable, "%s: gave up after %d conflicting writes", doing, appendTries)
 }
 
-// Close closes a request: it leaves the index of open ones, loses its tokens, and
-// the table may drop it ttl later. A second call changes nothing.
+// Close closes a request. It takes the row out of the index of open requests, deletes
+// its tokens, and lets DynamoDB delete the row after ttl. A second call changes nothing.
 //
-// recorded is how many events the caller has recorded. Lost: the request is granted,
-// and its access is not removed. Unavailable: the row has more events by now, which
-// nothing would record after the close.
+// recorded is how many events the caller has recorded. Close returns Lost if the
+// request is granted and its access is not removed. It returns Unavailable if the row has
+// more events by now, because nothing would record them after the close.
 func (t *Table) Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error {
 	const doing = "close request"
 	events := "size(#events) = :recorded"

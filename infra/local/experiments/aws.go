@@ -34,7 +34,7 @@ func (t *trial) awaitGone(ctx context.Context, g grant) error {
 	return t.await(ctx, g.String()+" is still there", t.has(g, false))
 }
 
-// has is a condition: Identity Center has the access, or doesn't have it.
+// has returns a condition for await: whether Identity Center has the access is as wanted.
 func (t *trial) has(g grant, want bool) func(context.Context) (bool, error) {
 	var in *ssoadmin.CreateAccountAssignmentInput
 	return func(ctx context.Context) (_ bool, err error) {
@@ -73,7 +73,7 @@ func (t *trial) create(ctx context.Context, g grant) error {
 func (t *trial) resolve(ctx context.Context, g grant) (*ssoadmin.CreateAccountAssignmentInput, error) {
 	instances, err := t.admin.ListInstances(ctx, &ssoadmin.ListInstancesInput{})
 	if err != nil || len(instances.Instances) == 0 {
-		return nil, errors.Join(errors.New("there is no Identity Center"), err)
+		return nil, errors.Join(errors.New("there is no Identity Center instance"), err)
 	}
 	in := &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn: instances.Instances[0].InstanceArn, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
@@ -113,7 +113,7 @@ func (t *trial) resolve(ctx context.Context, g grant) (*ssoadmin.CreateAccountAs
 		}
 	}
 	if in.PrincipalId == nil || in.TargetId == nil || in.PermissionSetArn == nil {
-		return nil, fmt.Errorf("the organization of the demo has no %s", g)
+		return nil, fmt.Errorf("the demo organization lacks the user, account or permission set of %s", g)
 	}
 	return in, nil
 }

@@ -38,19 +38,19 @@ type Config struct {
 	AuditBucket                      string
 }
 
-// State is what has become of an experiment.
+// State says how far an experiment is, or how it ended.
 type State string
 
 const (
 	Ready     State = "ready"
-	Preparing State = "preparing" // it makes what it will break
+	Preparing State = "preparing" // it creates the access that it will break
 	Running   State = "running"   // it has broken something, and the clock is running
 	Kept      State = "kept"      // the promise was kept
 	Broken    State = "broken"    // the promise was not kept in time
 	Failed    State = "failed"    // the experiment itself did not work, so it shows nothing
 )
 
-// Experiment is one experiment, and what has become of it.
+// Experiment is one experiment, with the state of its latest run.
 type Experiment struct {
 	ID      string `json:"id"`
 	Title   string `json:"title"`
@@ -60,7 +60,7 @@ type Experiment struct {
 
 	State State  `json:"state"`
 	Says  string `json:"says,omitempty"`
-	// RequestID is the request that is broken, if there is one.
+	// RequestID is the request that the experiment breaks, if any.
 	RequestID string `json:"request_id,omitempty"`
 	// ClockFrom is when something was broken, or when the access that the experiment
 	// watches ends, which may be in the future. ClockTo is when the promise was kept.
@@ -70,7 +70,7 @@ type Experiment struct {
 	play func(context.Context, *trial) error
 }
 
-// Experiments plays experiments.
+// Experiments runs experiments.
 type Experiments struct {
 	config Config
 	admin  *ssoadmin.Client
@@ -83,7 +83,8 @@ type Experiments struct {
 	all []*Experiment
 }
 
-// New returns the experiments on a stack. They end with ctx.
+// New returns the handler that shows and starts experiments on a stack. When ctx ends, so
+// do running experiments.
 func New(ctx context.Context, c Config) http.Handler {
 	e := &Experiments{
 		config: c,
@@ -117,7 +118,7 @@ func (e *Experiments) show(w http.ResponseWriter, status int) {
 	json.NewEncoder(w).Encode(map[string]any{"experiments": e.all})
 }
 
-// start starts an experiment, and returns the HTTP status that says whether it did.
+// start starts an experiment. It returns the HTTP status for the answer.
 func (e *Experiments) start(ctx context.Context, id string) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -135,7 +136,7 @@ func (e *Experiments) start(ctx context.Context, id string) int {
 	return http.StatusNotFound
 }
 
-// maxPreparation limits everything but the time that the clock measures.
+// maxPreparation limits a run, apart from the time that the clock measures.
 const maxPreparation = 3 * time.Minute
 
 // errLate says that the promise was not kept in time.
@@ -155,7 +156,7 @@ func (e *Experiments) play(ctx context.Context, x *Experiment) {
 	case errors.Is(err, errLate):
 		x.State = Broken
 	default:
-		x.State, x.Says = Failed, "The experiment itself failed: "+err.Error()
+		x.State, x.Says = Failed, err.Error()
 	}
 }
 
@@ -217,7 +218,7 @@ func (t *trial) await(ctx context.Context, what string, condition func(context.C
 		t.mu.Unlock()
 		if limit := time.Duration(t.x.LimitSeconds) * time.Second; isRunning && time.Since(from) > limit {
 			t.stopClock()
-			t.say("Not kept: %s, after %s", what, limit)
+			t.say("After %s, %s.", limit, what)
 			return errLate
 		}
 		select {

@@ -88,10 +88,10 @@ func TestVerdicts(t *testing.T) {
 	if x := wait("kept", Kept); !strings.HasPrefix(x.Says, "It took 0.") || !x.ClockTo.After(x.ClockFrom) {
 		t.Errorf("kept: %+v", x)
 	}
-	if x := wait("broken", Broken); x.Says != "Not kept: it is still there, after 1s" || x.ClockTo.Sub(x.ClockFrom) < time.Second {
+	if x := wait("broken", Broken); x.Says != "After 1s, it is still there." || x.ClockTo.Sub(x.ClockFrom) < time.Second {
 		t.Errorf("broken: %+v", x)
 	}
-	if x := wait("failed", Failed); x.Says != "The experiment itself failed: the form did not open" || undone != 1 {
+	if x := wait("failed", Failed); x.Says != "the form did not open" || undone != 1 {
 		t.Errorf("failed: %+v, undone %d times", x, undone)
 	}
 	if got := start(`{"id":"kept"}`, "application/json"); got != http.StatusAccepted {

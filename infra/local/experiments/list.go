@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// The people of the demo's organization who take part. The visitor is Alice and Bob, so
-// the experiments leave them alone, except for the press by Bob.
+// The people of the demo's organization who take part. The visitor acts as Alice and Bob, so
+// the experiments leave those two alone, except that Bob presses a button.
 var (
 	erin  = person{slackID: "U0ERIN005", email: "erin@example.com", name: "Erin"}
 	frank = person{slackID: "U0FRANK06", email: "frank@example.com", name: "Frank"}
@@ -36,15 +36,15 @@ func (e *Experiments) list() []*Experiment {
 		},
 		{
 			ID: "kill", Title: "Kill the functions", LimitSeconds: 180,
-			Promise: "Each step runs again. The access appears once, and is removed after its minute.",
+			Promise: "Each step runs again. The access appears once, and is removed after one minute.",
 		},
 		{
 			ID: "slack", Title: "Take Slack down", LimitSeconds: 60,
-			Promise: "Access ends within 60 s of its time. That doesn’t need Slack.",
+			Promise: "Access ends within 60 s of its scheduled end. Removal doesn’t need Slack.",
 		},
 		{
 			ID: "byhand", Title: "Add access by hand", LimitSeconds: 120,
-			Promise: "A reconciliation finds and removes it. On AWS one runs every night, here at once.",
+			Promise: "A reconciliation finds and removes it. On AWS, one runs every night. Here, one starts right away.",
 		},
 		{
 			ID: "twice", Title: "Press twice at once", LimitSeconds: 60,
@@ -113,7 +113,7 @@ func (t *trial) killFunctions(ctx context.Context) error {
 	if hits == 0 {
 		return errors.New("no process was killed")
 	}
-	t.say("%d processes were killed. %s appeared once, and was removed, in %s.", hits, a, t.stopClock())
+	t.say("%d processes were killed. %s appeared once and was removed, all within %s.", hits, a, t.stopClock())
 	return nil
 }
 
@@ -134,7 +134,7 @@ func (t *trial) takeSlackDown(ctx context.Context) error {
 	if err := t.awaitGone(ctx, a); err != nil {
 		return err
 	}
-	t.say("Slack was down all the time. %s was removed %s after its time was over.", a, t.stopClock())
+	t.say("Slack was down the whole time. %s was removed %s after its scheduled end.", a, t.stopClock())
 	return nil
 }
 
@@ -145,7 +145,7 @@ func (t *trial) addByHand(ctx context.Context) error {
 	}
 	t.startClock(time.Now())
 	t.say("Someone gave %s directly in Identity Center. Nobody requested it.", a)
-	// What the nightly schedule starts.
+	// The nightly schedule starts an execution with the same input.
 	_, err := t.sfn.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &t.config.ReconcileMachine, Input: aws.String(`{"mode":"revoke"}`)})
 	if err != nil {
 		return fmt.Errorf("start the reconciliation: %w", err)
@@ -204,7 +204,7 @@ func (t *trial) pressTwice(ctx context.Context) error {
 		return err
 	}
 	if len(events) != 1 {
-		t.say("Not kept: the audit log has the decisions %q.", events)
+		t.say("The audit log has more than one decision: %q.", events)
 		return errLate
 	}
 	who := map[string]string{"approved": "Bob’s Approve", "denied": "Carol’s Deny"}[events[0]]

@@ -21,7 +21,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	if there, err := t.has(a, true)(ctx); err != nil {
 		return err
 	} else if there {
-		return fmt.Errorf("%s is there already; try again when it has ended", a)
+		return fmt.Errorf("%s already exists. Try again when it has ended", a)
 	}
 	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
 	who := a.person.slackID
@@ -37,7 +37,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 		return err
 	}
 	if len(views.Views) == 0 {
-		return fmt.Errorf("the form of %s did not open", a.person.name)
+		return fmt.Errorf("the form did not open for %s", a.person.name)
 	}
 	form := views.Views[len(views.Views)-1].ID
 	for _, choice := range []struct{ action, text string }{{slack.ActionAccount, a.account}, {slack.ActionPermissionSet, a.permissionSet}} {
@@ -111,7 +111,7 @@ func (t *trial) findMessage(ctx context.Context, action string) (message, bool, 
 	return message{}, false, err
 }
 
-// press presses a button of a message, even if it has lost the button meanwhile.
+// press presses a button of a message, even if the message no longer has the button.
 func (t *trial) press(ctx context.Context, m message, by person, action string) error {
 	return t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true})
 }
@@ -136,7 +136,7 @@ func (t *trial) removeFaults() {
 	_ = call(ctx, http.MethodDelete, t.config.Faults+"?label="+t.x.ID, nil, nil)
 }
 
-// hits returns how often the trial's faults have hit.
+// hits returns how often the trial's faults took effect.
 func (t *trial) hits(ctx context.Context) (int, error) {
 	var rules []faults.Rule
 	if err := get(ctx, t.config.Faults+"?label="+t.x.ID, &rules); err != nil {

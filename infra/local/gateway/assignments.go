@@ -182,8 +182,8 @@ func parseAssignment(call *Call) (assignment, *Answer) {
 // createAssignment answers IN_PROGRESS and creates after the settle delay, as AWS
 // does. An assignment that exists stays as it is.
 //
-// The call is refused at once if the instance or the permission set doesn't exist. So
-// is a target that is the management account, if the caller is not in it. The
+// The call is refused at once if the instance or the permission set doesn't exist, or if
+// the target is the management account and the caller is in another account. The
 // creation ends FAILED if the account or the principal doesn't exist, or if the
 // caller's role lacks IAM rights for the management account.
 func (g *Gateway) createAssignment(ctx context.Context, call *Call) *Answer {

@@ -51,7 +51,8 @@ type Course struct {
 	FailureReason string
 }
 
-// Gateway is an http.Handler. Close it after the last request.
+// Gateway is the http.Handler of the simulated AWS endpoint. Close it after the last
+// request.
 type Gateway struct {
 	config            Config
 	client            *http.Client

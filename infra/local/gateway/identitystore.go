@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// identityStoreCorrections are those of the Identity Store.
+// identityStoreCorrections are the corrections for operations of the Identity Store.
 var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.GetUserId":             (*Gateway).getUserID,
 	"AWSIdentityStore.DescribeUser":          (*Gateway).describeUser,

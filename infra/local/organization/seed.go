@@ -31,8 +31,8 @@ type IDs struct {
 	ManagementAccount string `json:",omitempty"`
 }
 
-// noDuration is the session duration of a permission set that is created without
-// one, as other tools do.
+// noDuration means that a permission set is created without a session duration, as
+// other tools create them.
 const noDuration = "none"
 
 // assignmentTimeout is how long an assignment of the seed may take.

@@ -11,14 +11,14 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// connect adds executions and audit records to t, and to each access until when which
-// execution keeps it.
+// connect adds executions and audit records to t. It also adds to each access which
+// execution keeps it, and until when.
 func connect(t *simulator.Truth, executions []execution, records []json.RawMessage, n names) {
 	outcomes := map[string]access.EventKind{} // by request
 	for _, raw := range records {
 		var record auditrecord.Record
 		if json.Unmarshal(raw, &record) != nil {
-			t.Audit = append(t.Audit, simulator.AuditRecord{Sentence: "This object is no audit record", Record: raw})
+			t.Audit = append(t.Audit, simulator.AuditRecord{Sentence: "This object isn’t an audit record", Record: raw})
 			continue
 		}
 		switch kind := access.EventKind(record.Event); kind {
@@ -30,7 +30,8 @@ func connect(t *simulator.Truth, executions []execution, records []json.RawMessa
 	}
 	sort.SliceStable(t.Audit, func(i, j int) bool { return t.Audit[i].At.Before(t.Audit[j].At) })
 
-	// By request: its own execution, and the latest sweep. Later executions come first.
+	// own has each request's own execution, and sweeps its latest sweep. Later executions
+	// come first.
 	own, sweeps := map[string]*execution{}, map[string]*execution{}
 	for i, e := range executions {
 		switch {

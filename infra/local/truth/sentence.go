@@ -46,7 +46,8 @@ func (n names) ofUser(id string) string {
 	return "someone"
 }
 
-// ofPerson returns the name of the person with an email, else of the user with an id.
+// ofPerson returns the name of the person with this email. Without an email, it returns
+// the name of the user with this id.
 func (n names) ofPerson(email, id string) string {
 	switch {
 	case n.byEmail[email] != "":
@@ -98,13 +99,13 @@ func (n names) sentence(r auditrecord.Record) string {
 	case access.EventRevokeFailed:
 		return fmt.Sprintf("%s’s %s could not be removed yet%s", requester, target, detail)
 	case access.EventPressRefused:
-		return fmt.Sprintf("%s pressed %s on %s’s request and was turned away", actor, strings.ReplaceAll(r.Action, "_", " "), requester)
+		return fmt.Sprintf("%s pressed %s on %s’s request and was refused", actor, strings.ReplaceAll(r.Action, "_", " "), requester)
 	case access.EventDriftFound:
 		return fmt.Sprintf("Found unknown access: %s has %s", requester, target)
 	case access.EventDriftRevoked:
 		return fmt.Sprintf("Removed unknown access: %s had %s", requester, target)
 	case access.EventDriftExempted:
-		return fmt.Sprintf("Left unknown access alone, as the settings say: %s has %s", requester, target)
+		return fmt.Sprintf("Left unknown access, because the settings exempt it: %s has %s", requester, target)
 	}
 	return r.Event
 }
@@ -149,6 +150,6 @@ func removal(r auditrecord.Record) string {
 	case access.RemovalForeign:
 		return "was replaced by someone outside this app, and was left alone"
 	default:
-		return "was removed, and checked to be gone"
+		return "was removed, and is confirmed gone"
 	}
 }

@@ -42,9 +42,9 @@ func TestSentences(t *testing.T) {
 		{record("granted", nil), "Alice got DeveloperAccess in shop-production for 1 minute"},
 		{record("granted", func(r *auditrecord.Record) { r.GroupName, r.GroupID = "On call", "g1" }), "Alice got membership in On call for 1 minute"},
 		{record("ended", by("bob@example.com")), "Bob ended Alice’s DeveloperAccess in shop-production early"},
-		{record("revoked", func(r *auditrecord.Record) { r.Removal = "removed" }), "Alice’s DeveloperAccess in shop-production was removed, and checked to be gone"},
+		{record("revoked", func(r *auditrecord.Record) { r.Removal = "removed" }), "Alice’s DeveloperAccess in shop-production was removed, and is confirmed gone"},
 		{record("revoked", func(r *auditrecord.Record) { r.Removal = "kept" }), "Alice’s DeveloperAccess in shop-production stays, because another request still holds it"},
-		{record("press_refused", func(r *auditrecord.Record) { r.ActorEmail, r.Action = "nobody@example.com", "approve" }), "nobody@example.com pressed approve on Alice’s request and was turned away"},
+		{record("press_refused", func(r *auditrecord.Record) { r.ActorEmail, r.Action = "nobody@example.com", "approve" }), "nobody@example.com pressed approve on Alice’s request and was refused"},
 		{record("drift_found", func(r *auditrecord.Record) { r.RequesterEmail = "NA" }), "Found unknown access: Alice has DeveloperAccess in shop-production"},
 		{record("invented", nil), "invented"},
 	}

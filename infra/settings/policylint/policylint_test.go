@@ -47,7 +47,7 @@ func TestPolicyChecks(t *testing.T) {
 		group     = "99999999-8888-7777-6666-555555555555"
 		inAll     = "in every account, including this app's own account and the management account"
 		insist    = ", or require a second person (docs/reference/policy.md#power-over-this-app)"
-		powerOver = "People who get it there can change this app and its policy, and another statement could give it without approval. "
+		powerOver = "People with this access can change this app and its policy. Another statement could even grant it without approval. "
 	)
 	for _, tt := range []struct {
 		name, file string

@@ -18,12 +18,11 @@ func soundsPowerful(name string) bool {
 	return slices.ContainsFunc(powerfulWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// How someone can get powerful access to this app: with an approval that no statement
-// strictly requires, by approving it alone, or without approval, like everyone.
+// How someone can get powerful access to this app.
 const (
-	byApproval = 1 + iota
-	byOneself
-	byEverybody
+	byApproval  = 1 + iota // with an approval, but another statement could make it needless
+	byOneself              // by approving their own request
+	byEverybody            // without approval, as everyone can
 )
 
 // findPower finds statements that give powerful access to the account that this app
@@ -163,7 +162,7 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 	case byOneself:
 		return fmt.Sprintf("lets %s take %s %s, without a second person. One person could then change this app and its policy. %s", nameSome(alone), what, where, fix)
 	}
-	return fmt.Sprintf("allows requests for %s %s. People who get it there can change this app and its policy, and another statement could give it without approval. %s", what, where, fix)
+	return fmt.Sprintf("allows requests for %s %s. People with this access can change this app and its policy. Another statement could even grant it without approval. %s", what, where, fix)
 }
 
 // nameSome names the first few people, and counts the rest.
