@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// An alarm with a period of an hour or more may look back a week, with a shorter
-	// one a day: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
+	// An alarm may look back a week if its period is an hour or more. Otherwise, it may
+	// look back a day: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
 	runPeriod   = time.Hour
 	runLookBack = 7 * 24 * time.Hour
 	// runBegins is how late a run may begin: it starts within half an hour

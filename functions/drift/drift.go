@@ -1,7 +1,7 @@
 // Package drift finds unknown access: direct assignments of users, and members of
 // groups, that the policy covers and that have no lease.
 //
-// A run takes the steps Plan, Scan (for each batch of the plan), Collect, EndQuestion
+// A run has the steps Plan, Scan (for each batch of the plan), Collect, EndQuestion
 // (if it asked for consent), and Report. Each step may be repeated. No step changes
 // Identity Center. A step reports access that it can't read as unread. Unread access
 // counts neither as absent nor as a finding.
@@ -118,7 +118,7 @@ type Store interface {
 	PutHistory(ctx context.Context, h History, version string) error
 }
 
-// Engine takes the steps of runs.
+// Engine carries out the steps of runs.
 type Engine struct {
 	Directory Directory
 	// Names returns the names of accounts (by id) and of permission sets (by ARN)

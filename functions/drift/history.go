@@ -62,9 +62,9 @@ func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	return n
 }
 
-// dropGone drops findings from the history that no longer exist. It keeps those that
-// another run saw after this one began, because this run may have listed their place
-// earlier.
+// dropGone drops findings from the history that no longer exist. It keeps a finding that
+// another run saw after this one began, because the access may have appeared after this
+// run listed that account or group.
 func dropGone(h *History, plan *Plan, findings []access.Finding) {
 	there := map[string]bool{}
 	for _, f := range findings {

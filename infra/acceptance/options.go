@@ -26,7 +26,7 @@ type Options struct {
 
 	// DriftUser is the email, as in Identity Center, of a user who gets Target by hand
 	// for a few minutes. If it is "", this step is skipped.
-	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for some minutes. Without it, no drift check."`
+	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for a few minutes. Without it, no drift check."`
 	// ManagementSet is a permission set that users can request in the organization's
 	// management account. If it is "", this step is skipped.
 	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to request in the management account. Without it, that check is skipped."`

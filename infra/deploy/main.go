@@ -1,5 +1,5 @@
-// Command deploy deploys and deletes the system. It runs the CDK's command line and
-// adds what that can't do.
+// Command deploy deploys and deletes the system. It runs the CDK's command line, and
+// does what the CDK can't.
 package main
 
 import (

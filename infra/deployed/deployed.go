@@ -16,8 +16,8 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Config returns AWS with the caller's credentials and region. AWS_ENDPOINT_URL can
-// point to the local stack. A throttled call is made up to ten times.
+// Config returns the AWS configuration with the caller's credentials and region.
+// AWS_ENDPOINT_URL can point to the local stack. A throttled call is made up to ten times.
 func Config(ctx context.Context) (aws.Config, error) {
 	return config.LoadDefaultConfig(ctx, config.WithRetryMode(aws.RetryModeAdaptive), config.WithRetryMaxAttempts(10),
 		config.WithLogger(logging.Nop{})) // the SDK reports its problems as errors too

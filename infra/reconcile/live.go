@@ -14,7 +14,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// live is AWS, with the caller's credentials. To use the local stack, set
+// live calls AWS with the caller's credentials. To use the local stack, set
 // AWS_ENDPOINT_URL.
 type live struct {
 	load func(context.Context) (aws.Config, error)
