@@ -148,7 +148,7 @@ func alarms(props alarmProps) []alarm {
 		// Task functions return errors to tell their machine what to do. But await has no
 		// expected errors.
 		{id: "AwaitErrors", metric: props.functions["await"].alias.MetricErrors(minute), fires: happened,
-			text: "BUTTONS MAY REACT LATE: {prefix}-await failed to store the token that resumes an execution. Every press still counts, but an approval may take effect some minutes late, and the minute check carries out End now. First: read the error in the log of {prefix}-await."},
+			text: "BUTTONS MAY REACT LATE: {prefix}-await failed to store the token that resumes an execution. Every press still counts, but an approval may take effect a few minutes late, and the minute check carries out End now. First: read the error in the log of {prefix}-await."},
 		// Audit counts RevokeFailed. If audit itself fails, only this alarm reports a
 		// removal that keeps failing, or a record that can't be written.
 		{id: "AuditErrors", metric: props.functions["audit"].alias.MetricErrors(minute), fires: happened,

@@ -94,7 +94,7 @@ func TestExitCodes(t *testing.T) {
 
 		{line: "local --config nowhere.yaml", code: 2, stderr: "local: read the settings: stat nowhere.yaml"},
 		{line: "local --listen 8080", code: 2, stderr: `local: --listen must be HOST:PORT, not "8080"`},
-		{line: "demo --seed nowhere.yaml", code: 2, stderr: "local: the example organization"},
+		{line: "demo --seed nowhere.yaml", code: 2, stderr: "local: load the example organization"},
 		{line: "demo --config x", code: 2, stderr: "unknown flag --config"},
 
 		{line: "completion bash", stdout: "complete -F _elevator elevator"},
