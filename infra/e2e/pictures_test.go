@@ -269,7 +269,7 @@ func (c *camera) take(name, css string) {
 	c.t.Helper()
 	c.do("scroll to "+css, soon, chromedp.ScrollIntoView(chromedp.CSS(css)))
 	c.do("move the mouse away", soon, chromedp.MouseEvent(chromedp.MouseMoved, 1, 1))
-	c.run("camera.still()")
+	c.run(fmt.Sprintf("camera.still(%q)", css))
 	time.Sleep(settles)
 	c.run("camera.moveTimes()")
 	c.keep(name, c.decode(chromedp.Run(c.ctx, chromedp.Screenshot(chromedp.CSS(css)))), 0)
