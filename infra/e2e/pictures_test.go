@@ -65,8 +65,8 @@ func (c *camera) filmDemo(demo *stack) {
 	step := func(key, state string) {
 		c.find("the step "+key+" is "+state, fmt.Sprintf(`document.querySelector('#tour [data-key="%s"][data-state="%s"]')?.ariaLabel`, key, state))
 	}
+	c.resize(1152, filmHeight) // first: otherwise, lines keep the heights that they have with fewer pixels
 	c.open(demo.Page)
-	c.resize(1152, filmHeight)
 	c.find("the first reconciliation", `[...document.querySelectorAll("[data-execution]")].find(e => e.dataset.status === "SUCCEEDED")?.id`)
 	c.frame(1200 * time.Millisecond)
 
@@ -137,8 +137,8 @@ func (c *camera) takePage() {
 // takeRequest takes a request's form and messages.
 func (c *camera) takeRequest(demo *stack) {
 	const reason = "Roll back release 2.15, see the incident channel"
-	c.open(demo.Page + "?person=" + alice)
 	c.resize(1320, 1100)
+	c.open(demo.Page + "?person=" + alice)
 	c.click(`#composer [data-command="/access"]`)
 	c.choose("account", "shop-production")
 	c.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
@@ -269,7 +269,7 @@ func (c *camera) take(name, css string) {
 	c.t.Helper()
 	c.do("scroll to "+css, soon, chromedp.ScrollIntoView(chromedp.CSS(css)))
 	c.do("move the mouse away", soon, chromedp.MouseEvent(chromedp.MouseMoved, 1, 1))
-	c.run("camera.still()")
+	c.run(fmt.Sprintf("camera.still(%q)", css))
 	time.Sleep(settles)
 	c.run("camera.moveTimes()")
 	c.keep(name, c.decode(chromedp.Run(c.ctx, chromedp.Screenshot(chromedp.CSS(css)))), 0)

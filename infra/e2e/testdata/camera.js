@@ -1,7 +1,8 @@
 // What make pictures adds to the page, so that it takes the same pictures each time.
 (() => {
-  // The page's clock starts at 10:30. Times from AWS and Slack are moved as well.
-  const Real = Date, shift = Real.now() - Real.UTC(2026, 0, 15, 10, 30);
+  // The clock of the page starts 5 s after 10:30, so that the app, which cuts seconds off, is never
+  // at 10:29. Times from AWS and Slack are moved as well.
+  const Real = Date, shift = Real.now() - Real.UTC(2026, 0, 15, 10, 30, 5);
   let frozen = null;
   const now = () => frozen ?? Real.now() - shift;
   window.Date = class extends Real {
@@ -35,9 +36,12 @@
       pointer.style.top = `${Math.round(r.top + r.height / 2)}px`;
       return true;
     },
-    // still hides what would be in the way in a picture of one element.
-    still() {
+    // still prepares a picture of one element. Without the other messages, a message is
+    // always at the same place: its lines would be rounded to other pixels elsewhere.
+    still(css) {
       camera.hidePointer();
+      const element = document.querySelector(css);
+      if (element.matches(".message")) for (const e of element.parentElement.children) e.hidden = e !== element;
       document.body.classList.add("still");
       return true;
     },
