@@ -99,7 +99,7 @@ func TestMain(m *testing.M) {
 
 // sideBySide is how many tests run at once. They mostly wait for granted seconds to
 // pass, and compute little.
-const sideBySide = "13"
+const sideBySide = "11"
 
 // manySideBySide is the same with -full, whose cells wait for retries.
 const manySideBySide = "48"
