@@ -110,7 +110,7 @@ type Collected struct {
 	Provisioned  []string        `json:"provisioned,omitempty"`
 }
 
-// History is what runs know of earlier runs.
+// History is what each run passes on to later runs.
 type History struct {
 	// Heartbeat is from the last run that could trust the table. The table has the
 	// same heartbeat. It is zero if there was no such run.
