@@ -202,9 +202,9 @@ func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease acces
 	}
 }
 
-// recordRemoval records the removal of a request that does not hold the lease, or not
-// anymore. If the access was granted, it was kept for other requests or is already
-// removed. foreign reports that different access is in its place.
+// recordRemoval writes the result of the removal into the row of a request that never
+// held the lease, or no longer holds it. If the access was granted, it was kept for
+// other requests or is already removed. foreign reports that different access is in its place.
 func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {
