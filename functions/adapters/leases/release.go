@@ -52,8 +52,8 @@ func (l *Leases) Start(ctx context.Context, id, execution string, began time.Tim
 	return l.release(ctx, id, execution, false, began.Add(UntouchedFor))
 }
 
-// release implements Release and Start. If execution is the request's own, no
-// ForceRemove for the request can have deleted the access before untouchedUntil.
+// release implements Release and Start. untouchedUntil counts only if execution is the
+// request's own. Until then, no ForceRemove for the request can have deleted the access.
 func (l *Leases) release(ctx context.Context, id, execution string, wait bool, untouchedUntil time.Time) (access.Request, error) {
 	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
