@@ -68,7 +68,8 @@ type Named struct {
 type Batch struct {
 	// AccountSets are accounts, each with permission sets that are in it.
 	AccountSets []AccountSets `json:"pairs,omitempty"`
-	// Accounts are the accounts whose permission sets must be listed first.
+	// Accounts are the accounts whose permission sets the invocation must list itself,
+	// before it lists assignments.
 	Accounts []int `json:"accounts,omitempty"`
 	// Users are ids.
 	Users  []string `json:"users,omitempty"`
