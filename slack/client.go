@@ -276,7 +276,8 @@ func notice(text string) slackgo.Block {
 }
 
 // escape escapes the three control characters of mrkdwn, so that text contains no
-// mention and no link. It is for the line that Slack shows in place of blocks.
+// mention and no link. Use it for the fallback text that Slack shows where it can't
+// show blocks.
 func escape(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(cut(cleanLines(text), maxSection))
 }

@@ -55,7 +55,8 @@ func (r *Request) HasAccess() bool { return r.WasGranted() && !r.IsRemoved() }
 
 // IsActive reports whether the access exists and its removal has not begun. That
 // includes a request that was ended early, and one that the sweep gave up on.
-// table.RequestEnd has the same condition, and that nobody ended the access before.
+// table.RequestEnd has the same condition. It also requires that nobody has ended the
+// access early.
 func (r *Request) IsActive() bool { return r.WasGranted() && !r.HasRemovalBegun() && !r.IsClosed() }
 
 // HasPendingEnd reports whether someone ended the access early and its removal has

@@ -53,7 +53,8 @@ func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	return t, false
 }
 
-// planEvent plans a run that reads what an event names, if that is in scope.
+// planEvent plans a run for an event. If the policy covers the group or account that
+// the event names, the run reads only that. Otherwise it reads nothing.
 func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	t, ok := parseEvent(raw)
 	if !ok {

@@ -11,8 +11,8 @@ import (
 // concurrent runs may have decided at the same time.
 func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals int, c *Collected) error {
 	c.Next, c.Guard, c.Limit = nextReport, "", 0
-	// The mode already says that removals are off, unless the previous release made the
-	// plan.
+	// If removals are off, the plan's mode is already warn. Only plans of the previous
+	// release need the check of RemovalsOff.
 	if plan.Mode != access.DriftRevoke || plan.Partial || e.RemovalsOff || removals == 0 {
 		return nil
 	}

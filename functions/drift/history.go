@@ -89,8 +89,8 @@ func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) [
 	return report
 }
 
-// changedNames returns now if it differs from the last reported names, or if this run
-// reported them; nil otherwise.
+// changedNames returns the current names, now, if they differ from the last reported
+// names, or if this run reported those. Otherwise it returns nil.
 func changedNames(plan *Plan, reported Reported, now []string) []string {
 	if plan.Partial || slices.Equal(reported.Names, now) && reported.Run != plan.Run {
 		return nil

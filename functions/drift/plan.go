@@ -163,8 +163,8 @@ func (p *planner) addGroup(g access.Group) {
 // that the engine runs in, "" if that is not known.
 //
 // Listing by account takes one call for each permission set in an account, plus calls
-// to find out which sets are in which account: one for each account, or one for each
-// permission set and hundred accounts. Listing by user takes one or more calls for
+// to find out which sets are in which account: one for each account, or for each
+// permission set, one call per hundred accounts. Listing by user takes one or more calls for
 // each user, and also returns users' names. AWS allows that only to the management
 // account.
 func (p *planner) planAssignments(ctx context.Context, ownAccount string) error {
@@ -294,8 +294,8 @@ func (p *planner) covers(accountID, permissionSet string) bool {
 }
 
 // countCovered returns how many pairs of account and permission set the policy
-// covers: at most that many are listed. It stops counting at a number above which
-// it no longer matters.
+// covers: at most that many are listed. It stops counting once there are enough,
+// because then the exact number doesn't matter.
 func (p *planner) countCovered() int {
 	const enough = 200_000
 	n := 0

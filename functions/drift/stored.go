@@ -68,7 +68,8 @@ type Named struct {
 type Batch struct {
 	// AccountSets are accounts, each with permission sets that are in it.
 	AccountSets []AccountSets `json:"pairs,omitempty"`
-	// Accounts are the accounts whose permission sets must be listed first.
+	// Accounts are the accounts whose permission sets the invocation must list itself,
+	// before it lists assignments.
 	Accounts []int `json:"accounts,omitempty"`
 	// Users are ids.
 	Users  []string `json:"users,omitempty"`
@@ -110,7 +111,7 @@ type Collected struct {
 	Provisioned  []string        `json:"provisioned,omitempty"`
 }
 
-// History is what runs know of earlier runs.
+// History is what each run passes on to later runs.
 type History struct {
 	// Heartbeat is from the last run that could trust the table. The table has the
 	// same heartbeat. It is zero if there was no such run.

@@ -264,8 +264,8 @@ func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.
 	return r, err
 }
 
-// freeClaim frees the claims of a decided request. If that fails, the close of
-// the request does it; until then the claim is not valid.
+// freeClaim frees the claims of a decided request. If that fails, the function that
+// closes the request frees them. A claim that is left until then blocks nobody.
 func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		h.Logger.WarnContext(ctx, "claim of the decided request could not be freed", "request_id", r.ID, "error", access.ErrorMessage(err))

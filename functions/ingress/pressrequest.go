@@ -187,9 +187,9 @@ func (p *press) end(ctx context.Context) (reply, error) {
 }
 
 // endReply resumes the execution so that it removes the access, unless the removal
-// has begun. Otherwise the execution would wait for the end of the access. If it
-// can't be resumed, the reply says what to do, instead of text. That includes a wait
-// without a stored token: there may be none.
+// has begun. Otherwise the execution would wait for the end of the access. The reply
+// shows text. If the execution can't be resumed, for example because no token is
+// stored, the reply says what to do instead.
 func (p *press) endReply(text string) reply {
 	r := p.request
 	if !r.HasPendingEnd() {

@@ -186,7 +186,8 @@ func (p *press) answeredReply() reply {
 }
 
 // showAnswers shows the answers in the question's message, and removes the
-// buttons if the question has ended. If that fails, the run's report does it.
+// buttons if the question has ended. If that fails, the run updates the message when it
+// posts its report.
 func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
 	post := p.run.Posts[slack.PurposeDriftQuestion]
 	if post.TS == "" {

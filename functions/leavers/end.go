@@ -11,8 +11,8 @@ import (
 )
 
 // endAll ends the access of the people with these ids. It returns the people for whom
-// that succeeded, and whether all of their access ended. If a person was held, only
-// released access ends.
+// that succeeded, and whether all of their access ended. If a person is held
+// (Person.Held), it ends only the access that someone released.
 func (c *Checker) endAll(ctx context.Context, people People, ids []string, holders map[string][]string) (ended map[string]bool, failures []error) {
 	ended = map[string]bool{}
 	questions := map[string]func(access.Request) bool{} // by run

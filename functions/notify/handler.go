@@ -243,8 +243,8 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 			return access.Post{}, err
 		}
 		if found {
-			// We don't know what the post says. Without a digest, it is
-			// updated.
+			// We don't know what the post says, so we store no digest. The next
+			// call then updates the post.
 			post.TS = ts
 			return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 		}

@@ -26,12 +26,12 @@ type Started struct {
 	Event json.RawMessage `json:"event"`
 }
 
-// Planned is the answer of plan.
+// Planned is the output of the operation plan.
 type Planned struct {
 	Batches []int `json:"batches"`
 }
 
-// Collected is the answer of collect.
+// Collected is the output of the operation collect.
 type Collected struct {
 	Found    [][2]int `json:"found"` // ranges [from, to) of findings that no earlier run saw
 	Next     string   `json:"next"`  // "nothing", "report", "ask" or "remove"
@@ -39,12 +39,12 @@ type Collected struct {
 	Exempted bool     `json:"exempted"` // this run is the first to leave something alone under an exemption
 }
 
-// Answered is the answer of answer.
+// Answered is the output of the operation answer.
 type Answered struct {
 	Next string `json:"next"` // "remove" or "report"
 }
 
-// Reported is the answer of report.
+// Reported is the output of the operation report.
 type Reported struct {
 	Tell     bool `json:"tell"`     // there is something to report
 	Complete bool `json:"complete"` // the run read everything in scope

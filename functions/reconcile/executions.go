@@ -101,8 +101,8 @@ func (m *machines) Start(ctx context.Context, name, input string) (taken bool, e
 	return false, stepFunctionsError(err, "start the sweep")
 }
 
-// stepFunctionsError codes an error. If there is no such machine, someone must
-// fix that: Misconfigured.
+// stepFunctionsError gives an error of Step Functions a code. If there is no such
+// machine, the code is Misconfigured, because someone must fix that.
 func stepFunctionsError(err error, doing string) error {
 	var none *types.StateMachineDoesNotExist
 	if errors.As(err, &none) {

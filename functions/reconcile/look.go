@@ -365,8 +365,8 @@ func (l *look) start(ctx context.Context) {
 
 const stampFormat = "20060102-1504" // of a sweep's name
 
-// mostCandidates is how many running executions with a sweep's prefix are
-// described, to see whether one of them is that sweep.
+// Before it starts a sweep, the look checks whether that sweep is already running. It
+// describes at most mostCandidates running executions with the sweep's prefix.
 const mostCandidates = 2
 
 // sweep starts one sweep, unless it is running. Its name contains the current minute,

@@ -137,7 +137,7 @@ type Handler struct {
 //	settle   succeeds when a finding, or the access under a lease without holders, is verified to be gone, and the lease with it
 //
 // For a finding, settle fails with AlreadyGone if someone else removed the access.
-// For a lease, it returns which finding's removal ended, and how.
+// If it settles a lease, it returns the finding that was removed, and the result.
 //
 // If the table does not answer and the access was granted, Handle deletes the access
 // without the table. It still returns an error, so the removal is retried until the

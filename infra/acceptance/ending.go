@@ -17,8 +17,8 @@ const early = 5 * time.Second
 // there.
 const maxGap = 30 * time.Second
 
-// grace is how much longer than promised to wait for a removal. It distinguishes a
-// late removal from one that never comes.
+// grace is how long to wait for a removal that is late. It distinguishes a late removal
+// from one that never comes.
 const grace = 10 * time.Second
 
 // awaitGone waits until the access of a request is gone. It returns an error if

@@ -190,8 +190,8 @@ func (r *run) note(s *Step, format string, args ...any) {
 // oneLine returns an error's text on one line, also if several errors were joined.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// waitUntil calls f until it returns true or an error. After limit, it returns an error
-// that names what.
+// waitUntil calls f until it returns true or an error. After limit, it returns an error.
+// what says in that error what did not happen.
 func (r *run) waitUntil(ctx context.Context, limit time.Duration, what string, f func() (done bool, err error)) error {
 	deadline := r.Now().Add(limit)
 	for {

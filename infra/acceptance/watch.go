@@ -31,7 +31,8 @@ type sight struct {
 	err                    error
 }
 
-// watch starts to check for an assignment, until the watch or the run ends.
+// watch starts checking whether an assignment exists. The checks stop when the watch or
+// the run ends.
 func (r *run) watch(s access.Subject) *watch {
 	ctx, end := context.WithCancel(r.lifetime)
 	w := &watch{end: end}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Environment has the variables for Go's runtime in every function: run on one
-// processor. With its memory, a function gets less than one processor from Lambda,
+// Environment has the variables for Go's runtime in every function. They limit it to
+// one processor. With its memory, a function gets less than one processor from Lambda,
 // and it does one thing at a time. On two processors, a call would pass from thread
 // to thread (docs/internals/performance.md).
 var Environment = map[string]string{"GOMAXPROCS": "1"}

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// fact is an answer that several checks need. It is asked for once, and all checks
-// get the same answer.
+// fact is a result that several checks need. The first check that needs it asks AWS or
+// Slack, and all checks get the same result.
 type fact[T any] struct {
 	line string // of the report; it says why the fact is unknown
 	ask  func() (T, error)

@@ -18,8 +18,8 @@ import (
 // The CDK app takes most of a start, and always writes the same assembly from the same
 // inputs. So assemblies are kept in .build/local, by a digest of everything that goes
 // into one: the whole source, the settings, and the Go toolchain with its settings. A
-// file that matters to nobody gives a new assembly, too. That costs a synthesis; the
-// other mistake would run code that is no longer there.
+// change to an irrelevant file costs an unnecessary synthesis. That is better than
+// running outdated code.
 const (
 	synthFolder = ".build/local"
 	keptSynths  = 4 // and those that somebody uses

@@ -55,8 +55,9 @@ func (s *Settings) compareWithReference(r *reader) {
 	}
 }
 
-// areRemindersCapped reports whether a request lives long enough for
-// access.LongestReminderInterval to bring a reminder forward.
+// areRemindersCapped reports whether any reminder comes earlier than the settings say.
+// access.LongestReminderInterval limits the time between reminders, but a request may
+// expire before that matters.
 func (s *Settings) areRemindersCapped() bool {
 	expiration := s.RequestExpiration
 	if expiration == 0 {

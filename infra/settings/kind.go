@@ -202,8 +202,8 @@ var (
 )
 
 // duration is a bare number of a unit, or a string like "90s". It is from least to
-// most, both included, in whole seconds. If zero is not empty, 0 is accepted too;
-// zero describes what 0 means.
+// most, both included, in whole seconds. zero is the text that says what a duration of 0
+// means; if the text is empty, 0 is not accepted.
 func duration(u unit, least, most time.Duration, zero string) kind[time.Duration] {
 	expected := fmt.Sprintf(`a number of %s, or a duration like "90s", "5m", "2h"; from %s to %s`, u.name, access.FormatDuration(least), access.FormatDuration(most))
 	if zero != "" {

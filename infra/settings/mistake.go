@@ -85,7 +85,7 @@ func (r *reader) warn(line int, path, format string, args ...any) {
 	r.warnings = append(r.warnings, Mistake{Line: max(line, 1), Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
-// describe names the value in a file, for "…, not …".
+// describe names a value in the file, for the end of an error: "must be a list, not …".
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.SequenceNode:

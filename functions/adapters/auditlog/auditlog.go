@@ -82,8 +82,8 @@ func (l *Log) put(ctx context.Context, key string, body []byte) error {
 }
 
 // isTaken reports whether err is S3's answer to If-None-Match for an existing key. S3
-// answers 409 while another write of the key is in progress. That write may still
-// fail, so isTaken returns false for it.
+// answers 409 while another write of the key is in progress. For a 409, isTaken returns
+// false, because the other write may still fail.
 func isTaken(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed" {

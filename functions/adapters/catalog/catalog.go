@@ -22,8 +22,8 @@ const (
 	CheckEvery = time.Minute
 	// CheckMissingEvery is the time between two checks while there is no snapshot.
 	CheckMissingEvery = 5 * time.Second
-	// AskEvery is the shortest time between two requests of a process for a first
-	// snapshot. It is longer than a refresh takes. Concurrent refreshes would use up the
+	// If there is no snapshot yet, a process asks for a refresh at most once per
+	// AskEvery. It is longer than a refresh takes. Concurrent refreshes would use up the
 	// quota that grants need.
 	AskEvery = 10 * time.Minute
 )

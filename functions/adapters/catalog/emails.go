@@ -24,8 +24,8 @@ type Emails struct {
 	text []byte
 }
 
-// emailsHeader begins the index's encoding. A function treats another header as a
-// missing index.
+// emailsHeader begins the index's encoding. If an index begins with anything else, a
+// function treats it as missing.
 const emailsHeader = "emails 1\n"
 
 // NewEmails returns the index of the users.

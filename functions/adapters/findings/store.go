@@ -166,8 +166,8 @@ func (s *Store) PutReport(ctx context.Context, r access.DriftReport) error {
 	return put(ctx, s, r.RunID, "report.json", r)
 }
 
-// History reads what earlier runs found and reported, and its version for
-// PutHistory. If there is none yet, both are empty.
+// History reads what earlier runs found and reported. It also returns the version that
+// PutHistory needs. If there is none yet, both are empty.
 func (s *Store) History(ctx context.Context) (h drift.History, version string, err error) {
 	body, version, err := s.Objects.Get(ctx, historyKey)
 	switch access.CodeOf(err) {
@@ -192,8 +192,8 @@ func (s *Store) PutHistory(ctx context.Context, h drift.History, version string)
 	return s.Objects.Replace(ctx, historyKey, body, version)
 }
 
-// People reads what rechecks know about people, and its version for PutPeople. If
-// there is nothing yet, both are empty.
+// People reads what rechecks know about people. It also returns the version that
+// PutPeople needs. If there is nothing yet, both are empty.
 func (s *Store) People(ctx context.Context) (p leavers.People, version string, err error) {
 	body, version, err := s.Objects.Get(ctx, peopleKey)
 	switch access.CodeOf(err) {

@@ -117,8 +117,8 @@ func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again
 	if err != nil {
 		return false, err
 	}
-	// The run that removes a finding settles its lease, or the sweep does within
-	// minutes: they record the result.
+	// Leave a finding's lease to the run that removes the finding, or to the sweep, which
+	// comes within minutes. Both also record the result.
 	if len(holders) > 0 || lease.Drift != nil || !lease.IsSettled(l.Now()) {
 		return false, beingRemoved
 	}

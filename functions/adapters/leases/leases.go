@@ -19,8 +19,8 @@
 //     twice under a key. After a conflict, the lease is read again.
 //   - A holder counts until its request's removal is done.
 //   - A membership has an id, and the lease records each id that Create returned.
-//     Any other membership is not ours: we neither share nor remove it, and it
-//     doesn't keep the lease. If an answer is missing or no id is recorded, any
+//     Any other membership is not ours: we neither share nor remove it, and the lease
+//     can be deleted while it exists. If an answer is missing or no id is recorded, any
 //     membership counts as ours.
 //
 // Every step may be repeated, from any function, after any crash.

@@ -43,8 +43,8 @@ func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, 
 }
 
 // callDelete deletes the access that was observed, and nothing that replaced it
-// since. If none was observed, it deletes what the lease says was created, because
-// lists are eventually consistent. NotFound if there was nothing to delete.
+// since. Lists are eventually consistent: if no access was observed, some may still
+// exist. So it then deletes the memberships that the lease names. NotFound if there was nothing to delete.
 func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observation) (deletionID string, err error) {
 	if lease.Subject.Kind != access.KindGroup {
 		return l.IdentityCenter.Delete(ctx, lease.Subject, "")

@@ -52,8 +52,8 @@ func (l *Leases) Start(ctx context.Context, id, execution string, began time.Tim
 	return l.release(ctx, id, execution, false, began.Add(UntouchedFor))
 }
 
-// release implements Release and Start. If execution is the request's own, no
-// ForceRemove for the request can have deleted the access before untouchedUntil.
+// release implements Release and Start. untouchedUntil counts only if execution is the
+// request's own. Until then, no ForceRemove for the request can have deleted the access.
 func (l *Leases) release(ctx context.Context, id, execution string, wait bool, untouchedUntil time.Time) (access.Request, error) {
 	r, err := l.Table.BeginRevoke(ctx, id, execution, l.Now())
 	if code := access.CodeOf(err); code == access.CodeNotFound || code == access.CodeRefused {
@@ -202,9 +202,9 @@ func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease acces
 	}
 }
 
-// recordRemoval records the removal of a request that does not hold the lease, or not
-// anymore. If the access was granted, it was kept for other requests or is already
-// removed. foreign reports that different access is in its place.
+// recordRemoval writes the result of the removal into the row of a request that never
+// held the lease, or no longer holds it. If the access was granted, it was kept for
+// other requests or is already removed. foreign reports that different access is in its place.
 func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease access.Lease, foreign bool) (access.Request, error) {
 	state := access.RemovalNothing
 	switch {

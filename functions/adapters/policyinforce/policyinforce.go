@@ -47,8 +47,8 @@ type Document struct {
 	Policy access.Policy
 	Digest string // SHA-256 of Bytes, hex
 	Bytes  []byte
-	// DeployedAt is when the pointer was set to this policy. The exemptions in
-	// Policy end at most access.MaxExemption later, even if Bytes has a later end.
+	// DeployedAt is when the pointer was set to this policy. An exemption in Policy
+	// lasts at most access.MaxExemption from then, even if Bytes has a later end.
 	DeployedAt time.Time
 }
 

@@ -61,8 +61,8 @@ func (t *Table) ExpireRun(ctx context.Context, id string, at time.Time) (r acces
 	})
 }
 
-// AnswerRun adds an answer to those of run, a row as it was read. If the answer is
-// the last one, it ends the question. won is false if someone else answered
+// AnswerRun adds an answer to a run's row. run is the row as the caller read it, with
+// the earlier answers. If the answer is the last one, it ends the question. won is false if someone else answered
 // meanwhile, or the question has ended; the returned row says which. The row has the
 // task token, if the wait has stored one.
 func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error) {

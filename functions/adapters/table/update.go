@@ -163,8 +163,8 @@ func leaseKey(key string) item {
 	return item{AttributeKey: &types.AttributeValueMemberS{Value: LeasePrefix + key}}
 }
 
-// tableError codes an error of DynamoDB. "Not found" means that there is no
-// table, which someone must fix: Misconfigured.
+// tableError gives an error of DynamoDB a code. If the table does not exist, the code is
+// Misconfigured, because someone must fix that.
 func tableError(err error, doing string) error {
 	var none *types.ResourceNotFoundException
 	if errors.As(err, &none) {

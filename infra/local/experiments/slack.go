@@ -16,7 +16,8 @@ import (
 	"sso-elevator/slack/simulator"
 )
 
-// submit requests access in Slack, with these faults for the request.
+// submit submits a request for access in Slack. The rules inject faults into that
+// request.
 func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...faults.Rule) error {
 	if there, err := t.has(a, true)(ctx); err != nil {
 		return err

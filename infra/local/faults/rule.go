@@ -53,8 +53,8 @@ const (
 	KillCallerAfter Kind = "kill_caller_after" // after the effect
 	Late            Kind = "late"              // at once; the effect still comes, later
 
-	// Kind for an accepted CreateAccountAssignment or DeleteAccountAssignment: it sets the
-	// course of the operation.
+	// Kind for an accepted CreateAccountAssignment or DeleteAccountAssignment. The rule
+	// says how long the asynchronous operation takes and whether it succeeds.
 	Operation Kind = "operation"
 )
 

@@ -67,7 +67,8 @@ func (r *rule) matches(e event) bool {
 	return r.Probability == 0 || r.draw(e)
 }
 
-// draw decides by chance, repeatably, whether a match is hit.
+// draw decides by chance whether the rule hits a matching event. With the same seed, it
+// decides the same way again.
 func (r *rule) draw(e event) bool {
 	combination := strings.Join([]string{e.function, e.operation, e.requestID, e.call}, "\x00")
 	r.draws[combination]++

@@ -72,9 +72,8 @@ func init() {
 }
 
 // replaceHTML replaces moto's HTML page by the answer that AWS would give. moto sends
-// the same page for an operation that it doesn't implement and for one that fails.
-// SDKs treat the page as a transient fault and retry the call, but must not retry an
-// unknown operation.
+// the same page for an operation that it doesn't implement and for one that fails. An
+// SDK that gets the page retries the call, which is wrong for an unknown operation.
 func replaceHTML(call *Call, a *Answer) *Answer {
 	if a.Status != http.StatusInternalServerError || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(string(a.Body))), "<!doctype html") {
 		return a

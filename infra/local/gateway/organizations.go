@@ -30,7 +30,8 @@ func (g *Gateway) managementAccount() string {
 	return g.management
 }
 
-// describeOrganization names the management account of SetManagementAccount.
+// describeOrganization answers with the management account that SetManagementAccount
+// has set.
 func (g *Gateway) describeOrganization(ctx context.Context, call *Call) *Answer {
 	id := g.managementAccount()
 	if id == "" {

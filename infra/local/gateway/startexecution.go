@@ -121,8 +121,8 @@ func IsStartExecution(u *url.URL) bool {
 	return u.Path == lambda.PathPrefix+startExecutionFunction+"/invocations"
 }
 
-// startExecutionForMachine starts an execution like the integration, and answers
-// like Lambda.
+// startExecutionForMachine starts an execution, as Step Functions' own StartExecution
+// integration does. It answers like Lambda, because moto calls it as a function.
 func (g *Gateway) startExecutionForMachine(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		StateMachineArn string

@@ -47,8 +47,8 @@ type Player struct {
 	Say        func(format string, args ...any)
 }
 
-// Start plays each schedule at its times until ctx ends. It plays a schedule with a
-// rate also at once, as EventBridge Scheduler does if the rate has no start date.
+// Start plays each schedule at its times until ctx ends. If a schedule is a rate, its
+// first run begins immediately, as in EventBridge Scheduler without a start date.
 // It starts each run even if the one before has not ended, and waits for none. A
 // failed run is logged, and not retried before the schedule's next time.
 func (p *Player) Start(ctx context.Context, schedules []Schedule) {

@@ -78,5 +78,5 @@ func keep(t *simulator.Truth, e execution) {
 	}
 }
 
-// isSet reports whether a field of a record applies.
+// isSet reports whether a field of a record has a value. "NA" means that it has none.
 func isSet(field string) bool { return field != "" && !strings.EqualFold(field, "NA") }

@@ -173,7 +173,7 @@ func (e execution) interruptedSteps(at simulator.Step, finished *execution) []si
 	return append(steps, last)
 }
 
-// outcomeName returns the last step of a request without access.
+// outcomeName returns what the last step is called if a request ended without access.
 func outcomeName(outcome access.EventKind) string {
 	if outcome == "" {
 		return "Not granted"

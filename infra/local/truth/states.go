@@ -19,8 +19,8 @@ const (
 
 // stateVisits returns the visits to states in an execution's history, in the order
 // in which they began. A visit that ended through a Catch has failed. A task that
-// waits for its token is waiting, and so is a Wait. When the time of such a wait is
-// over, it has succeeded: access ends that way, and so do reminders begin.
+// waits for its token is waiting, and so is a Wait. A wait that times out has
+// succeeded: access ends because a wait timed out, and reminders begin because one did.
 func stateVisits(events []sfntypes.HistoryEvent) []simulator.State {
 	var visits []simulator.State
 	open := map[int]bool{}     // visits that have not ended

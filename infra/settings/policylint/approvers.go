@@ -52,9 +52,9 @@ func (sp *space) firstWithoutApproval(resource, set int) int {
 	return rest
 }
 
-// findSoleApprovers finds statements whose single approver is the only one for some
-// access, and can't get it themselves. While that person is away, nobody can get this
-// access, and that person never can.
+// findSoleApprovers finds statements that list a single approver, if some of their
+// access has no other approver and self-approval is not allowed. While that person is
+// away, nobody can get this access. That person never can.
 func (sp *space) findSoleApprovers() []finding {
 	var found []finding
 	for i := range sp.statements {

@@ -154,8 +154,8 @@ func (sp *space) overlap(i, j int) bool {
 	return sp.resources[i].intersects(sp.resources[j]) && sp.sets[i].intersects(sp.sets[j])
 }
 
-// cells yields the cells of a statement, those of rest first. If the policy can't
-// distinguish cells, it yields one of them.
+// cells yields the cells of a statement. It yields the cells of rest first. If the
+// policy can't distinguish cells, it yields one of them.
 func (sp *space) cells(i int) iter.Seq2[int, int] {
 	return func(yield func(resource, set int) bool) {
 		of := sp.resources[i].ids
