@@ -21,7 +21,7 @@ type Table interface {
 	GiveUp(ctx context.Context, id string, why access.Failure) (access.Request, error)
 }
 
-// Executions are the executions of the two state machines. Whoever starts an
+// Executions are the executions of the two state machines. A person who starts an
 // execution chooses its name and input, so the sweep trusts neither on its own.
 type Executions interface {
 	// Running returns the ARNs of the request machine's running executions.

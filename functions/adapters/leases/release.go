@@ -176,8 +176,8 @@ func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string
 
 // recoverLease writes a lease for access that was granted, was never recorded as
 // removed, and has no lease. The lease was lost, for instance when the table was
-// restored. again reports whether it wrote a lease, so that there is something to
-// delete. foreign reports whether the existing access is not what was granted. A
+// restored. again reports whether it wrote a lease; the access must then be deleted.
+// foreign reports whether the existing access is not what was granted. A
 // rebuilt row came from a lease, so a missing lease means that it was deleted since.
 func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease access.Lease) (again, foreign bool, err error) {
 	if lease.IsStored() || !r.HasAccess() || r.Rebuilt != nil {
