@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 	"sso-elevator/infra/settings"
 )
 
@@ -41,7 +42,7 @@ func TestPolicyInTheREADME(t *testing.T) {
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("%v, %q", err, warnings)
 	}
-	got := policy.Decide("dev@example.com", access.Target{Kind: access.KindAccount, AccountID: "333333333333", PermissionSet: "AdministratorAccess"})
+	got := accesstest.Decide(policy, "dev@example.com", access.Target{Kind: access.KindAccount, AccountID: "333333333333", PermissionSet: "AdministratorAccess"})
 	if want := []string{"bob@example.com", "carol@example.com"}; got.Outcome != access.DecideApproval || strings.Join(got.Approvers, " ") != strings.Join(want, " ") {
 		t.Errorf("got %+v, want approval by %v", got, want)
 	}

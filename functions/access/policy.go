@@ -1,22 +1,60 @@
 package access
 
-// Statement is one rule of the policy. Resources are account ids or group ids,
-// and PermissionSets are names; "*" in either matches everything. Groups don't
-// use PermissionSets. Approvers are emails in lower case.
+// Statement is one rule of the policy. Emails and group ids are in lower case.
 type Statement struct {
-	Resources             []string `json:"resources"`
-	PermissionSets        []string `json:"permission_sets,omitempty"`
-	Approvers             []string `json:"approvers,omitempty"`
-	AllowSelfApproval     *bool    `json:"allow_self_approval,omitempty"`
-	ApprovalIsNotRequired *bool    `json:"approval_is_not_required,omitempty"`
+	// Resources are ids of accounts, organizational units and roots, or ids of groups. A
+	// unit or a root matches the accounts below it. "*" matches all accounts or groups.
+	// Protected accounts are matched only by their ids.
+	Resources []string `json:"resources"`
+	// PermissionSets are names; "*" matches all. Groups don't use them.
+	PermissionSets []string `json:"permission_sets,omitempty"`
+	// Allowed are those who may request by this statement: emails, and groups in the form
+	// of GroupEntry. If it is empty, everyone may.
+	Allowed []string `json:"allowed,omitempty"`
+	// Approvers are emails, and groups in the form of GroupEntry.
+	Approvers []string `json:"approvers,omitempty"`
+	// ApprovalsNeeded is how many of this statement's approvers must approve. Zero makes
+	// no requirement: then one approver of any statement is enough.
+	ApprovalsNeeded       int   `json:"approvals_needed,omitempty"`
+	AllowSelfApproval     *bool `json:"allow_self_approval,omitempty"`
+	ApprovalIsNotRequired *bool `json:"approval_is_not_required,omitempty"`
+	// MaxDuration is the longest access, in seconds; zero sets no limit.
+	MaxDuration int64 `json:"max_duration_seconds,omitempty"`
 }
 
 // Policy is the rules in force: `config` and `group_config`, in order.
 type Policy struct {
 	Accounts []Statement `json:"accounts"`
 	Groups   []Statement `json:"groups"`
+	// ProtectedAccounts are matched only by statements that name them in Resources.
+	ProtectedAccounts []string `json:"protected_accounts,omitempty"`
+	// AllowManagedDecisionGroups lets memberships that this app granted count where
+	// Allowed or Approvers name the group.
+	AllowManagedDecisionGroups bool `json:"allow_managed_decision_groups,omitempty"`
 	// Exemptions are unknown access that reconciliations leave alone for a while.
 	Exemptions []Exemption `json:"exemptions,omitempty"`
+}
+
+// Case is a request as the policy sees it.
+type Case struct {
+	Requester Identity
+	Target    Target
+	// OUs are the ids of all organizational units above the account, and of the root,
+	// in any order.
+	OUs []string
+	// Duration is in seconds. Zero means a duration that no limit forbids.
+	Duration int64
+}
+
+// Identity is a person as the policy sees them.
+type Identity struct {
+	Email string // in Slack, in any case
+	// UserEmail is the email of the Identity Center user, if it was found under a
+	// fallback domain. Then Allowed is compared with it instead of Email.
+	UserEmail string
+	// Groups are the ids of the groups that the person is a member of. Groups that the
+	// policy doesn't name may be left out.
+	Groups []string
 }
 
 // DecisionOutcome is the policy's decision about a request.
@@ -37,6 +75,9 @@ const (
 	ReasonRequiresApproval    Reason = "RequiresApproval"
 	ReasonNoApprovers         Reason = "NoApprovers"
 	ReasonNoStatements        Reason = "NoStatements"
+	ReasonProtectedAccount    Reason = "ProtectedAccount" // only "*" or an OU would match the account
+	ReasonNotAllowed          Reason = "NotAllowed"       // statements match, but none allows the requester
+	ReasonDurationTooLong     Reason = "DurationTooLong"
 )
 
 // Decision is the policy's decision about a request, and the statements that it
@@ -44,10 +85,23 @@ const (
 type Decision struct {
 	Outcome DecisionOutcome `json:"outcome"`
 	Reason  Reason          `json:"reason"`
-	// Approvers are the emails of those who may approve: lower case, sorted,
-	// without the requester; empty unless approval is needed.
+	// Approvers are those who may approve: emails, and groups in the form of
+	// GroupEntry. They are in lower case and sorted, without the requester. The list
+	// is empty unless approval is needed.
 	Approvers []string `json:"approvers"`
-	// Statements are those that match the request, by index in Accounts or
-	// Groups.
+	// Statements are those that affect the request, by index in Accounts or Groups.
 	Statements []int `json:"statements"`
+	// Requirements are those of the statements that apply to the requester, whatever
+	// the outcome. If there are none, one approval is enough.
+	Requirements []Requirement `json:"requirements,omitempty"`
+	// MaxDuration is the lowest limit of the statements that apply, in seconds,
+	// whatever the outcome; zero if there is none.
+	MaxDuration int64 `json:"max_duration_seconds,omitempty"`
+}
+
+// Requirement is a statement that must get approvals from its own approvers.
+type Requirement struct {
+	Statement int      `json:"statement"` // index in Accounts or Groups
+	Needed    int      `json:"needed"`    // approvals, each from a different person
+	Approvers []string `json:"approvers"` // as in Decision
 }

@@ -1,61 +1,58 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// unchanged returns s. It is for emails that are already normalized.
-func unchanged(s string) string { return s }
-
-// Decide returns the policy's decision about a request for t. The requester's
-// email may be in any case. Both slices of the decision are never nil.
+// Decide returns the policy's decision about a request. Approvers and Statements of
+// the decision are never nil.
 //
 // A requester whose email is not ASCII is refused: no statement matches them.
 //
 // A target without its ids matches no statement, not even one that matches
 // everything. Such a target is a group without GroupID, an account without
 // AccountID or PermissionSet, or one of unknown kind.
-func (p *Policy) Decide(requester string, t Target) Decision {
-	return decide(p.statements(t.Kind), p.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), NormalizeEmail)
+func (x *Index) Decide(c *Case) Decision {
+	return decide(x.rulesFor(c, make([]int, 0, usualCount)), c.Duration)
 }
 
-// Permits reports whether approver may approve requester's request for t, whether or
-// not it needs approval. Another person must be listed in a matching statement. For
-// requesters themselves, the statements must also allow self-approval now. Denying a
-// request needs the same permission.
-func (p *Policy) Permits(requester, approver string, t Target) bool {
-	return permits(p.statements(t.Kind), p.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), NormalizeEmail)
+// Permits reports whether approver may approve the request, whether or not it needs
+// approval. The person must be listed in a statement that applies to the requester. If
+// such statements make requirements, only their own approvers may approve, and never
+// the requester. Otherwise the requester may if the statements allow self-approval.
+func (x *Index) Permits(c *Case, approver Identity) bool {
+	return permits(x.rulesFor(c, nil), approver)
 }
 
-// Offers reports whether anyone could get t: a statement matches it, and either
-// no approval is needed or someone is listed who could approve.
-func (p *Policy) Offers(t Target) bool {
-	return offers(p.statements(t.Kind), p.appendAffecting(t, nil))
+// PermitsDenial reports whether the person may deny the request, or end the access:
+// they may if a statement that applies lists them. For the requester, the statements
+// must also allow self-approval; requesters without it can withdraw.
+func (x *Index) PermitsDenial(c *Case, by Identity) bool {
+	return permitsDenial(x.rulesFor(c, nil), by)
 }
 
-// statements returns the statements about targets of this kind.
-func (p *Policy) statements(k Kind) []Statement {
-	if k == KindGroup {
-		return p.Groups
+// Offers reports whether the requester could get this access.
+func (x *Index) Offers(c *Case) bool { return x.Decide(c).Outcome != DecideRefused }
+
+// rulesFor returns the statements that affect the case. It appends their indexes to
+// affecting, which is empty.
+func (x *Index) rulesFor(c *Case, affecting []int) rules {
+	t := &c.Target
+	protected := t.Kind == KindAccount && x.protected[t.AccountID]
+	r := rules{from: x.policy.statements(t.Kind), requester: c.Requester.normalized()}
+	if !IsASCII(r.requester.Email) {
+		r.affecting = affecting
+		return r
 	}
-	return p.Accounts
-}
-
-// appendAffecting appends the indexes of the statements that match t, ascending.
-func (p *Policy) appendAffecting(t Target, to []int) []int {
-	if !t.isComplete() {
-		return to
-	}
-	from, resource := p.statements(t.Kind), t.resource()
-	for i := range from {
-		if s := &from[i]; matches(s.Resources, resource) && s.covers(&t) {
-			to = append(to, i)
-		}
-	}
-	return to
+	r.affecting = x.appendAffecting(t, c.OUs, protected, affecting)
+	r.protected = protected && len(r.affecting) == 0 && len(x.appendAffecting(t, c.OUs, false, nil)) > 0
+	return r
 }
 
 // isComplete reports whether t has all ids and names that statements are matched
 // against.
-func (t Target) isComplete() bool {
+func (t *Target) isComplete() bool {
 	switch t.Kind {
 	case KindAccount:
 		return t.AccountID != "" && t.PermissionSet != ""
@@ -67,111 +64,24 @@ func (t Target) isComplete() bool {
 
 // resource returns the account id or group id that is matched against a statement's
 // Resources.
-func (t Target) resource() string {
+func (t *Target) resource() string {
 	if t.Kind == KindGroup {
 		return t.GroupID
 	}
 	return t.AccountID
 }
 
+// IsOU reports whether a resource is an organizational unit.
+func IsOU(resource string) bool { return strings.HasPrefix(resource, "ou-") }
+
+// IsRoot reports whether id is of an organization's root, not of an organizational
+// unit. An organization has one root, which is above all of its accounts.
+func IsRoot(id string) bool { return strings.HasPrefix(id, "r-") }
+
 // covers reports whether the permission sets of s match t. For groups they always
 // do.
 func (s *Statement) covers(t *Target) bool {
 	return t.Kind == KindGroup || matches(s.PermissionSets, t.PermissionSet)
-}
-
-// usualCount is the usual number of matching statements, and of the approvers they
-// list. Larger numbers only make a decision slower.
-const usualCount = 10
-
-// decide applies the rules to the statements that match a request. affecting are
-// their indexes in from; the decision keeps the slice. email normalizes an
-// approver's email for comparison: NormalizeEmail, or unchanged if that was done
-// before.
-func decide(from []Statement, affecting []int, requester string, email func(string) string) Decision {
-	if !IsASCII(requester) {
-		affecting = affecting[:0]
-	}
-	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: affecting}
-	var noApproval, self rule
-	for _, i := range affecting {
-		s := &from[i]
-		noApproval.add(s.ApprovalIsNotRequired)
-		// Most statements don't mention self-approval, so their approvers need
-		// not be read here.
-		if s.AllowSelfApproval != nil && s.hasApprover(requester, email) {
-			self.add(s.AllowSelfApproval)
-		}
-	}
-	switch {
-	case len(affecting) == 0:
-		return d
-	case noApproval.isYes():
-		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
-		return d
-	case self.isYes():
-		d.Outcome, d.Reason = DecideAutomatic, ReasonSelfApproval
-		return d
-	}
-	d.Approvers = make([]string, 0, usualCount)
-	for _, i := range affecting {
-		for _, a := range from[i].Approvers {
-			// Statements that match one request mostly list the same few people.
-			// Skipping duplicates here leaves little to sort.
-			a = email(a)
-			if a != requester && IsASCII(a) && !slices.Contains(d.Approvers[:min(len(d.Approvers), usualCount)], a) {
-				d.Approvers = append(d.Approvers, a)
-			}
-		}
-	}
-	if len(d.Approvers) == 0 {
-		d.Reason = ReasonNoApprovers
-		return d
-	}
-	slices.Sort(d.Approvers)
-	d.Approvers = slices.Compact(d.Approvers)
-	d.Outcome, d.Reason = DecideApproval, ReasonRequiresApproval
-	return d
-}
-
-func permits(from []Statement, affecting []int, requester, approver string, email func(string) string) bool {
-	if !IsASCII(requester) || !IsASCII(approver) {
-		return false
-	}
-	var self rule
-	for _, i := range affecting {
-		s := &from[i]
-		if !s.hasApprover(approver, email) {
-			continue
-		}
-		if approver != requester {
-			return true
-		}
-		self.add(s.AllowSelfApproval)
-	}
-	return self.isYes()
-}
-
-func offers(from []Statement, affecting []int) bool {
-	var noApproval rule
-	approvable := false
-	for _, i := range affecting {
-		s := &from[i]
-		noApproval.add(s.ApprovalIsNotRequired)
-		approvable = approvable || slices.ContainsFunc(s.Approvers, IsASCII)
-	}
-	return approvable || noApproval.isYes()
-}
-
-// hasApprover reports whether someone, whose email is normalized and ASCII, is
-// among the approvers.
-func (s *Statement) hasApprover(who string, email func(string) string) bool {
-	for _, a := range s.Approvers {
-		if email(a) == who {
-			return true
-		}
-	}
-	return false
 }
 
 // matches reports whether list contains value or "*".
@@ -184,18 +94,224 @@ func matches(list []string, value string) bool {
 	return false
 }
 
+// usualCount is the usual number of matching statements, and of the approvers they
+// list. Larger numbers only make a decision slower.
+const usualCount = 10
+
+// rules are the statements that affect a request.
+type rules struct {
+	from      []Statement // their emails are normalized
+	affecting []int       // indexes in from
+	protected bool        // nothing affects, but statements would if the account weren't protected
+	requester Identity
+}
+
+// normalized returns the identity with its emails normalized, and UserEmail set.
+func (i *Identity) normalized() Identity {
+	n := Identity{Email: NormalizeEmail(i.Email), UserEmail: NormalizeEmail(i.UserEmail), Groups: i.Groups}
+	if n.UserEmail == "" {
+		n.UserEmail = n.Email
+	}
+	return n
+}
+
+// decide applies the rules. The decision keeps the slice of indexes.
+func decide(r rules, duration int64) Decision {
+	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: r.affecting}
+	var noApproval, self rule
+	applying, requirements := 0, 0
+	for _, i := range r.affecting {
+		s := &r.from[i]
+		applies := r.applies(s)
+		if applies {
+			applying++
+			if s.ApprovalsNeeded > 0 {
+				requirements++
+			}
+			if s.MaxDuration > 0 && (d.MaxDuration == 0 || s.MaxDuration < d.MaxDuration) {
+				d.MaxDuration = s.MaxDuration
+			}
+		}
+		noApproval.add(s.ApprovalIsNotRequired, applies)
+		// Most statements don't mention self-approval, so their approvers need
+		// not be read here.
+		if s.AllowSelfApproval != nil && r.lists(s, &r.requester) {
+			self.add(s.AllowSelfApproval, applies)
+		}
+	}
+	switch {
+	case r.protected:
+		d.Reason = ReasonProtectedAccount
+		return d
+	case len(r.affecting) == 0:
+		return d
+	case applying == 0:
+		d.Reason = ReasonNotAllowed
+		return d
+	case requirements > 0:
+		d.Reason = ReasonRequiresApproval
+		for _, i := range r.affecting {
+			s := &r.from[i]
+			if s.ApprovalsNeeded == 0 || !r.applies(s) {
+				continue
+			}
+			q := Requirement{Statement: i, Needed: s.ApprovalsNeeded, Approvers: sortedApprovers(r.appendApprovers(s, []string{}))}
+			if !q.satisfiable() {
+				d.Reason = ReasonNoApprovers
+			}
+			d.Requirements = append(d.Requirements, q)
+			d.Approvers = append(d.Approvers, q.Approvers...)
+		}
+	case noApproval.isYes():
+		d.Reason = ReasonApprovalNotRequired
+	case self.isYes():
+		d.Reason = ReasonSelfApproval
+	default:
+		d.Reason = ReasonRequiresApproval
+		d.Approvers = make([]string, 0, usualCount)
+		for _, i := range r.affecting {
+			if s := &r.from[i]; r.applies(s) {
+				d.Approvers = r.appendApprovers(s, d.Approvers)
+			}
+		}
+		if len(d.Approvers) == 0 {
+			d.Reason = ReasonNoApprovers
+		}
+	}
+	switch {
+	case d.Reason == ReasonNoApprovers:
+	case d.MaxDuration > 0 && duration > d.MaxDuration:
+		d.Reason = ReasonDurationTooLong
+	case d.Reason == ReasonRequiresApproval:
+		d.Outcome, d.Approvers = DecideApproval, sortedApprovers(d.Approvers)
+	default:
+		d.Outcome = DecideAutomatic
+	}
+	if d.Outcome != DecideApproval {
+		d.Approvers = []string{}
+	}
+	return d
+}
+
+// applies reports whether a statement that affects the request also allows the
+// requester.
+func (r *rules) applies(s *Statement) bool {
+	if len(s.Allowed) == 0 {
+		return true
+	}
+	who := Identity{Email: r.requester.UserEmail, Groups: r.requester.Groups}
+	return IsASCII(who.Email) && r.names(s.Allowed, &who)
+}
+
+// lists reports whether the approvers of s name who.
+func (r *rules) lists(s *Statement, who *Identity) bool { return r.names(s.Approvers, who) }
+
+// names reports whether list has the email of who, which is normalized and ASCII, or a
+// group that they are a member of.
+func (r *rules) names(list []string, who *Identity) bool {
+	return slices.ContainsFunc(list, who.isNamedBy)
+}
+
+func (i *Identity) isMemberOf(group string) bool {
+	return slices.ContainsFunc(i.Groups, func(g string) bool { return strings.EqualFold(g, group) })
+}
+
+// appendApprovers appends the approvers of s to all, without the requester. Duplicates
+// may remain.
+func (r *rules) appendApprovers(s *Statement, all []string) []string {
+	for _, a := range s.Approvers {
+		// Statements that match one request mostly list the same few people.
+		// Skipping duplicates here leaves little to sort.
+		if a != r.requester.Email && IsASCII(a) && !slices.Contains(all[:min(len(all), usualCount)], a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+func sortedApprovers(all []string) []string {
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// satisfiable reports whether enough approvers are listed. A group counts as enough.
+func (q *Requirement) satisfiable() bool {
+	return len(q.Approvers) >= q.Needed || slices.ContainsFunc(q.Approvers, isGroup)
+}
+
+// groupPrefix begins a group in a list of emails and groups.
+const groupPrefix = "group:"
+
+// GroupEntry returns how Allowed and Approvers name the group with this id.
+func GroupEntry(id string) string { return groupPrefix + id }
+
+// GroupOf returns the id of the group that an entry of Allowed or Approvers names; ok
+// is false if the entry is an email.
+func GroupOf(entry string) (id string, ok bool) { return strings.CutPrefix(entry, groupPrefix) }
+
+func isGroup(entry string) bool { return strings.HasPrefix(entry, groupPrefix) }
+
+func permits(r rules, approver Identity) bool {
+	listed, required, inRequirement := r.listing(&approver)
+	switch {
+	case required:
+		return inRequirement && approver.Email != r.requester.Email
+	case approver.Email == r.requester.Email:
+		return r.allowsSelfApproval()
+	}
+	return listed
+}
+
+func permitsDenial(r rules, by Identity) bool {
+	listed, _, _ := r.listing(&by)
+	if by.Email == r.requester.Email {
+		return r.allowsSelfApproval()
+	}
+	return listed
+}
+
+// listing normalizes who, and reports whether a statement that applies lists them,
+// whether any such statement makes a requirement, and whether one that does lists
+// them.
+func (r *rules) listing(who *Identity) (listed, required, inRequirement bool) {
+	*who = who.normalized()
+	for _, i := range r.affecting {
+		s := &r.from[i]
+		if !r.applies(s) {
+			continue
+		}
+		lists := IsASCII(who.Email) && r.lists(s, who)
+		listed = listed || lists
+		required = required || s.ApprovalsNeeded > 0
+		inRequirement = inRequirement || lists && s.ApprovalsNeeded > 0
+	}
+	return listed, required, inRequirement
+}
+
+// allowsSelfApproval reports whether the statements let the requester decide alone,
+// apart from requirements.
+func (r *rules) allowsSelfApproval() bool {
+	var self rule
+	for _, i := range r.affecting {
+		if s := &r.from[i]; s.AllowSelfApproval != nil && r.lists(s, &r.requester) {
+			self.add(s.AllowSelfApproval, r.applies(s))
+		}
+	}
+	return self.isYes()
+}
+
 // rule combines one switch over several statements. One "no" outweighs every
-// "yes". A statement without the switch counts as neither.
+// "yes". A "yes" counts only from a statement that applies. A statement without the
+// switch counts as neither.
 type rule struct{ yes, no bool }
 
-func (r *rule) add(b *bool) {
-	if b == nil {
-		return
-	}
-	if *b {
-		r.yes = true
-	} else {
+func (r *rule) add(b *bool, applies bool) {
+	switch {
+	case b == nil:
+	case !*b:
 		r.no = true
+	case applies:
+		r.yes = true
 	}
 }
 

@@ -1,28 +1,30 @@
 package access
 
-import (
-	"iter"
-	"slices"
-)
+import "slices"
 
-// Index gives the same answers as its policy, without reading every statement for
-// each. Use it to ask one policy many questions. Several goroutines may use it at
-// once.
+// Index answers questions about a policy. It finds the statements about a target
+// without reading all of them. Several goroutines may use it at once.
 type Index struct {
 	policy           *Policy // its emails are normalized
 	accounts, groups resourceIndex
+	protected        map[string]bool
 }
 
-// resourceIndex finds statements by their Resources.
+// resourceIndex finds statements by what they match.
 type resourceIndex struct {
-	named map[string][]int // indexes of the statements that name the resource, ascending
-	all   []int            // indexes of those that match all, ascending; not in named
+	named map[string][]int // indexes of the statements that name the resource
+	all   []int            // indexes of those that match all; such a statement may name resources too
+	ous   map[string][]int // indexes of those that name the organizational unit; nil if none names any
 }
 
 // NewIndex indexes p, which must not change after that.
 func NewIndex(p *Policy) *Index {
-	p = &Policy{Accounts: normalized(p.Accounts), Groups: normalized(p.Groups)}
-	return &Index{policy: p, accounts: indexOf(p.Accounts), groups: indexOf(p.Groups)}
+	x := &Index{policy: &Policy{Accounts: normalized(p.Accounts), Groups: normalized(p.Groups)}, protected: map[string]bool{}}
+	x.accounts, x.groups = indexOf(x.policy.Accounts), indexOf(x.policy.Groups)
+	for _, account := range p.ProtectedAccounts {
+		x.protected[account] = true
+	}
+	return x
 }
 
 // normalized returns the statements with their emails normalized, so that no
@@ -30,79 +32,86 @@ func NewIndex(p *Policy) *Index {
 func normalized(statements []Statement) []Statement {
 	statements = slices.Clone(statements)
 	for i := range statements {
-		approvers := slices.Clone(statements[i].Approvers)
-		for j, a := range approvers {
-			approvers[j] = NormalizeEmail(a)
-		}
-		statements[i].Approvers = approvers
+		statements[i].Approvers = normalizedEmails(statements[i].Approvers)
+		statements[i].Allowed = normalizedEmails(statements[i].Allowed)
 	}
 	return statements
+}
+
+func normalizedEmails(emails []string) []string {
+	emails = slices.Clone(emails)
+	for i, email := range emails {
+		emails[i] = NormalizeEmail(email)
+	}
+	return emails
 }
 
 func indexOf(statements []Statement) resourceIndex {
 	x := resourceIndex{named: map[string][]int{}}
 	for i, s := range statements {
-		if slices.Contains(s.Resources, "*") {
+		if slices.Contains(s.Resources, "*") || slices.ContainsFunc(s.Resources, IsRoot) {
 			x.all = append(x.all, i)
-			continue
 		}
 		for _, r := range s.Resources {
-			// The statement may name a resource twice.
-			if at := x.named[r]; len(at) == 0 || at[len(at)-1] != i {
-				x.named[r] = append(at, i)
+			switch {
+			case r == "*", IsRoot(r):
+			case IsOU(r):
+				if x.ous == nil {
+					x.ous = map[string][]int{}
+				}
+				x.ous[r] = append(x.ous[r], i)
+			default:
+				// The statement may name a resource twice.
+				if at := x.named[r]; len(at) == 0 || at[len(at)-1] != i {
+					x.named[r] = append(at, i)
+				}
 			}
 		}
 	}
 	return x
 }
 
-// Decide is Policy.Decide.
-func (x *Index) Decide(requester string, t Target) Decision {
-	return decide(x.policy.statements(t.Kind), x.appendAffecting(t, make([]int, 0, usualCount)), NormalizeEmail(requester), unchanged)
+// statements returns the statements about targets of this kind.
+func (p *Policy) statements(k Kind) []Statement {
+	if k == KindGroup {
+		return p.Groups
+	}
+	return p.Accounts
 }
 
-// Permits is Policy.Permits.
-func (x *Index) Permits(requester, approver string, t Target) bool {
-	return permits(x.policy.statements(t.Kind), x.appendAffecting(t, nil), NormalizeEmail(requester), NormalizeEmail(approver), unchanged)
-}
-
-// Offers is Policy.Offers.
-func (x *Index) Offers(t Target) bool {
-	return offers(x.policy.statements(t.Kind), x.appendAffecting(t, nil))
-}
-
-// appendAffecting appends what Policy.appendAffecting does.
-func (x *Index) appendAffecting(t Target, to []int) []int {
+// appendAffecting appends the indexes of the statements that match t, ascending. ous are
+// the organizational units above the account. If protected, only its id matches. to is
+// empty.
+func (x *Index) appendAffecting(t *Target, ous []string, protected bool, to []int) []int {
 	if !t.isComplete() {
 		return to
 	}
-	in, from := &x.accounts, x.policy.statements(t.Kind)
+	of := &x.accounts
 	if t.Kind == KindGroup {
-		in = &x.groups
+		of = &x.groups
 	}
-	for i := range in.statementsFor(t.resource()) {
-		if from[i].covers(&t) {
-			to = append(to, i)
-		}
-	}
-	return to
+	to = of.appendMatching(t.resource(), ous, protected, to)
+	from := x.policy.statements(t.Kind)
+	return slices.DeleteFunc(to, func(i int) bool { return !from[i].covers(t) })
 }
 
-// statementsFor yields the indexes of the statements whose Resources match
-// resource, ascending.
-func (x *resourceIndex) statementsFor(resource string) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		named, all := x.named[resource], x.all
-		for len(named)+len(all) > 0 {
-			next := &named
-			if len(named) == 0 || len(all) > 0 && all[0] < named[0] {
-				next = &all
-			}
-			i := (*next)[0]
-			*next = (*next)[1:]
-			if !yield(i) {
-				return
-			}
+// appendMatching appends the indexes of the statements that match the resource,
+// ascending. to is empty.
+func (x *resourceIndex) appendMatching(resource string, ous []string, protected bool, to []int) []int {
+	named := x.named[resource]
+	to = append(to, named...)
+	if protected {
+		return to
+	}
+	to = append(to, x.all...)
+	if x.ous != nil {
+		for _, ou := range ous {
+			to = append(to, x.ous[ou]...)
 		}
 	}
+	if len(named) > 0 && len(to) > len(named) || x.ous != nil {
+		slices.Sort(to)
+		to = slices.Compact(to)
+	}
+	return to
 }

@@ -1,77 +1,75 @@
 package access
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 )
 
-// Menu says which accounts to offer: those in which someone could get one of the
-// existing permission sets. It gives the same answer as calling Offers for each
+// Menu says which accounts to offer a person: those in which they could get one of
+// the existing permission sets. It gives the same answer as calling Offers for each
 // permission set, but reads the statements about the account only once. Several
 // goroutines may use it at once.
 type Menu struct {
 	index          *Index
-	permissionSets map[string]bool // those that exist, by name
-	offersUnnamed  func() bool     // whether accounts that no statement names are offered
+	requester      Identity
+	permissionSets []string // those that exist, by name
+
+	mu      sync.Mutex
+	unnamed map[string]bool // answers about accounts that no statement names, by the statements that match
 }
 
-// Menu returns what the forms can offer under this policy. permissionSets are the
-// names of the permission sets that exist.
-func (x *Index) Menu(permissionSets []string) *Menu {
-	m := &Menu{index: x, permissionSets: make(map[string]bool, len(permissionSets))}
-	for _, name := range permissionSets {
-		m.permissionSets[name] = true
-	}
-	delete(m.permissionSets, "") // no target has it
-	// No statement names the account "".
-	m.offersUnnamed = sync.OnceValue(func() bool { return m.offers("") })
-	return m
+// Menu returns what the form can offer the requester under this policy.
+// permissionSets are the names of the permission sets that exist.
+func (x *Index) Menu(requester Identity, permissionSets []string) *Menu {
+	sets := slices.DeleteFunc(slices.Clone(permissionSets), func(name string) bool { return name == "" }) // no target has it
+	return &Menu{index: x, requester: requester, permissionSets: sets, unnamed: map[string]bool{}}
 }
 
-// Offers reports whether the index offers any permission set in the account.
-func (m *Menu) Offers(accountID string) bool {
-	switch {
-	case accountID == "":
+// Offers reports whether the index offers the requester any permission set in the
+// account. ous are the organizational units above it.
+func (m *Menu) Offers(accountID string, ous []string) bool {
+	if accountID == "" {
 		return false
-	case len(m.index.accounts.named[accountID]) == 0:
-		return m.offersUnnamed()
-	default:
-		return m.offers(accountID)
 	}
+	in := &m.index.accounts
+	matching := in.appendMatching(accountID, ous, m.index.protected[accountID], nil)
+	if len(in.named[accountID]) > 0 {
+		return m.offers(accountID, ous, matching)
+	}
+	key := fmt.Sprint(matching)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	offered, known := m.unnamed[key]
+	if !known {
+		offered = m.offers(accountID, ous, matching)
+		m.unnamed[key] = offered
+	}
+	return offered
 }
 
-// offers groups the statements about the account by their permission sets. An
-// approver in one of them is enough. A grant without approval can still be vetoed
-// by another statement.
-func (m *Menu) offers(accountID string) bool {
-	var ofAll rule
-	ofOne := map[string]rule{}
-	for i := range m.index.accounts.statementsFor(accountID) {
-		s := &m.index.policy.Accounts[i]
-		if slices.Contains(s.PermissionSets, "*") {
-			if slices.ContainsFunc(s.Approvers, IsASCII) && len(m.permissionSets) > 0 {
-				return true
-			}
-			ofAll.add(s.ApprovalIsNotRequired)
-			continue
+// offers tries the permission sets that the statements name, and one that they don't:
+// the policy decides about all others in the same way.
+func (m *Menu) offers(accountID string, ous []string, matching []int) bool {
+	c := Case{Requester: m.requester, OUs: ous, Target: Target{Kind: KindAccount, AccountID: accountID}}
+	named := map[string]bool{}
+	for _, i := range matching {
+		for _, name := range m.index.policy.Accounts[i].PermissionSets {
+			named[name] = true
 		}
-		for _, name := range s.PermissionSets {
-			if !m.permissionSets[name] {
+	}
+	triedOther := false
+	for _, name := range m.permissionSets {
+		if !named[name] {
+			if triedOther || !named["*"] {
 				continue
 			}
-			if slices.ContainsFunc(s.Approvers, IsASCII) {
-				return true
-			}
-			said := ofOne[name]
-			said.add(s.ApprovalIsNotRequired)
-			ofOne[name] = said
+			triedOther = true
 		}
-	}
-	for _, said := range ofOne {
-		if (rule{yes: said.yes || ofAll.yes, no: said.no || ofAll.no}).isYes() {
+		c.Target.PermissionSet = name
+		if m.index.Offers(&c) {
 			return true
 		}
 	}
-	// No statement names the remaining permission sets.
-	return ofAll.isYes() && len(ofOne) < len(m.permissionSets)
+	return false
 }

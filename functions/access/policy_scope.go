@@ -5,35 +5,102 @@ import (
 	"slices"
 )
 
-// Covers reports whether any statement matches t. The reconciliation checks what
-// the policy covers, whether or not someone could approve it.
-func (x *Index) Covers(t Target) bool {
-	return len(x.appendAffecting(t, nil)) > 0
+// Covers reports whether any statement matches t; ous are the organizational units
+// above its account. The reconciliation checks what the policy covers, whether or not
+// someone could request or approve it, and whether or not the account is protected.
+func (x *Index) Covers(t Target, ous []string) bool {
+	return len(x.appendAffecting(&t, ous, false, nil)) > 0
+}
+
+// CoversByName reports whether the reconciliation may remove access to t: the policy
+// covers t, and if the account is protected, a statement names it.
+func (x *Index) CoversByName(t Target, ous []string) bool {
+	return len(x.appendAffecting(&t, ous, t.Kind == KindAccount && x.protected[t.AccountID], nil)) > 0
 }
 
 // AllApprovers returns the emails of everyone who approves anything: lower case,
-// sorted, each once.
+// sorted, each once. It doesn't include the members of groups.
 func (p *Policy) AllApprovers() []string {
+	return p.collect(func(s *Statement, add func(string)) {
+		for _, a := range s.Approvers {
+			if IsASCII(a) && !isGroup(a) { // others match nobody
+				add(NormalizeEmail(a))
+			}
+		}
+	})
+}
+
+// DecisionGroups is Policy.DecisionGroups.
+func (x *Index) DecisionGroups() []string { return x.policy.DecisionGroups() }
+
+// ApproverGroups returns the ids of all groups whose members approve anything, sorted,
+// each once.
+func (p *Policy) ApproverGroups() []string {
+	return p.collect(func(s *Statement, add func(string)) { addGroups(s.Approvers, add) })
+}
+
+// DecisionGroups returns the ids of all groups whose members may request or approve
+// anything, sorted, each once.
+func (p *Policy) DecisionGroups() []string { return p.collect((*Statement).addDecisionGroups) }
+
+// GroupsAffecting returns those DecisionGroups that are named by statements that match
+// t: the groups that an Identity needs for a decision about t. nil if there are none.
+func (x *Index) GroupsAffecting(t Target, ous []string) []string {
+	all := map[string]bool{}
+	from := x.policy.statements(t.Kind)
+	for _, i := range x.appendAffecting(&t, ous, false, nil) {
+		from[i].addDecisionGroups(func(id string) { all[id] = true })
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// NamesOUs reports whether a statement names an organizational unit. A decision about
+// an account needs the account's units only then.
+func (x *Index) NamesOUs() bool { return x.accounts.ous != nil }
+
+// OUs returns the ids of all organizational units and roots that statements name,
+// sorted, each once.
+func (p *Policy) OUs() []string {
+	return p.collect(func(s *Statement, add func(string)) {
+		for _, r := range s.Resources {
+			if IsOU(r) || IsRoot(r) {
+				add(r)
+			}
+		}
+	})
+}
+
+func (s *Statement) addDecisionGroups(add func(id string)) {
+	addGroups(s.Allowed, add)
+	addGroups(s.Approvers, add)
+}
+
+func addGroups(entries []string, add func(id string)) {
+	for _, e := range entries {
+		if id, ok := GroupOf(e); ok {
+			add(id)
+		}
+	}
+}
+
+// collect returns what add was called with for any statement, sorted, each once.
+func (p *Policy) collect(from func(s *Statement, add func(string))) []string {
 	all := map[string]bool{}
 	for _, statements := range [][]Statement{p.Accounts, p.Groups} {
-		for _, s := range statements {
-			for _, a := range s.Approvers {
-				if IsASCII(a) { // others match nobody
-					all[NormalizeEmail(a)] = true
-				}
-			}
+		for i := range statements {
+			from(&statements[i], func(v string) { all[v] = true })
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
 }
 
-// Deciders returns the emails of those who may decide whether access to t that a
-// run found is removed. They are the approvers of all statements that match t,
-// whether or not it needs an approval. If there are none, they are the approvers
-// of the statements about all accounts, or about all groups. Lower case, sorted,
-// each once.
-func (x *Index) Deciders(t Target) []string {
-	from, affecting := x.policy.statements(t.Kind), x.appendAffecting(t, nil)
+// Deciders returns those who may decide whether access to t that a run found is
+// removed: emails, and groups in the form of GroupEntry. They are the approvers of
+// all statements that match t, whether or not it needs an approval. If there are none,
+// they are the approvers of the statements about all accounts, or about all groups.
+// Lower case, sorted, each once.
+func (x *Index) Deciders(t Target, ous []string) []string {
+	from, affecting := x.policy.statements(t.Kind), x.appendAffecting(&t, ous, false, nil)
 	if all := approversOf(from, affecting); len(all) > 0 {
 		return all
 	}
@@ -47,25 +114,43 @@ func (x *Index) Deciders(t Target) []string {
 }
 
 // DecidersOfAny returns everyone who is a Decider of at least one of the targets, and
-// how many targets have no Deciders.
-func (x *Index) DecidersOfAny(targets []Target) (emails []string, without int) {
+// how many targets have no Deciders. ousOf returns the organizational units above an
+// account; nil if none are known.
+func (x *Index) DecidersOfAny(targets []Target, ousOf func(accountID string) []string) (deciders []string, without int) {
 	all := map[string]bool{}
 	for _, t := range targets {
-		of := x.Deciders(t)
+		var ous []string
+		if ousOf != nil && t.Kind == KindAccount {
+			ous = ousOf(t.AccountID)
+		}
+		of := x.Deciders(t, ous)
 		if len(of) == 0 {
 			without++
 		}
-		for _, email := range of {
-			all[email] = true
+		for _, decider := range of {
+			all[decider] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(all)), without
 }
 
-// MayDecide reports whether the person is one of t's Deciders.
-func (x *Index) MayDecide(who Person, t Target) bool {
-	return who.PrincipalID != "" && !who.SecondaryDomain && IsASCII(who.Email) &&
-		slices.Contains(x.Deciders(t), NormalizeEmail(who.Email))
+// MayDecide reports whether the person is one of t's Deciders, or a member of a group
+// that is. groups are those that the person is a member of.
+func (x *Index) MayDecide(who Person, groups []string, t Target, ous []string) bool {
+	if who.PrincipalID == "" || who.SecondaryDomain || !IsASCII(who.Email) {
+		return false
+	}
+	i := Identity{Email: NormalizeEmail(who.Email), Groups: groups}
+	return slices.ContainsFunc(x.Deciders(t, ous), i.isNamedBy)
+}
+
+// isNamedBy reports whether an approver, whose email is normalized like i's, is this
+// person or a group of theirs.
+func (i *Identity) isNamedBy(approver string) bool {
+	if group, ok := GroupOf(approver); ok {
+		return i.isMemberOf(group)
+	}
+	return approver == i.Email
 }
 
 // approversOf returns the approvers in these statements, whose emails are

@@ -15,8 +15,8 @@ func TestCovers(t *testing.T) {
 		p := randomPolicy(r)
 		index := NewIndex(&p)
 		for _, target := range everyTarget() {
-			want := len(p.Decide("", target).Statements) > 0
-			if got := index.Covers(target); got != want {
+			want := len(index.Decide(request("", target)).Statements) > 0
+			if got := index.Covers(target, nil); got != want {
 				t.Fatalf("Covers(%s) = %v, want %v\n%+v", target, got, want, p)
 			}
 			if want {
@@ -32,7 +32,7 @@ func TestCovers(t *testing.T) {
 func TestCoversWhatNobodyCanApprove(t *testing.T) {
 	p := Policy{Accounts: []Statement{{Resources: list(dev), PermissionSets: list("*")}}}
 	x := NewIndex(&p)
-	if !x.Covers(account(dev, "ReadOnly")) || x.Covers(account(prod, "ReadOnly")) || x.Covers(account(dev, "")) {
+	if !x.Covers(account(dev, "ReadOnly"), nil) || x.Covers(account(prod, "ReadOnly"), nil) || x.Covers(account(dev, ""), nil) {
 		t.Error("want the whole of the account covered, and nothing else")
 	}
 }
@@ -64,27 +64,27 @@ func TestDeciders(t *testing.T) {
 		target Target
 		want   []string
 	}{
-		{"several statements", Policy{accounts, groups, nil}, account(dev, "ReadOnly"), list("ann@example.com", "bob@example.com", "cid@example.com")},
-		{"one statement", Policy{accounts, groups, nil}, account(prod, "Billing"), list("dan@example.com")},
-		{"nobody approves it: who approves in all accounts", Policy{accounts, groups, nil}, account(prod, "Open"), everywhere},
-		{"nothing covers it: who approves in all accounts", Policy{accounts, groups, nil}, account(dev, "Gone"), everywhere},
-		{"its permission set has no name any more", Policy{accounts, groups, nil}, account(dev, ""), everywhere},
-		{"nobody approves in all accounts", Policy{accounts[2:], groups, nil}, account(prod, "Open"), nil},
-		{"a group", Policy{accounts, groups, nil}, group("g-1"), list("eve@example.com")},
-		{"a group that nobody approves: nobody, for accounts are not groups", Policy{accounts, groups, nil}, group("g-2"), nil},
-		{"a group, where somebody approves all", Policy{accounts, append(groups, Statement{Resources: list("*"), Approvers: list("fay@example.com")}), nil}, group("g-2"), list("fay@example.com")},
-		{"no target", Policy{accounts, groups, nil}, Target{}, nil},
+		{"several statements", Policy{Accounts: accounts, Groups: groups}, account(dev, "ReadOnly"), list("ann@example.com", "bob@example.com", "cid@example.com")},
+		{"one statement", Policy{Accounts: accounts, Groups: groups}, account(prod, "Billing"), list("dan@example.com")},
+		{"nobody approves it: who approves in all accounts", Policy{Accounts: accounts, Groups: groups}, account(prod, "Open"), everywhere},
+		{"nothing covers it: who approves in all accounts", Policy{Accounts: accounts, Groups: groups}, account(dev, "Gone"), everywhere},
+		{"its permission set has no name any more", Policy{Accounts: accounts, Groups: groups}, account(dev, ""), everywhere},
+		{"nobody approves in all accounts", Policy{Accounts: accounts[2:], Groups: groups}, account(prod, "Open"), nil},
+		{"a group", Policy{Accounts: accounts, Groups: groups}, group("g-1"), list("eve@example.com")},
+		{"a group that nobody approves: nobody, for accounts are not groups", Policy{Accounts: accounts, Groups: groups}, group("g-2"), nil},
+		{"a group, where somebody approves all", Policy{Accounts: accounts, Groups: append(groups, Statement{Resources: list("*"), Approvers: list("fay@example.com")})}, group("g-2"), list("fay@example.com")},
+		{"no target", Policy{Accounts: accounts, Groups: groups}, Target{}, nil},
 	} {
 		index := NewIndex(&tt.policy)
-		if got := index.Deciders(tt.target); !slices.Equal(got, tt.want) {
+		if got := index.Deciders(tt.target, nil); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 		for _, email := range list("ann@example.com", "bob@example.com", "CID@example.com", "dan@example.com", "eve@example.com", "fay@example.com", "\u212aim@example.com", "") {
 			p := Person{Email: email, PrincipalID: "p-1"}
-			if got, want := index.MayDecide(p, tt.target), slices.Contains(tt.want, strings.ToLower(email)); got != want {
+			if got, want := index.MayDecide(p, nil, tt.target, nil), slices.Contains(tt.want, strings.ToLower(email)); got != want {
 				t.Errorf("%s: %s may decide: %t, want %t", tt.name, email, got, want)
 			}
-			if index.MayDecide(Person{Email: email}, tt.target) || index.MayDecide(Person{Email: email, PrincipalID: "p-1", SecondaryDomain: true}, tt.target) {
+			if index.MayDecide(Person{Email: email}, nil, tt.target, nil) || index.MayDecide(Person{Email: email, PrincipalID: "p-1", SecondaryDomain: true}, nil, tt.target, nil) {
 				t.Errorf("%s: %s may decide without a user of their own", tt.name, email)
 			}
 		}
@@ -101,13 +101,13 @@ func TestDecidersAreApprovers(t *testing.T) {
 		index := NewIndex(&p)
 		for _, target := range everyTarget() {
 			var approvers []string
-			for _, email := range append(index.Deciders(target), "nobody@example.com") {
-				if p.Permits("requester@elsewhere.example", email, target) {
+			for _, email := range append(index.Deciders(target, nil), "nobody@example.com") {
+				if index.Permits(request("requester@elsewhere.example", target), Identity{Email: email}) {
 					approvers = append(approvers, email)
 				}
 			}
-			if len(approvers) > 0 && !slices.Equal(approvers, index.Deciders(target)) {
-				t.Fatalf("%s: approvers %q, deciders %q\n%+v", target, approvers, index.Deciders(target), p)
+			if len(approvers) > 0 && !slices.Equal(approvers, index.Deciders(target, nil)) {
+				t.Fatalf("%s: approvers %q, deciders %q\n%+v", target, approvers, index.Deciders(target, nil), p)
 			}
 			if len(approvers) > 1 {
 				several++

@@ -28,6 +28,16 @@ type Person struct {
 	FoundAs DirectoryUser `json:"found_as,omitzero"`
 }
 
+// Identity returns the person as the policy sees them. groups are those that their
+// Identity Center user is a member of.
+func (p Person) Identity(groups []string) Identity {
+	i := Identity{Email: p.Email, Groups: groups}
+	if p.SecondaryDomain {
+		i.UserEmail = p.FoundAs.Email
+	}
+	return i
+}
+
 // DirectoryUser describes a user of Identity Center in a form that people recognize.
 type DirectoryUser struct {
 	UserName    string `json:"user_name,omitempty"`

@@ -131,7 +131,7 @@ func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findin
 			targets = append(targets, findings[i].Target)
 		}
 		row.Removals = len(removals)
-		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets)
+		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets, nil)
 	}
 	return e.Table.CreateRun(ctx, row)
 }

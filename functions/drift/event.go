@@ -62,7 +62,7 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 		return nil
 	}
 	if t.Kind == access.KindGroup {
-		if !p.index.Covers(t) {
+		if !p.index.Covers(t, nil) {
 			return nil
 		}
 		g, found, err := p.engine.Directory.Group(ctx, t.GroupID)

@@ -144,7 +144,7 @@ func (p *planner) planGroups(ctx context.Context) error {
 // addGroup adds the group if the policy covers it. A group that SCIM manages is
 // only named.
 func (p *planner) addGroup(g access.Group) {
-	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}) {
+	if !p.index.Covers(access.Target{Kind: access.KindGroup, GroupID: g.ID}, nil) {
 		return
 	}
 	if g.Provisioned {
@@ -290,7 +290,7 @@ func (p *planner) permissionSet(ctx context.Context, arn string) (Named, error) 
 }
 
 func (p *planner) covers(accountID, permissionSet string) bool {
-	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: permissionSet})
+	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: permissionSet}, nil)
 }
 
 // countCovered returns how many pairs of account and permission set the policy

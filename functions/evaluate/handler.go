@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/host"
@@ -96,6 +97,7 @@ type Handler struct {
 	Policy    Policy
 	Catalog   Catalog
 	Claims    Claims
+	Cases     cases.Reader
 	Account   string // in which this runs
 	Reminders Reminders
 	// Expiration is how long a request waits for an approval; zero means
@@ -205,7 +207,12 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	if err != nil {
 		return r, err
 	}
-	d := policy.Decide(requester.Email, r.Target)
+	index := access.NewIndex(&policy)
+	c, err := h.Cases.Case(ctx, index, requester, r.Target, r.Duration)
+	if err != nil {
+		return r, err
+	}
+	d := index.Decide(c)
 	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
 	e := table.Evaluation{Requester: requester, Decision: d}
 	switch {

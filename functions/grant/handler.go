@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
@@ -64,6 +65,7 @@ type Leases interface {
 type Handler struct {
 	Table     Table
 	Policy    Policy
+	Cases     cases.Reader
 	Directory Directory
 	Catalog   Catalog
 	Account   string        // in which this runs
@@ -129,7 +131,18 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := checkDecision(r, policy); err != nil {
+	index := access.NewIndex(&policy)
+	c, err := h.Cases.Case(ctx, index, r.Requester, r.Target, r.Duration)
+	if err != nil {
+		return err
+	}
+	var approver access.Identity
+	if r.Outcome != nil {
+		if approver, err = h.Cases.Identity(ctx, index, c, r.Outcome.By); err != nil {
+			return err
+		}
+	}
+	if err := checkDecision(r, index, c, approver); err != nil {
 		return err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {

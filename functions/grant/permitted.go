@@ -1,6 +1,10 @@
 package grant
 
-import "sso-elevator/functions/access"
+import (
+	"time"
+
+	"sso-elevator/functions/access"
+)
 
 // checkRequest refuses if this execution may not grant the request. The
 // execution's input is not trusted: anyone who can start an execution can write it.
@@ -19,10 +23,11 @@ func checkRequest(r access.Request, execution string) error {
 }
 
 // checkDecision refuses unless the row has a decision that the policy in force
-// permits, made by someone who may make it. An approver must have a user in Identity
+// permits, made by someone who may make it. c is the request as the policy sees it, and
+// approver the person who decided. An approver must have a user in Identity
 // Center, which ingress found. Without that user, we could not rule out that they are
 // the requester under another email.
-func checkDecision(r access.Request, policy access.Policy) error {
+func checkDecision(r access.Request, policy *access.Index, c *access.Case, approver access.Identity) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {
 		return refuse("the request is not approved")
@@ -37,8 +42,11 @@ func checkDecision(r access.Request, policy access.Policy) error {
 		return refuse("the permission set is unknown")
 	}
 
+	decision := policy.Decide(c)
+	if decision.Reason == access.ReasonDurationTooLong {
+		return refuse("the current policy allows this access for at most " + access.FormatDuration(time.Duration(decision.MaxDuration)*time.Second))
+	}
 	if r.Outcome.Kind == access.OutcomeAutomatic {
-		decision := policy.Decide(r.Requester.Email, r.Target)
 		if decision.Outcome != access.DecideAutomatic {
 			return refuse("the current policy requires an approval")
 		}
@@ -58,12 +66,12 @@ func checkDecision(r access.Request, policy access.Policy) error {
 	if by.SecondaryDomain {
 		return refuse("the approver was found under a fallback domain and can't approve requests")
 	}
-	if !policy.Permits(r.Requester.Email, by.Email, r.Target) {
+	if !policy.Permits(c, approver) {
 		return refuse("the current policy does not let the approver approve this")
 	}
 	self := by.SlackID == r.Requester.SlackID || by.PrincipalID == r.Requester.PrincipalID ||
 		access.NormalizeEmail(by.Email) == access.NormalizeEmail(r.Requester.Email)
-	if self && (r.Requester.SecondaryDomain || !policy.Permits(r.Requester.Email, r.Requester.Email, r.Target)) {
+	if self && (r.Requester.SecondaryDomain || !policy.Permits(c, c.Requester)) {
 		return refuse("the current policy does not let the requester approve their own request")
 	}
 	return nil

@@ -51,7 +51,7 @@ func (w *world) waiting(id string) {
 
 func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	cleared := string(slack.ClearResponse())
-	w := newWorld()
+	w := withSandboxApprover()
 	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != cleared {
 		t.Fatalf("the first: %s", got.Body)
 	}
@@ -142,7 +142,7 @@ func TestTooManyUndecidedRequests(t *testing.T) {
 		2: "You already have 2 undecided requests, and you can't have more. Withdraw one or wait for a decision. Then press Request access again.",
 	} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			w := newWorld()
+			w := withSandboxApprover()
 			w.limit = limit
 			yes := true
 			w.policy.Accounts = append(w.policy.Accounts, access.Statement{Resources: []string{"333333333333"}, PermissionSets: []string{"Admin"}, ApprovalIsNotRequired: &yes})
@@ -224,7 +224,7 @@ func TestRequestOfAnotherDaySaysWhichDay(t *testing.T) {
 
 // What a form made before is found without a claim, and takes none.
 func TestFormSentAgainLeavesNoClaim(t *testing.T) {
-	w := newWorld()
+	w := withSandboxApprover()
 	w.send(t, sentAs("V1", "UJANE", production, "3600"))
 	w.waiting(idOf("V1"))
 	if got := w.send(t, sentAs("V1", "UBOB", production, "3600")); !strings.Contains(got.Body, "someone else") || len(w.claims["p-bob"].Claims) != 0 {

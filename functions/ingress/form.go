@@ -126,11 +126,16 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, t access
 	if t.PermissionSet == "" && t.GroupID == "" {
 		return "", nil
 	}
-	policy, _, err := h.Policy.Load(ctx)
+	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
 		return "", err
 	}
-	return previewText(policy.Decide(requester.Email, t)), nil
+	index := h.menus.index(&policy, digest)
+	c, err := h.Cases.Case(ctx, index, requester, t, 0)
+	if err != nil {
+		return "", err
+	}
+	return previewText(index.Decide(c)), nil
 }
 
 func previewText(d access.Decision) string {
@@ -163,17 +168,22 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 	// Run both at once: they don't depend on each other, and a person is
 	// typing. The person was looked up when they opened the form, and the
 	// result is cached for a minute.
+	var requester access.Person
 	var requesterErr error
 	var wait sync.WaitGroup
-	wait.Go(func() { _, requesterErr = h.People.Requester(ctx, in.UserID) })
-	options, err := h.options(ctx, in)
+	wait.Go(func() { requester, requesterErr = h.People.Requester(ctx, in.UserID) })
+	list, err := h.list(ctx, in)
 	wait.Wait()
+	var options []slack.Option
 	if requesterErr != nil {
-		options, err = nil, requesterErr
+		err = requesterErr
 		if _, personal := explain(requesterErr); personal {
-			log.Info("person can't request access", "code", access.CodeOf(requesterErr))
+			log.Info("person can't request access", "code", access.CodeOf(err))
 			return jsonResponse(slack.OptionsResponse(nil))
 		}
+	}
+	if err == nil {
+		options, err = list(ctx, requester)
 	}
 	if err != nil {
 		log.Error("options could not be listed", "action", in.Action.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -189,7 +199,11 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 	return jsonResponse(slack.OptionsResponse(options))
 }
 
-func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Option, error) {
+// offer returns the options of a list for a person.
+type offer func(ctx context.Context, requester access.Person) ([]slack.Option, error)
+
+// list reads the list that a select of the form asks for.
+func (h *Handler) list(ctx context.Context, in slack.Interaction) (offer, error) {
 	if in.View == nil {
 		return nil, access.Errorf(access.CodeInvalid, "Slack asked for options outside a form")
 	}
@@ -197,67 +211,96 @@ func (h *Handler) options(ctx context.Context, in slack.Interaction) ([]slack.Op
 	if err != nil {
 		return nil, err
 	}
-	index := h.menus.index(&policy, digest)
+	l := lists{h, h.menus.index(&policy, digest), in.Query}
 	switch in.Action.ID {
 	case slack.ActionAccount:
-		return h.accountOptions(ctx, index, in.Query)
+		return l.accounts(ctx)
 	case slack.ActionPermissionSet:
-		return h.permissionSetOptions(ctx, index, in.View.Chosen().AccountID, in.Query)
+		return l.permissionSets(ctx, in.View.Chosen().AccountID)
 	case slack.ActionGroup:
-		return h.groupOptions(ctx, index, in.Query)
+		return l.groups(ctx)
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "no options exist for %q", in.Action.ID)
 	}
 }
 
-func (h *Handler) accountOptions(ctx context.Context, index *access.Index, query string) ([]slack.Option, error) {
-	accounts, err := h.Catalog.Accounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sets, err := h.Catalog.PermissionSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	menu := h.menus.menu(index, sets)
-	return pick(accounts, query,
-		func(a access.Account) bool { return menu.Offers(a.ID) },
-		func(a access.Account) slack.Option {
-			// The text contains the whole id: an option has room for 75
-			// characters, and a name has at most 50.
-			return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
-		}), nil
+// lists makes the lists of the form under the policy in force.
+type lists struct {
+	*Handler
+	index *access.Index
+	query string
 }
 
-func (h *Handler) permissionSetOptions(ctx context.Context, index *access.Index, accountID, query string) ([]slack.Option, error) {
+func (l lists) accounts(ctx context.Context) (offer, error) {
+	accounts, err := l.Catalog.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := l.Catalog.PermissionSets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
+		who, err := l.Cases.Requester(ctx, l.index, requester)
+		if err != nil {
+			return nil, err
+		}
+		menu := l.menus.menu(l.index, sets, who)
+		return pick(accounts, l.query,
+			func(a access.Account) bool { return menu.Offers(a.ID, nil) },
+			func(a access.Account) slack.Option {
+				// The text contains the whole id: an option has room for 75
+				// characters, and a name has at most 50.
+				return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
+			}), nil
+	}, nil
+}
+
+func (l lists) permissionSets(ctx context.Context, accountID string) (offer, error) {
 	if accountID == "" {
-		return nil, nil
+		return func(context.Context, access.Person) ([]slack.Option, error) { return nil, nil }, nil
 	}
-	sets, err := h.Catalog.PermissionSets(ctx)
+	sets, err := l.Catalog.PermissionSets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return pick(sets, query,
-		func(s access.PermissionSet) bool {
-			return index.Offers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: s.Name})
-		},
-		func(s access.PermissionSet) slack.Option {
-			return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
-		}), nil
+	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
+		who, err := l.Cases.Requester(ctx, l.index, requester)
+		if err != nil {
+			return nil, err
+		}
+		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}}
+		return pick(sets, l.query,
+			func(s access.PermissionSet) bool {
+				c.Target.PermissionSet = s.Name
+				return l.index.Offers(&c)
+			},
+			func(s access.PermissionSet) slack.Option {
+				return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
+			}), nil
+	}, nil
 }
 
-func (h *Handler) groupOptions(ctx context.Context, index *access.Index, query string) ([]slack.Option, error) {
-	groups, err := h.Catalog.Groups(ctx)
+func (l lists) groups(ctx context.Context) (offer, error) {
+	groups, err := l.Catalog.Groups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return pick(groups, query,
-		func(g access.Group) bool {
-			return index.Offers(access.Target{Kind: access.KindGroup, GroupID: g.ID})
-		},
-		func(g access.Group) slack.Option {
-			return slack.Option{Text: catalog.GroupText(g), Value: g.ID}
-		}), nil
+	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
+		who, err := l.Cases.Requester(ctx, l.index, requester)
+		if err != nil {
+			return nil, err
+		}
+		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindGroup}}
+		return pick(groups, l.query,
+			func(g access.Group) bool {
+				c.Target.GroupID = g.ID
+				return l.index.Offers(&c)
+			},
+			func(g access.Group) slack.Option {
+				return slack.Option{Text: catalog.GroupText(g), Value: g.ID}
+			}), nil
+	}, nil
 }
 
 // pick returns the options for the items that match the query and are

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 	"sso-elevator/slack"
 )
 
@@ -98,7 +99,7 @@ func FuzzHandle(f *testing.F) {
 		for _, a := range w.runs["run1"].Answers {
 			for i, finding := range w.findings {
 				about := (access.Run{Answers: []access.RunAnswer{a}}).AnswerAbout(i) != nil
-				if a.By != w.people[a.By.SlackID] || about && (finding.Exemption != nil || !index.MayDecide(a.By, finding.Target)) {
+				if a.By != w.people[a.By.SlackID] || about && (finding.Exemption != nil || !index.MayDecide(a.By, nil, finding.Target, nil)) {
 					t.Errorf("the run is answered by %+v, about %+v", a.By, finding)
 				}
 			}
@@ -123,7 +124,7 @@ func checkCreated(t *testing.T, w *world, r access.Request) {
 	t.Helper()
 	d := time.Duration(r.Duration) * time.Second
 	switch {
-	case !w.policy.Offers(r.Target), r.Target.Kind == access.KindAccount && r.Target.AccountName == "":
+	case accesstest.Decide(w.policy, r.Requester.Email, r.Target).Outcome == access.DecideRefused, r.Target.Kind == access.KindAccount && r.Target.AccountName == "":
 		t.Errorf("a request for %+v, which is not offered", r.Target)
 	case w.people[r.Requester.SlackID] != r.Requester:
 		t.Errorf("a request of %+v", r.Requester)

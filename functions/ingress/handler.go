@@ -13,6 +13,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/people"
@@ -131,8 +132,10 @@ type Handler struct {
 	Catalog Catalog
 	Policy  Policy
 	Claims  *claims.Claims
-	Machine Machine
-	Tokens  Tokens
+	// Cases is for forms, FreshCases for presses: it reads everything anew.
+	Cases, FreshCases cases.Reader
+	Machine           Machine
+	Tokens            Tokens
 	// Findings returns the findings of runs with a question.
 	Findings Findings
 

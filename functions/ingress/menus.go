@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"fmt"
 	"sync"
 
 	"sso-elevator/functions/access"
@@ -15,8 +16,12 @@ type menus struct {
 	indexed  *access.Index
 	menuOf   *access.Index
 	sets     *catalog.List[access.PermissionSet]
-	prepared *access.Menu
+	names    []string                // of sets
+	prepared map[string]*access.Menu // by requester
 }
+
+// maxMenus limits how many requesters' menus are kept.
+const maxMenus = 100
 
 // index returns the index of the policy with that digest.
 func (m *menus) index(policy *access.Policy, digest string) *access.Index {
@@ -28,16 +33,22 @@ func (m *menus) index(policy *access.Policy, digest string) *access.Index {
 	return m.indexed
 }
 
-// menu returns an index's menu for these permission sets.
-func (m *menus) menu(index *access.Index, sets *catalog.List[access.PermissionSet]) *access.Menu {
+// menu returns a requester's menu under an index for these permission sets.
+func (m *menus) menu(index *access.Index, sets *catalog.List[access.PermissionSet], requester access.Identity) *access.Menu {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.prepared == nil || m.menuOf != index || m.sets != sets {
-		names := make([]string, 0, sets.Len())
+	if m.menuOf != index || m.sets != sets {
+		m.prepared, m.menuOf, m.sets, m.names = nil, index, sets, nil
 		for s := range sets.All() {
-			names = append(names, s.Name)
+			m.names = append(m.names, s.Name)
 		}
-		m.prepared, m.menuOf, m.sets = index.Menu(names), index, sets
 	}
-	return m.prepared
+	key := fmt.Sprintf("%q", requester)
+	if m.prepared[key] == nil {
+		if m.prepared == nil || len(m.prepared) >= maxMenus {
+			m.prepared = map[string]*access.Menu{}
+		}
+		m.prepared[key] = index.Menu(requester, m.names)
+	}
+	return m.prepared[key]
 }

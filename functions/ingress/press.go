@@ -60,9 +60,10 @@ type press struct {
 	run     access.Run
 
 	by       access.Person // the person who pressed
-	policy   access.Policy // in force, if allow loaded it
+	index    *access.Index // of the policy in force, if allow loaded it
 	digest   string
-	question question // of the run
+	asked    *access.Case // the request under the policy
+	question question     // of the run
 }
 
 // reply is what happens after a press, in the order of the fields.

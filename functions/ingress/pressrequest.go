@@ -70,7 +70,7 @@ func (p *press) deny(ctx context.Context) (reply, error) {
 // decideByPolicy decides the request, and records what the policy in force
 // says about it.
 func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (reply, error) {
-	d := p.policy.Decide(p.request.Requester.Email, p.request.Target)
+	d := p.index.Decide(p.asked)
 	return p.decide(ctx, access.Outcome{
 		Kind: kind, By: p.by, At: p.Now().UTC(),
 		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
@@ -235,10 +235,19 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 		return refused + " " + text, nil
 	}
 	p.by = by
-	if p.policy, p.digest, err = p.Policy.Load(ctx); err != nil {
+	policy, digest, err := p.Policy.Load(ctx)
+	if err != nil {
 		return "", err
 	}
-	if !people.Permits(&p.policy, p.request, by) {
+	p.index, p.digest = p.menus.index(&policy, digest), digest
+	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Target, p.request.Duration); err != nil {
+		return "", err
+	}
+	as, err := p.FreshCases.Identity(ctx, p.index, p.asked, by)
+	if err != nil {
+		return "", err
+	}
+	if !people.Permits(p.index, p.asked, p.request, by, as) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
 		return refused + " " + p.whoCanText(), nil
@@ -249,11 +258,11 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 // whoCanText says who may press the button that p.by may not.
 func (p *press) whoCanText() string {
 	r := p.request
-	approvers := p.policy.Decide(r.Requester.Email, r.Target).Approvers
+	approvers := p.index.Decide(p.asked).Approvers
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
 		for _, a := range r.Approvers {
-			if p.policy.Permits(r.Requester.Email, a.Email, r.Target) {
+			if p.index.Permits(p.asked, a.Identity(nil)) {
 				approvers = append(approvers, a.Email)
 			}
 		}

@@ -123,7 +123,7 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
 		case run.AnswerAbout(i) != nil:
-		case q.index.MayDecide(by, q.findings[i].Target):
+		case q.index.MayDecide(by, nil, q.findings[i].Target, nil):
 			mine = append(mine, i)
 		default:
 			others = append(others, i)
@@ -139,7 +139,7 @@ func (q question) deciders(indexes []int) []string {
 	for _, i := range indexes {
 		targets = append(targets, q.findings[i].Target)
 	}
-	emails, _ := q.index.DecidersOfAny(targets)
+	emails, _ := q.index.DecidersOfAny(targets, nil)
 	return emails
 }
 
@@ -151,7 +151,7 @@ func (q question) notYoursText(run access.Run, by access.Person, others []int) s
 		who = "These people can: " + slack.ListNames(all) + "."
 	}
 	for _, i := range q.asked {
-		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.findings[i].Target) {
+		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, nil, q.findings[i].Target, nil) {
 			return "Everything that you may answer is already answered. " + who
 		}
 	}

@@ -136,7 +136,7 @@ func largePolicy() access.Policy {
 	p.Accounts = append(p.Accounts,
 		access.Statement{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: &no},
 		access.Statement{Resources: []string{accountID(0)}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: &yes})
-	p.Groups = []access.Statement{{Resources: []string{"g-0007"}, Approvers: []string{"jane@example.com"}}}
+	p.Groups = []access.Statement{{Resources: []string{"g-0007"}, Approvers: []string{"ann@example.com"}}}
 	return p
 }
 

@@ -56,6 +56,15 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return askToResubmit(requesterErr)
 	}
 
+	if mistakes, err = h.checkOffered(work, in.View, submission, requester); err != nil {
+		log.Error("form could not be checked", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return askToResubmit(err)
+	}
+	if len(mistakes) > 0 {
+		log.Info("form asks for what the policy refuses", "target", submission.Target.String())
+		return jsonResponse(slack.FieldErrorsResponse(mistakes))
+	}
+
 	wanted := h.newRequest(in, submission, requester)
 	log = log.With("request_id", wanted.ID)
 	stored, created, refused, err := h.create(work, log, wanted)
@@ -199,14 +208,29 @@ func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submissio
 		return s, nil, err
 	}
 	s.Target = target
-	policy, _, err := h.Policy.Load(ctx)
-	if err != nil {
-		return s, nil, err
-	}
-	if !policy.Offers(target) {
-		return s, map[string]string{targetBlock(v, target): notOffered}, nil
-	}
 	return s, nil, nil
+}
+
+// checkOffered returns the mistakes in a form that asks for what the policy in force
+// refuses this person.
+func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submission, requester access.Person) (map[string]string, error) {
+	policy, digest, err := h.Policy.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index := h.menus.index(&policy, digest)
+	c, err := h.Cases.Case(ctx, index, requester, s.Target, int64(s.Duration/time.Second))
+	if err != nil {
+		return nil, err
+	}
+	switch d := index.Decide(c); {
+	case d.Reason == access.ReasonDurationTooLong:
+		longest := time.Duration(d.MaxDuration) * time.Second
+		return map[string]string{slack.BlockDuration: "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
+	case d.Outcome == access.DecideRefused:
+		return map[string]string{targetBlock(v, s.Target): notOffered}, nil
+	}
+	return nil, nil
 }
 
 // targetBlock returns the id of the block where the last part of the target

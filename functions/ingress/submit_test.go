@@ -154,7 +154,7 @@ func TestSubmitAgain(t *testing.T) {
 }
 
 func TestSubmitAgainWithOtherContentsKeepsTheFirst(t *testing.T) {
-	w := newWorld()
+	w := withSandboxApprover()
 	w.send(t, filled("UJANE", production, admin, "3600", "deploy"))
 	first := w.rows[requestID]
 	got := w.send(t, filled("UJANE", sandbox, admin, "7200", "deploy"))

@@ -94,6 +94,14 @@ func newWorld() *world {
 	}
 }
 
+// withSandboxApprover returns a world in which jane, too, can get access to the sandbox.
+func withSandboxApprover() *world {
+	w := newWorld()
+	sandboxed := &w.policy.Accounts[2]
+	sandboxed.Approvers = append(sandboxed.Approvers, "lead@example.com")
+	return w
+}
+
 func (w *world) Requester(ctx context.Context, id string) (access.Person, error) {
 	if p, ok := w.people[id]; ok {
 		return p, w.peopleErr

@@ -101,7 +101,7 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 			by[f.Key()] = a.By
 		}
 	}
-	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], r.Target) }, nil
+	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], nil, r.Target, nil) }, nil
 }
 
 // showAnswer updates the message of an answered question. If that fails, ingress may
@@ -194,7 +194,7 @@ func (c *Checker) createQuestion(ctx context.Context, people []string, holders m
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
 		Removals: len(findings), People: len(asked)}
-	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets)
+	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets, nil)
 	slices.SortFunc(findings, func(a, b access.Finding) int { return strings.Compare(a.Key(), b.Key()) })
 	if err := c.Store.PutFindings(ctx, run.ID, findings); err != nil {
 		return People{}, err

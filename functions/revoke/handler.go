@@ -184,7 +184,7 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 		return err
 	}
 	index := access.NewIndex(&policy)
-	if !index.Covers(f.Target) {
+	if !index.Covers(f.Target, nil) {
 		return access.Errorf(access.CodeOutOfScope, "the current policy does not cover this access")
 	}
 	if exempt, err := h.isExempt(ctx, &policy, f); err != nil || exempt {
@@ -195,7 +195,7 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 	}
 	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
 	if run.Guard != "" {
-		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, f.Target) {
+		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, nil, f.Target, nil) {
 			return access.Errorf(access.CodeRefused, "%s approved the removal, but the current policy no longer lets them decide about it", by.Email)
 		}
 		reserve = nil // the limit counts only removals without consent

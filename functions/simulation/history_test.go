@@ -15,6 +15,7 @@ import (
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 )
 
 const (
@@ -264,7 +265,7 @@ func (p *plan) submit() {
 		w.then(w.clock.now().Add(at), order, func() {
 			for _, who := range people {
 				policy := w.ledger.policies[len(w.ledger.policies)-1].policy
-				if who.SlackID != guest && policy.Permits(p.person.Email, who.Email, p.target) {
+				if who.SlackID != guest && accesstest.Permits(policy, p.person.Email, who.Email, p.target) {
 					p.press(0, who, action)
 					return
 				}

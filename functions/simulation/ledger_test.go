@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 	"sso-elevator/functions/adapters/leases"
 	"sso-elevator/functions/adapters/policyinforce"
 )
@@ -244,10 +245,10 @@ func (l *ledger) checkCreation(key string) {
 func (l *ledger) isPermitted(r access.Request, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		if r.Outcome.Kind == access.OutcomeAutomatic {
-			if p.Decide(r.Requester.Email, r.Target).Outcome == access.DecideAutomatic {
+			if accesstest.Decide(p, r.Requester.Email, r.Target).Outcome == access.DecideAutomatic {
 				return true
 			}
-		} else if r.Outcome.By.SlackID != guest && p.Permits(r.Requester.Email, r.Outcome.By.Email, r.Target) {
+		} else if r.Outcome.By.SlackID != guest && accesstest.Permits(p, r.Requester.Email, r.Outcome.By.Email, r.Target) {
 			return true
 		}
 	}
@@ -329,7 +330,7 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 // mayDecide reports whether a policy in force since then lets the answer's author
 // decide about the target.
 func (l *ledger) mayDecide(a *access.RunAnswer, t access.Target, since time.Time) bool {
-	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return access.NewIndex(&p).MayDecide(a.By, t) })
+	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return access.NewIndex(&p).MayDecide(a.By, nil, t, nil) })
 }
 
 // isExempt reports whether all policies in force since then exempt the access.
@@ -372,7 +373,7 @@ func (l *ledger) isCovered(key string, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
 		index := access.NewIndex(&p)
 		for _, t := range targets {
-			if strings.HasPrefix(key, t.Key()+"#") && index.Covers(t) {
+			if strings.HasPrefix(key, t.Key()+"#") && index.Covers(t, nil) {
 				return true
 			}
 		}

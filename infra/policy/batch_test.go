@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 	"sso-elevator/infra/settings"
 )
 
@@ -127,12 +128,12 @@ func TestBatchOfMany(t *testing.T) {
 		if q.Group != "" {
 			target = access.Target{Kind: access.KindGroup, GroupID: q.Group}
 		}
-		d, err := json.Marshal(policy.Decide(q.Requester, target))
+		d, err := json.Marshal(accesstest.Decide(policy, q.Requester, target))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if q.Approver != "" {
-			d = fmt.Appendf(d[:len(d)-1], `,"permitted":%v}`, policy.Permits(q.Requester, q.Approver, target))
+			d = fmt.Appendf(d[:len(d)-1], `,"permitted":%v}`, accesstest.Permits(policy, q.Requester, q.Approver, target))
 		}
 		want.Write(append(d, '\n'))
 	}

@@ -69,9 +69,10 @@ func (q query) target() access.Target {
 
 // decide answers a query that has passed check.
 func (q query) decide(policy *access.Index) answer {
-	a := answer{Decision: policy.Decide(q.Requester, q.target())}
+	c := access.Case{Requester: access.Identity{Email: q.Requester}, Target: q.target()}
+	a := answer{Decision: policy.Decide(&c)}
 	if q.Approver != "" {
-		a.Permitted = new(policy.Permits(q.Requester, q.Approver, q.target()))
+		a.Permitted = new(policy.Permits(&c, access.Identity{Email: q.Approver}))
 	}
 	return a
 }

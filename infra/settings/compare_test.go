@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 )
 
 // capitals is what is said of an address that is normal with capital letters.
@@ -98,7 +99,7 @@ func TestReferenceExampleDecides(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.want.Statements = tt.statements
-			if got := policy.Decide(tt.requester, tt.target); !reflect.DeepEqual(got, tt.want) {
+			if got := accesstest.Decide(policy, tt.requester, tt.target); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
 		})

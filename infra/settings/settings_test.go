@@ -410,11 +410,11 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := s.Policy.Decide("eve@example.com", access.Target{Kind: access.KindAccount, AccountID: "333333333333", PermissionSet: "AdministratorAccess"})
+	d := accesstest.Decide(s.Policy, "eve@example.com", access.Target{Kind: access.KindAccount, AccountID: "333333333333", PermissionSet: "AdministratorAccess"})
 	if d.Outcome != access.DecideApproval || !reflect.DeepEqual(d.Approvers, []string{"bob@example.com", "cid@example.com"}) {
 		t.Errorf("production: %+v", d)
 	}
-	d = s.Policy.Decide("eve@example.com", access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "ReadOnlyAccess"})
+	d = accesstest.Decide(s.Policy, "eve@example.com", access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "ReadOnlyAccess"})
 	if d.Outcome != access.DecideAutomatic {
 		t.Errorf("development: %+v", d)
 	}

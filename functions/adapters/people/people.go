@@ -243,18 +243,17 @@ func Same(a, b access.Person) bool {
 	return a.SlackID != "" && a.SlackID == b.SlackID || a.PrincipalID != "" && a.PrincipalID == b.PrincipalID
 }
 
-// Permits reports whether the policy lets approver decide about r. If
-// approver is the requester, under any email, the policy must also let the
-// requester approve their own request. People found under a secondary domain,
-// or not found, can't decide. Grant checks the same about the recorded
-// decision.
-func Permits(p *access.Policy, r access.Request, approver access.Person) bool {
+// Permits reports whether the policy lets approver decide about r. c is the request as
+// the policy sees it, and as is the approver. If approver is the requester, under any
+// email, the policy must also let the requester approve their own request. People
+// found under a secondary domain, or not found, can't decide. Grant checks the same
+// about the recorded decision.
+func Permits(x *access.Index, c *access.Case, r access.Request, approver access.Person, as access.Identity) bool {
 	if approver.PrincipalID == "" || approver.SecondaryDomain {
 		return false
 	}
-	if !p.Permits(r.Requester.Email, approver.Email, r.Target) {
+	if !x.Permits(c, as) {
 		return false
 	}
-	return !Same(r.Requester, approver) ||
-		!r.Requester.SecondaryDomain && p.Permits(r.Requester.Email, r.Requester.Email, r.Target)
+	return !Same(r.Requester, approver) || !r.Requester.SecondaryDomain && x.Permits(c, c.Requester)
 }

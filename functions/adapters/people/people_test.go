@@ -287,11 +287,16 @@ func TestPermits(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := access.Request{Requester: jane, Target: access.Target{Kind: access.KindAccount, AccountID: test.account, PermissionSet: "Admin"}}
-			if got := people.Permits(policy, r, test.approver); got != test.want {
+			if got := people.Permits(access.NewIndex(policy), asked(r), r, test.approver, test.approver.Identity(nil)); got != test.want {
 				t.Errorf("got %t, want %t", got, test.want)
 			}
 		})
 	}
+}
+
+// asked returns the request as a policy without groups sees it.
+func asked(r access.Request) *access.Case {
+	return &access.Case{Requester: r.Requester.Identity(nil), Target: r.Target}
 }
 
 // A requester found under a secondary domain approves nothing, also not as a
@@ -305,7 +310,8 @@ func TestPermitsNobodyWhoIsARequesterUnderASecondaryDomain(t *testing.T) {
 		Requester: access.Person{SlackID: "UJANE", Email: "jane@old.example.com", PrincipalID: "p-jane", SecondaryDomain: true},
 		Target:    access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"},
 	}
-	if people.Permits(policy, r, access.Person{SlackID: "UJANE2", Email: "jane@example.com", PrincipalID: "p-jane"}) {
+	approver := access.Person{SlackID: "UJANE2", Email: "jane@example.com", PrincipalID: "p-jane"}
+	if people.Permits(access.NewIndex(policy), asked(r), r, approver, approver.Identity(nil)) {
 		t.Error("permitted, want not")
 	}
 }

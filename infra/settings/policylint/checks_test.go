@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
 )
 
 // hasNone is HasValue for settings that were not read from a file.
@@ -46,7 +47,7 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 		policy := access.Policy{Accounts: statements}
 		affects := func(i int, target access.Target) bool {
 			alone := access.Policy{Accounts: statements[i : i+1]}
-			return len(alone.Decide(stranger, target).Statements) > 0
+			return len(accesstest.Decide(alone, stranger, target).Statements) > 0
 		}
 		var targets []access.Target
 		for _, account := range accounts {
@@ -67,18 +68,18 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 				if !affects(i, target) {
 					continue
 				}
-				if policy.Offers(target) {
+				if accesstest.Decide(policy, stranger, target).Outcome != access.DecideRefused {
 					offered = true
 				} else {
 					wantNobody = true
 					vetoed = vetoed || slices.ContainsFunc(statements, func(other access.Statement) bool {
 						alone := access.Policy{Accounts: []access.Statement{other}}
-						return isSetTo(other.ApprovalIsNotRequired, true) && len(alone.Decide(stranger, target).Statements) > 0
+						return isSetTo(other.ApprovalIsNotRequired, true) && len(accesstest.Decide(alone, stranger, target).Statements) > 0
 					})
 				}
-				automatic = automatic || policy.Decide(stranger, target).Reason == access.ReasonApprovalNotRequired
-				if d := policy.Decide(stranger, target); len(st.Approvers) == 1 && slices.Equal(d.Approvers, st.Approvers) {
-					wantOnly = wantOnly || policy.Decide(st.Approvers[0], target).Outcome == access.DecideRefused
+				automatic = automatic || accesstest.Decide(policy, stranger, target).Reason == access.ReasonApprovalNotRequired
+				if d := accesstest.Decide(policy, stranger, target); len(st.Approvers) == 1 && slices.Equal(d.Approvers, st.Approvers) {
+					wantOnly = wantOnly || accesstest.Decide(policy, st.Approvers[0], target).Outcome == access.DecideRefused
 				}
 			}
 			if isSetTo(st.ApprovalIsNotRequired, false) {
@@ -98,7 +99,7 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 				without := access.Policy{Accounts: slices.Concat(statements[:i:i], statements[i+1:])}
 				for _, target := range targets {
 					for _, who := range append(people, stranger) {
-						a, b := policy.Decide(who, target), without.Decide(who, target)
+						a, b := accesstest.Decide(policy, who, target), accesstest.Decide(without, who, target)
 						if a.Outcome != b.Outcome || a.Reason != b.Reason || !slices.Equal(a.Approvers, b.Approvers) {
 							t.Fatalf("without config[%d] %s gets another decision about %s: %+v, not %+v, in %+v", i, who, target, b, a, statements)
 						}
@@ -120,7 +121,7 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 		for _, set := range sets[1:] {
 			target := access.Target{Kind: access.KindAccount, AccountID: accounts[2], PermissionSet: set}
 			for _, who := range append(people, stranger) {
-				alone = alone || policy.Decide(who, target).Outcome == access.DecideAutomatic
+				alone = alone || accesstest.Decide(policy, who, target).Outcome == access.DecideAutomatic
 			}
 		}
 		for _, f := range power {
