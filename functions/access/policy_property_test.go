@@ -303,7 +303,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
 	seen := map[Reason]int{}
 	permitted, denied, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}
-	for n := range 6000 {
+	for n := range 4000 {
 		p := randomPolicy(r)
 		if n%3 > 0 {
 			enrich(r, &p)
