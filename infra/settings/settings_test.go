@@ -399,7 +399,7 @@ func TestFileThatIsNotThere(t *testing.T) {
 		t.Errorf("Load: %v", err)
 	}
 	_, _, err = LoadPolicy("testdata/none.yaml")
-	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read settings: open testdata/none.yaml: no such file or directory" {
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read settings: open testdata/none.yaml: no such file or directory. To begin, copy elevator.example.yaml to elevator.yaml and edit it (docs/start/deploy.md)" {
 		t.Errorf("LoadPolicy: %v", err)
 	}
 }
