@@ -315,7 +315,7 @@ func TestDrift(t *testing.T) {
 			r := s.runToEnd(t, "revoke")
 			s.wantThere(t, emergency)
 			p := r.report(t)
-			wantListed(t, p, "Not removed: exempt for now", kimPayments)
+			wantListed(t, p, "Kept because it is exempt for now", kimPayments)
 			wantSays(t, p, says, "exempt for now")
 			if i > 0 {
 				r.recorded(t)
@@ -344,7 +344,7 @@ func TestDrift(t *testing.T) {
 		s.forgetFaults(t)
 		p := r.report(t)
 		wantListed(t, p, "Removed", "alice@example.com shop DeveloperAccess")
-		wantListed(t, p, "Not removed: exempt for now", kimPayments)
+		wantListed(t, p, "Kept because it is exempt for now", kimPayments)
 		s.wantThere(t, emergency)
 		s.takeBack(t, emergency)
 		wantSays(t, p, "This check could not read everything. More unknown access may exist.", "account "+s.accountID(t, "lake")+": ")
