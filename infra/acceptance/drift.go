@@ -142,6 +142,6 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 	if err := errors.Join(left...); err != nil {
 		return err
 	}
-	r.note(s, "nothing is left of the requests (%d)", len(r.requests))
+	r.note(s, "all requests are over, and their access is gone (%d requests)", len(r.requests))
 	return nil
 }

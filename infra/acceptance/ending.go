@@ -53,16 +53,16 @@ func (r *run) checkHeld(s *Step, f *followed) error {
 	if until.IsZero() {
 		until = seen.last
 	}
-	r.note(s, "%s: existed for %s, in %d checks; requested for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
+	r.note(s, "%s: the access was there for %s (%d checks); the request was for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
 	switch row := f.row; {
 	case row.End.Sub(row.GrantedAt) != r.Duration:
-		return fmt.Errorf("it ends at %s, which is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
+		return fmt.Errorf("the access ends at %s, which is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
 	case !seen.gone.IsZero() && seen.gone.Before(row.End.Add(-early)):
 		return fmt.Errorf("the access was gone %s before its end", round(row.End.Sub(seen.gone)))
 	case seen.gap > maxGap:
 		return fmt.Errorf("no check succeeded for %s", round(seen.gap))
 	case seen.gone.IsZero() && seen.last.Before(row.End.Add(-early)):
-		return fmt.Errorf("the checks stopped before its end: %w", errors.Join(errors.New("the last was at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
+		return fmt.Errorf("the checks stopped before the access ended: %w", errors.Join(errors.New("the last was at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 // within access.MaxExemption. Tests set it.
 var Now = time.Now
 
-// maxExemptions is more than an emergency needs. Each one costs a lookup of its
-// own.
+// maxExemptions is more than an emergency needs. It is limited because each exemption
+// costs an extra lookup.
 const maxExemptions = 50
 
 const (
