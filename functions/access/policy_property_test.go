@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// The rules once more, as sentences over sets: no loop here keeps a state, and
-// none of it uses the code under test. A world is a policy's affecting
-// statements with everybody's email spelled one way.
+// This file states the rules a second time, as sentences about sets. No loop here
+// keeps state, and nothing here uses the code under test. A world has the affecting
+// statements of a policy, with each email normalized.
 type world struct {
 	indexes []int
 	said    []Statement
@@ -58,7 +58,7 @@ func (w world) approves(who string) bool {
 	return w.some(func(s Statement) bool { return slices.Contains(s.Approvers, who) })
 }
 
-// Everything there is in the random policies: little, so that statements meet.
+// The random policies use few names, so that statements overlap.
 var (
 	people         = []string{"ann@example.com", "bob@example.com", "cid@example.com", "dee@example.com"}
 	accounts       = []string{dev, prod}
@@ -175,7 +175,8 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 					}
 				}
 			}
-			// A stranger to the policy can be granted whatever is offered.
+			// Someone whom the policy doesn't name can still be granted whatever is
+			// offered to everyone.
 			anybody := p.Decide("stranger@example.com", target).Outcome != DecideRefused
 			if got, indexed := p.Offers(target), index.Offers(target); got != anybody || indexed != anybody {
 				t.Fatalf("policy %d: Offers(%s) = %v, indexed %v, want %v\n%+v", n, target, got, indexed, anybody, p)
@@ -194,7 +195,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	}
 }
 
-// A further "no" never opens anything.
+// Another "no" never gives anyone more access.
 func TestPolicyDenialOnlyTakesAway(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 3))
 	for n := range 2000 {
