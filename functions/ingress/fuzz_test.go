@@ -62,7 +62,7 @@ func FuzzHandle(f *testing.F) {
 		before := besieged()
 		got, err := w.handler().Handle(t.Context(), event)
 		if got.StatusCode == http.StatusInternalServerError {
-			// These concern only a person who can't get a message.
+			// This status is right only if the person can't get a message.
 			in, err := slack.Parse(event.Headers["content-type"], []byte(body))
 			if err != nil || in.ResponseURL != "" || in.Channel != "" {
 				t.Fatalf("got %d for %+v, %v", got.StatusCode, in, err)

@@ -896,7 +896,7 @@ func (w *world) says(run, name string, remove bool, findings ...[2]int) {
 	w.runs[run] = r
 }
 
-// over reports whether every finding has an answer.
+// over closes the question.
 func (w *world) over(run string) {
 	r := w.runs[run]
 	r.Answer = &r.Answers[len(r.Answers)-1]

@@ -14,8 +14,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// TestSecrets: what is there and of the right kind, and in no finding a part of
-// what was read.
+// TestSecrets checks that a secret exists and has the right form, and that no finding
+// contains a part of it.
 func TestSecrets(t *testing.T) {
 	const hex = "0123456789abcdef0123456789abcdef"
 	parameter := settings.SecretRef{Store: settings.ParameterStore, Name: "/slack"}

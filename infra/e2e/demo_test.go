@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	}
 	step("request", "current")
 
-	// The system has searched for unknown access once. Nothing asks for attention.
+	// The system has searched for unknown access once. Nothing needs attention.
 	b.find("the first reconciliation", `[...document.querySelectorAll("[data-execution]")].find(e => e.dataset.status === "SUCCEEDED" && e.textContent.includes("searches for unknown access"))?.id`)
 	if posts := demo.posts(t, ""); len(posts) > 0 {
 		t.Errorf("at the start Slack has the messages %q", textsOf(t, posts[0].Blocks))
@@ -80,7 +80,7 @@ func TestDemo(t *testing.T) {
 	b.find("the record of the approval", `[...document.querySelectorAll('[data-audit="approved"]')].find(e => e.textContent.includes("Bob let Alice have DeveloperAccess in shop-production for 1 minute (rule 1)"))?.dataset.key`)
 	b.picture("demo-ended")
 
-	// Try to break it: everything at once.
+	// The visitor tries all experiments at once.
 	experiments := []string{"stop", "kill", "slack", "byhand", "twice"}
 	b.click(`#tour [data-key="breakIt"]`)
 	for _, id := range experiments {

@@ -48,7 +48,7 @@ func TestBatch(t *testing.T) {
 	var queries, want strings.Builder
 	for i, l := range lines {
 		queries.WriteString(l.query)
-		if i < len(lines)-1 { // the last line may lack its end
+		if i < len(lines)-1 { // the last line may have no line break
 			queries.WriteByte('\n')
 		}
 		want.WriteString(l.want + "\n")
@@ -97,7 +97,7 @@ func TestBatch(t *testing.T) {
 	})
 }
 
-// A hundred thousand queries give what as many single decisions give, in order.
+// A hundred thousand queries give the same answers as single decisions, in order.
 func TestBatchOfMany(t *testing.T) {
 	policy, _, err := settings.LoadPolicy(file)
 	if err != nil {
@@ -151,7 +151,7 @@ func TestBatchOfMany(t *testing.T) {
 	}
 }
 
-// Each answer is there before the next question is asked.
+// Each answer arrives before the next question is asked.
 func TestBatchLineByLine(t *testing.T) {
 	questions, ask := io.Pipe()
 	answers, say := io.Pipe()
@@ -177,7 +177,7 @@ func TestBatchLineByLine(t *testing.T) {
 	}
 }
 
-// brokenReader gives some lines, and then an error.
+// brokenReader returns some lines, and then an error.
 type brokenReader struct{ lines io.Reader }
 
 var errBroken = errors.New("broken")

@@ -11,8 +11,8 @@ import (
 	"sso-elevator/functions/access/accesstest"
 )
 
-// A look-alike of an approver's address gets no answer but that it is none: with
-// flags, in a batch, and in the policy itself.
+// A look-alike of an approver's address is rejected as not an address: in flags, in a
+// batch, and in the policy itself.
 func TestLookAlikesAreNoEmails(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, approver string) string {
@@ -37,7 +37,7 @@ func TestLookAlikesAreNoEmails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n++
 			if strings.ContainsRune(email, '\u00A0') {
-				return // runLine parts its flags at every space
+				return // runLine splits its flags at every space
 			}
 			for role, flags := range map[string]string{
 				"requester": "--requester " + email,

@@ -149,7 +149,7 @@ func TestBadInput(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, flags string
-		want        string // the end of what is said, before the last line end
+		want        string // the end of the output, before the last line break
 	}{
 		{"nothing", "--config " + file, "requester is missing: give the requester's email\ntarget is missing: give an account and a permission set, or a group"},
 		{"no requester", "--config " + file + " " + what, "requester is missing: give the requester's email"},
@@ -197,8 +197,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A file is enough that has the policy and nothing else; a whole elevator.yaml
-// does as well.
+// A file with only the policy works, and so does a whole elevator.yaml.
 func TestConfigFiles(t *testing.T) {
 	for _, tt := range []struct{ name, content, want string }{
 		{"config", `config: [{"Resource": "111111111111", "PermissionSet": "*", "Approvers": "bob@example.com"}]`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com"],"statements":[0]}`},

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// What is wrong with an exemption is said with the path and the line of what is
-// wrong.
+// A mistake in an exemption is reported with its path and line.
 func TestExemptionMistakes(t *testing.T) {
 	const right = "account: 111111111111, permission_set: Admin, email: ann@example.com, until: 2026-03-03T09:00:00Z, reason: x"
 	with := func(old, new string) string {
@@ -81,7 +80,7 @@ func TestExemptionMistakes(t *testing.T) {
 	}
 }
 
-// The policy document has the exemptions, and stays as it was without them.
+// The policy document contains the exemptions. Without any, it is the same as before.
 func TestExemptionsAreInThePolicyDocument(t *testing.T) {
 	for exemptions, want := range map[string]string{
 		"": `{"accounts":[],"groups":[]}`, "reconcile_exemptions: []": `{"accounts":[],"groups":[]}`,
@@ -97,7 +96,7 @@ func TestExemptionsAreInThePolicyDocument(t *testing.T) {
 	}
 }
 
-// With removals switched off nothing is in scope of a removal, and synth says so.
+// With removals switched off, no access is in scope of a removal, and synth says so.
 func TestRemovalsSwitchedOffAreSaid(t *testing.T) {
 	const everyone = "config: [{Resource: \"*\", PermissionSet: ReadOnly, Approvers: [ann@example.com, bob@example.com]}]\n"
 	for extra, want := range map[string][]string{

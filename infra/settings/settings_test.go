@@ -17,7 +17,7 @@ import (
 	"sso-elevator/functions/access/accesstest"
 )
 
-// today is before the times in testdata.
+// today is a day before the times in testdata.
 var today = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func init() { Now = func() time.Time { return today } }
@@ -42,7 +42,7 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 }
 
-// required is the least that a deployment has to say.
+// required is the smallest valid file.
 const required = `slack_bot_token: /sso-elevator/slack-bot-token
 slack_signing_secret: secretsmanager:sso-elevator/signing
 slack_channel_id: C0123456789
@@ -50,13 +50,13 @@ slack_team_id: T0123456789
 slack_app_id: A0123456789
 `
 
-// withoutLock is the warning that a file has that says nothing of Object Lock.
+// withoutLock is the warning about a file without a setting for Object Lock.
 func withoutLock(file string) string {
 	return file + ":1: s3_object_lock: is not set: people who can change the audit bucket's policy can delete audit records. Set it to true to protect new records; you can't turn it off again for this bucket. Or set it to false to accept this (docs/reference/audit-bucket.md)"
 }
 
-// TestWithoutObjectLock: leaving the setting out is said at each synthesis;
-// deciding against it is not.
+// TestWithoutObjectLock checks that each synthesis warns if the setting is missing,
+// but not if it is false.
 func TestWithoutObjectLock(t *testing.T) {
 	for added, want := range map[string][]string{
 		"": {withoutLock("f")}, "s3_object_lock: true\n": nil, "s3_object_lock: false\n": nil, "s3_name_of_the_existing_bucket: company-audit\n": nil,
@@ -168,7 +168,7 @@ func TestParseEverything(t *testing.T) {
 	}
 }
 
-// Every mistake there can be, in one file: what a person gets to read.
+// This file has every possible mistake. The golden file shows the messages.
 func TestMistakesAllAtOnce(t *testing.T) {
 	file := filepath.Join("testdata", "mistakes.yaml")
 	_, err := Load(file)
@@ -179,7 +179,7 @@ func TestMistakesAllAtOnce(t *testing.T) {
 	golden(t, filepath.Join("testdata", "mistakes.txt"), []byte(err.Error()+"\n"))
 }
 
-// only is the text of a file's only mistake.
+// only returns the text of a file's only mistake.
 func only(t *testing.T, err error) string {
 	t.Helper()
 	var m *Mistakes
@@ -368,8 +368,8 @@ func TestRequiredSettings(t *testing.T) {
 	})
 }
 
-// A secret that somebody pasted is in no message, whichever setting it was
-// pasted into.
+// No message contains a secret that someone pasted into a setting, whichever one it
+// was.
 func TestSecretsAreNotRepeated(t *testing.T) {
 	for _, tt := range []struct{ key, value string }{
 		{"slack_bot_token", "xoxb-1234-5678-abcdef"},
@@ -404,7 +404,7 @@ func TestFileThatIsNotThere(t *testing.T) {
 	}
 }
 
-// Nobody copies an example that does not work.
+// The examples that people copy must work.
 func TestExample(t *testing.T) {
 	s, err := Load(filepath.Join("..", "..", "elevator.example.yaml"))
 	if err != nil {
@@ -420,7 +420,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// The reference's forms of a policy, pasted under config: as they are.
+// These are the reference's forms of a policy, pasted unchanged under config.
 func TestPastedJSON(t *testing.T) {
 	indented, err := os.ReadFile(filepath.Join("testdata", "reference.json"))
 	if err != nil {
@@ -485,8 +485,8 @@ f:10: group_config[0]: must be a statement with Resource and Approvers, not the 
 	})
 }
 
-// What Terraform makes of attributes that some statements have and others have
-// not: null, or text.
+// If only some statements have an attribute, Terraform writes null or text for the
+// others.
 func TestStatementForms(t *testing.T) {
 	yes := true
 	want := access.Policy{

@@ -98,7 +98,7 @@ func (b *browser) text(selector string) string {
 
 func (b *browser) picture(name string) {
 	b.t.Helper()
-	time.Sleep(400 * time.Millisecond) // animations end at once
+	time.Sleep(400 * time.Millisecond) // until animations have ended
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Logf("picture %s: %v", name, err)
