@@ -308,7 +308,7 @@ func TestWhoInvokesWhom(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
 		"sso:CreateAccountAssignment":            "grant",
-		"sso:DeleteAccountAssignment":            "grant revoke", // grant reads what all holders of a lease left behind
+		"sso:DeleteAccountAssignment":            "grant revoke", // grant deletes access that all holders of a lease left behind
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "reconcile",

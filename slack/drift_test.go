@@ -313,7 +313,7 @@ func TestDriftReportSays(t *testing.T) {
 			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC",
 				"Group Operators (g-1)", "• carol|, first seen 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
-		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total; 5 of these are new"}},
+		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total. Below are the 5 that are new"}},
 		{report: "warn_no_next", colour: "🟠", want: []string{"Next removal: |not scheduled"}},
 		{report: "removed", colour: "⚪", want: []string{"Removed: |5|", "Removed (5)"}, not: []string{"Removal not confirmed", "Stopped"}},
 		{report: "failed", colour: "🔴", want: []string{"Removal not confirmed (2)", "Kept because a request now covers it (1)", "Removed (2)"}},

@@ -49,7 +49,7 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	err = r.waitUntil(ctx, runLimit, "the end of the reconciliation "+r.mark, func() (bool, error) {
 		status, err := r.sys.Status(ctx, execution)
 		if err == nil && status.State != running && status.State != succeeded {
-			err = fmt.Errorf("it is %s: %s: %s", status.State, status.Error, status.Cause)
+			err = fmt.Errorf("the reconciliation is %s: %s: %s", status.State, status.Error, status.Cause)
 		}
 		return status.State == succeeded, err
 	})

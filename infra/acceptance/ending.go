@@ -75,7 +75,7 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 	err := r.waitUntil(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.EndRequest == nil && f.row.HasRemovalBegun() {
-			err = errors.New("it ended on time, before anyone pressed End now")
+			err = errors.New("the access ended on time, before anyone pressed End now")
 		}
 		return f.row.EndRequest != nil, err
 	})
@@ -98,7 +98,7 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 		return at, err
 	}
 	if status.State != aborted {
-		return at, fmt.Errorf("its execution is %s, not stopped", status.State)
+		return at, fmt.Errorf("the execution is %s, not stopped", status.State)
 	}
 	r.note(s, "%s: stopped its execution, %s before its end", f, round(f.row.End.Sub(at)))
 	return at, nil
@@ -142,7 +142,7 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 		return err
 	}
 	if !access.SameEmail(f.row.Requester.Email, r.CapitalsUser) {
-		return fmt.Errorf("%s submitted it, not %s", f.row.Requester.Email, r.CapitalsUser)
+		return fmt.Errorf("%s submitted the request, not %s", f.row.Requester.Email, r.CapitalsUser)
 	}
 	emails, err := r.sys.Emails(ctx, f.row.Requester.PrincipalID)
 	if err != nil {

@@ -166,10 +166,10 @@ func TestSees(t *testing.T) {
 		{name: "AWS turns the assignment down", breaks: func(w *world) {
 			w.unassigned = true
 			w.grant = func(r *access.Request) { r.Failure = &access.Failure{Code: access.CodeRefused, Message: "no role"} }
-		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "it was not granted: Refused: no role"},
+		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the access was not granted: Refused: no role"},
 		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: timed out after 2m0s"},
 		{name: "something else made the assignment", breaks: func(w *world) { w.noLease = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "something else created it"},
-		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "its removal began before"},
+		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the removal began before"},
 
 		{name: "access goes early", breaks: func(w *world) { w.lasts = func(d time.Duration) time.Duration { return d - 20*time.Second } }, failed: []string{StepHeld}, says: "before its end"},
 		{name: "the end is another one than requested", breaks: func(w *world) { w.grant = func(r *access.Request) { r.End = r.End.Add(-time.Minute) } }, failed: []string{StepHeld}, says: "is not 2m0s after the grant"},
@@ -185,7 +185,7 @@ func TestSees(t *testing.T) {
 		{name: "the user has the access already", breaks: func(w *world) { w.assigned["account#111111111111#arn:dev#p-eve"] = true }, failed: []string{StepDrift}, says: "already has access to Developer in shop (111111111111)"},
 		{name: "a request holds the access", breaks: func(w *world) { w.leases["account#111111111111#arn:dev#p-eve"] = access.Lease{} }, failed: []string{StepDrift}, says: "already"},
 		{name: "making it by hand fails half way", breaks: func(w *world) { w.assignFails = true }, failed: []string{StepDrift}, says: "create the assignment by hand: no answer"},
-		{name: "the run could not read everything", breaks: func(w *world) { w.warn = Status{"FAILED", "Incomplete", "one account"} }, failed: []string{StepDrift}, says: "it is FAILED: Incomplete: one account"},
+		{name: "the run could not read everything", breaks: func(w *world) { w.warn = Status{"FAILED", "Incomplete", "one account"} }, failed: []string{StepDrift}, says: "the reconciliation is FAILED: Incomplete: one account"},
 		{name: "the run finds nothing", breaks: func(w *world) { w.blind = true }, failed: []string{StepDrift}, says: "is not among them"},
 		{name: "the finding has no record", breaks: func(w *world) { w.noFinding = true }, failed: []string{StepDrift}, says: "there is no audit record logs/"},
 		{name: "what was made by hand can't be removed", breaks: func(w *world) { w.unassignFails = true }, failed: []string{StepDrift, StepCleanup}, says: "THE ASSIGNMENT CREATED BY HAND MAY STILL BE THERE"},
@@ -252,7 +252,7 @@ func TestSees(t *testing.T) {
 		{name: "the user with capitals is taken for somebody else", breaks: func(w *world) { w.emails = []string{"ann@example.com"} }, failed: []string{StepCapitals, StepRecords, StepCleanup}, says: "whose emails are"},
 		{name: "somebody else requests it", options: func(o *Options) { o.CapitalsUser = "Dan@Example.com" }, breaks: func(w *world) {
 			w.create = func(r *access.Request) { r.Requester.Email = "bea@example.com" }
-		}, failed: []string{StepCapitals, StepRecords, StepCleanup}, says: "bea@example.com submitted it"},
+		}, failed: []string{StepCapitals, StepRecords, StepCleanup}, says: "bea@example.com submitted the request"},
 		{name: "it is approved and not denied", breaks: func(w *world) {
 			w.deny = func(r *access.Request) {
 				r.Outcome = &access.Outcome{Kind: access.OutcomeApproved}

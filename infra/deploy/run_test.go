@@ -90,7 +90,7 @@ func (f *fakeAWS) program(t *testing.T, cdk func(args []string) error, args ...s
 
 func succeeds([]string) error { return nil }
 
-// A stack that was created once is updated or left to a person.
+// deploy leaves a stack in one of these states to a person.
 func TestDeployStops(t *testing.T) {
 	for status, want := range map[string]string{
 		"UPDATE_ROLLBACK_FAILED":      "aws cloudformation continue-update-rollback --stack-name sso-elevator",

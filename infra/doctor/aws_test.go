@@ -227,7 +227,7 @@ func TestProvisioned(t *testing.T) {
 		want       []string
 	}{
 		{"from the management account", policyOf("Admin"), own, []string{"ready: this is the management account, which may assign all permission sets"}},
-		{"none", policyOf("Write"), managing, []string{"ready: the policy names none that is in use in the management account"}},
+		{"none", policyOf("Write"), managing, []string{"ready: no permission set in the policy is in use in the management account"}},
 		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: these are in use in the management account, so AWS refuses assignments of them from this account: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
 		{"by name and as one of all", policyOf("*", "Admin"), managing, []string{
 			"missing: these are in use in the management account, so AWS refuses assignments of them from this account: Admin (config[1].PermissionSet)",
@@ -330,7 +330,7 @@ func TestDirectory(t *testing.T) {
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:2])
 	same(t, checkDirectory(emails[:2], absent), err, "warning: these approvers can't approve, because they aren't active users in Identity Center: ben@example.com (disabled)", unknown)
 	one := &access.Policy{Accounts: []access.Statement{statement("*", "*", "ann@example.com")}}
-	same(t, checkStatements(one, absent, nil), nil, "ready: every statement with approvers has one who can approve")
+	same(t, checkStatements(one, absent, nil), nil, "ready: every statement that lists approvers has at least one who can approve")
 	if _, err := absentFromDirectory(t.Context(), failing(center(), errors.New("down")), "d-1", emails); err == nil {
 		t.Error("a failure is no answer")
 	}
@@ -344,7 +344,7 @@ func TestStatements(t *testing.T) {
 		Groups:   []access.Statement{statement("*", "", "ben@example.com")},
 	}
 	same(t, checkStatements(dead, directory, people), nil, "missing: nobody can approve in these statements: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
-	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: every statement with approvers has one who can approve")
+	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: every statement that lists approvers has at least one who can approve")
 }
 
 // TestBootstrapIsTheTemplates checks that the doctor looks for the bootstrap version

@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 		args   []string
 		code   int
 		stderr string // contained
-		lines  int    // the exit code, or 0 for any
+		lines  int    // in stderr, or 0 for any number
 	}{
 		{"no credentials", []string{"-config", example}, 1, "No AWS credentials can be used: log in.\n", 1},
 		{"no settings", []string{"-config", "nowhere.yaml"}, 2, "nowhere.yaml", 1},

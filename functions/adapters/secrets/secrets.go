@@ -34,7 +34,7 @@ type Vault interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// RefreshAfter is the age from which Refresh has a secret read again.
+// RefreshAfter is how old a secret must be before Refresh discards it.
 const RefreshAfter = 10 * time.Second
 
 // Reader reads secrets. It keeps each for MaxAge, and errors for RetryAfter.
