@@ -94,13 +94,13 @@ func (b *browser) find(what, expression string) (found string) {
 	return found
 }
 
-// choose types into a select of the form, and takes the option with the text.
+// choose enters text in a select of the form, and takes the option with that text.
 func (b *browser) choose(action, typed string) {
 	b.t.Helper()
 	b.click(b.search(action, typed))
 }
 
-// search types into a select of the form, and returns the selector of the option with
+// search enters text in a select of the form, and returns the selector of the option with
 // the text.
 func (b *browser) search(action, typed string) (option string) {
 	b.t.Helper()

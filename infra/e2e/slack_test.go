@@ -99,7 +99,7 @@ func (s *stack) topView(person string) (viewState, error) {
 	return v, err
 }
 
-// choose types into a select that loads from the app, and takes the option with the
+// choose enters text in a select that loads from the app, and takes the option with the
 // text. If the app says that something did not answer in time, the person types
 // again.
 func (f *form) choose(t *testing.T, action, typed string) {
