@@ -335,8 +335,8 @@ func TestPressFromElsewhere(t *testing.T) {
 	}
 }
 
-// If a payload has several actions, the first counts, as Slack sends only one. None
-// takes another's value.
+// If a payload has several actions, only the first counts, with its own value. Slack
+// sends only one.
 func TestSeveralActionsAtOnce(t *testing.T) {
 	w, _ := attack(t, sign(payload("block_actions", "UBOB", object{
 		"actions":      []object{{"action_id": "withdraw", "value": "r1"}, {"action_id": "approve", "value": "r3"}, {"action_id": "end", "value": "r2"}},

@@ -60,12 +60,11 @@ func New(parameters Parameters, vault Vault, now func() time.Time) *Reader {
 	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]entry{}}
 }
 
-// Get returns the secret that reference names. The reference is "ssm:/name",
-// a SecureString parameter, or "secretsmanager:" and the name or ARN of a
-// secret with a string. White space around the secret is removed. If a secret
-// was read before and AWS is unavailable or throttles, Get returns the old
-// value. If it doesn't exist, may not be read or is empty, the error is
-// Misconfigured and contains the reference.
+// Get returns the secret that reference names. The reference is "ssm:" and the name of
+// a SecureString parameter, or "secretsmanager:" and the name or ARN of a secret.
+// White space around the secret is removed. If a secret was read before and AWS is
+// unavailable or throttles, Get returns the old value. If it doesn't exist, may not be
+// read or is empty, the error is Misconfigured and contains the reference.
 func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

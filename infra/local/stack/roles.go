@@ -11,8 +11,8 @@ import (
 )
 
 // createRole keeps a role whose permissions are in the template. It refuses managed
-// policies, because it doesn't know what they permit. It ignores who may assume a
-// role, and its boundary: both only restrict.
+// policies, because it doesn't know what they permit. It ignores the trust policy and
+// the permissions boundary, because they only restrict.
 func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if managed, _ := p["ManagedPolicyArns"].([]any); len(managed) > 0 {
 		return returnValues{}, fmt.Errorf("the local stack does not support the managed policies %v", managed)
