@@ -33,7 +33,7 @@ func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (r
 func (d *deployer) createPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	roles, _ := p["Roles"].([]any)
 	if len(roles) == 0 || p["Users"] != nil || p["Groups"] != nil {
-		return returnValues{}, errors.New("the local stack supports only policies of roles")
+		return returnValues{}, errors.New("the local stack supports only policies that are attached to roles")
 	}
 	for _, role := range roles {
 		if err := d.permit(fmt.Sprint(role), p["PolicyDocument"]); err != nil {
