@@ -31,7 +31,7 @@ func ofRun(run access.Run) []auditrecord.Finding {
 	return events
 }
 
-// started is when the run begins, on the day of at. The removal comes a day later.
+// started is the start of the run, on the day of at. The removal comes a day later.
 func started() access.Run {
 	return access.Run{ID: "run-1", Mode: access.DriftRevoke, StartedAt: at.Add(-time.Minute), ExecutionARN: "arn:aws:states:us-east-1:123456789012:execution:r:run-1"}
 }
