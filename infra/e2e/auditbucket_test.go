@@ -15,8 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// forgedKey is an object that TestRecordsAreProtected tries to write as
-// functions do: the denials are meant to be.
+// forgedKey is an object that TestRecordsAreProtected tries to write as the functions.
+// The denials are expected.
 const forgedKey = "policies/forged.json"
 
 // TestRecordsAreProtected checks that nobody can replace or delete a record: not an

@@ -42,7 +42,7 @@ func TestExemptionMistakes(t *testing.T) {
 		{"it is over", at(-time.Second), []string{".until: 2026-03-02T08:59:59Z is in the past; remove the exemption, or choose a later time"}},
 		{"it is just over", at(0), []string{".until: 2026-03-02T09:00:00Z is in the past; remove the exemption, or choose a later time"}},
 		{"72 hours", at(72 * time.Hour), nil},
-		{"more than 72 hours", at(72*time.Hour + time.Second), []string{".until: 2026-03-05T09:00:01Z is too late: an exemption lasts at most 72 hours, now until 2026-03-05T09:00:00Z"}},
+		{"more than 72 hours", at(72*time.Hour + time.Second), []string{".until: 2026-03-05T09:00:01Z is too late: an exemption lasts at most 72 hours. Choose a time up to 2026-03-05T09:00:00Z"}},
 		{"a day without a time", with("2026-03-03T09:00:00Z", "2026-03-03"), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not 2026-03-03"}},
 		{"a time without an offset", with("2026-03-03T09:00:00Z", `"2026-03-03T09:00:00"`), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not \"2026-03-03T09:00:00\""}},
 		{"a duration", with("2026-03-03T09:00:00Z", "48h"), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not \"48h\""}},
