@@ -220,8 +220,8 @@ func TestTruncated(t *testing.T) {
 }
 
 // Someone sends the same bytes again while the signature is still valid. Nothing
-// happens twice. If the token is resumed again, it gets the same output and is used up
-// already.
+// happens twice. A token may be resumed again, but with the same output, and it is
+// used up by then.
 func TestReplayed(t *testing.T) {
 	for name, body := range map[string]string{
 		"approve":  pressBy("UANN", "approve", "r1"),
