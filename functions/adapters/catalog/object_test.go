@@ -21,8 +21,7 @@ func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
 var buckets atomic.Int64 // that the client made
 
-// This checks the conditions of reads and writes against an S3 that this test didn't
-// write.
+// This checks the conditions of reads and writes against moto's S3.
 func TestObject(t *testing.T) {
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
 		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true

@@ -25,8 +25,8 @@ var monday = time.Date(2026, 3, 2, 9, 30, 0, 123456789, time.UTC)
 
 var buckets atomic.Int64 // that the client made
 
-// stores returns a bucket of an S3 that this test didn't write, and a store in memory.
-// Both keep the same promises.
+// stores returns a bucket in moto's S3, and a store in memory. Both keep the same
+// promises.
 func stores(t *testing.T) map[string]*findings.Store {
 	t.Helper()
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
