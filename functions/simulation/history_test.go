@@ -30,8 +30,8 @@ const (
 	// People make requests for busyFor. After quietFor everything works again.
 	busyFor  = 12 * time.Minute
 	quietFor = 45 * time.Minute // at most this long after the start
-	// settled is the longest time until all is done once everything works: a removal
-	// that waits for its next round, its sweep, and its records.
+	// settled is how long the remaining work may take after everything works again: a
+	// removal that waits for its next round, its sweep, and its records.
 	settled = 3 * time.Hour
 )
 
