@@ -18,15 +18,15 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 # As the functions are compiled (infra/build), so that they, the program and the CDK app
-# share what they have in common.
-demo: export GOFLAGS = -trimpath -tags=lambda.norpc
+# share what they have in common. Without inlining, the CDK's packages compile faster.
+demo: export GOFLAGS = -trimpath -tags=lambda.norpc -gcflags=github.com/aws/aws-cdk-go/...=-l
 demo: export CGO_ENABLED = 0
 demo: tools ## run the whole system on this machine with an example organization, without AWS and Slack; DEMO="…" passes flags
 	@# With the CDK app and the functions, which the program compiles otherwise.
-	@.ci/compile ./infra/elevator ./infra ./functions/cmd/...
+	@.ci/compile ./infra/local/demo ./infra ./functions/cmd/...
 	@# go run calls it an error when Ctrl-C ends the program.
-	@go build -o .build/demo/elevator ./infra/elevator
-	@.build/demo/elevator demo $(DEMO)
+	@go build -o .build/demo/demo ./infra/local/demo
+	@.build/demo/demo $(DEMO)
 
 # The packages that make check tests: those that a change to a function, a
 # message, a state or a setting affects.
