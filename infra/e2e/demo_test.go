@@ -56,7 +56,7 @@ func TestDemo(t *testing.T) {
 	}
 	request("shop-development", "ReadOnlyAccess")
 	submit()
-	b.find("the step approve names the rule", `[...document.querySelectorAll('#tour [data-key="approve"][data-state="done"]')].find(e => e.textContent.includes("Approved automatically, rule 0."))?.ariaLabel`)
+	b.find("the step approve names the rules", `[...document.querySelectorAll('#tour [data-key="approve"][data-state="done"]')].find(e => e.textContent.includes("Approved automatically, rules 0, 1."))?.ariaLabel`)
 
 	// 1. Alice requests access that needs approval, with the duration that the form proposes.
 	request("shop-production", "DeveloperAccess")

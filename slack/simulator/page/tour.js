@@ -55,17 +55,17 @@ function contents(box, state, truth) {
   const requester = person(state.tour.requester), approver = person(state.tour.approver);
   const requests = truth.executions.filter((e) => e.requester === requester.email);
   const approved = requests.filter((e) => isDone(e, "Approved"));
-  // The step is done without the approver only while nothing waits for them.
-  const automatic = approved.find((e) => isDone(e, "Approved by the policy"));
+  const byPerson = approved.filter((e) => !isDone(e, "Approved by the policy"));
   const isWaiting = requests.some((e) => e.steps.some((s) => s.name === "Waiting for approval" && s.status === "now"));
-  const isApproved = approved.some((e) => !isDone(e, "Approved by the policy"));
-  const isAutomatic = !isApproved && !isWaiting && automatic !== undefined;
-  const removed = approved.filter((e) => isDone(e, "Removed"));
-  const active = approved.flatMap((e) => e.steps).find((s) => s.name === "Active" && s.status === "now");
+  // Requests that the policy approved count only while there is no other to approve.
+  const automatic = byPerson.length || isWaiting ? undefined : approved[0];
+  const counted = automatic ? approved : byPerson;
+  const removed = counted.filter((e) => isDone(e, "Removed"));
+  const active = counted.flatMap((e) => e.steps).find((s) => s.name === "Active" && s.status === "now");
   const steps = [
     { key: "request", done: requests.length > 0, title: `You are ${first(requester)}: request access`, note: state.tour.hint },
-    { key: "approve", done: isApproved || isAutomatic, title: `Become ${first(approver)}: approve`,
-      note: isAutomatic ? `Approved automatically${rules(automatic, truth)}.` : "Press Approve in the message." },
+    { key: "approve", done: counted.length > 0, title: `Become ${first(approver)}: approve`,
+      note: automatic ? `Approved automatically${rules(automatic, truth)}.` : "Press Approve in the message." },
     { key: "watch", done: removed.length > 0, title: "Watch it appear, and end",
       note: removed.length ? "Removed from AWS, and checked." : active ? `${first(requester)} has access for ${minutes(new Date(active.until) - Date.now())} more.` : "Nobody has to remember to remove it." },
   ];
