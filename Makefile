@@ -17,6 +17,10 @@ export CDK_DISABLE_CLI_TELEMETRY = true
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
+# As the functions are compiled (infra/build), so that they, the program and the CDK app
+# share what they have in common. Without inlining, the CDK's packages compile faster.
+demo: export GOFLAGS = -trimpath -tags=lambda.norpc -gcflags=github.com/aws/aws-cdk-go/...=-l
+demo: export CGO_ENABLED = 0
 demo: ## run the whole system on this machine with an example organization, without AWS and Slack; DEMO="…" passes flags
 	@.ci/need node "Node 20 or newer"
 	@# Side by side, because pip uses only one processor.
@@ -24,11 +28,7 @@ demo: ## run the whole system on this machine with an example organization, with
 	@# go run calls it an error when Ctrl-C ends the program.
 	@.build/demo/demo $(DEMO)
 
-# As the functions are compiled (infra/build), so that they, the program and the CDK app
-# share what they have in common. Without inlining, the CDK's packages compile faster.
 .PHONY: .build/demo/demo
-.build/demo/demo: export GOFLAGS = -trimpath -tags=lambda.norpc -gcflags=github.com/aws/aws-cdk-go/...=-l
-.build/demo/demo: export CGO_ENABLED = 0
 .build/demo/demo:
 	@# With the CDK app and the functions, which the program compiles otherwise.
 	@.ci/compile ./infra/local/demo ./infra ./functions/cmd/...
