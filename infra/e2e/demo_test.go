@@ -37,19 +37,33 @@ func TestDemo(t *testing.T) {
 	b.find("no access", `document.querySelector("#access .truth-empty")?.textContent`)
 	b.picture("demo-start")
 
-	// 1. Alice requests access, with the duration that the form proposes.
-	b.click(`#tour [data-key="request"]`)
-	b.choose("account", "shop-production")
-	b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
-	b.choose("permission_set", "DeveloperAccess")
-	if got := b.find("the duration", `document.querySelector('.modal [data-action-id="duration"]').dataset.selected`); got != "60" {
-		t.Errorf("the form proposes %s seconds", got)
+	// Alice requests access that the policy approves. There is nothing for Bob to do.
+	request := func(account, permissionSet string) {
+		t.Helper()
+		b.click(`#tour [data-key="request"]`)
+		b.choose("account", account)
+		b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
+		b.choose("permission_set", permissionSet)
+		if got := b.find("the duration", `document.querySelector('.modal [data-action-id="duration"]').dataset.selected`); got != "60" {
+			t.Errorf("the form proposes %s seconds", got)
+		}
 	}
+	submit := func() {
+		t.Helper()
+		b.typeInto(`.modal textarea[data-action-id="reason"]`, "Try the demo")
+		b.click(`.modal [data-submit]`)
+		b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+	}
+	request("shop-development", "ReadOnlyAccess")
+	submit()
+	b.find("the step approve names the rules", `[...document.querySelectorAll('#tour [data-key="approve"][data-state="done"]')].find(e => e.textContent.includes("Approved automatically, rules 0, 1."))?.ariaLabel`)
+
+	// 1. Alice requests access that needs approval, with the duration that the form proposes.
+	request("shop-production", "DeveloperAccess")
 	b.find("the preview", `[...document.querySelectorAll(".modal")].find(m => m.textContent.includes("bob@example.com"))?.dataset.viewId`)
-	b.typeInto(`.modal textarea[data-action-id="reason"]`, "Try the demo")
-	b.click(`.modal [data-submit]`)
-	b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+	submit()
 	step("request", "done")
+	step("approve", "current")
 
 	// 2. Bob approves. The step has put the focus on the button.
 	b.find("the request's message", `document.querySelector('.message [data-action-id="approve"]')?.dataset.value`)
