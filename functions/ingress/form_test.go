@@ -75,8 +75,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// view is a form as Slack sends it: what private_metadata has, and what is
-// selected in which block.
+// view is a form as Slack sends it, with private_metadata and the selected option of
+// each block.
 func view(callback, metadata string, selected map[string][2]string) object {
 	values := object{}
 	for block, field := range selected {
@@ -169,7 +169,7 @@ func TestUnknownActionInAViewChangesNothing(t *testing.T) {
 	}
 }
 
-// options reads the answer to a suggestion: "text = value" each.
+// options reads the response to a suggestion as a list of "text = value".
 func options(t *testing.T, body string) []string {
 	t.Helper()
 	var response struct {
