@@ -116,7 +116,7 @@ func optional(b bool) *bool { return &b }
 // The keys of a statement about accounts. The Terraform module's have the same names.
 var accountStatementFields = []property[access.Statement]{
 	prop("ResourceType", oneOf(resourceTypeAccount, resourceTypeOU), func(*access.Statement) *string { return new(string) },
-		"What the ids in Resource are: accounts, or organizational units.").orDefault(resourceTypeAccount),
+		"The kind of ids in Resource: accounts, or organizational units.").orDefault(resourceTypeAccount),
 	resources(stringOrList(account(), 1),
 		`The account ids that the statement covers: one, or a list. "*" covers all accounts. With ResourceType: OU, the ids of organizational units (ou-…), or of the root (r-…). They cover all accounts below, at any depth.`),
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
