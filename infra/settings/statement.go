@@ -228,6 +228,10 @@ func toSeconds(d time.Duration) int64 { return int64(d / time.Second) }
 // allowed is a list whose items are added to the statement's Allowed.
 func allowed(key string, k kind[[]string], doc string) property[access.Statement] {
 	return property[access.Statement]{key: key, doc: doc, expected: k.expected, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *access.Statement) {
+		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+			r.mistake(n.Line, path, "must not be empty: add someone, or remove it to allow everyone") // the Terraform module allows everyone
+			return
+		}
 		if v, ok := k.read(r, n, path); ok {
 			into.Allowed = append(into.Allowed, v...)
 		}
