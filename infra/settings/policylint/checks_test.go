@@ -207,7 +207,7 @@ func testAgainstDecisions(t *testing.T, rich bool) {
 			if got, want := has(unsatisfiable, i), affecting && st.ApprovalsNeeded > 0 && !satisfied; got != want && affecting {
 				t.Fatalf("config[%d] can't be satisfied: %v, want %v, in %+v", i, got, want, statements)
 			}
-			if got, want := has(useless, i), len(st.Approvers) > 0 && !has(unsatisfiable, i) && !helps; got != want && affecting {
+			if got, want := has(useless, i), len(st.Approvers)+len(st.Allowed) > 0 && !has(nobody, i) && !has(unsatisfiable, i) && !helps; got != want && affecting {
 				t.Fatalf("config[%d] helps nobody: %v, want %v, in %+v", i, got, want, statements)
 			}
 			if has(never, i) && automatic {

@@ -90,6 +90,8 @@ func TestPolicyChecks(t *testing.T) {
 		{"a group is enough", one(", Approvers: " + deciding + ", ApprovalsNeeded: 5"), nil},
 		{"only the approver may request", one(ann + ", AllowedUsers: ann@example.com"), []string{"3: config[0]: " + useless}},
 		{"only the approver may request, and approves their own", one(ann + ", AllowedUsers: ann@example.com, AllowSelfApproval: true"), nil},
+		{"nobody approves for those whom it allows", two(dev+"Billing, AllowedUsers: ann@example.com", dev+"Billing, AllowedUsers: bob@example.com, Approvers: [cid@example.com, dee@example.com]"), []string{"3: config[0]: " + useless}},
+		{"nobody approves for those whom it allows, and that is meant", two(dev+"Billing, AllowedUsers: ann@example.com, Approvers: []", dev+"Billing, AllowedUsers: bob@example.com, Approvers: [cid@example.com, dee@example.com]"), nil},
 		{"another statement's requirement", two(dev+"Billing"+annBob, everyone+"Billing, ApprovalsNeeded: 2"+ann), []string{
 			"3: config[0]: " + useless, "4: config[1].ApprovalsNeeded: this statement lists too few approvers other than the requester, so every request that it applies to is refused. List more approvers, or a group, or lower the number"}},
 		{"a limit below every duration", one(annBob + ", MaxDuration: 29m"), []string{"3: config[0].MaxDuration: is shorter than every duration that forms offer (the shortest is 30 minutes), so nobody whom this statement applies to can get what it covers. Raise it, or offer shorter durations with permission_duration_list_override"}},

@@ -95,7 +95,7 @@ func (sp *space) findUnsatisfiable() []finding {
 	var found []finding
 	for i := range sp.statements {
 		st := &sp.statements[i]
-		if st.ApprovalsNeeded == 0 || sp.canSatisfy(st) {
+		if sp.canSatisfy(st) {
 			continue
 		}
 		found = append(found, finding{i, "ApprovalsNeeded", "this statement lists too few approvers other than the requester, so every request that it applies to is refused. List more approvers, or a group, or lower the number"})
@@ -105,7 +105,7 @@ func (sp *space) findUnsatisfiable() []finding {
 
 // canSatisfy reports whether s lists enough approvers for anyone whom it allows.
 func (sp *space) canSatisfy(s *access.Statement) bool {
-	if slices.ContainsFunc(s.Approvers, isGroup) || len(s.Approvers) > s.ApprovalsNeeded {
+	if s.ApprovalsNeeded == 0 || slices.ContainsFunc(s.Approvers, isGroup) || len(s.Approvers) > s.ApprovalsNeeded {
 		return true
 	}
 	isOther := func(entry string) bool { return !slices.Contains(s.Approvers, entry) }
@@ -117,13 +117,19 @@ func isGroup(entry string) bool {
 	return is
 }
 
-// findUseless finds statements with approvers that apply only to people who can't get
-// anything that the statement covers. findUnsatisfiable finds some of these, too.
+// findUseless finds statements that apply only to people who can't get anything that
+// the statement covers, unless another check finds them. Statements that name nobody only
+// restrict others.
 func (sp *space) findUseless() []finding {
+	unobtainable := map[int]bool{}
+	for _, f := range sp.findUnobtainable() {
+		unobtainable[f.statement] = true
+	}
 	var found []finding
 	for i := range sp.statements {
 		st := &sp.statements[i]
-		if len(st.Approvers) == 0 || !sp.canSatisfy(st) || sp.helpsAnyone(i) {
+		meant := len(st.Approvers) == 0 && (len(st.Allowed) == 0 || sp.settings.HasValue(sp.path(i, "Approvers")))
+		if meant || unobtainable[i] || !sp.canSatisfy(st) || sp.helpsAnyone(i) {
 			continue
 		}
 		found = append(found, finding{i, "", "nobody whom this statement applies to can get what it covers: they have no approver but themselves, or ApprovalsNeeded of another statement can't be met. Change the approvers, or whom the statements allow"})
