@@ -3,6 +3,7 @@ package docs
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,84 @@ func TestPolicyInTheREADME(t *testing.T) {
 	got := accesstest.Decide(policy, "dev@example.com", access.Target{Kind: access.KindAccount, AccountID: "333333333333", PermissionSet: "AdministratorAccess"})
 	if want := []string{"bob@example.com", "carol@example.com"}; got.Outcome != access.DecideApproval || strings.Join(got.Approvers, " ") != strings.Join(want, " ") {
 		t.Errorf("got %+v, want approval by %v", got, want)
+	}
+}
+
+// example returns the YAML on the page about the policy that this comment marks.
+func example(t *testing.T, page, name string) access.Policy {
+	t.Helper()
+	_, block, found := strings.Cut(page, "<!-- example: "+name+" -->\n```yaml\n")
+	block, _, ended := strings.Cut(block, "```")
+	if !found || !ended {
+		t.Fatalf("the page has no example %s", name)
+	}
+	policy, warnings, err := settings.ParsePolicy(name, []byte(block))
+	if err != nil || len(warnings) > 0 {
+		t.Fatalf("%v, %q", err, warnings)
+	}
+	return policy
+}
+
+// TestExamplesOfPolicies decides each row below the page's examples.
+func TestExamplesOfPolicies(t *testing.T) {
+	text, err := os.ReadFile("reference/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const (
+		engineers, leads = "aaaaaaaa-8888-7777-6666-555555555555", "bbbbbbbb-8888-7777-6666-555555555555"
+		managers         = leads
+		security         = "cccccccc-8888-7777-6666-555555555555"
+		development      = "ou-abcd-11111111"
+		production       = "ou-abcd-22222222"
+		elsewhere        = "777777777777" // an account that no statement names
+	)
+	person := func(name string, groups ...string) access.Identity {
+		return access.Identity{Email: name + "@example.com", Groups: groups}
+	}
+	in := func(account, set string, ous ...string) access.Case {
+		return access.Case{Target: access.Target{Kind: access.KindAccount, AccountID: account, PermissionSet: set}, OUs: ous}
+	}
+	onCall := access.Case{Target: access.Target{Kind: access.KindGroup, GroupID: "99999999-8888-7777-6666-555555555555"}}
+	for _, tt := range []struct {
+		example   string
+		requester access.Identity
+		request   access.Case
+		hours     int64
+		reason    access.Reason
+		approvers string // of the decision
+		needed    []int  // by requirement
+	}{
+		{"startup", person("eve"), in("222222222222", "ReadOnlyAccess"), 12, access.ReasonApprovalNotRequired, "", nil},
+		{"startup", person("ann"), in("111111111111", "AdministratorAccess"), 12, access.ReasonSelfApproval, "", nil},
+		{"startup", person("ann"), in("222222222222", "AdministratorAccess"), 2, access.ReasonRequiresApproval, "bob@example.com", nil},
+		{"startup", person("ann"), in("222222222222", "AdministratorAccess"), 4, access.ReasonDurationTooLong, "", nil},
+
+		{"company", person("eve", engineers), in(elsewhere, "PowerUserAccess", "r-abcd", development), 12, access.ReasonApprovalNotRequired, "", nil},
+		{"company", person("eve", engineers), in(elsewhere, "PowerUserAccess", "r-abcd", production), 4, access.ReasonRequiresApproval, "group:" + leads, nil},
+		{"company", person("eve", engineers), in(elsewhere, "PowerUserAccess", "r-abcd", production), 5, access.ReasonDurationTooLong, "", nil},
+		{"company", person("zoe"), in(elsewhere, "ReadOnlyAccess", "r-abcd", production), 1, access.ReasonNotAllowed, "", nil},
+		{"company", person("fay"), in("666666666666", "Billing"), 1, access.ReasonApprovalNotRequired, "", nil},
+		{"company", person("eve", engineers), onCall, 24, access.ReasonRequiresApproval, "group:" + leads, nil},
+
+		{"bank", person("eve", engineers), in(elsewhere, "ReadOnlyAccess", "r-abcd", production), 8, access.ReasonRequiresApproval, "group:" + managers, nil},
+		{"bank", person("eve", engineers), in(elsewhere, "AdministratorAccess", "r-abcd", production), 2, access.ReasonRequiresApproval, "group:" + managers + " group:" + security, []int{1, 2}},
+		{"bank", person("max", managers), in(elsewhere, "AdministratorAccess", "r-abcd", production), 1, access.ReasonNotAllowed, "", nil},
+		{"bank", person("ann"), in("444444444444", "AdministratorAccess"), 1, access.ReasonRequiresApproval, "bob@example.com cid@example.com", []int{2}},
+		{"bank", person("eve", engineers), in("555555555555", "ReadOnlyAccess"), 1, access.ReasonNoStatements, "", nil},
+		{"bank", person("eve", engineers), in("444444444444", "ReadOnlyAccess", "r-abcd", development), 1, access.ReasonProtectedAccount, "", nil},
+	} {
+		policy := example(t, string(text), tt.example)
+		c := tt.request
+		c.Requester, c.Duration = tt.requester, tt.hours*3600
+		d := access.NewIndex(&policy).Decide(&c)
+		var needed []int
+		for _, q := range d.Requirements {
+			needed = append(needed, q.Needed)
+		}
+		if d.Reason != tt.reason || strings.Join(d.Approvers, " ") != tt.approvers || !slices.Equal(needed, tt.needed) {
+			t.Errorf("%s: %+v: got %+v, want %s by %q, %v", tt.example, c, d, tt.reason, tt.approvers, tt.needed)
+		}
 	}
 }
 

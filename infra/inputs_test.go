@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/settings"
 )
 
@@ -40,6 +44,21 @@ func TestEverySetting(t *testing.T) {
 	slices.Sort(functions)
 	if want := []string{"access-requester", "access-revoker", "elevator-test-audit", "elevator-test-await", "elevator-test-evaluate", "elevator-test-grant", "elevator-test-notify", "elevator-test-reconcile"}; !slices.Equal(functions, want) {
 		t.Errorf("the functions are %q, want %q", functions, want)
+	}
+
+	// The policy has fields that the previous release doesn't know, which must refuse it.
+	var pointer policyinforce.Pointer
+	value := ""
+	for _, part := range template.one(t, "AWS::SSM::Parameter").Properties["Value"].(map[string]any)["Fn::Join"].([]any)[1].([]any) {
+		text, fixed := part.(string)
+		if !fixed {
+			text = "assets" // the name of the bucket
+		}
+		value += text
+	}
+	digest := fmt.Sprintf("%x", sha256.Sum256(s.PolicyJSON()))
+	if err := json.Unmarshal([]byte(value), &pointer); err != nil || pointer.Format != access.NewestFormat || pointer.Digest != digest || pointer.SHA256 != "" || pointer.Bucket != "assets" || !strings.HasPrefix(pointer.Key, "elevator-test/") {
+		t.Errorf("the pointer is %s, want format %d with the digest %s alone: %v", value, access.NewestFormat, digest, err)
 	}
 
 	if got := template.one(t, "AWS::ApiGatewayV2::Api").Properties["Name"]; got != "elevator" {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
@@ -26,20 +27,16 @@ func assetPrefix(s *settings.Settings) string { return s.NamePrefix + "/" }
 // newPolicyInForce uploads the policy under the hash of its content, and points the
 // parameter to it. A deployment that changes only the policy changes only the
 // parameter.
-func newPolicyInForce(scope constructs.Construct, prefix string, policy build.Asset) policyInForce {
+func newPolicyInForce(scope constructs.Construct, s *settings.Settings, policy build.Asset) policyInForce {
 	in := constructs.NewConstruct(scope, jsii.String("Policy"))
 	uploaded := awss3assets.NewAsset(in, jsii.String("Object"), &awss3assets.AssetProps{Path: &policy.Path, AssetHash: &policy.SHA256})
 	var value strings.Builder
 	encoder := json.NewEncoder(&value)
 	encoder.SetEscapeHTML(false)
 	// Encoding strings to a strings.Builder can't fail.
-	_ = encoder.Encode(struct {
-		Bucket string `json:"bucket"`
-		Key    string `json:"key"`
-		SHA256 string `json:"sha256"`
-	}{*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.SHA256})
+	_ = encoder.Encode(policyinforce.NewPointer(*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.SHA256, &s.Policy))
 	pointer := awsssm.NewStringParameter(in, jsii.String("Pointer"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String("/" + prefix + "/policy"),
+		ParameterName: jsii.String("/" + s.NamePrefix + "/policy"),
 		Description:   jsii.String("Location of the policy in force"),
 		StringValue:   jsii.String(strings.TrimSpace(value.String())),
 	})

@@ -61,7 +61,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	table := newTable(stack, s, !props.first)
 	audit := newAuditBucket(stack, s)
 	catalog := newCatalogBucket(stack, s)
-	policy := newPolicyInForce(stack, s.NamePrefix, props.policy)
+	policy := newPolicyInForce(stack, s, props.policy)
 	functions := newFunctions(stack, functionsProps{
 		settings: s,
 		binaries: props.binaries,

@@ -120,7 +120,7 @@ func (w *world) broken(invariant, what string) {
 func (w *world) enforce(p access.Policy) {
 	body, digest := encoded(p)
 	w.objects.objects[policyBucket+"/"+digest] = body
-	pointer, _ := json.Marshal(policyinforce.Pointer{Bucket: policyBucket, Key: digest, SHA256: digest})
+	pointer, _ := json.Marshal(policyinforce.NewPointer(policyBucket, digest, digest, &p))
 	w.ssm.value, w.ssm.set = string(pointer), w.clock.now()
 	w.ledger.policies = append(w.ledger.policies, inForce{w.clock.now(), p})
 	w.clock.say("policy %s is in force", digest[:8])

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -67,7 +68,7 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 		return nil, err
 	}
 	sum := sha256.Sum256(s.policy)
-	if s.pointer, err = json.Marshal(object{"bucket": "policies", "key": "policy.json", "sha256": hex.EncodeToString(sum[:])}); err != nil {
+	if s.pointer, err = json.Marshal(policyinforce.NewPointer("policies", "policy.json", hex.EncodeToString(sum[:]), &w.policy)); err != nil {
 		return nil, err
 	}
 	if s.catalog, err = buildCatalog(w); err != nil {

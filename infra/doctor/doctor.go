@@ -150,7 +150,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkOrganization(ctx, d.org, d.account)
 		}},
 		{"The system's own account", short, nil, func(context.Context) ([]finding, error) {
-			return checkOwnAccount(p, s.ProtectedAccounts, d.account), nil
+			return checkOwnAccount(p, d.account), nil
 		}},
 		{"The management account", short, needs{f.management}, func(context.Context) ([]finding, error) {
 			return checkManagementAccount(p, s.ManageManagementAccount, d.account, f.management.known()), nil

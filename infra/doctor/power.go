@@ -11,26 +11,29 @@ import (
 // system runs in: an administrator of that account can change the system. The
 // warnings of make synth cover only accounts in protected_account_ids, because
 // the settings don't say which account this is.
-func checkOwnAccount(p *access.Policy, protected []string, account string) []finding {
+func checkOwnAccount(p *access.Policy, account string) []finding {
 	reached := reaching(p, account)
 	switch {
 	case len(reached) == 0:
 		return []finding{{Status: ready, Found: "the policy gives no access to account " + account + ", where this system runs"}}
-	case slices.Contains(protected, account):
+	case slices.Contains(p.ProtectedAccounts, account):
 		return []finding{{Status: ready, Found: fmt.Sprintf("the policy gives access to account %s, where this system runs. The account is in protected_account_ids, so make synth checks who can get powerful access to it", account)}}
 	}
 	return []finding{{
 		Status: warning,
 		Found:  fmt.Sprintf("the policy gives access to account %s, where this system runs (%s). Administrators of that account can change this system", account, path("config", reached, "Resource")),
-		Fix:    fmt.Sprintf("Remove the account from the policy. Or add %q to protected_account_ids: then make synth warns if one person alone can get powerful access to it (docs/reference/policy.md).", account),
+		Fix:    fmt.Sprintf("Remove the account from the policy. Or add %q to protected_account_ids: then only statements that name it reach it, and make synth warns if one person alone can get powerful access to it (docs/reference/policy.md).", account),
 	}}
 }
 
-// reaching returns the indices of the statements that give access to an account.
+// reaching returns the indices of the statements that give access to an account. It
+// doesn't know which organizational units the account is in.
 func reaching(p *access.Policy, account string) []int {
+	protected := slices.Contains(p.ProtectedAccounts, account)
 	var reached []int
 	for i, s := range p.Accounts {
-		if slices.Contains(s.Resources, account) || slices.Contains(s.Resources, "*") {
+		everywhere := slices.Contains(s.Resources, "*") || slices.ContainsFunc(s.Resources, access.IsRoot)
+		if slices.Contains(s.Resources, account) || everywhere && !protected {
 			reached = append(reached, i)
 		}
 	}

@@ -29,11 +29,16 @@ func TestOwnAccount(t *testing.T) {
 			reached + "(config[1].Resource). Administrators of that account can change this system"},
 		{"by all accounts", about([]string{own}, []string{"222222222222"}, []string{"*", own}, []string{"*"}), nil,
 			reached + "(config[0].Resource, config[2].Resource, config[3].Resource). Administrators of that account can change this system"},
-		{"protected", about([]string{"*"}), []string{own},
+		{"by the root", about([]string{"r-abcd"}), nil,
+			reached + "(config[0].Resource). Administrators of that account can change this system"},
+		{"protected, and by all accounts", about([]string{"*"}, []string{"r-abcd"}), []string{own},
+			"ready: the policy gives no access to account 111111111111, where this system runs"},
+		{"protected, and by name", about([]string{own}), []string{own},
 			"ready: the policy gives access to account 111111111111, where this system runs. The account is in protected_account_ids, so make synth checks who can get powerful access to it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			same(t, checkOwnAccount(test.policy, test.protected, own), nil, test.want)
+			test.policy.ProtectedAccounts = test.protected
+			same(t, checkOwnAccount(test.policy, own), nil, test.want)
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/settings"
 )
@@ -38,22 +39,19 @@ func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pointer struct {
-		Bucket string `json:"bucket"`
-		Key    string `json:"key"`
-		SHA256 string `json:"sha256"`
-	}
+	var pointer policyinforce.Pointer
 	if err := json.Unmarshal([]byte(*before.Parameter.Value), &pointer); err != nil {
 		t.Fatal(err)
 	}
 	content := parsed.PolicyJSON()
 	sum := sha256.Sum256(content)
-	if pointer.SHA256 == hex.EncodeToString(sum[:]) {
+	digest := hex.EncodeToString(sum[:])
+	if pointer.SHA256 == digest || pointer.Digest == digest {
 		t.Fatal("the policy is in force already")
 	}
-	pointer.SHA256 = hex.EncodeToString(sum[:])
 	// The functions may read only this folder.
-	pointer.Key = pointer.Key[:strings.LastIndexByte(pointer.Key, '/')+1] + pointer.SHA256 + ".json"
+	key := pointer.Key[:strings.LastIndexByte(pointer.Key, '/')+1] + digest + ".json"
+	pointer = policyinforce.NewPointer(pointer.Bucket, key, digest, &parsed.Policy)
 	if _, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &pointer.Bucket, Key: &pointer.Key, Body: bytes.NewReader(content)}); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +62,7 @@ func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
 	if _, err := s.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: name, Value: aws.String(string(value)), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
-	return pointer.SHA256
+	return digest
 }
 
 // edit replaces a part of a text that occurs once.

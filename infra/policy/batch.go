@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sso-elevator/functions/access"
@@ -83,6 +84,9 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	}
 }
 
+// lists are the fields of a query that are lists.
+var lists = []string{"requester_groups", "approver_groups", "ou_path"}
+
 // parseQuery parses and checks one line of a batch.
 func parseQuery(line []byte, tooLong bool) (query, error) {
 	if tooLong {
@@ -97,7 +101,11 @@ func parseQuery(line []byte, tooLong bool) (query, error) {
 	var typeError *json.UnmarshalTypeError
 	switch err := d.Decode(&q); {
 	case errors.As(err, &typeError) && typeError.Field != "":
-		return query{}, fmt.Errorf("not a query: %s must be a string, not %s", typeError.Field, typeError.Value)
+		expected := "a string"
+		if slices.Contains(lists, typeError.Field) {
+			expected = "a list of strings"
+		}
+		return query{}, fmt.Errorf("not a query: %s must be %s, not %s", typeError.Field, expected, typeError.Value)
 	case errors.As(err, &typeError):
 		return query{}, fmt.Errorf("not a query: must be a JSON object, not %s", typeError.Value)
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -25,19 +25,21 @@ type Command struct {
 // Help returns the command's help text.
 func (Command) Help() string {
 	return `Reads only the policy file, not AWS or Slack. The exit code is 0 for every answer,
-"refused" included, and 2 if the flags or the file are wrong.
+"refused" included, and 2 if the flags or the file are wrong. Repeat a flag that takes
+several ids, or put commas between them.
 
 Example:
 
     elevator policy --requester dev@example.com --account 111111111111 --permission-set ReadOnlyAccess
     elevator policy --requester dev@example.com --group 99999999-8888-7777-6666-555555555555 --json
+    elevator policy --requester dev@example.com --requester-groups 11111111-8888-7777-6666-555555555555 --account 111111111111 --ou-path r-abcd,ou-abcd-12345678 --permission-set AdministratorAccess --duration 2h
     echo '{"requester":"dev@example.com","account":"111111111111","permission_set":"ReadOnlyAccess"}' | elevator policy --batch -`
 }
 
 // Run answers the query in the flags, or the queries in the batch.
 func (c *Command) Run(s command.Streams) error {
-	if c.Batch != "" && c.query != (query{}) {
-		return command.BadInput(errors.New("--batch reads all queries from its file; remove --requester, --account, --permission-set, --group and --approver"))
+	if c.Batch != "" && !c.query.isEmpty() {
+		return command.BadInput(errors.New("--batch reads all queries from its file; remove the flags of a query, such as --requester"))
 	}
 	if c.Batch == "" {
 		if err := c.query.check(); err != nil {

@@ -39,63 +39,63 @@ func TestJSON(t *testing.T) {
 	for _, tt := range []struct{ name, flags, want string }{
 		{
 			"automatic", "--requester eve@example.com --account 333333333333 --permission-set ReadOnly",
-			`{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1]}`,
+			`{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"automatic denied, so it needs approval", "--requester eve@example.com --account 222222222222 --permission-set ReadOnly",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","bob@example.com","cid@example.com"],"statements":[0,1,2]}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","bob@example.com","cid@example.com"],"statements":[0,1,2],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"self approval", "--requester ANN@example.com --account 222222222222 --permission-set Admin",
-			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3]}`,
+			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"self approval denied", "--requester bob@example.com --account 222222222222 --permission-set Admin",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3]}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"no approvers", "--requester dee@example.com --account 333333333333 --permission-set Admin",
-			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[4]}`,
+			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"no statements", "--requester dee@example.com --account 444444444444 --permission-set Admin",
-			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[]}`,
+			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"a group", "--requester ann@example.com --group 99999999-8888-7777-6666-555555555555",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1]}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"a group whose only approver asks", "--requester ann@example.com --group 11111111-2222-3333-4444-555555555555",
-			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[0]}`,
+			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
 		},
 		{
 			"an approver", "--requester eve@example.com --account 333333333333 --permission-set Admin --approver DEE@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"permitted":true}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
 		},
 		{
 			"somebody else", "--requester eve@example.com --account 333333333333 --permission-set Admin --approver ann@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"permitted":false}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`,
 		},
 		{
 			"an approver of what is automatic", "--requester ann@example.com --account 222222222222 --permission-set Admin --approver cid@example.com",
-			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"permitted":true}`,
+			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
 		},
 		{
 			"oneself, allowed", "--requester ann@example.com --account 222222222222 --permission-set Admin --approver Ann@example.com",
-			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"permitted":true}`,
+			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
 		},
 		{
 			"oneself, denied", "--requester bob@example.com --account 222222222222 --permission-set Admin --approver bob@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"permitted":false}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`,
 		},
 		{
 			"nothing affects", "--requester bob@example.com --account 444444444444 --permission-set Admin --approver ann@example.com",
-			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"permitted":false}`,
+			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`,
 		},
 		{
 			"a group's approver", "--requester ann@example.com --group 99999999-8888-7777-6666-555555555555 --approver bob@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"permitted":true}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown flag", "--config " + file + " " + who + what + "-user bob", "unknown flag -user; see elevator --help"},
 		{"flag without value", "--config", "--config: its value is missing; see elevator --help"},
 		{"an argument too many", "--config " + file + " " + who + what + "extra", "unexpected argument extra; see elevator --help"},
-		{"batch and a query", "--config " + file + " --batch - " + who, "--batch reads all queries from its file; remove --requester, --account, --permission-set, --group and --approver"},
+		{"batch and a query", "--config " + file + " --batch - " + who, "--batch reads all queries from its file; remove the flags of a query, such as --requester"},
 		{"no such config", "--config testdata/none.yaml " + who + what, "read settings: open testdata/none.yaml: no such file or directory. To begin, copy elevator.example.yaml to elevator.yaml and edit it (docs/start/deploy.md)"},
 		{"no such batch", "--config " + file + " --batch testdata/none.jsonl", "read queries: open testdata/none.jsonl: no such file or directory"},
 		{"a folder as batch", "--config " + file + " --batch testdata", "read queries: read testdata: is a directory"},
@@ -200,9 +200,9 @@ func TestHelp(t *testing.T) {
 // A file with only the policy works, and so does a whole elevator.yaml.
 func TestConfigFiles(t *testing.T) {
 	for _, tt := range []struct{ name, content, want string }{
-		{"config", `config: [{"Resource": "111111111111", "PermissionSet": "*", "Approvers": "bob@example.com"}]`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com"],"statements":[0]}`},
-		{"group_config", `group_config: []`, `{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[]}`},
-		{"JSON", `{"config": [{"ResourceType": "Account", "Resource": ["*"], "PermissionSet": ["*"], "ApprovalIsNotRequired": true}]}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[0]}`},
+		{"config", `config: [{"Resource": "111111111111", "PermissionSet": "*", "Approvers": "bob@example.com"}]`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com"],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
+		{"group_config", `group_config: []`, `{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
+		{"JSON", `{"config": [{"ResourceType": "Account", "Resource": ["*"], "PermissionSet": ["*"], "ApprovalIsNotRequired": true}]}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			config := filepath.Join(t.TempDir(), "f")
@@ -216,7 +216,7 @@ func TestConfigFiles(t *testing.T) {
 		})
 	}
 	code, stdout, _ := runLine("", "--json --config ../../elevator.example.yaml --requester eve@example.com --account 333333333333 --permission-set AdministratorAccess")
-	if want := `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[2]}` + "\n"; code != 0 || stdout != want {
+	if want := `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[2],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}` + "\n"; code != 0 || stdout != want {
 		t.Errorf("the example: exit %d, got %s, want %s", code, stdout, want)
 	}
 }

@@ -3,7 +3,9 @@ package policy
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"sso-elevator/functions/access"
 )
@@ -22,16 +24,44 @@ var reasonTexts = map[access.Reason]string{
 	access.ReasonRequiresApproval:    "matching statements list approvers other than the requester",
 	access.ReasonNoApprovers:         "matching statements list no approver other than the requester",
 	access.ReasonNoStatements:        "no statement matches the request",
+	access.ReasonProtectedAccount:    `the account is in protected_account_ids: only statements that name it match it, not "*" and organizational units`,
+	access.ReasonNotAllowed:          "statements match the request, but none of them allows the requester",
+	access.ReasonDurationTooLong:     "the duration is longer than the MaxDuration of a matching statement that allows the requester",
 }
+
+// unmetText describes ReasonNoApprovers if there are requirements.
+const unmetText = "a statement needs more approvals than it lists approvers other than the requester"
 
 // writeText writes one answer as text for people.
 func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", outcomeTexts[a.Outcome], a.Outcome)
-	fmt.Fprintf(&b, "  %s requests %s\n", access.NormalizeEmail(q.Requester), q.target())
-	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, reasonTexts[a.Reason])
+	fmt.Fprintf(&b, "  %s requests %s", access.NormalizeEmail(q.Requester), q.target())
+	if seconds := q.request().Duration; seconds > 0 {
+		fmt.Fprintf(&b, " for %s", formatSeconds(seconds))
+	}
+	b.WriteByte('\n')
+	reason := reasonTexts[a.Reason]
+	if a.Reason == access.ReasonNoApprovers && len(a.Requirements) > 0 {
+		reason = unmetText
+	}
+	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, reason)
+	key, statements := "config", policy.Accounts
+	if q.Group != "" {
+		key, statements = "group_config", policy.Groups
+	}
 	if len(a.Approvers) > 0 {
-		fmt.Fprintf(&b, "  approvers: %s\n", strings.Join(a.Approvers, ", "))
+		fmt.Fprintf(&b, "  approvers: %s\n", namePeople(a.Approvers))
+	}
+	for _, r := range a.Requirements {
+		people := "nobody"
+		if len(r.Approvers) > 0 {
+			people = namePeople(r.Approvers)
+		}
+		fmt.Fprintf(&b, "  approvals needed for %s[%d]: %d, from %s\n", key, r.Statement, r.Needed, people)
+	}
+	if a.MaxDuration != nil {
+		fmt.Fprintf(&b, "  longest access: %s\n", formatSeconds(*a.MaxDuration))
 	}
 	if a.Permitted != nil {
 		can := "can't"
@@ -44,17 +74,36 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 		if n == 0 {
 			b.WriteString("  matching statements:\n")
 		}
-		key, s := "config", policy.Accounts
-		if q.Group != "" {
-			key, s = "group_config", policy.Groups
+		other := ""
+		if !q.isAllowedBy(statements[i]) {
+			other = " (doesn't allow the requester)"
 		}
-		fmt.Fprintf(&b, "    %s[%d]%s\n", key, i, formatStatement(s[i]))
+		fmt.Fprintf(&b, "    %s[%d]%s%s\n", key, i, formatStatement(statements[i]), other)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
 	return nil
 }
+
+// isAllowedBy reports whether a statement that matches the request allows the requester.
+func (q query) isAllowedBy(s access.Statement) bool {
+	alone := &access.Policy{Accounts: []access.Statement{s}, Groups: []access.Statement{s}}
+	return access.NewIndex(alone).Decide(q.request()).Reason != access.ReasonNotAllowed
+}
+
+// namePeople names approvers in words.
+func namePeople(entries []string) string {
+	people := slices.Clone(entries)
+	for i, e := range entries {
+		if group, ok := access.GroupOf(e); ok {
+			people[i] = "members of group " + group
+		}
+	}
+	return strings.Join(people, ", ")
+}
+
+func formatSeconds(s int64) string { return access.FormatDuration(time.Duration(s) * time.Second) }
 
 // formatStatement returns a statement as one line, with a space before each part.
 func formatStatement(s access.Statement) string {
@@ -66,12 +115,28 @@ func formatStatement(s access.Statement) string {
 	}
 	writePart("Resource", s.Resources)
 	writePart("PermissionSet", s.PermissionSets)
+	var users, groups []string
+	for _, e := range s.Allowed {
+		if group, ok := access.GroupOf(e); ok {
+			groups = append(groups, group)
+		} else {
+			users = append(users, e)
+		}
+	}
+	writePart("AllowedUsers", users)
+	writePart("AllowedGroups", groups)
 	writePart("Approvers", s.Approvers)
+	if s.ApprovalsNeeded > 0 {
+		fmt.Fprintf(&b, " ApprovalsNeeded: %d;", s.ApprovalsNeeded)
+	}
 	if s.AllowSelfApproval != nil {
 		fmt.Fprintf(&b, " AllowSelfApproval: %v;", *s.AllowSelfApproval)
 	}
 	if s.ApprovalIsNotRequired != nil {
 		fmt.Fprintf(&b, " ApprovalIsNotRequired: %v;", *s.ApprovalIsNotRequired)
+	}
+	if s.MaxDuration > 0 {
+		fmt.Fprintf(&b, " MaxDuration: %s;", formatSeconds(s.MaxDuration))
 	}
 	return strings.TrimSuffix(b.String(), ";")
 }

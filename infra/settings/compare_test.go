@@ -112,7 +112,7 @@ func TestReferenceExampleDecides(t *testing.T) {
 func TestReferenceExampleWarns(t *testing.T) {
 	_, got := referencePolicy(t)
 	want := []string{
-		"f:17: config[2]: lets cto@example.com take every permission set in every account, including this app's own account and the management account, without a second person. One person could then change this app and its policy. Name the accounts, or require a second person (docs/reference/policy.md#power-over-this-app)",
+		"f:17: config[2]: lets cto@example.com take every permission set in every account, including this app's own account and the management account, without a second person. One person could then change this app and its policy. Set protected_account_ids, name the accounts, or require a second person (docs/reference/policy.md#power-over-this-app)",
 		`f:19: config[2].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment that it didn't grant, in all accounts. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
 		"f:24: config[3]: redundant: config[2] already covers it. Remove this statement, or check what it was meant to do",
 		"f:28: config[3].AllowSelfApproval: has no effect, here and in the Terraform module: it applies to this statement's Approvers, and there are none. Add Approvers, or remove it",
@@ -158,7 +158,7 @@ func TestWarnings(t *testing.T) {
 		{"denied to nobody", dev + "  Approvers: []\n  AllowSelfApproval: false\n", []string{"f:5: config[0].AllowSelfApproval: " + nobody}},
 		{"of a group", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  AllowSelfApproval: true\n  ApprovalIsNotRequired: true\n", []string{"f:3: group_config[0].AllowSelfApproval: " + nobody}},
 		{"allowed and denied", denied("111111111111", "Admin", "ann@example.com"), []string{"f:9: " + selfFalse}},
-		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com") + "schedule_expression: \"\"\n", []string{"f:6: config[1]: allows requests for every permission set in every account, including this app's own account and the management account. People with this access can change this app and its policy. Another statement could even grant it without approval. Name the accounts, or require a second person (docs/reference/policy.md#power-over-this-app)", "f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
+		{"allowed and denied, by all", denied("*", `"*"`, "cid@example.com, ANN@example.com") + "schedule_expression: \"\"\n", []string{"f:6: config[1]: allows requests for every permission set in every account, including this app's own account and the management account. People with this access can change this app and its policy. Another statement could even grant it without approval. Set protected_account_ids, name the accounts, or require a second person (docs/reference/policy.md#power-over-this-app)", "f:8: config[1].Approvers[1]: ANN@example.com" + capitals("ann@example.com"), "f:9: " + selfFalse}},
 		{"allowed, and denied in so many words", denied("111111111111", "Admin", "ann@example.com, bob@example.com") + "  ApprovalIsNotRequired: false\n", nil},
 		{"allowed and denied to others", denied("111111111111", "Admin", "cid@example.com"), nil},
 		{"allowed and denied elsewhere", denied("222222222222", "Admin", "ann@example.com, bob@example.com"), nil},

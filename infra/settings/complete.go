@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 	} else if s.maxDuration > 0 { // otherwise it is a mistake
 		s.Durations = durationsUpTo(s.maxDuration)
 	}
+	s.checkDecisionGroups(r)
 	s.checkReserved(r)
 	s.completeAudit(r)
 	s.completeBuckets(r)
@@ -66,6 +68,16 @@ func (s *Settings) completeAudit(r *reader) {
 		s.ObjectLockMode, s.ObjectLockDays = kept.mode, kept.days+kept.years*365
 	case s.ObjectLock:
 		s.ObjectLockMode, s.ObjectLockDays = "GOVERNANCE", 2*365
+	}
+}
+
+// warnOfMentions warns about Slack user groups that no message can mention.
+func (s *Settings) warnOfMentions(r *reader) {
+	approving := s.Policy.ApproverGroups()
+	for _, id := range slices.Sorted(maps.Keys(s.ApproverGroupMentions)) {
+		if !slices.Contains(approving, id) {
+			r.warn(r.keys["approver_group_mentions"], "approver_group_mentions", "has no effect for group %s: no statement has %s in Approvers", id, access.GroupEntry(id))
+		}
 	}
 }
 

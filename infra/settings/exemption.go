@@ -57,8 +57,7 @@ var (
 			func(e *access.Exemption) *string { return &e.PermissionSet }, "The permission set's name.").require(),
 		exemptionEmail, exemptionUntil, exemptionReason)
 	groupExemption = object(exemptionExpected, map[string]string{"account": eitherAccountOrGroup, "permission_set": eitherAccountOrGroup},
-		prop("group", text(`^([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}$`, "a group id like 99999999-8888-7777-6666-555555555555 (not its name)"),
-			func(e *access.Exemption) *string { return &e.GroupID }, "The Identity Center group's id.").require(),
+		prop("group", groupIDKind, func(e *access.Exemption) *string { return &e.GroupID }, "The Identity Center group's id.").require(),
 		exemptionEmail, exemptionUntil, exemptionReason)
 )
 

@@ -30,6 +30,10 @@ const maxOpenRequests = 100
 // maxSigningSecrets allows the old and the new secret during a rotation.
 const maxSigningSecrets = 2
 
+// maxApprovalsNeeded is more than anyone's process takes. Each approval is in the
+// request's message.
+const maxApprovalsNeeded = 5
+
 // maxDurations is Slack's limit of options in a select.
 const maxDurations = 100
 
@@ -84,9 +88,9 @@ var sections = []section{
 		prop("slack_signing_secret", secrets(maxSigningSecrets), func(s *Settings) *[]SecretRef { return &s.SlackSigningSecrets },
 			"The name of the secret that holds the Slack app's signing secret. Two names during a rotation (docs/operate/rotation.md).").require(),
 		prop("config", statements(accountStatement), func(s *Settings) *[]access.Statement { return &s.Policy.Accounts },
-			"Accounts and permission sets that people can request, and who approves (docs/reference/policy.md). You can paste the JSON of the Terraform module here."),
+			"Accounts and permission sets that people can request, who can, and who approves (docs/reference/policy.md). You can paste the JSON of the Terraform module here."),
 		prop("group_config", statements(groupStatement), func(s *Settings) *[]access.Statement { return &s.Policy.Groups },
-			"Identity Center groups that people can join for a time, and who approves (docs/reference/policy.md). Groups that no statement covers are left alone."),
+			"Identity Center groups that people can join for a time, who can, and who approves (docs/reference/policy.md). Groups that no statement covers are left alone."),
 	}},
 	{"Requests and durations", "", []property[Settings]{
 		prop("max_permissions_duration_time", duration(hours, time.Second, maxAccessDuration, ""), func(s *Settings) *time.Duration { return &s.maxDuration },
@@ -109,6 +113,8 @@ var sections = []section{
 			"Send direct messages to requesters who are not in the channel.").orDefault("true"),
 		prop("revoker_post_update_to_slack", boolean(), func(s *Settings) *bool { return &s.PostRevoke },
 			"Post in Slack when access has ended.").orDefault("true"),
+		prop("approver_group_mentions", groupMentions(), func(s *Settings) *map[string]string { return &s.ApproverGroupMentions },
+			"The Slack user groups to mention for Identity Center groups in Approvers, as a mapping of ids. Without one, a message mentions the first members of the group."),
 		prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
 			"Other email domains under which to search Identity Center for a requester whose own email it doesn't have. Messages and records say if one was used, and messages name the user. Nobody can approve through a fallback domain."),
 	}},
@@ -155,8 +161,10 @@ var sections = []section{
 			"The region of Identity Center, if it is not the stack's region."),
 		prop("manage_management_account", boolean(), func(s *Settings) *bool { return &s.ManageManagementAccount },
 			"Grant access to the management account too, if the stack is deployed there. The functions grant and revoke get more IAM permissions for that (docs/reference/security.md). Without it, AWS refuses assignments in that account. In any other account it has no effect.").orDefault("false"),
-		prop("protected_account_ids", list(accountID(), 0, 0), func(s *Settings) *[]string { return &s.ProtectedAccounts },
-			"Accounts whose administrators can control this app or the organization: this app's own account and the management account. `make synth` warns if one person alone can get powerful access to them (docs/reference/policy.md#power-over-this-app). This setting blocks no request."),
+		prop("protected_account_ids", list(accountID(), 0, 0), func(s *Settings) *[]string { return &s.Policy.ProtectedAccounts },
+			"Accounts that only statements with their ids cover, not \"*\" and no organizational unit. Name this app's own account and the management account: powerful access there is power over this app (docs/reference/policy.md#power-over-this-app)."),
+		prop("allow_managed_decision_groups", boolean(), func(s *Settings) *bool { return &s.Policy.AllowManagedDecisionGroups },
+			"Danger: let people request to join groups that are in AllowedGroups or Approvers. Those who get in can then request or approve what these groups can (docs/reference/policy.md#groups-that-decide).").orDefault("false"),
 		prop("catalog_refresh_interval", duration(minutes, time.Minute, day, ""), func(s *Settings) *time.Duration { return &s.CatalogRefresh },
 			"How often the catalog is refreshed, in whole minutes, rounded up. New accounts, permission sets and groups appear in forms after this time at most.").orDefault("10"),
 	}},

@@ -41,6 +41,8 @@ func FuzzParse(f *testing.F) {
 		"config:\n[{\"Resource\": \"*\",\n\t\"PermissionSet\": \"*\", \"Approvers\": \"a@b.co\"}]",
 		"config: [{Resource: \"*\", PermissionSet: Admin, ApprovalIsNotRequired: True}]", "config: [{Resource: 0123, PermissionSet: 1e309}]",
 		"config: []\nmax_permissions_duration_time: 1e309", "config: []\nname_prefix: \"\\u202e\\e[31m\"", "\"\\e[2J\": 1", "config: []\nslack_bot_token: xoxb-1-2-3",
+		"config: [{ResourceType: OU, Resource: [ou-abcd-12345678, r-abcd], PermissionSet: Admin, AllowedGroups: AAAAAAAA-8888-7777-6666-555555555555, AllowedUsers: Ann@example.com, Approvers: [\"group:bbbbbbbb-8888-7777-6666-555555555555\"], ApprovalsNeeded: 2, MaxDuration: 0.5}]\nprotected_account_ids: [111111111111]",
+		"group_config: [{Resource: AAAAAAAA-8888-7777-6666-555555555555, Approvers: group:aaaaaaaa-8888-7777-6666-555555555555}]\nallow_managed_decision_groups: true",
 		"config: []\nschedule_expression: cron(0 0 31 2 ? *)", "config: !!binary aGk=", "config: []\npermission_duration_list_override: [\"999999h\"]", "? [a]\n: b",
 	} {
 		f.Add([]byte(required + s))
@@ -167,14 +169,38 @@ func checkPolicyRead(t *testing.T, p access.Policy) {
 			}
 		}
 	}
+	isPerson := func(e string) bool {
+		if id, ok := access.GroupOf(e); ok {
+			return ValidGroupID(id) && id == strings.ToLower(id)
+		}
+		return ValidEmail(e) && e == access.NormalizeEmail(e)
+	}
+	checkBoth := func(s access.Statement) {
+		check(s.Allowed, isPerson, 0)
+		check(s.Approvers, isPerson, 0)
+		if s.ApprovalsNeeded < 0 || s.ApprovalsNeeded > 5 || s.ApprovalsNeeded > 0 && len(s.Approvers) == 0 || s.MaxDuration < 0 || s.MaxDuration > int64(maxAccessDuration/time.Second) {
+			t.Errorf("a statement is %+v", s)
+		}
+	}
 	for _, s := range p.Accounts {
-		check(s.Resources, validAccount, 1)
+		is := validAccount
+		if len(s.Resources) > 0 && validUnit(s.Resources[0]) {
+			is = validUnit
+		}
+		check(s.Resources, is, 1)
 		check(s.PermissionSets, validPermissionSet, 1)
-		check(s.Approvers, func(e string) bool { return ValidEmail(e) && e == access.NormalizeEmail(e) }, 0)
+		checkBoth(s)
 	}
 	for _, s := range p.Groups {
 		check(s.Resources, validGroup, 1)
 		check(s.PermissionSets, func(string) bool { return false }, 0)
-		check(s.Approvers, func(e string) bool { return ValidEmail(e) && e == access.NormalizeEmail(e) }, 0)
+		checkBoth(s)
+	}
+	for _, id := range p.DecisionGroups() {
+		for _, s := range p.Groups {
+			if !p.AllowManagedDecisionGroups && slices.ContainsFunc(s.Resources, func(r string) bool { return r == "*" || strings.EqualFold(r, id) }) {
+				t.Errorf("group %s decides and is requestable: %+v", id, p)
+			}
+		}
 	}
 }

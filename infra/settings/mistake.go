@@ -65,11 +65,12 @@ func compareLines(a, b Mistake) int { return cmp.Compare(a.Line, b.Line) }
 
 // reader collects mistakes and warnings while it reads a document.
 type reader struct {
-	policyOnly bool            // settings that a deployment requires may be missing
-	keys       map[string]int  // the path of each known key with a value, to its line
-	capitals   map[string]bool // email addresses that already have a warning
-	mistakes   []Mistake
-	warnings   []Mistake // valid, but different from the Terraform module, or worth a second look
+	policyOnly     bool            // settings that a deployment requires may be missing
+	keys           map[string]int  // the path of each known key with a value, to its line
+	capitals       map[string]bool // email addresses that already have a warning
+	decisionGroups []namedGroup
+	mistakes       []Mistake
+	warnings       []Mistake // valid, but different from the Terraform module, or worth a second look
 }
 
 func (r *reader) mistake(line int, path, format string, args ...any) {

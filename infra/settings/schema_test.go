@@ -92,6 +92,13 @@ func (v validator) holds(keyword string, want any, s map[string]any, value any) 
 		return !isNumber || number <= want.(float64)
 	case "anyOf":
 		return slices.ContainsFunc(want.([]any), func(one any) bool { return v.valid(one.(map[string]any), value) })
+	case "if":
+		if v.valid(want.(map[string]any), value) {
+			return v.valid(s["then"].(map[string]any), value)
+		}
+		return v.valid(s["else"].(map[string]any), value)
+	case "then", "else": // see "if"
+		return true
 	case "items":
 		return !slices.ContainsFunc(items, func(i any) bool { return !v.valid(want.(map[string]any), i) })
 	case "minItems":
@@ -162,22 +169,26 @@ func parsedSchema(t *testing.T) map[string]any {
 // samples are right and wrong values of each setting, as written in the file. Each
 // setting has both. The test compares loader and schema for each value.
 var samples = map[string]struct{ right, wrong []string }{
-	"config":                           {[]string{`[]`, `[{Resource: "*", PermissionSet: "*"}]`, `~`}, []string{`{}`, `x`, `[1]`, `[~]`, `[[]]`, `[{}]`, `[{Resource: "*"}]`, `[{PermissionSet: "*"}]`, `[{Resource: ~, PermissionSet: "*"}]`, `[{Resource: "*", PermissionSet: "*", Owner: x}]`}},
-	"group_config":                     {[]string{`[]`, `[{Resource: "*"}]`, `[{Resource: [99999999-8888-7777-6666-555555555555, 9067642ac7-99999999-8888-7777-6666-555555555555]}]`}, []string{`{}`, `[{}]`, `[{Resource: "*", PermissionSet: "*"}]`, `[{Resource: "*", ResourceType: Account}]`, `[{Resource: admins}]`, `[{Resource: []}]`}},
-	"slack_bot_token":                  {[]string{`/a`, `/sso-elevator/slack-bot-token`, `ssm:/a/b.c_d`, `secretsmanager:a/b`, `"secretsmanager:arn:aws:secretsmanager:eu-central-1:111111111111:secret:x-AbCdEf"`}, []string{`xoxb-1`, `a/b`, `/`, `/a/`, `ssm:a`, `"secretsmanager:"`, `1`, `[]`, `{}`, `""`, `~`}},
-	"permissions_boundary":             {[]string{`arn:aws:iam::111111111111:policy/boundary`, `arn:aws-us-gov:iam::111111111111:policy/path/b+=,.@-_`, `arn:aws:iam::aws:policy/PowerUserAccess`, `""`, `~`}, []string{`boundary`, `arn:aws:iam::1:policy/b`, `arn:aws:iam::111111111111:role/b`, `arn:aws:iam::111111111111:policy/`, `"arn:aws:iam::111111111111:policy/*"`, `1`, `[]`}},
-	"kms_key_arn":                      {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
-	"identity_center_kms_key_arn":      {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
-	"s3_existing_bucket_kms_key_arn":   {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
-	"ingress_reserved_concurrency":     {[]string{`0`, `10`, `10000`, `~`}, []string{`-1`, `10001`, `10.5`, `"10"`, `[]`, `ten`}},
-	"revoke_reserved_concurrency":      {[]string{`0`, `10`, `10000`, `~`}, []string{`-1`, `10001`, `10.5`, `"10"`, `[]`, `ten`}},
-	"slack_signing_secret":             {[]string{`/a`, `[/a]`, `[/new, "secretsmanager:old"]`}, []string{`0123456789abcdef`, `~`, `[]`, `[/a, /b, /c]`, `[/a, 0123456789abcdef]`, `[~]`, `[[/a]]`, `{}`}},
-	"slack_channel_id":                 {[]string{`C0123456789`, `G012`}, []string{`c0123456789`, `"#access"`, `D0123456789`, `C`, `""`, `~`, `5`}},
-	"slack_team_id":                    {[]string{`T0123456789`}, []string{`E0123456789`, `~`}},
-	"slack_enterprise_id":              {[]string{`E0123456789`, `""`, `~`}, []string{`T0123456789`, `1`}},
-	"slack_app_id":                     {[]string{`A0123456789`}, []string{`B0123456789`, `~`}},
-	"send_dm_if_user_not_in_channel":   {[]string{`true`, `false`, `"true"`, `True`, `~`}, []string{`yes`, `1`, `"True"`, `[]`, `{}`}},
-	"revoker_post_update_to_slack":     {[]string{`true`, `"false"`}, []string{`off`, `0`}},
+	"config":                         {[]string{`[]`, `[{Resource: "*", PermissionSet: "*"}]`, `~`}, []string{`{}`, `x`, `[1]`, `[~]`, `[[]]`, `[{}]`, `[{Resource: "*"}]`, `[{PermissionSet: "*"}]`, `[{Resource: ~, PermissionSet: "*"}]`, `[{Resource: "*", PermissionSet: "*", Owner: x}]`}},
+	"group_config":                   {[]string{`[]`, `[{Resource: "*"}]`, `[{Resource: [99999999-8888-7777-6666-555555555555, 9067642ac7-99999999-8888-7777-6666-555555555555]}]`}, []string{`{}`, `[{}]`, `[{Resource: "*", PermissionSet: "*"}]`, `[{Resource: "*", ResourceType: Account}]`, `[{Resource: admins}]`, `[{Resource: []}]`}},
+	"slack_bot_token":                {[]string{`/a`, `/sso-elevator/slack-bot-token`, `ssm:/a/b.c_d`, `secretsmanager:a/b`, `"secretsmanager:arn:aws:secretsmanager:eu-central-1:111111111111:secret:x-AbCdEf"`}, []string{`xoxb-1`, `a/b`, `/`, `/a/`, `ssm:a`, `"secretsmanager:"`, `1`, `[]`, `{}`, `""`, `~`}},
+	"permissions_boundary":           {[]string{`arn:aws:iam::111111111111:policy/boundary`, `arn:aws-us-gov:iam::111111111111:policy/path/b+=,.@-_`, `arn:aws:iam::aws:policy/PowerUserAccess`, `""`, `~`}, []string{`boundary`, `arn:aws:iam::1:policy/b`, `arn:aws:iam::111111111111:role/b`, `arn:aws:iam::111111111111:policy/`, `"arn:aws:iam::111111111111:policy/*"`, `1`, `[]`}},
+	"kms_key_arn":                    {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
+	"identity_center_kms_key_arn":    {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
+	"s3_existing_bucket_kms_key_arn": {[]string{`arn:aws:kms:eu-central-1:111111111111:key/01234567-89ab-cdef-0123-456789abcdef`, `arn:aws-us-gov:kms:us-gov-west-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef`, `""`, `~`}, []string{`01234567-89ab-cdef-0123-456789abcdef`, `alias/elevator`, `arn:aws:kms:eu-central-1:111111111111:alias/elevator`, `"arn:aws:kms:*:111111111111:key/01234567-89ab-cdef-0123-456789abcdef"`, `1`, `[]`}},
+	"ingress_reserved_concurrency":   {[]string{`0`, `10`, `10000`, `~`}, []string{`-1`, `10001`, `10.5`, `"10"`, `[]`, `ten`}},
+	"revoke_reserved_concurrency":    {[]string{`0`, `10`, `10000`, `~`}, []string{`-1`, `10001`, `10.5`, `"10"`, `[]`, `ten`}},
+	"slack_signing_secret":           {[]string{`/a`, `[/a]`, `[/new, "secretsmanager:old"]`}, []string{`0123456789abcdef`, `~`, `[]`, `[/a, /b, /c]`, `[/a, 0123456789abcdef]`, `[~]`, `[[/a]]`, `{}`}},
+	"slack_channel_id":               {[]string{`C0123456789`, `G012`}, []string{`c0123456789`, `"#access"`, `D0123456789`, `C`, `""`, `~`, `5`}},
+	"slack_team_id":                  {[]string{`T0123456789`}, []string{`E0123456789`, `~`}},
+	"slack_enterprise_id":            {[]string{`E0123456789`, `""`, `~`}, []string{`T0123456789`, `1`}},
+	"slack_app_id":                   {[]string{`A0123456789`}, []string{`B0123456789`, `~`}},
+	"send_dm_if_user_not_in_channel": {[]string{`true`, `false`, `"true"`, `True`, `~`}, []string{`yes`, `1`, `"True"`, `[]`, `{}`}},
+	"revoker_post_update_to_slack":   {[]string{`true`, `"false"`}, []string{`off`, `0`}},
+	"approver_group_mentions": {
+		[]string{`{}`, `~`, `{99999999-8888-7777-6666-555555555555: S0123456789, 9067642ac7-99999999-8888-7777-6666-AAAAAAAAAAAA: S1AB}`},
+		[]string{`[]`, `x`, `{admins: S0123456789}`, `{"*": S0123456789}`, `{99999999-8888-7777-6666-555555555555: "@admins"}`, `{99999999-8888-7777-6666-555555555555: [S0123456789]}`, `{99999999-8888-7777-6666-555555555555: ~}`, `{99999999-8888-7777-6666-555555555555: 7}`},
+	},
 	"secondary_fallback_email_domains": {[]string{`[]`, `[example.com, "@a.example.com"]`, `~`}, []string{`example.com`, `[ann@example.com]`, `[example]`, `[-a.com]`, `[~]`, `[1]`}},
 	"max_permissions_duration_time":    {[]string{`24`, `0.5`, `1440`, `90s`, `5m`, `2h`, `1h30m`, `~`}, []string{`0`, `-1`, `1441`, `"24"`, `1d`, `""`, `1.5h`, `30m1h`, `true`, `[]`}},
 	"permission_duration_list_override": {
@@ -211,6 +222,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"config_bucket_name":                 {[]string{`sso-elevator-config`, `""`}, []string{`Sso`, `a_b`}},
 	"manage_management_account":          {[]string{`true`, `false`}, []string{`yes please`, `1`}},
 	"protected_account_ids":              {[]string{`[]`, `["111111111111", 222222222222]`, `~`}, []string{`"111111111111"`, `["*"]`, `[1]`, `[prod]`}},
+	"allow_managed_decision_groups":      {[]string{`true`, `false`, `"true"`, `~`}, []string{`yes`, `1`, `[]`}},
 	"s3_mfa_delete":                      {[]string{`true`, `false`}, []string{`Enabled`, `1`}},
 	"s3_logging": {
 		[]string{`{}`, `~`, `{target_bucket: access-logs}`, `{target_bucket: access-logs, target_prefix: elevator/}`, `{target_bucket: access-logs, target_prefix: ""}`},
@@ -265,11 +277,15 @@ var samples = map[string]struct{ right, wrong []string }{
 
 // keySamples are the same for the keys of a statement of config.
 var keySamples = map[string]struct{ right, wrong []string }{
-	"ResourceType":          {[]string{`Account`, `~`}, []string{`OU`, `account`, `1`, `[Account]`}},
-	"Resource":              {[]string{`"*"`, `"012345678901"`, `111111111111`, `["111111111111", 222222222222, "*"]`}, []string{`~`, `[]`, `"11111111111"`, `11111111111`, `1111111111111`, `prod`, `[~]`, `[["*"]]`, `{}`, `true`, `"**"`}},
+	"ResourceType":          {[]string{`Account`, `~`}, []string{`OU`, `Folder`, `account`, `1`, `[Account]`}}, // OU takes another Resource
+	"Resource":              {[]string{`"*"`, `"012345678901"`, `111111111111`, `["111111111111", 222222222222, "*"]`}, []string{`~`, `[]`, `"11111111111"`, `11111111111`, `1111111111111`, `prod`, `[~]`, `[["*"]]`, `{}`, `true`, `"**"`, `ou-abcd-12345678`, `[r-abcd]`}},
+	"AllowedUsers":          {[]string{`ann@example.com`, `[ann@example.com, BOB@example.com]`, `~`}, []string{`ann`, `"*"`, `[]`, `[~]`, `1`, `{}`, `99999999-8888-7777-6666-555555555555`}},
+	"AllowedGroups":         {[]string{`99999999-8888-7777-6666-555555555555`, `[AAAAAAAA-8888-7777-6666-555555555555, 9067642ac7-99999999-8888-7777-6666-555555555555]`, `~`}, []string{`admins`, `"*"`, `[]`, `[~]`, `1`, `{}`, `ann@example.com`, `group:99999999-8888-7777-6666-555555555555`}},
 	"PermissionSet":         {[]string{`"*"`, `Admin`, `[Admin, "a_b+=,.@-"]`}, []string{`~`, `[]`, `"a b"`, `7`, `[7]`, `{}`, strings.Repeat("a", 33)}},
-	"Approvers":             {[]string{`ann@example.com`, `[ann@example.com, BOB@example.com]`, `[]`, `~`}, []string{`ann`, `"*"`, `""`, `[ann]`, `[~]`, `1`, `{}`, `"ann@example.com, bob@example.com"`}},
+	"Approvers":             {[]string{`ann@example.com`, `[ann@example.com, BOB@example.com]`, `group:99999999-8888-7777-6666-555555555555`, `[ann@example.com, "group:AAAAAAAA-8888-7777-6666-555555555555"]`, `[]`, `~`}, []string{`99999999-8888-7777-6666-555555555555`, `group:admins`, `"group:*"`, `"group:"`, `Group:99999999-8888-7777-6666-555555555555`, `ann`, `"*"`, `""`, `[ann]`, `[~]`, `1`, `{}`, `"ann@example.com, bob@example.com"`}},
 	"AllowSelfApproval":     {[]string{`true`, `false`, `"true"`, `~`}, []string{`yes`, `1`, `"no"`, `[true]`}},
+	"ApprovalsNeeded":       {[]string{`1`, `5`, `~`}, []string{`0`, `6`, `1.5`, `"2"`, `two`, `[]`}},
+	"MaxDuration":           {[]string{`4h`, `4`, `0.5`, `1440`, `90s`, `~`}, []string{`0`, `-1`, `1441`, `"4"`, `4 hours`, `1d`, `""`, `[]`}},
 	"ApprovalIsNotRequired": {[]string{`true`, `"false"`, `~`}, []string{`maybe`, `0`}},
 }
 
@@ -338,6 +354,9 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 					rest += other.key + ": " + keySamples[other.key].right[0] + ", "
 				}
 			}
+			if f.key == "ApprovalsNeeded" {
+				rest += "Approvers: ann@example.com, "
+			}
 			file := required + "config: [{" + rest + "%s}]\n"
 			for _, v := range keySamples[f.key].right {
 				agree(t, s, fmt.Sprintf(file, f.key+": "+v), true)
@@ -347,6 +366,16 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 			}
 		})
 	}
+	t.Run("units", func(t *testing.T) {
+		for _, keys := range []string{`ResourceType: OU, Resource: ou-abcd-12345678`, `ResourceType: OU, Resource: [r-abcd, ou-abcd-12345678]`, `ResourceType: Account, Resource: "*"`} {
+			agree(t, s, required+"config: [{PermissionSet: Admin, "+keys+"}]\n", true)
+		}
+		for _, keys := range []string{`ResourceType: OU, Resource: "*"`, `ResourceType: OU, Resource: ["111111111111"]`, `ResourceType: OU, Resource: [r-abcd, 111111111111]`, `ResourceType: OU, Resource: []`, `ResourceType: OU`,
+			`ResourceType: OU, Resource: ou-abc-12345678`, `ResourceType: OU, Resource: ou-abcd-1234567`, `ResourceType: OU, Resource: r-abc`, `ResourceType: OU, Resource: R-ABCD`, `ResourceType: OU, Resource: Production`,
+			`ResourceType: Account, Resource: r-abcd`, `ResourceType: ~, Resource: ou-abcd-12345678`} {
+			agree(t, s, required+"config: [{PermissionSet: Admin, "+keys+"}]\n", false)
+		}
+	})
 	t.Run("whole files", func(t *testing.T) {
 		agree(t, s, required, false) // no policy
 		agree(t, s, required+"config: []\ngroup_config: []\n", true)

@@ -113,8 +113,10 @@ type Settings struct {
 	QuestionWait  time.Duration // for that consent; whole seconds, at least 1
 	DriftEvents   bool          // check when CloudTrail reports a change
 
-	Policy            access.Policy
-	ProtectedAccounts []string // powerful access there is power over this system
+	Policy access.Policy
+	// ApproverGroupMentions are Slack's user groups by the ids of the Identity Center groups,
+	// in lower case, that they stand for in messages.
+	ApproverGroupMentions map[string]string
 
 	// Warnings are about valid settings that mean something else in the Terraform module,
 	// and about policies that someone should review. They are sorted by line, each as
@@ -217,6 +219,7 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	s.compareWithReference(r)
 	r.warnOfPolicy(lint.Check())
 	s.warnOfRemovals(r)
+	s.warnOfMentions(r)
 	s.warnOfRecords(r, root)
 	slices.SortStableFunc(r.warnings, compareLines)
 	s.Warnings = formatLines(file, r.warnings)
@@ -230,7 +233,7 @@ func (s *Settings) linter(r *reader) *policylint.Linter {
 		removals = ""
 	}
 	return policylint.New(policylint.Settings{
-		Policy: s.Policy, ProtectedAccounts: s.ProtectedAccounts, RemovalSchedule: removals,
+		Policy: s.Policy, RemovalSchedule: removals, ShortestDuration: s.Durations[0],
 		HasValue: func(path string) bool { _, given := r.keys[path]; return given },
 	})
 }

@@ -134,15 +134,22 @@ func TestParseEverything(t *testing.T) {
 		RetryInterval: 2 * time.Second, RetryMaxDelay: 10 * time.Second, RevokeRetryWait: 90 * time.Second, AnnounceRetryWait: 5 * time.Minute, CatalogRefresh: 90 * time.Second,
 		WarnSchedule: "", WarnScheduleName: "Elevator.Check_1",
 		RevokeSchedule: "cron(0/30 8-18 ? * MON-FRI *)", RevokeScheduleName: "elevator-test-warn",
-		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules", ProtectedAccounts: []string{"555555555555", "666666666666"},
-		AllowRemovals: false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
+		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules",
+		ApproverGroupMentions: map[string]string{"aaaaaaaa-8888-7777-6666-555555555555": "S0123456789"},
+		AllowRemovals:         false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
 		MaxOpenRequests: 3,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},
 				{Resources: []string{"111111111111", "*"}, PermissionSets: []string{"Admin", "ReadOnly"}, ApprovalIsNotRequired: &no},
 				{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com"}, AllowSelfApproval: &no},
+				{
+					Resources: []string{"ou-abcd-12345678", "r-abcd"}, PermissionSets: []string{"Admin"}, MaxDuration: 4 * 3600, ApprovalsNeeded: 2,
+					Allowed:   []string{"cid@example.com", "group:bbbbbbbb-8888-7777-6666-555555555555"},
+					Approvers: []string{"ann@example.com", "group:aaaaaaaa-8888-7777-6666-555555555555"},
+				},
 			},
+			ProtectedAccounts: []string{"555555555555", "666666666666"}, AllowManagedDecisionGroups: true,
 			Groups: []access.Statement{{Resources: []string{"99999999-8888-7777-6666-555555555555"}, ApprovalIsNotRequired: &yes}},
 			Exemptions: []access.Exemption{
 				{AccountID: "111111111111", PermissionSet: "Admin", Email: "ann@example.com", Until: today.Add(72 * time.Hour), Reason: "Slack is down"},
@@ -154,6 +161,7 @@ func TestParseEverything(t *testing.T) {
 			"testdata/everything.yaml:60: reconcile_exemptions[0]: no reconciliation removes the permission set Admin in account 111111111111 from ann@example.com until 2026-03-05T09:00:00Z",
 			"testdata/everything.yaml:61: reconcile_exemptions[1]: no reconciliation removes the membership in group 99999999-8888-7777-6666-555555555555 from bob@example.com until 2026-03-02T09:00:01Z",
 			"testdata/everything.yaml:68: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
+			"testdata/everything.yaml:70: config[1].Resource: doesn't cover 555555555555, 666666666666 in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement",
 			"testdata/everything.yaml:74: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
 			"testdata/everything.yaml:74: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
 		},
@@ -215,10 +223,10 @@ func TestMistakes(t *testing.T) {
 		{"an empty statement", "config:\n-\n", "f:2: config[0]: must be a statement with Resource, PermissionSet and Approvers, not empty"},
 		{"unknown key", statement + "  Approver: ann@example.com\n", "f:4: config[0].Approver: unknown key; did you mean Approvers?"},
 		{"key in another case", statement + "  allow_self_approval: true\n", "f:4: config[0].allow_self_approval: unknown key; did you mean AllowSelfApproval?"},
-		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key: use one of ResourceType, Resource, PermissionSet, Approvers, AllowSelfApproval, ApprovalIsNotRequired"},
+		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key: use one of ResourceType, Resource, PermissionSet, AllowedUsers, AllowedGroups, Approvers, ApprovalsNeeded, AllowSelfApproval, ApprovalIsNotRequired, MaxDuration"},
 		{"key twice", statement + "  PermissionSet: ReadOnly\n", "f:4: config[0].PermissionSet: is set twice: also on line 3; remove one of them"},
-		{"resource type", statement + "  ResourceType: OU\n", `f:4: config[0].ResourceType: must be Account, not "OU"`},
-		{"resource type misspelled", statement + "  ResourceType: account\n", `f:4: config[0].ResourceType: must be Account, not "account"; did you mean Account?`},
+		{"resource type", statement + "  ResourceType: Folder\n", `f:4: config[0].ResourceType: must be one of Account, OU, not "Folder"`},
+		{"resource type misspelled", statement + "  ResourceType: account\n", `f:4: config[0].ResourceType: must be one of Account, OU, not "account"; did you mean Account?`},
 		{"no resource", "config:\n- PermissionSet: Admin\n", `f:2: config[0].Resource: is missing: must be an account id (12 digits), or "*" for all accounts, or a list of them`},
 		{"resource null", "config:\n- PermissionSet: Admin\n  Resource:\n", `f:3: config[0].Resource: is empty: must be an account id (12 digits), or "*" for all accounts, or a list of them`},
 		{"no resources", "config:\n- PermissionSet: Admin\n  Resource: []\n", `f:3: config[0].Resource: must not be empty`},
@@ -230,14 +238,38 @@ func TestMistakes(t *testing.T) {
 		{"list in a list", "config:\n- PermissionSet: Admin\n  Resource: [[\"111111111111\"]]\n", `f:3: config[0].Resource[0]: must be an account id (12 digits), or "*" for all accounts, not a list`},
 		{"permission set as ARN", "config:\n- Resource: \"*\"\n  PermissionSet: arn:aws:sso:::permissionSet/ssoins-1/ps-1\n", `f:3: config[0].PermissionSet: "arn:aws:sso:::permissionSet/ssoins-1/ps-1" is not valid: must be the name of a permission set (up to 32 letters, digits and _+=,.@-), or "*" for all permission sets`},
 		{"permission set as number", "config:\n- Resource: \"*\"\n  PermissionSet: 7\n", `f:3: config[0].PermissionSet: must be the name of a permission set (up to 32 letters, digits and _+=,.@-), or "*" for all permission sets, not the number 7; put it in quotes if you mean it`},
-		{"bad email", statement + "  Approvers: [ann@example.com, bob]\n", `f:4: config[0].Approvers[1]: "bob" is not valid: must be an email address like ann@example.com`},
-		{"email with a name", statement + "  Approvers: Bob <bob@example.com>\n", `f:4: config[0].Approvers: "Bob <bob@example.com>" is not valid: must be an email address like ann@example.com`},
-		{"all as approver", statement + "  Approvers: \"*\"\n", `f:4: config[0].Approvers: "*" is not valid: must be an email address like ann@example.com`},
+		{"bad email", statement + "  Approvers: [ann@example.com, bob]\n", `f:4: config[0].Approvers[1]: "bob" is not valid: must be an email address like ann@example.com, or group:ID for an Identity Center group`},
+		{"email with a name", statement + "  Approvers: Bob <bob@example.com>\n", `f:4: config[0].Approvers: "Bob <bob@example.com>" is not valid: must be an email address like ann@example.com, or group:ID for an Identity Center group`},
+		{"all as approver", statement + "  Approvers: \"*\"\n", `f:4: config[0].Approvers: "*" is not valid: must be an email address like ann@example.com, or group:ID for an Identity Center group`},
 		{"not a boolean", statement + "  AllowSelfApproval: yes\n", `f:4: config[0].AllowSelfApproval: must be true or false, not "yes"`},
 		{"group with permission set", "group_config:\n- Resource: 99999999-8888-7777-6666-555555555555\n  PermissionSet: Admin\n", "f:3: group_config[0].PermissionSet: statements about groups have no PermissionSet, because the group's own assignments say what it may do; remove it"},
 		{"group with resource type", "group_config:\n- ResourceType: Group\n  Resource: 99999999-8888-7777-6666-555555555555\n", "f:2: group_config[0].ResourceType: statements about groups have no ResourceType; remove it"},
 		{"no permission sets", "config:\n- Resource: \"*\"\n  PermissionSet: []\n", "f:3: config[0].PermissionSet: must not be empty"},
-		{"another resource type", "config:\n- ResourceType: OU\n  Resource: \"*\"\n  PermissionSet: Admin\n", `f:2: config[0].ResourceType: must be Account, not "OU"`},
+		{"all accounts as a unit", "config:\n- ResourceType: OU\n  Resource: \"*\"\n  PermissionSet: Admin\n", `f:3: config[0].Resource: "*" is not an organizational unit's id (ou-…) or the root's id (r-…): put accounts in a statement with ResourceType: Account`},
+		{"an account as a unit", "config:\n- ResourceType: OU\n  Resource:\n  - ou-abcd-12345678\n  - 111111111111\n  PermissionSet: Admin\n", `f:5: config[0].Resource[1]: the number 111111111111 is not an organizational unit's id (ou-…) or the root's id (r-…): put accounts in a statement with ResourceType: Account`},
+		{"a unit as an account", "config:\n- Resource: [\"111111111111\", ou-abcd-12345678]\n  PermissionSet: Admin\n", "f:2: config[0].Resource[1]: ou-abcd-12345678 is not an account: set ResourceType: OU for organizational units and the root, in a statement without accounts"},
+		{"a root as an account", "config:\n- {ResourceType: Account, Resource: r-abcd, PermissionSet: Admin}\n", "f:2: config[0].Resource: r-abcd is not an account: set ResourceType: OU for organizational units and the root, in a statement without accounts"},
+		{"a unit's name", "config:\n- {ResourceType: OU, Resource: Production, PermissionSet: Admin}\n", `f:2: config[0].Resource: "Production" is not valid: must be an organizational unit's id (ou-…) or the root's id (r-…)`},
+		{"a unit that is merged", "config:\n- &ou {ResourceType: OU, Resource: ou-abcd-12345678, PermissionSet: Admin}\n- <<: *ou\n  Resource: \"111111111111\"\n", `f:4: config[1].Resource: "111111111111" is not an organizational unit's id (ou-…) or the root's id (r-…): put accounts in a statement with ResourceType: Account`},
+		{"a unit as a group", "group_config: [{Resource: ou-abcd-12345678}]\n", `f:1: group_config[0].Resource: "ou-abcd-12345678" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all groups`},
+		{"nobody in AllowedUsers", statement + "  AllowedUsers: []\n", "f:4: config[0].AllowedUsers: must not be empty: add someone, or remove it to allow everyone"},
+		{"nobody in AllowedGroups", statement + "  AllowedGroups: []\n", "f:4: config[0].AllowedGroups: must not be empty: add someone, or remove it to allow everyone"},
+		{"a group in AllowedUsers", statement + "  AllowedUsers: [ann@example.com, group:99999999-8888-7777-6666-555555555555]\n", `f:4: config[0].AllowedUsers[1]: "group:99999999-8888-7777-6666-555555555555" is not valid: must be an email address like ann@example.com`},
+		{"an allowed group by name", statement + "  AllowedGroups: admins\n", `f:4: config[0].AllowedGroups: "admins" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name)`},
+		{"all groups allowed", statement + "  AllowedGroups: \"*\"\n", `f:4: config[0].AllowedGroups: "*" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name)`},
+		{"an approving group by name", statement + "  Approvers: group:admins\n", `f:4: config[0].Approvers: "group:admins" is not valid: must be group:ID, with a group id like 99999999-8888-7777-6666-555555555555 (not its name)`},
+		{"an approving group without group:", statement + "  Approvers: 99999999-8888-7777-6666-555555555555\n", `f:4: config[0].Approvers: "99999999-8888-7777-6666-555555555555" is not valid: must be an email address like ann@example.com, or group:ID for an Identity Center group`},
+		{"no approval needed", statement + "  Approvers: ann@example.com\n  ApprovalsNeeded: 0\n", "f:5: config[0].ApprovalsNeeded: must be a whole number from 1 to 5, not the number 0"},
+		{"six approvals needed", statement + "  Approvers: ann@example.com\n  ApprovalsNeeded: 6\n", "f:5: config[0].ApprovalsNeeded: must be a whole number from 1 to 5, not the number 6"},
+		{"approvals by nobody", statement + "  ApprovalsNeeded: 2\n", "f:4: config[0].ApprovalsNeeded: needs Approvers in the same statement, because only they count for it; add them, or remove this"},
+		{"approvals to join a group by nobody", "group_config:\n- Resource: \"*\"\n  Approvers: []\n  ApprovalsNeeded: 1\n", "f:4: group_config[0].ApprovalsNeeded: needs Approvers in the same statement, because only they count for it; add them, or remove this"},
+		{"no duration at all", statement + "  MaxDuration: 0\n", `f:4: config[0].MaxDuration: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 60 days, not the number 0`},
+		{"a duration in words", statement + "  MaxDuration: 4 hours\n", `f:4: config[0].MaxDuration: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 60 days, not "4 hours"`},
+		{"an allowed group that is requestable", "config:\n- Resource: \"111111111111\"\n  PermissionSet: Admin\n  AllowedGroups:\n  - 11111111-8888-7777-6666-555555555555\n  - AAAAAAAA-8888-7777-6666-555555555555\ngroup_config:\n- Resource: aaaaaaaa-8888-7777-6666-555555555555\n", "f:6: config[0].AllowedGroups[1]: people can request to join group aaaaaaaa-8888-7777-6666-555555555555 (group_config[0]), and its members would decide here. Use a group that group_config doesn't cover, or set allow_managed_decision_groups: true to accept this (docs/reference/policy.md#groups-that-decide)"},
+		{"an approving group where all are requestable", "group_config:\n- Resource: 11111111-8888-7777-6666-555555555555\n- Resource: \"*\"\n  Approvers: group:aaaaaaaa-8888-7777-6666-555555555555\nallow_managed_decision_groups: false\n", "f:4: group_config[1].Approvers: people can request to join group aaaaaaaa-8888-7777-6666-555555555555 (group_config[1]), and its members would decide here. Use a group that group_config doesn't cover, or set allow_managed_decision_groups: true to accept this (docs/reference/policy.md#groups-that-decide)"},
+		{"a mention of no group", "config: []\napprover_group_mentions: {admins: S0123456789}\n", `f:2: approver_group_mentions.admins: "admins" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name)`},
+		{"a mention by its handle", "config: []\napprover_group_mentions:\n  99999999-8888-7777-6666-555555555555: \"@admins\"\n", `f:3: approver_group_mentions.99999999-8888-7777-6666-555555555555: must be the id of a Slack user group like S0123456789 (not its handle), not "@admins"`},
+		{"two mentions of one group", "config: []\napprover_group_mentions:\n  AAAAAAAA-8888-7777-6666-555555555555: S0123456789\n  aaaaaaaa-8888-7777-6666-555555555555: S0123456789\n", "f:4: approver_group_mentions.aaaaaaaa-8888-7777-6666-555555555555: is set twice: group ids are the same in upper and lower case; remove one of them"},
 		{"a boolean of Python's", statement + "  ApprovalIsNotRequired: 1\n", "f:4: config[0].ApprovalIsNotRequired: must be true or false, not the number 1"},
 		{"not built yet", "config: []\nattribute_sync_enabled: false\n", "f:2: attribute_sync_enabled: " + withoutCounterpart["attribute_sync_enabled"]},
 		{"schedule with five fields", "config: []\nschedule_expression: cron(0 23 * * ?)\n", `f:2: schedule_expression: "cron(0 23 * * ?)" is not valid: cron(…) must have six fields (minutes, hours, day-of-month, month, day-of-week, year), not 5`},
@@ -485,8 +517,90 @@ f:10: group_config[0]: must be a statement with Resource and Approvers, not the 
 	})
 }
 
-// If only some statements have an attribute, Terraform writes null or text for the
-// others.
+// Each new field of a statement, in all its forms.
+func TestFieldsOfStatements(t *testing.T) {
+	const a, b = "aaaaaaaa-8888-7777-6666-555555555555", "bbbbbbbb-8888-7777-6666-555555555555"
+	base := access.Statement{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}}
+	with := func(change func(*access.Statement)) access.Statement { s := base; change(&s); return s }
+	for _, tt := range []struct {
+		keys string // after Resource and PermissionSet; or instead, if it has a Resource
+		want access.Statement
+	}{
+		{"AllowedUsers: Ann@Example.com", with(func(s *access.Statement) { s.Allowed = []string{"ann@example.com"} })},
+		{"AllowedGroups: " + strings.ToUpper(a), with(func(s *access.Statement) { s.Allowed = []string{access.GroupEntry(a)} })},
+		{"AllowedGroups: [" + b + ", " + a + ", " + strings.ToUpper(b) + "], AllowedUsers: [bob@example.com, ann@example.com]", with(func(s *access.Statement) {
+			s.Allowed = []string{"bob@example.com", "ann@example.com", access.GroupEntry(b), access.GroupEntry(a)}
+		})},
+		{"AllowedGroups: ~, AllowedUsers: ~", base},
+		{"Approvers: [ann@example.com, group:" + strings.ToUpper(a) + ", \"group:" + a + "\"]", with(func(s *access.Statement) { s.Approvers = []string{"ann@example.com", access.GroupEntry(a)} })},
+		{"Approvers: group:9067642ac7-" + a, with(func(s *access.Statement) { s.Approvers = []string{access.GroupEntry("9067642ac7-" + a)} })},
+		{"Approvers: ann@example.com, ApprovalsNeeded: 5", with(func(s *access.Statement) { s.Approvers, s.ApprovalsNeeded = []string{"ann@example.com"}, 5 })},
+		{"MaxDuration: 4h", with(func(s *access.Statement) { s.MaxDuration = 4 * 3600 })},
+		{"MaxDuration: 4", with(func(s *access.Statement) { s.MaxDuration = 4 * 3600 })},
+		{"MaxDuration: 0.5", with(func(s *access.Statement) { s.MaxDuration = 1800 })},
+		{"MaxDuration: 90s", with(func(s *access.Statement) { s.MaxDuration = 90 })},
+		{"MaxDuration: ~", base},
+		{"ResourceType: OU, PermissionSet: Admin, Resource: ou-abcd-12345678", with(func(s *access.Statement) { s.Resources = []string{"ou-abcd-12345678"} })},
+		{"ResourceType: OU, PermissionSet: Admin, Resource: [r-abcd, ou-0000-aaaaaaaa]", with(func(s *access.Statement) { s.Resources = []string{"r-abcd", "ou-0000-aaaaaaaa"} })},
+	} {
+		for _, key := range []string{"config", "group_config"} {
+			want, keys := access.Policy{Accounts: []access.Statement{tt.want}, Groups: []access.Statement{}}, tt.keys
+			isUnit := strings.Contains(keys, "ResourceType")
+			switch {
+			case key == "group_config" && isUnit:
+				continue
+			case key == "group_config":
+				s := tt.want
+				s.Resources, s.PermissionSets = []string{"11111111-8888-7777-6666-555555555555"}, nil
+				want = access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{s}}
+				keys = "Resource: 11111111-8888-7777-6666-555555555555, " + keys
+			case !isUnit:
+				keys = `Resource: "111111111111", PermissionSet: Admin, ` + keys
+			}
+			t.Run(key+" "+tt.keys, func(t *testing.T) {
+				got, _, err := ParsePolicy("f", []byte(key+": [{"+keys+"}]"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("got  %+v\nwant %+v", got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestMentionsOfGroupsThatDoNotApprove(t *testing.T) {
+	const group = "aaaaaaaa-8888-7777-6666-555555555555"
+	file := "approver_group_mentions:\n  AAAAAAAA-8888-7777-6666-555555555555: S0123456789\nconfig: [{Resource: \"111111111111\", PermissionSet: Admin, Approvers: group:"
+	if _, warnings, err := ParsePolicy("f", []byte(file+group+"}]\n")); err != nil || len(warnings) > 0 {
+		t.Errorf("%v, %q", err, warnings)
+	}
+	_, warnings, err := ParsePolicy("f", []byte(file+"bbbbbbbb-8888-7777-6666-555555555555}]\n"))
+	if want := []string{"f:1: approver_group_mentions: has no effect for group " + group + ": no statement has group:" + group + " in Approvers"}; err != nil || !slices.Equal(warnings, want) {
+		t.Errorf("got %q, %v; want %q", warnings, err, want)
+	}
+}
+
+// The settings of the policy are part of its document.
+func TestSettingsInThePolicy(t *testing.T) {
+	const group = "aaaaaaaa-8888-7777-6666-555555555555"
+	p, _, err := ParsePolicy("f", []byte("config: [{Resource: \"111111111111\", PermissionSet: Admin, Approvers: group:"+group+"}]\n"+
+		"group_config: [{Resource: "+group+", Approvers: [ann@example.com, bob@example.com]}]\n"+
+		"allow_managed_decision_groups: true\nprotected_account_ids: [222222222222, \"333333333333\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(p)
+	if want := `{"accounts":[{"resources":["111111111111"],"permission_sets":["Admin"],"approvers":["group:` + group + `"]}],` +
+		`"groups":[{"resources":["` + group + `"],"approvers":["ann@example.com","bob@example.com"]}],` +
+		`"protected_accounts":["222222222222","333333333333"],"allow_managed_decision_groups":true}`; err != nil || string(got) != want {
+		t.Errorf("got  %s, %v\nwant %s", got, err, want)
+	}
+}
+
+// What Terraform makes of attributes that some statements have and others have
+// not: null, or text.
 func TestStatementForms(t *testing.T) {
 	yes := true
 	want := access.Policy{

@@ -25,6 +25,7 @@ var (
 	validAccount       = regexp.MustCompile(accountPattern).MatchString
 	validPermissionSet = regexp.MustCompile(permissionSetPattern).MatchString
 	validGroup         = regexp.MustCompile(groupPattern).MatchString
+	validUnit          = regexp.MustCompile(unitPattern).MatchString
 )
 
 // domain is an email domain, with or without a leading "@".
@@ -153,8 +154,52 @@ func tags() kind[map[string]string] {
 	}}
 }
 
-// objectLock says how long records are locked. It is nested like the same setting of
-// the Terraform module.
+// maxMentions is more than an organization has groups that approve.
+const maxMentions = 100
+
+// groupMentions is a mapping of group ids, in lower case, to the ids of Slack's user
+// groups.
+func groupMentions() kind[map[string]string] {
+	const (
+		expected       = "a mapping of group ids to ids of Slack user groups, like S0123456789"
+		mentionPattern = `^S[A-Z0-9]{2,30}$`
+		idPattern      = `^` + groupID + `$`
+	)
+	validID, validMention := regexp.MustCompile(idPattern), regexp.MustCompile(mentionPattern)
+	is := schema{
+		"type":                 "object",
+		"maxProperties":        maxMentions,
+		"propertyNames":        schema{"pattern": idPattern},
+		"additionalProperties": schema{"type": "string", "pattern": mentionPattern},
+	}
+	return kind[map[string]string]{is, expected, func(r *reader, n *yaml.Node, path string) (map[string]string, bool) {
+		before := len(r.mistakes)
+		given, ok := r.readMapping(n, path, expected)
+		if !ok {
+			return nil, false
+		}
+		if len(given) > maxMentions {
+			r.mistake(n.Line, path, "has %d groups; the maximum is %d", len(given), maxMentions)
+		}
+		all := map[string]string{}
+		for _, key := range slices.Sorted(maps.Keys(given)) {
+			e, id, at := given[key], strings.ToLower(key), join(path, key)
+			switch {
+			case !validID.MatchString(key):
+				r.mistake(e.line, at, "%s is not valid: must be %s", quote(key), groupExpected)
+			case e.value.Kind != yaml.ScalarNode || e.value.ShortTag() != "!!str" || !validMention.MatchString(e.value.Value):
+				r.mistake(e.value.Line, at, "must be the id of a Slack user group like S0123456789 (not its handle), not %s", describe(e.value))
+			case all[id] != "":
+				r.mistake(e.line, at, "is set twice: group ids are the same in upper and lower case; remove one of them")
+			}
+			all[id] = e.value.Value
+		}
+		return all, len(r.mistakes) == before
+	}}
+}
+
+// objectLock has the nesting of the Terraform module's setting for how long records are
+// locked.
 type objectLock struct{ Rule struct{ Retention retention } }
 
 type retention struct {

@@ -49,7 +49,8 @@ func FuzzDocument(f *testing.F) {
 	} {
 		f.Add([]byte(s), []byte(""), true)
 	}
-	for _, s := range []string{`{}`, `null`, `{"bucket":"b","key":"k","sha256":"00"}`, `{"bucket":"","key":"k","sha256":"` + strings.Repeat("0", 64) + `"}`, `{"bucket":"b"`, `[`} {
+	for _, s := range []string{`{}`, `null`, `{"bucket":"b","key":"k","sha256":"00"}`, `{"bucket":"","key":"k","sha256":"` + strings.Repeat("0", 64) + `"}`, `{"bucket":"b"`, `[`,
+		`{"format":2,"bucket":"b","key":"k","digest":"` + strings.Repeat("0", 64) + `"}`, `{"format":3,"bucket":"b","key":"k","digest":"` + strings.Repeat("0", 64) + `"}`, `{"format":1e9}`} {
 		f.Add([]byte(`{}`), []byte(s), false)
 	}
 	f.Fuzz(func(t *testing.T, object, pointer []byte, matching bool) {

@@ -35,11 +35,33 @@ type Objects interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 }
 
-// Pointer is the parameter's value, as JSON.
+// Pointer is the parameter's value, as JSON. Releases that know only the first format of
+// policies don't read Format, and require SHA256. So pointers to other formats have
+// Digest instead, and these releases refuse them.
 type Pointer struct {
+	Format int    `json:"format,omitempty"` // of the policy; 0 is the first
 	Bucket string `json:"bucket"`
 	Key    string `json:"key"`
-	SHA256 string `json:"sha256"` // hex, of the object's bytes
+	SHA256 string `json:"sha256,omitempty"` // hex, of the object's bytes; only in the first format
+	Digest string `json:"digest,omitempty"` // the same; only in later formats
+}
+
+// NewPointer returns the pointer to a policy whose bytes have this SHA-256, in hex.
+func NewPointer(bucket, key, digest string, policy *access.Policy) Pointer {
+	if f := policy.Format(); f != access.FirstFormat {
+		return Pointer{Format: f, Bucket: bucket, Key: key, Digest: digest}
+	}
+	return Pointer{Bucket: bucket, Key: key, SHA256: digest}
+}
+
+// digest returns the SHA-256 of the object's bytes, in hex. It returns false if the
+// pointer is incomplete.
+func (p *Pointer) digest() (string, bool) {
+	digest, other := p.SHA256, p.Digest
+	if p.Format != 0 {
+		digest, other = other, digest
+	}
+	return digest, p.Bucket != "" && p.Key != "" && other == "" && len(digest) == hex.EncodedLen(sha256.Size)
 }
 
 // Document is a policy with the bytes that it was read from.
@@ -72,8 +94,8 @@ func New(parameters Parameters, objects Objects, name string, now func() time.Ti
 
 // Load returns the policy in force and its digest. The pointer was read at most
 // MaxAge ago. If it can't be read again by then, Load returns an error instead of
-// the old policy. Misconfigured: the object does not have the pointer's digest, or
-// is not a policy.
+// the old policy. Misconfigured: the object does not have the pointer's digest, is not
+// a policy, or has a format that this release doesn't know.
 func (l *Loader) Load(ctx context.Context) (access.Policy, string, error) {
 	d, err := l.Document(ctx)
 	return d.Policy, d.Digest, err
@@ -91,7 +113,7 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	if p.SHA256 != l.current.Digest {
+	if digest, _ := p.digest(); digest != l.current.Digest {
 		d, err := l.readPolicy(ctx, p)
 		if err != nil {
 			return Document{}, err
@@ -110,8 +132,13 @@ func (l *Loader) readPointer(ctx context.Context) (Pointer, time.Time, error) {
 		return Pointer{}, time.Time{}, host.AWSError(err, "read the policy's pointer")
 	}
 	var p Pointer
-	if out.Parameter == nil || json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &p) != nil ||
-		p.Bucket == "" || p.Key == "" || len(p.SHA256) != hex.EncodedLen(sha256.Size) {
+	if out.Parameter == nil || json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &p) != nil {
+		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
+	}
+	if p.Format != 0 && (p.Format <= access.FirstFormat || p.Format > access.NewestFormat) {
+		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "the policy in parameter %s has format %d, which this release doesn't know; deploy the release that wrote it", l.name, p.Format)
+	}
+	if _, complete := p.digest(); !complete {
 		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
 	}
 	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
@@ -128,10 +155,11 @@ func (l *Loader) readPolicy(ctx context.Context, p Pointer) (Document, error) {
 		return Document{}, access.Wrap(access.CodeUnavailable, err, "read the policy")
 	}
 	sum := sha256.Sum256(body)
-	if hex.EncodeToString(sum[:]) != p.SHA256 {
-		return Document{}, access.Errorf(access.CodeMisconfigure, "the digest of the policy at s3://%s/%s is not %s", p.Bucket, p.Key, p.SHA256)
+	digest, _ := p.digest()
+	if hex.EncodeToString(sum[:]) != digest {
+		return Document{}, access.Errorf(access.CodeMisconfigure, "the digest of the policy at s3://%s/%s is not %s", p.Bucket, p.Key, digest)
 	}
-	d := Document{Digest: p.SHA256, Bytes: body}
+	d := Document{Digest: digest, Bytes: body}
 	if err := json.Unmarshal(body, &d.Policy); err != nil {
 		return Document{}, access.Wrap(access.CodeMisconfigure, err, "parse the policy")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -113,6 +114,15 @@ func TestLoadRefusesWhatIsNotThePolicy(t *testing.T) {
 		{"pointer without digest", `{"bucket":"b","key":"one"}`, first},
 		{"object changed", pointerTo("one", first), strings.Replace(first, "a@", "mallory@", 1)},
 		{"object is not a policy", pointerTo("one", "[]"), "[]"},
+		{"a later format", fmt.Sprintf(`{"format":3,"bucket":"b","key":"one","digest":%q}`, digest(first)), first},
+		{"a later format with the first one's key", fmt.Sprintf(`{"format":3,"bucket":"b","key":"one","sha256":%q}`, digest(first)), first},
+		{"the first format by number", fmt.Sprintf(`{"format":1,"bucket":"b","key":"one","sha256":%q}`, digest(first)), first},
+		{"a negative format", fmt.Sprintf(`{"format":-1,"bucket":"b","key":"one","digest":%q}`, digest(first)), first},
+		{"a format in words", fmt.Sprintf(`{"format":"2","bucket":"b","key":"one","digest":%q}`, digest(first)), first},
+		{"the second format with the first one's key", fmt.Sprintf(`{"format":2,"bucket":"b","key":"one","sha256":%q}`, digest(first)), first},
+		{"the second format with both keys", fmt.Sprintf(`{"format":2,"bucket":"b","key":"one","sha256":%[1]q,"digest":%[1]q}`, digest(first)), first},
+		{"the second format's key without it", fmt.Sprintf(`{"bucket":"b","key":"one","digest":%q}`, digest(first)), first},
+		{"object changed, second format", fmt.Sprintf(`{"format":2,"bucket":"b","key":"one","digest":%q}`, digest(first)), second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,6 +130,61 @@ func TestLoadRefusesWhatIsNotThePolicy(t *testing.T) {
 			_, _, err := policyinforce.New(fake, fake, "/elevator/policy", time.Now).Load(t.Context())
 			if got := access.CodeOf(err); got != access.CodeMisconfigure {
 				t.Errorf("got %v (code %s), want %s", err, got, access.CodeMisconfigure)
+			}
+		})
+	}
+}
+
+// previousReleaseAccepts is the check of the release that knows only the first format.
+func previousReleaseAccepts(pointer []byte) bool {
+	var p struct {
+		Bucket string `json:"bucket"`
+		Key    string `json:"key"`
+		SHA256 string `json:"sha256"`
+	}
+	return json.Unmarshal(pointer, &p) == nil && p.Bucket != "" && p.Key != "" && len(p.SHA256) == hex.EncodedLen(sha256.Size)
+}
+
+// The previous release ignores fields that it doesn't know, so it must refuse every
+// policy that has one. It must accept all others, so that they can be rolled back.
+func TestPreviousReleaseRefusesWhatItDoesNotKnow(t *testing.T) {
+	statement := func(change func(*access.Statement)) access.Policy {
+		s := access.Statement{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com"}}
+		change(&s)
+		return access.Policy{Accounts: []access.Statement{s}, Groups: []access.Statement{}}
+	}
+	for _, tt := range []struct {
+		name     string
+		policy   access.Policy
+		accepted bool
+	}{
+		{"nothing new", statement(func(*access.Statement) {}), true},
+		{"exemptions", access.Policy{Exemptions: []access.Exemption{{GroupID: "g"}}}, true},
+		{"allowed people", statement(func(s *access.Statement) { s.Allowed = []string{"bob@example.com"} }), false},
+		{"a group that approves", statement(func(s *access.Statement) { s.Approvers = append(s.Approvers, access.GroupEntry("g")) }), false},
+		{"approvals needed", statement(func(s *access.Statement) { s.ApprovalsNeeded = 1 }), false},
+		{"a limit", statement(func(s *access.Statement) { s.MaxDuration = 1 }), false},
+		{"a unit", statement(func(s *access.Statement) { s.Resources = []string{"ou-abcd-11111111"} }), false},
+		{"a root", statement(func(s *access.Statement) { s.Resources = []string{"r-abcd"} }), false},
+		{"protected accounts", access.Policy{ProtectedAccounts: []string{"111111111111"}}, false},
+		{"groups that are requestable", access.Policy{AllowManagedDecisionGroups: true}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body, err := json.Marshal(tt.policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pointer, err := json.Marshal(policyinforce.NewPointer("b", "one", digest(string(body)), &tt.policy))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := previousReleaseAccepts(pointer); got != tt.accepted {
+				t.Errorf("the previous release accepts %s: %v, want %v", pointer, got, tt.accepted)
+			}
+			fake := &fakeAWS{pointer: string(pointer), objects: map[string]string{"b/one": string(body)}}
+			got, err := policyinforce.New(fake, fake, "/elevator/policy", time.Now).Document(t.Context())
+			if err != nil || got.Digest != digest(string(body)) || string(got.Bytes) != string(body) {
+				t.Errorf("this release reads %s of digest %s, %v; want %s", got.Bytes, got.Digest, err, body)
 			}
 		})
 	}

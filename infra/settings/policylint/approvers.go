@@ -1,6 +1,11 @@
 package policylint
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"sso-elevator/functions/access"
+)
 
 // findUnobtainable finds statements about something that nobody can get: no
 // statement lists approvers for it or waives approval. Approvers: [] says that this
@@ -59,16 +64,16 @@ func (sp *space) findSoleApprovers() []finding {
 	var found []finding
 	for i := range sp.statements {
 		st := &sp.statements[i]
-		if len(st.Approvers) != 1 { // the list has no duplicates
+		if len(st.Approvers) != 1 || isGroup(st.Approvers[0]) { // the list has no duplicates
 			continue
 		}
 		for resource, set := range sp.cells(i) {
 			v := sp.verdict(resource, set)
-			if v.several || v.noApproval.holds() || v.selfApproval.holds() {
+			if v.personal && !sp.hasSoleApprover(i, resource, set) || !v.personal && (v.several || v.noApproval.holds() || v.selfApproval.holds()) {
 				continue
 			}
 			fix := "List a second approver"
-			if !v.selfApproval.no {
+			if !v.selfApproval.no && st.ApprovalsNeeded == 0 {
 				fix += ", or set AllowSelfApproval: true"
 			}
 			found = append(found, finding{i, "Approvers", fmt.Sprintf("%s is the only approver of %s: they can't get it themselves, and nobody can while they are away. %s", st.Approvers[0], sp.describeCell(resource, set), fix)})
@@ -76,4 +81,35 @@ func (sp *space) findSoleApprovers() []finding {
 		}
 	}
 	return found
+}
+
+// hasSoleApprover reports whether someone whom statement i allows needs its only
+// approver, who can't get the cell.
+func (sp *space) hasSoleApprover(i, resource, set int) bool {
+	st := &sp.statements[i]
+	entries := st.Allowed
+	if len(entries) == 0 {
+		entries = []string{somebody}
+	}
+	needed := false
+	for _, entry := range entries {
+		who, _ := personWith(entry)
+		d, ok := sp.decide(resource, set, who)
+		needed = needed || ok && d.Outcome == access.DecideApproval && needsApproverOf(&d, i, st.Approvers)
+	}
+	if !needed {
+		return false
+	}
+	approver, _ := personWith(append(slices.DeleteFunc(slices.Clone(st.Allowed), func(e string) bool { return !isGroup(e) }), st.Approvers[0])...)
+	d, ok := sp.decide(resource, set, approver)
+	return ok && d.Outcome == access.DecideRefused
+}
+
+// needsApproverOf reports whether a request can't be approved without the only approver
+// of statement i.
+func needsApproverOf(d *access.Decision, i int, approver []string) bool {
+	if len(d.Requirements) == 0 {
+		return slices.Equal(d.Approvers, approver)
+	}
+	return slices.ContainsFunc(d.Requirements, func(q access.Requirement) bool { return q.Statement == i && slices.Equal(q.Approvers, approver) })
 }

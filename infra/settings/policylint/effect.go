@@ -12,7 +12,9 @@ func (sp *space) findRedundant() []finding {
 	isContained := func(i, j int) bool {
 		a, b := &sp.statements[i], &sp.statements[j]
 		return isSilentOrSame(a.ApprovalIsNotRequired, b.ApprovalIsNotRequired) && isSilentOrSame(a.AllowSelfApproval, b.AllowSelfApproval) &&
-			sp.covers(j, i) && sp.approvers[j].contains(sp.approvers[i])
+			(a.ApprovalsNeeded == 0 || a.ApprovalsNeeded <= b.ApprovalsNeeded && sp.approvers[i].contains(sp.approvers[j])) &&
+			(a.MaxDuration == 0 || b.MaxDuration > 0 && b.MaxDuration <= a.MaxDuration) &&
+			sp.appliesWherever(j, i) && sp.approvers[j].contains(sp.approvers[i])
 	}
 	var found []finding
 	for i := range sp.statements {
@@ -44,10 +46,13 @@ func isSilentOrSame(a, b *bool) bool { return a == nil || b != nil && *a == *b }
 // findNeverAutomatic finds statements whose ApprovalIsNotRequired: true never takes
 // effect.
 func (sp *space) findNeverAutomatic() []finding {
-	var vetoes []int
+	var vetoes, demands []int
 	for i, st := range sp.statements {
 		if isSetTo(st.ApprovalIsNotRequired, false) {
 			vetoes = append(vetoes, i)
+		}
+		if st.ApprovalsNeeded > 0 {
+			demands = append(demands, i)
 		}
 	}
 	var found []finding
@@ -55,11 +60,10 @@ func (sp *space) findNeverAutomatic() []finding {
 		if !isSetTo(st.ApprovalIsNotRequired, true) {
 			continue
 		}
-		for _, j := range vetoes {
-			if sp.covers(j, i) {
-				found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("has no effect: %s sets false for everything that this statement covers, and one false overrides every true. Remove one of them", sp.path(j, ""))})
-				break
-			}
+		if j := slices.IndexFunc(vetoes, func(j int) bool { return sp.covers(j, i) }); j >= 0 {
+			found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("has no effect: %s sets false for everything that this statement covers, and one false overrides every true. Remove one of them", sp.path(vetoes[j], ""))})
+		} else if j := slices.IndexFunc(demands, func(j int) bool { return sp.appliesWherever(j, i) }); j >= 0 {
+			found = append(found, finding{i, "ApprovalIsNotRequired", fmt.Sprintf("has no effect: %s sets ApprovalsNeeded for everything that this statement covers, so nothing is automatic. Remove one of them", sp.path(demands[j], ""))})
 		}
 	}
 	return found

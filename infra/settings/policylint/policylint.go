@@ -6,6 +6,7 @@ package policylint
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sso-elevator/functions/access"
 )
@@ -20,9 +21,10 @@ const (
 
 // Settings are the settings that a Linter needs.
 type Settings struct {
-	Policy            access.Policy
-	ProtectedAccounts []string // powerful access there is power over this system
-	RemovalSchedule   string   // empty: no scheduled removals
+	Policy          access.Policy // powerful access to its protected accounts is power over this system
+	RemovalSchedule string        // empty: no scheduled removals
+	// ShortestDuration is the shortest access that people can request.
+	ShortestDuration time.Duration
 	// HasValue reports whether the file has a value at a path, like
 	// "config[2].Approvers".
 	HasValue func(path string) bool
@@ -39,7 +41,8 @@ type Linter struct{ spaces []*space }
 
 // New returns a Linter for a policy.
 func New(s Settings) *Linter {
-	return &Linter{[]*space{newSpace(&s, "config", s.Policy.Accounts), newSpace(&s, "group_config", s.Policy.Groups)}}
+	index := access.NewIndex(&s.Policy)
+	return &Linter{[]*space{newSpace(&s, index, "config", s.Policy.Accounts), newSpace(&s, index, "group_config", s.Policy.Groups)}}
 }
 
 // finding is a statement that someone should review.
@@ -53,6 +56,9 @@ type finding struct {
 // most once, and the most important findings first.
 var checks = []func(*space) []finding{
 	(*space).findUnobtainable,
+	(*space).findUnsatisfiable,
+	(*space).findUseless,
+	(*space).findTooShort,
 	(*space).findSoleApprovers,
 	(*space).findRedundant,
 	(*space).findNeverAutomatic,
@@ -68,6 +74,7 @@ func (l *Linter) Check() []Warning {
 			all = append(all, sp.warnings(check(sp))...)
 		}
 		all = append(all, sp.warnOfScope()...)
+		all = append(all, sp.warnOfProtected()...)
 	}
 	return all
 }

@@ -40,14 +40,18 @@ func TestPolicyChecks(t *testing.T) {
 	}
 	two := func(a, b string) string { return never + "config:\n- {" + a + "}\n- {" + b + "}\n" }
 	const (
-		ann       = ", Approvers: ann@example.com"
-		annBob    = ", Approvers: [ann@example.com, bob@example.com]"
-		everyone  = `Resource: "*", PermissionSet: `
-		dev       = `Resource: "111111111111", PermissionSet: `
-		group     = "99999999-8888-7777-6666-555555555555"
-		inAll     = "in every account, including this app's own account and the management account"
-		insist    = ", or require a second person (docs/reference/policy.md#power-over-this-app)"
-		powerOver = "People with this access can change this app and its policy. Another statement could even grant it without approval. "
+		ann         = ", Approvers: ann@example.com"
+		annBob      = ", Approvers: [ann@example.com, bob@example.com]"
+		everyone    = `Resource: "*", PermissionSet: `
+		dev         = `Resource: "111111111111", PermissionSet: `
+		group       = "99999999-8888-7777-6666-555555555555"
+		inAll       = "in every account, including this app's own account and the management account"
+		insist      = ", or require a second person (docs/reference/policy.md#power-over-this-app)"
+		deciders    = "aaaaaaaa-8888-7777-6666-555555555555"
+		deciding    = "\"group:" + deciders + "\""
+		useless     = "nobody whom this statement applies to can get what it covers: they have no approver but themselves, or ApprovalsNeeded of another statement can't be met. Change the approvers, or whom the statements allow"
+		forEveryone = "false counts for everyone, also for people whom this statement doesn't allow. The Terraform module ignores the statement for them. Move the false to a statement without AllowedUsers and AllowedGroups: there it means the same in both"
+		powerOver   = "People with this access can change this app and its policy. Another statement could even grant it without approval. "
 	)
 	for _, tt := range []struct {
 		name, file string
@@ -75,7 +79,41 @@ func TestPolicyChecks(t *testing.T) {
 		{"another approver by another statement", two(dev+"Billing"+ann, everyone+"[Billing, Support], Approvers: [bob@example.com, cid@example.com]"), nil},
 		{"another approver for one of two only", two(dev+"[Billing, Support]"+ann, everyone+"Support, Approvers: [bob@example.com, cid@example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
 
+		{"a group approves", one(", Approvers: " + deciding), nil},
+		{"one approver for those whom it allows", two(dev+"Billing, AllowedUsers: cid@example.com"+ann, dev+"Billing, AllowedUsers: dee@example.com, Approvers: [bob@example.com, eve@example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
+		{"one approver who must approve", two(dev+"Billing, ApprovalsNeeded: 1"+ann, dev+"[Billing, Support], Approvers: [bob@example.com, cid@example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver"}},
+
+		// Requests that are always refused.
+		{"too few approvers", one(annBob + ", ApprovalsNeeded: 3"), []string{"3: config[0].ApprovalsNeeded: this statement lists too few approvers other than the requester, so every request that it applies to is refused. List more approvers, or a group, or lower the number"}},
+		{"enough approvers, but they are who may request", one(annBob + ", ApprovalsNeeded: 2, AllowedUsers: [ann@example.com, bob@example.com]"), []string{"3: config[0].ApprovalsNeeded: this statement lists too few approvers other than the requester, so every request that it applies to is refused. List more approvers, or a group, or lower the number"}},
+		{"enough approvers for one who may request", one(annBob + ", ApprovalsNeeded: 2, AllowedUsers: [ann@example.com, cid@example.com]"), nil},
+		{"a group is enough", one(", Approvers: " + deciding + ", ApprovalsNeeded: 5"), nil},
+		{"only the approver may request", one(ann + ", AllowedUsers: ann@example.com"), []string{"3: config[0]: " + useless}},
+		{"only the approver may request, and approves their own", one(ann + ", AllowedUsers: ann@example.com, AllowSelfApproval: true"), nil},
+		{"nobody approves for those whom it allows", two(dev+"Billing, AllowedUsers: ann@example.com", dev+"Billing, AllowedUsers: bob@example.com, Approvers: [cid@example.com, dee@example.com]"), []string{"3: config[0]: " + useless}},
+		{"nobody approves for those whom it allows, and that is meant", two(dev+"Billing, AllowedUsers: ann@example.com, Approvers: []", dev+"Billing, AllowedUsers: bob@example.com, Approvers: [cid@example.com, dee@example.com]"), nil},
+		{"another statement's requirement", two(dev+"Billing"+annBob, everyone+"Billing, ApprovalsNeeded: 2"+ann), []string{
+			"3: config[0]: " + useless, "4: config[1].ApprovalsNeeded: this statement lists too few approvers other than the requester, so every request that it applies to is refused. List more approvers, or a group, or lower the number"}},
+		{"a limit below every duration", one(annBob + ", MaxDuration: 29m"), []string{"3: config[0].MaxDuration: is shorter than every duration that forms offer (the shortest is 30 minutes), so nobody whom this statement applies to can get what it covers. Raise it, or offer shorter durations with permission_duration_list_override"}},
+		{"a limit of the shortest duration", one(annBob + ", MaxDuration: 0.5"), nil},
+		{"a limit below the override", "permission_duration_list_override: [2h, 1h]\n" + one(annBob+", MaxDuration: 0.5"), []string{"4: config[0].MaxDuration: is shorter than every duration that forms offer (the shortest is 1 hour), so nobody whom this statement applies to can get what it covers. Raise it, or offer shorter durations with permission_duration_list_override"}},
+
+		// What the Terraform module decides differently.
+		{"a false for some", one(annBob + ", ApprovalIsNotRequired: false, AllowedGroups: " + deciders), []string{"3: config[0].ApprovalIsNotRequired: " + forEveryone}},
+		{"another false for some", one(annBob + ", AllowSelfApproval: false, AllowedUsers: cid@example.com"), []string{"3: config[0].AllowSelfApproval: " + forEveryone}},
+		{"true for some", one(annBob + ", ApprovalIsNotRequired: true, AllowedUsers: cid@example.com"), nil},
+
 		// These statements have no effect.
+		{"less than another, for some", two(dev+"Billing, AllowedUsers: cid@example.com"+annBob, everyone+`[Billing, Support]`+annBob), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"less than another that is for some", two(dev+"Billing"+annBob, everyone+`[Billing, Support], AllowedUsers: cid@example.com`+annBob), nil},
+		{"less, but shorter", two(dev+"Billing, MaxDuration: 1"+annBob, everyone+`[Billing, Support], MaxDuration: 2`+annBob), nil},
+		{"less, and longer", two(dev+"Billing, MaxDuration: 2"+annBob, everyone+`[Billing, Support], MaxDuration: 1`+annBob), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"less, but more approvals", two(dev+"Billing, ApprovalsNeeded: 2"+annBob, everyone+`[Billing, Support], ApprovalsNeeded: 1`+annBob), nil},
+		{"a unit and the root", two(`ResourceType: OU, Resource: ou-abcd-12345678, PermissionSet: Billing`+annBob, `ResourceType: OU, Resource: r-abcd, PermissionSet: Billing`+annBob), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"an account and a unit", two(dev+`Billing`+annBob, `ResourceType: OU, Resource: ou-abcd-12345678, PermissionSet: Billing`+annBob), nil},
+		{"a protected account beside all", never + "protected_account_ids: [\"111111111111\"]\nconfig:\n- {" + everyone + "Billing" + annBob + "}\n- {" + dev + "Billing" + annBob + "}\n", nil},
+		{"never automatic, because somebody must approve", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: true", everyone+"[Billing, Support]"+annBob+", ApprovalsNeeded: 1"), []string{"3: config[0].ApprovalIsNotRequired: has no effect: config[1] sets ApprovalsNeeded for everything that this statement covers, so nothing is automatic. Remove one of them"}},
+		{"automatic, but for those who need approval", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: true", everyone+"[Billing, Support]"+annBob+", ApprovalsNeeded: 1, AllowedUsers: cid@example.com"), nil},
 		{"the same twice", two(dev+"Billing"+annBob, dev+"Billing"+annBob), []string{"4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
 		{"less than another", two(dev+"Billing"+annBob, everyone+`[Billing, Support]`+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
 		{"less, but another answer", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: false", everyone+"[Billing, Support]"+annBob), nil},
@@ -85,12 +123,12 @@ func TestPolicyChecks(t *testing.T) {
 		{"names that differ in capital letters", two(dev+"ReadOnly"+annBob, `Resource: "222222222222", PermissionSet: [Billing, readonly]`+annBob), []string{"4: config[1].PermissionSet: readonly and ReadOnly in config[0] differ only in capital letters. Names are case-sensitive, so one of the two matches nothing. Use the same spelling"}},
 
 		// These give power over the system.
-		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives everyone AdministratorAccess " + inAll + ", without approval. Anyone could then change this app and its policy. Name the accounts" + insist}},
-		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Name the accounts" + insist, "4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
-		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: allows requests for PowerUserAccess " + inAll + ". " + powerOver + "Name the accounts" + insist}},
+		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives everyone AdministratorAccess " + inAll + ", without approval. Anyone could then change this app and its policy. Set protected_account_ids, name the accounts" + insist}},
+		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Set protected_account_ids, name the accounts" + insist, "4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
+		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: allows requests for PowerUserAccess " + inAll + ". " + powerOver + "Set protected_account_ids, name the accounts" + insist}},
 		{"power users everywhere, always by two", never + "config: [{" + everyone + "PowerUserAccess" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}]\n", nil},
 		{"by two by one statement, alone by another", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", everyone+"Admin, Approvers: [bob@example.com, cid@example.com], AllowSelfApproval: false, ApprovalIsNotRequired: false"), []string{
-			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Name the accounts" + insist}},
+			"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Set protected_account_ids, name the accounts" + insist}},
 		{"nothing powerful everywhere", never + "config: [{" + everyone + "ReadOnlyAccess, ApprovalIsNotRequired: true}]\n", nil},
 		{"administrators of named accounts", one(annBob), nil},
 		{"every group, for everybody", never + "group_config: [{Resource: \"*\", ApprovalIsNotRequired: true}]\n", []string{"2: group_config[0]: gives everyone membership in every group, including those that administer this app's account, without approval. Anyone could then change this app and its policy. Name the groups" + insist}},
@@ -98,7 +136,16 @@ func TestPolicyChecks(t *testing.T) {
 		{"administrators of another account than the protected ones", never + "protected_account_ids: [\"222222222222\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", nil},
 		{"administrators everywhere, two in the protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig:\n- {" + everyone + "Admin" + annBob + "}\n- {" + dev + "Admin" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}\n", nil},
 
+		{"administrators under the root, for everybody", never + "config: [{ResourceType: OU, Resource: r-abcd, PermissionSet: Admin, ApprovalIsNotRequired: true}]\n", []string{"2: config[0]: gives everyone Admin " + inAll + ", without approval. Anyone could then change this app and its policy. Set protected_account_ids, name the accounts" + insist}},
+		{"administrators everywhere, for some without approval", never + "config: [{" + everyone + "Admin, ApprovalIsNotRequired: true, AllowedUsers: [ann@example.com], AllowedGroups: [" + deciders + "]}]\n", []string{"2: config[0]: lets ann@example.com, members of group " + deciders + " take Admin " + inAll + ", without a second person. One person could then change this app and its policy. Set protected_account_ids, name the accounts" + insist}},
+		{"administrators everywhere, for an approving group", never + "config: [{" + everyone + "Admin, AllowSelfApproval: true, Approvers: [" + deciding + "]}]\n", []string{"2: config[0]: lets members of group " + deciders + " take Admin " + inAll + ", without a second person. One person could then change this app and its policy. Set protected_account_ids, name the accounts" + insist}},
+		{"administrators everywhere, with approvals that nothing waives", never + "config: [{" + everyone + "Admin, ApprovalsNeeded: 1" + annBob + "}]\n", nil},
+		{"administrators everywhere, with approvals for some only", two(everyone+"Admin, ApprovalsNeeded: 2, AllowedUsers: cid@example.com"+annBob, everyone+"Admin"+annBob), []string{"4: config[1]: allows requests for Admin " + inAll + ". " + powerOver + "Set protected_account_ids, name the accounts" + insist}},
+		{"everything everywhere, but the protected accounts", never + "protected_account_ids: [\"111111111111\", \"222222222222\"]\nconfig: [{" + everyone + "\"*\", ApprovalIsNotRequired: true}]\n", []string{"3: config[0].Resource: doesn't cover 111111111111, 222222222222 in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement"}},
+
 		// These are about the scope of the removal.
+		{"all accounts but one", "protected_account_ids: [\"111111111111\"]\nconfig: [{" + everyone + "[ReadOnly, Billing]" + annBob + "}, {" + dev + "Support" + annBob + "}]\n", []string{`2: config[0].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment of ReadOnly or Billing that it didn't grant, in all accounts but the protected ones. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`}},
+		{"the root", "config: [{ResourceType: OU, Resource: r-abcd, PermissionSet: Billing" + annBob + "}]\n", []string{`1: config[0].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment of Billing that it didn't grant, in all accounts. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`}},
 		{"all accounts", "config: [{" + everyone + "[ReadOnly, Billing]" + annBob + "}]\n", []string{`1: config[0].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment of ReadOnly or Billing that it didn't grant, in all accounts. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`}},
 		{"all accounts and groups, twice", "schedule_expression: rate(7 days)\nconfig:\n- {" + everyone + `"*"` + annBob + ", ApprovalIsNotRequired: false}\n- {" + everyone + "Billing, ApprovalIsNotRequired: false, Approvers: [cid@example.com, dee@example.com]}\ngroup_config: [{Resource: \"*\", ApprovalIsNotRequired: false" + annBob + "}]\n", []string{
 			`3: config[0].Resource: Every 7 days, this app removes every direct user assignment that it didn't grant, in all accounts (also because of config[1]). Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,

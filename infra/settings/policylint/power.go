@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"sso-elevator/functions/access"
 )
 
 // powerfulWords occur in the names of permission sets that can change nearly
@@ -28,10 +30,11 @@ const (
 // findPower finds statements that give powerful access to the account that this app
 // runs in, or to the management account. With such access, someone can change the
 // app, its policy, and its records. The setting protected_account_ids
-// names these accounts. Without it, only "*" is known to include them.
+// names these accounts, and then only statements that name them reach them. Without it,
+// only "*" and the root are known to include them.
 //
-// If a statement requires a second person (ApprovalIsNotRequired: false) and nobody
-// can approve their own request, there is no finding.
+// If a statement requires a second person (ApprovalIsNotRequired: false, or
+// ApprovalsNeeded) and nobody can approve their own request, there is no finding.
 func (sp *space) findPower() []finding {
 	type gift struct {
 		level int
@@ -64,15 +67,16 @@ func (sp *space) findPower() []finding {
 // protectedResources returns the resources in which powerful access is power over
 // the app.
 func (sp *space) protectedResources() []int {
-	if sp.key == "group_config" || len(sp.settings.ProtectedAccounts) == 0 {
+	if sp.key == "group_config" || len(sp.settings.Policy.ProtectedAccounts) == 0 {
 		return []int{rest} // what a group may do is not known
 	}
 	var all []int
-	for _, account := range sp.settings.ProtectedAccounts {
-		all = append(all, slices.Index(sp.resourceNames, account)) // rest if no statement names it
+	for resource := range sp.resourceNames {
+		if sp.isProtected(resource) {
+			all = append(all, resource)
+		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 // powerfulSets returns the powerful permission sets that can be requested in a
@@ -99,6 +103,9 @@ func (sp *space) powerfulSets(resource int) []int {
 // alone. 0 means not at all, or never without a second person.
 func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
 	v := sp.verdict(resource, set)
+	if v.personal {
+		return sp.classifyPersonalPower(resource, set)
+	}
 	if v.noApproval.holds() {
 		return byEverybody, nil
 	}
@@ -126,20 +133,70 @@ func (sp *space) classifyPower(resource, set int) (level int, alone []string) {
 	return 0, nil
 }
 
+// classifyPersonalPower is classifyPower for a cell about which decisions depend on the
+// requester. It decides about people whom the statements name with as few entries as
+// it takes to get the cell by one statement.
+func (sp *space) classifyPersonalPower(resource, set int) (level int, alone []string) {
+	decide := func(entries ...string) (d access.Decision) {
+		if who, ok := personWith(entries...); ok {
+			d, _ = sp.decide(resource, set, who)
+		}
+		if d.Outcome == access.DecideApproval && len(d.Requirements) == 0 {
+			level = max(level, byApproval)
+		}
+		return d
+	}
+	if decide().Outcome == access.DecideAutomatic {
+		return byEverybody, nil
+	}
+	waivable := true
+	for i := range sp.statementsAffecting(resource, set) {
+		st := &sp.statements[i]
+		waivable = waivable && !isSetTo(st.ApprovalIsNotRequired, false)
+		allowed := st.Allowed
+		if len(allowed) == 0 {
+			allowed = []string{somebody}
+		}
+		for _, entry := range allowed {
+			if decide(entry).Outcome == access.DecideAutomatic {
+				alone = append(alone, entry)
+			}
+			if !isSetTo(st.AllowSelfApproval, true) {
+				continue
+			}
+			for _, a := range st.Approvers {
+				if decide(entry, a).Outcome == access.DecideAutomatic {
+					alone = append(alone, a)
+				}
+			}
+		}
+	}
+	slices.Sort(alone)
+	switch alone = slices.Compact(alone); {
+	case len(alone) > 0:
+		return byOneself, alone
+	case level == byApproval && !waivable:
+		return 0, nil
+	}
+	return level, nil
+}
+
 // contributes reports whether statement i is one of the statements that give access
 // at this level.
 func (sp *space) contributes(i, level int, alone []string) bool {
 	st := &sp.statements[i]
 	switch level {
 	case byEverybody:
-		return isSetTo(st.ApprovalIsNotRequired, true)
+		return isSetTo(st.ApprovalIsNotRequired, true) && len(st.Allowed) == 0
 	case byOneself:
-		return isSetTo(st.AllowSelfApproval, true) && slices.ContainsFunc(st.Approvers, func(a string) bool {
-			_, is := slices.BinarySearch(alone, a)
+		isAlone := func(entry string) bool {
+			_, is := slices.BinarySearch(alone, entry)
 			return is
-		})
+		}
+		return isSetTo(st.AllowSelfApproval, true) && slices.ContainsFunc(st.Approvers, isAlone) ||
+			isSetTo(st.ApprovalIsNotRequired, true) && slices.ContainsFunc(st.Allowed, isAlone)
 	}
-	return level == byApproval && len(st.Approvers) > 0
+	return level == byApproval && len(st.Approvers) > 0 && st.ApprovalsNeeded == 0
 }
 
 func (sp *space) describePower(i, resource, set, level int, alone []string) string {
@@ -148,11 +205,11 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 		what = sp.setNames[set]
 	}
 	where := "in every account, including this app's own account and the management account"
-	narrow := "Name the accounts"
+	narrow := "Set protected_account_ids, name the accounts"
 	switch {
 	case sp.key == "group_config":
 		what, where, narrow = "membership", "in every group, including those that administer this app's account", "Name the groups"
-	case !sp.resources[i].all:
+	case resource != rest:
 		where, narrow = "in the protected account "+sp.resourceNames[resource], "Leave that account out"
 	}
 	fix := narrow + ", or require a second person (docs/reference/policy.md#power-over-this-app)"
@@ -165,9 +222,15 @@ func (sp *space) describePower(i, resource, set, level int, alone []string) stri
 	return fmt.Sprintf("allows requests for %s %s. People with this access can change this app and its policy. Another statement could even grant it without approval. %s", what, where, fix)
 }
 
-// nameSome names the first few people, and counts the rest.
+// nameSome names the first few people or accounts, and counts the rest.
 func nameSome(people []string) string {
 	const most = 3
+	people = slices.Clone(people)
+	for i, entry := range people {
+		if group, is := access.GroupOf(entry); is {
+			people[i] = "members of group " + group
+		}
+	}
 	if len(people) <= most {
 		return strings.Join(people, ", ")
 	}

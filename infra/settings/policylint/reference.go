@@ -11,6 +11,7 @@ func (l *Linter) CompareWithReference() []Warning {
 	var all []Warning
 	for _, sp := range l.spaces {
 		all = append(all, sp.compareSelfApproval()...)
+		all = append(all, sp.warnings(sp.compareAllowed())...)
 	}
 	return all
 }
@@ -56,6 +57,26 @@ func (sp *space) compareSelfApproval() []Warning {
 			nameSome(both), sp.path(with[0].statement, ""), more)})
 	}
 	return append(sp.warnings(withoutEffect), sp.warnings(differing)...)
+}
+
+// compareAllowed finds statements that allow only some people, and whose false counts
+// for the others, too.
+func (sp *space) compareAllowed() []finding {
+	var found []finding
+	for i, st := range sp.statements {
+		key := ""
+		switch {
+		case len(st.Allowed) == 0:
+		case isSetTo(st.ApprovalIsNotRequired, false):
+			key = "ApprovalIsNotRequired"
+		case isSetTo(st.AllowSelfApproval, false):
+			key = "AllowSelfApproval"
+		}
+		if key != "" {
+			found = append(found, finding{i, key, "false counts for everyone, also for people whom this statement doesn't allow. The Terraform module ignores the statement for them. Move the false to a statement without AllowedUsers and AllowedGroups: there it means the same in both"})
+		}
+	}
+	return found
 }
 
 // common returns the values that are in both lists, in a's order.

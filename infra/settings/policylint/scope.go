@@ -2,6 +2,7 @@ package policylint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -23,9 +24,30 @@ func (sp *space) warnOfScope() []Warning {
 	what, where, stays := "every member of any group whom it didn't add", "groups", "Groups that SCIM manages stay"
 	if sp.key == "config" {
 		what, where, stays = "every direct user assignment"+sp.describeSetsEverywhere()+" that it didn't grant, in all accounts", "accounts", "Assignments to groups stay"
+		if len(sp.settings.Policy.ProtectedAccounts) > 0 {
+			what += " but the protected ones"
+		}
 	}
 	return []Warning{{sp.path(first, "Resource"), fmt.Sprintf(`%s, this app removes %s%s. %s. Name the %s, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
 		describeSchedule(sp.settings.RemovalSchedule), what, also, stays, where)}}
+}
+
+// warnOfProtected warns if statements about all accounts don't cover protected accounts
+// that no statement names. It returns at most one warning.
+func (sp *space) warnOfProtected() []Warning {
+	if sp.key != "config" || len(sp.everywhere) == 0 {
+		return nil
+	}
+	var unnamed []string
+	for _, account := range sp.settings.Policy.ProtectedAccounts {
+		if !slices.Contains(sp.resourceNames, account) && !slices.Contains(unnamed, account) {
+			unnamed = append(unnamed, account)
+		}
+	}
+	if len(unnamed) == 0 {
+		return nil
+	}
+	return []Warning{{sp.path(sp.everywhere[0], "Resource"), fmt.Sprintf("doesn't cover %s in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement", nameSome(unnamed))}}
 }
 
 // describeSchedule returns a schedule as the beginning of a sentence.

@@ -12,16 +12,20 @@ import (
 // space is everything that can be requested, divided by what the statements name: the
 // names in them, and one rest for all other names. A cell is a resource (an account
 // or a group) and a permission set in it. Groups have no permission sets, so their
-// set is always rest.
+// set is always rest. An organizational unit is a resource, too: it stands for an
+// account in that unit alone that no statement names. The root stands for all accounts.
 type space struct {
 	settings   *Settings
-	key        string // "config" or "group_config"
+	index      *access.Index // of the policy
+	key        string        // "config" or "group_config"
 	statements []access.Statement
 	resources  []nameSet // by statement
 	sets       []nameSet
 	approvers  []nameSet
+	allowed    []nameSet
 
 	resourceNames, setNames []string      // by id
+	protected               []bool        // by resource id: only statements that name the resource affect it
 	named                   [][]int       // by resource id: the statements that name the resource
 	everywhere              []int         // the statements about all resources
 	everything              []int         // of those: the ones about all sets
@@ -29,12 +33,14 @@ type space struct {
 	setsEverywhere          []int         // ids of the sets that statements about all resources name
 	setsAt                  [][]int       // by resource id: ids of the sets that its statements name
 	verdictsEverywhere      map[int]verdict
+	work                    int // of the decisions that the checks asked for; see mostWork
 }
 
 // rest is the id of everything that no statement names.
 const rest = -1
 
-// nameSet is a set of names, by id, or all names.
+// nameSet is a set of names, by id, or all names. A set of all resources has the ids
+// of the protected accounts that it names.
 type nameSet struct {
 	all  bool
 	ids  []int
@@ -93,12 +99,33 @@ func (n *nameIDs) toSet(list []string) nameSet {
 	return s
 }
 
-func newSpace(settings *Settings, key string, statements []access.Statement) *space {
-	resources, sets, approvers := nameIDs{ids: map[string]int{}}, nameIDs{ids: map[string]int{}}, nameIDs{ids: map[string]int{}}
-	sp := &space{settings: settings, key: key, statements: statements, everywhereOf: map[int][]int{}, verdictsEverywhere: map[int]verdict{}}
+// toResources is toSet for the resources of a statement.
+func (n *nameIDs) toResources(list []string, isProtected func(string) bool) nameSet {
+	if !slices.Contains(list, "*") && !slices.ContainsFunc(list, access.IsRoot) {
+		return n.toSet(list)
+	}
+	var named []string
+	for _, r := range list {
+		if isProtected(r) {
+			named = append(named, r)
+		}
+	}
+	s := n.toSet(named)
+	s.all = true
+	return s
+}
+
+func newSpace(settings *Settings, index *access.Index, key string, statements []access.Statement) *space {
+	resources, sets, people := nameIDs{ids: map[string]int{}}, nameIDs{ids: map[string]int{}}, nameIDs{ids: map[string]int{}}
+	sp := &space{settings: settings, index: index, key: key, statements: statements, everywhereOf: map[int][]int{}, verdictsEverywhere: map[int]verdict{}}
+	isProtected := func(name string) bool {
+		return key == "config" && slices.Contains(settings.Policy.ProtectedAccounts, name)
+	}
 	for _, s := range statements {
-		sp.resources = append(sp.resources, resources.toSet(s.Resources))
-		sp.approvers = append(sp.approvers, approvers.toSet(s.Approvers))
+		sp.resources = append(sp.resources, resources.toResources(s.Resources, isProtected))
+		sp.approvers = append(sp.approvers, people.toSet(s.Approvers))
+		sp.allowed = append(sp.allowed, people.toSet(s.Allowed))
+		sp.allowed[len(sp.allowed)-1].all = len(s.Allowed) == 0
 		if s.PermissionSets == nil { // a statement about groups
 			sp.sets = append(sp.sets, nameSet{all: true})
 		} else {
@@ -106,6 +133,9 @@ func newSpace(settings *Settings, key string, statements []access.Statement) *sp
 		}
 	}
 	sp.resourceNames, sp.setNames = resources.list, sets.list
+	for _, name := range sp.resourceNames {
+		sp.protected = append(sp.protected, isProtected(name))
+	}
 	sp.named, sp.setsAt = make([][]int, len(resources.list)), make([][]int, len(resources.list))
 	at := make([]map[int]bool, len(resources.list))
 	for i, set := range sp.resources {
@@ -144,14 +174,36 @@ func (sp *space) path(i int, key string) string {
 	return path
 }
 
-// covers reports whether statement i affects everything that statement j affects.
-func (sp *space) covers(i, j int) bool {
-	return sp.resources[i].contains(sp.resources[j]) && sp.sets[i].contains(sp.sets[j])
+// isProtected reports whether only statements that name the resource affect it.
+func (sp *space) isProtected(resource int) bool { return resource != rest && sp.protected[resource] }
+
+// matches reports whether statement i affects a resource.
+func (sp *space) matches(i, resource int) bool {
+	if sp.isProtected(resource) {
+		return slices.Contains(sp.resources[i].ids, resource)
+	}
+	return sp.resources[i].has(resource)
 }
 
-// overlap reports whether something is affected by both statements.
+// covers reports whether statement i affects everything that statement j affects.
+func (sp *space) covers(i, j int) bool {
+	return (sp.resources[i].all || !sp.resources[j].all) && sp.sets[i].contains(sp.sets[j]) &&
+		!slices.ContainsFunc(sp.resources[j].ids, func(resource int) bool { return !sp.matches(i, resource) })
+}
+
+// appliesWherever reports whether statement i applies to every request that statement j
+// applies to.
+func (sp *space) appliesWherever(i, j int) bool {
+	return sp.covers(i, j) && sp.allowed[i].contains(sp.allowed[j])
+}
+
+// overlap reports whether something is affected by both statements. It doesn't know
+// which accounts are in an organizational unit.
 func (sp *space) overlap(i, j int) bool {
-	return sp.resources[i].intersects(sp.resources[j]) && sp.sets[i].intersects(sp.sets[j])
+	a, b := sp.resources[i], sp.resources[j]
+	return sp.sets[i].intersects(sp.sets[j]) && (a.all && b.all ||
+		slices.ContainsFunc(b.ids, func(resource int) bool { return sp.matches(i, resource) }) ||
+		slices.ContainsFunc(a.ids, func(resource int) bool { return sp.matches(j, resource) }))
 }
 
 // cells yields the cells of a statement. It yields the cells of rest first. If the
@@ -162,7 +214,9 @@ func (sp *space) cells(i int) iter.Seq2[int, int] {
 		if sp.resources[i].all {
 			of = []int{rest}
 			for id := range sp.resourceNames {
-				of = append(of, id)
+				if sp.matches(i, id) {
+					of = append(of, id)
+				}
 			}
 		}
 		for _, resource := range of {
@@ -180,7 +234,10 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		candidates := sp.sets[i].ids
 		if sp.sets[i].all {
-			candidates = append([]int{rest}, sp.setsEverywhere...)
+			candidates = []int{rest}
+			if !sp.isProtected(resource) {
+				candidates = append(candidates, sp.setsEverywhere...)
+			}
 			if resource != rest {
 				candidates = slices.Compact(slices.Sorted(slices.Values(append(candidates, sp.setsAt[resource]...))))
 			}
@@ -188,7 +245,7 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 		for _, set := range candidates {
 			// If other statements name this account only for other sets, this set needs no cell
 			// of its own here: the rest of the accounts covers it.
-			like := resource != rest && sp.resources[i].all &&
+			like := resource != rest && sp.resources[i].all && !sp.isProtected(resource) &&
 				!slices.ContainsFunc(sp.named[resource], func(j int) bool { return sp.sets[j].has(set) })
 			if !like && !yield(set) {
 				return
@@ -200,7 +257,10 @@ func (sp *space) setsOf(i, resource int) iter.Seq[int] {
 // statementsAffecting yields the statements that affect a cell, in ascending order.
 func (sp *space) statementsAffecting(resource, set int) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		all := slices.Concat(sp.everything, sp.everywhereOf[set])
+		var all []int
+		if !sp.isProtected(resource) {
+			all = slices.Concat(sp.everything, sp.everywhereOf[set])
+		}
 		if resource != rest {
 			for _, i := range sp.named[resource] {
 				if sp.sets[i].has(set) {
@@ -217,13 +277,16 @@ func (sp *space) statementsAffecting(resource, set int) iter.Seq[int] {
 	}
 }
 
-// verdict is the combined answer of all statements that affect a cell, for any
-// requester.
+// verdict is the combined answer of all statements that affect a cell, for a requester
+// to whom they all apply.
 type verdict struct {
 	noApproval   switchValues // of ApprovalIsNotRequired
 	selfApproval switchValues // of AllowSelfApproval, from statements that list approvers
 	approver     string       // if there is exactly one; otherwise empty
-	several      bool         // more than one approver
+	several      bool         // more than one approver; a group has several members
+	// personal reports whether the answer depends on the requester in other ways than
+	// these values say: a statement has Allowed or ApprovalsNeeded.
+	personal bool
 }
 
 // switchValues are the values that several statements give one switch. One false
@@ -249,10 +312,14 @@ func (v *verdict) add(s *access.Statement) {
 	if len(s.Approvers) > 0 {
 		v.selfApproval.add(s.AllowSelfApproval)
 	}
+	v.personal = v.personal || len(s.Allowed) > 0 || s.ApprovalsNeeded > 0
 	for _, a := range s.Approvers {
+		_, isGroup := access.GroupOf(a)
 		switch {
 		case v.several:
 			return
+		case isGroup:
+			v.approver, v.several = "", true
 		case v.approver != "" && v.approver != a:
 			v.approver, v.several = "", true
 		default:
@@ -263,6 +330,9 @@ func (v *verdict) add(s *access.Statement) {
 
 func (sp *space) verdict(resource, set int) verdict {
 	v, known := sp.verdictsEverywhere[set]
+	if sp.isProtected(resource) {
+		v, known = verdict{}, true
+	}
 	if !known {
 		for i := range sp.statementsAffecting(rest, set) {
 			v.add(&sp.statements[i])
@@ -286,6 +356,8 @@ func (sp *space) describeCell(resource, set int) string {
 		kind = "group"
 	}
 	switch {
+	case resource != rest && access.IsOU(sp.resourceNames[resource]):
+		where = "organizational unit " + sp.resourceNames[resource]
 	case resource != rest:
 		where = kind + " " + sp.resourceNames[resource]
 	case len(sp.resourceNames) == 0:
