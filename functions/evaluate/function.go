@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/directory"
@@ -67,6 +68,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		People:      people.New(c.Slack, directory.New(center, names, p), s.People, p.Now),
 		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Catalog:     catalog.New(names, p),
+		Cases:       cases.New(center, rows),
 		Account:     s.Stack.Account,
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
 		Expiration:  s.Expiration,

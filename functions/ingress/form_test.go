@@ -203,7 +203,10 @@ func TestSuggest(t *testing.T) {
 		{name: "Slack does not say who this is", action: "account", change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want: []string{"⚠️ Something went wrong. Please try again in a moment. = no-answer"}},
 		{name: "accounts in which something is offered", action: "account", want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
-		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) { w.policy.Accounts = w.policy.Accounts[2:]; w.policy.Accounts[0].Approvers = []string{"jane@example.com"} }},
+		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) {
+			w.policy.Accounts = w.policy.Accounts[2:]
+			w.policy.Accounts[0].Approvers = []string{"jane@example.com"}
+		}},
 		{name: "accounts by name", action: "account", query: "pROD", want: []string{"Production (111111111111) = 111111111111"}},
 		{name: "accounts by id", action: "account", query: "2222", want: []string{"Sandbox (222222222222) = 222222222222"}},
 		{name: "no account", action: "account", query: "secret"},

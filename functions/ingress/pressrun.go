@@ -43,6 +43,7 @@ type question struct {
 	findings []access.Finding // all of the run's
 	asked    []int            // indexes of those in the question
 	index    *access.Index
+	groups   []string // of the person who pressed, as far as they decide
 }
 
 // allowAnswer reads the findings and the policy and looks up the person, all
@@ -72,7 +73,8 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
 		return "You can't answer this. " + why, nil
 	}
-	return "", nil
+	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), nil)
+	return "", err
 }
 
 func (p *press) remove(ctx context.Context) (reply, error) { return p.answer(ctx, true) }
@@ -123,7 +125,7 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
 		case run.AnswerAbout(i) != nil:
-		case q.index.MayDecide(by, nil, q.findings[i].Target, nil):
+		case q.index.MayDecide(by, q.groups, q.findings[i].Target, nil):
 			mine = append(mine, i)
 		default:
 			others = append(others, i)
@@ -135,12 +137,15 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 // deciders returns the emails of those who may decide about at least one of
 // the findings. There may be none; such findings stay as they are.
 func (q question) deciders(indexes []int) []string {
-	var targets []access.Target
+	emails, _ := q.index.DecidersOfAny(q.targets(indexes), nil)
+	return emails
+}
+
+func (q question) targets(indexes []int) (targets []access.Target) {
 	for _, i := range indexes {
 		targets = append(targets, q.findings[i].Target)
 	}
-	emails, _ := q.index.DecidersOfAny(targets, nil)
-	return emails
+	return targets
 }
 
 // notYoursText returns the text for a person who can't answer for any open
@@ -151,7 +156,7 @@ func (q question) notYoursText(run access.Run, by access.Person, others []int) s
 		who = "These people can: " + slack.ListNames(all) + "."
 	}
 	for _, i := range q.asked {
-		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, nil, q.findings[i].Target, nil) {
+		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.groups, q.findings[i].Target, nil) {
 			return "Everything that you may answer is already answered. " + who
 		}
 	}

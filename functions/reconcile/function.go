@@ -13,6 +13,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/findings"
@@ -99,6 +100,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return document, err
 	}
 	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
+	recheck := c.IdentityCenter(leavers.CallEvery)
 	store := findings.New(c.S3, s.Catalog.Bucket)
 	return &Handler{
 		Catalog: &catalog.Refresher{
@@ -120,7 +122,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Claims: &claims.Sweep{Table: rows, Now: p.Now},
 		People: &leavers.Checker{
-			Directory: c.IdentityCenter(leavers.CallEvery),
+			Directory: recheck,
 			Table:     rows,
 			Store:     store,
 			ResumeEnd: func(ctx context.Context, token string) error {
@@ -128,6 +130,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			},
 			Remove: removeGranted(remover),
 			Policy: policy,
+			GroupsOf: func(ctx context.Context, x *access.Index, who access.Person, targets []access.Target) ([]string, error) {
+				return cases.New(recheck, rows).GroupsOfDecider(ctx, x, who, targets, nil)
+			},
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
 				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
