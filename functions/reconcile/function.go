@@ -107,6 +107,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Lister: c.IdentityCenter(catalog.CallEvery),
 			Store:  names,
 			Emails: names,
+			Policy: policy,
 			Now:    p.Now,
 			Logger: p.Logger,
 		},
