@@ -15,7 +15,9 @@ type Groups struct {
 	Disabled []string            // user ids
 	Granted  []string            // memberships that this app granted: "group user"
 	Err      error               // of all reads
-	Calls    int                 // reads of memberships
+	ListErr  error               // of lists of members
+	Calls    int                 // of MemberOf
+	Lists    int                 // of EachMember
 }
 
 // Reader returns a reader of the groups. They may change later.
@@ -32,13 +34,13 @@ func (g *Groups) MemberOf(_ context.Context, user string, groups []string) (of [
 }
 
 func (g *Groups) EachMember(_ context.Context, group string, each func(string) (bool, error)) error {
-	g.Calls++
+	g.Lists++
 	for _, user := range g.Members[group] {
 		if more, err := each(user); err != nil || !more {
 			return err
 		}
 	}
-	return g.Err
+	return g.ListErr
 }
 
 func (g *Groups) UserStatus(_ context.Context, user string) (access.UserStatus, error) {
