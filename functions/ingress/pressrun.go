@@ -91,10 +91,10 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 		mine, others := q.split(p.run, p.by)
 		if len(mine) == 0 {
 			p.log.Info("answer refused: person can't decide about these findings")
-			return reply{text: q.notYoursText(p.run, p.by, others)}, nil
+			return reply{text: q.notYoursText(p.run, p.by, p.approverNames(ctx, q.deciders(others)))}, nil
 		}
 		a := access.RunAnswer{Remove: remove, By: p.by, At: p.Now().UTC(), Findings: access.Ranges(mine)}
-		waiting := q.deciders(others)
+		waiting := p.approverNames(ctx, q.deciders(others))
 		run, won, err := p.Table.AnswerRun(ctx, p.run, a, len(waiting) == 0)
 		if err != nil {
 			return reply{}, err
@@ -134,7 +134,7 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	return mine, others
 }
 
-// deciders returns the emails of those who may decide about at least one of
+// deciders returns the emails and groups of those who may decide about at least one of
 // the findings. There may be none; such findings stay as they are.
 func (q question) deciders(indexes []int) []string {
 	emails, _ := q.index.DecidersOfAny(q.targets(indexes), nil)
@@ -149,11 +149,11 @@ func (q question) targets(indexes []int) (targets []access.Target) {
 }
 
 // notYoursText returns the text for a person who can't answer for any open
-// finding.
-func (q question) notYoursText(run access.Run, by access.Person, others []int) string {
+// finding. deciders are the names of those who can.
+func (q question) notYoursText(run access.Run, by access.Person, deciders []string) string {
 	who := "Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."
-	if all := q.deciders(others); len(all) > 0 {
-		who = "These people can: " + slack.ListNames(all) + "."
+	if len(deciders) > 0 {
+		who = "These people can: " + slack.ListNames(deciders) + "."
 	}
 	for _, i := range q.asked {
 		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.groups, q.findings[i].Target, nil) {
