@@ -2,6 +2,7 @@ package settings
 
 import (
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,7 +18,8 @@ const (
 	// permissionSetPattern is PermissionSetName of the SSO Admin API.
 	permissionSetPattern = `^([A-Za-z0-9_+=,.@-]{1,32}|\*)$`
 	// groupPattern is GroupId of the Identity Store API.
-	groupPattern = `^(([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}|\*)$`
+	groupPattern = `^(` + groupID + `|\*)$`
+	groupID      = `([0-9a-f]{10}-)?[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}`
 )
 
 var (
@@ -76,6 +78,18 @@ func numberedAccount(pattern, expected string) kind[string] {
 // value from true and false.
 func optional(b bool) *bool { return &b }
 
+// approverKind is an email address, or group:ID.
+var approverKind = func() kind[string] {
+	group := text(`^group:`+groupID+`$`, "group:ID")
+	is := schema{"anyOf": []any{emailKind.schema, group.schema}}
+	return kind[string]{is, emailKind.expected + ", or group:ID for an Identity Center group", func(r *reader, n *yaml.Node, path string) (string, bool) {
+		if strings.HasPrefix(n.Value, access.GroupEntry("")) {
+			return convertKind(group, strings.ToLower).read(r, n, path)
+		}
+		return emailKind.read(r, n, path)
+	}}
+}()
+
 // The keys of a statement about accounts. They are the Terraform module's.
 var accountStatementFields = []property[access.Statement]{
 	prop("ResourceType", oneOf("Account"), func(*access.Statement) *string { return new(string) },
@@ -84,14 +98,14 @@ var accountStatementFields = []property[access.Statement]{
 		`The account ids that the statement covers: one, or a list. "*" covers all accounts.`).require(),
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
 		`The names of the permission sets that the statement covers: one, or a list. "*" covers all permission sets.`).require(),
-	approvers, allowSelfApproval, approvalIsNotRequired,
+	allowedUsers, allowedGroups, approvers, allowSelfApproval, approvalIsNotRequired, maxDuration,
 }
 
 // The keys of a statement about groups.
 var groupStatementFields = []property[access.Statement]{
 	prop("Resource", stringOrList(groupKind, 1), func(s *access.Statement) *[]string { return &s.Resources },
 		`The ids of the Identity Center groups that the statement covers: one, or a list. "*" covers all groups.`).require(),
-	approvers, allowSelfApproval, approvalIsNotRequired,
+	allowedUsers, allowedGroups, approvers, allowSelfApproval, approvalIsNotRequired, maxDuration,
 }
 
 var (
@@ -104,9 +118,28 @@ var (
 	}, groupStatementFields...)
 )
 
+// allowed is a key whose entries are added to Allowed.
+func allowed(key string, k kind[[]string], doc string) property[access.Statement] {
+	return property[access.Statement]{key: key, doc: doc, expected: k.expected, schema: k.schema, set: func(r *reader, n *yaml.Node, path string, into *access.Statement) {
+		if v, ok := k.read(r, n, path); ok {
+			into.Allowed = append(into.Allowed, v...)
+		}
+	}}
+}
+
+func groupEntry(id string) string { return access.GroupEntry(strings.ToLower(id)) }
+
+func toSeconds(d time.Duration) int64 { return int64(d / time.Second) }
+
 // The keys of both kinds of statement.
 var (
-	approvers = prop("Approvers", stringOrList(emailKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
+	allowedUsers = allowed("AllowedUsers", stringOrList(emailKind, 1),
+		"The emails of the people who can request by this statement: one, or a list.")
+	allowedGroups = allowed("AllowedGroups", stringOrList(convertKind(text(`^`+groupID+`$`, "a group id"), groupEntry), 1),
+		"The ids of Identity Center groups whose members can request by this statement: one, or a list.")
+	maxDuration = prop("MaxDuration", convertKind(duration(hours, time.Second, 365*24*time.Hour, ""), toSeconds), func(s *access.Statement) *int64 { return &s.MaxDuration },
+		"The longest access by this statement. A bare number is in hours.")
+	approvers = prop("Approvers", stringOrList(approverKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"The emails of the approvers: one, or a list. Any approver of any matching statement can approve, but not their own request.")
 	allowSelfApproval = prop("AllowSelfApproval", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
 		"true: this statement's approvers get the access without asking anyone. false: they can't approve their own requests, whatever other statements set.")
