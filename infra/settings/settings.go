@@ -69,7 +69,10 @@ type Settings struct {
 
 	SecondaryFallbackDomains []string // lower case, without "@"
 	SendDM                   bool     // to requesters outside the channel
-	PostRevoke               bool     // post in Slack that access has ended
+	// ApproverGroupMentions are the ids of Slack user groups to mention, by the id of the
+	// Identity Center group.
+	ApproverGroupMentions map[string]string
+	PostRevoke            bool // post in Slack that access has ended
 
 	AuditBucketName     string // of the bucket to create; empty: CloudFormation chooses
 	ExistingAuditBucket string // used instead of a new bucket
