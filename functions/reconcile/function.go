@@ -101,6 +101,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	}
 	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
 	recheck := c.IdentityCenter(leavers.CallEvery)
+	runs := namedRuns{rows, catalog.New(names, p)}
 	store := findings.New(c.S3, s.Catalog.Bucket)
 	return &Handler{
 		Catalog: &catalog.Refresher{
@@ -124,7 +125,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Claims: &claims.Sweep{Table: rows, Now: p.Now},
 		People: &leavers.Checker{
 			Directory: recheck,
-			Table:     rows,
+			Table:     runs,
 			Store:     store,
 			ResumeEnd: func(ctx context.Context, token string) error {
 				return tasktoken.Resumer{API: c.StepFunctions}.Resume(ctx, token, tasktoken.EndOutput)
@@ -147,7 +148,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Directory:   c.IdentityCenter(drift.CallEvery),
 			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
 			Policy:      policy,
-			Table:       rows,
+			Table:       runs,
 			Store:       store,
 			Limit:       s.Removals.Max,
 			RemovalsOff: !s.Removals.Allowed,
