@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/adapters/catalog"
 )
 
 // leave removes a person from a group by hand.
@@ -96,13 +98,25 @@ func TestAllowedUsers(t *testing.T) {
 // approve, and that others are told who can.
 func TestApproverGroup(t *testing.T) {
 	t.Parallel()
-	m := local.askForGroup(t, lena, "Vault Users", 10)
-	announced := m.message(t)
-	tagged := map[any]bool{}
-	for _, e := range elementsOf(t, announced.Blocks) {
-		if e["type"] == "user" {
-			tagged[e["user_id"]] = true
+	ask := func() (m *membership, announced post, tagged map[any]bool) {
+		m = local.askForGroup(t, lena, "Vault Users", 10)
+		announced, tagged = m.message(t), map[any]bool{}
+		for _, e := range elementsOf(t, announced.Blocks) {
+			if e["type"] == "user" {
+				tagged[e["user_id"]] = true
+			}
 		}
+		return m, announced, tagged
+	}
+	m, announced, tagged := ask()
+	if len(tagged) == 1 {
+		// The stack has just started, and the catalog has no members yet.
+		if res := local.press(t, lena, announced, "withdraw", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		m.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		time.Sleep(catalog.CheckEvery)
+		m, announced, tagged = ask()
 	}
 	if len(tagged) != 4 || !tagged[lena] || !tagged[frank] || !tagged[alice] || !tagged[zoe] {
 		t.Errorf("the message tags %v, want the requester and the three members", tagged)
