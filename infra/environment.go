@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -98,6 +99,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		},
 		"evaluate": evaluate.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
+			SlackGroups:        groupMentions(s.ApproverGroupMentions),
 			Expiration:         s.RequestExpiration,
 			AnnounceFor:        announceFor(s),
 			ReminderInitial:    s.ReminderInitialWait,
@@ -140,6 +142,15 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 
 // logLevel returns the level that the settings name. The settings are checked, so
 // it can be parsed.
+// groupMentions returns the pairs of evaluate.Settings.SlackGroups.
+func groupMentions(mentions map[string]string) []string {
+	var pairs []string
+	for _, group := range slices.Sorted(maps.Keys(mentions)) {
+		pairs = append(pairs, group+"="+mentions[group])
+	}
+	return pairs
+}
+
 func logLevel(s *settings.Settings) (level slog.Level) {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		panic(err)

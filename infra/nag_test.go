@@ -255,13 +255,13 @@ var acceptedOfAwsSolutions = []accepted{
 	},
 	{
 		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore:::group/*]",
-		places: "Reconcile/Role Grant/Role Revoke/Role",
-		reason: "Groups come and go; which ones may be given is what the policy says.",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
+		reason: "Groups come and go; which ones may be given, and which decide, is what the policy says.",
 	},
 	{
 		rule:   "IAM5[Resource::arn:<AWS::Partition>:identitystore:::membership/*]",
-		places: "Reconcile/Role Grant/Role Revoke/Role",
-		reason: "Memberships are what is made and unmade.",
+		places: "Ingress/Role Reconcile/Role Evaluate/Role Grant/Role Revoke/Role",
+		reason: "Memberships are what is made and unmade, and what decides.",
 	},
 	{
 		rule:   "IAM5[Resource::<Catalog742F25FD.Arn>/reconcile/*]",

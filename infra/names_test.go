@@ -42,3 +42,10 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupMentions(t *testing.T) {
+	got := groupMentions(map[string]string{"g-2": "S2", "g-1": "S1"})
+	if want := []string{"g-1=S1", "g-2=S2"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -69,7 +69,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
 	return join(
-		p.readRows(requests, runs, claims),
+		p.readRows(requests, leases, runs, claims), // leases: memberships that it granted don't decide
 		p.createRequests(),
 		p.writeClaims(),
 		p.updateRequests(rows.DecideAttributes, rows.RequestEndAttributes),
@@ -79,7 +79,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.readRuns(), // to know who may answer, it reads what was found
 		p.secret(s.SlackBotToken), signingSecrets,
 		p.identityCenter(),
-		p.identityStore("GetUserId", "DescribeUser", "ListUsers"),
+		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),
 		permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(p.stack, s)),
 		permit("states:SendTaskSuccess", reconcileMachineARN(p.stack, s)),
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")), // for a first catalog
@@ -88,14 +88,17 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 
 func (p permitter) evaluate() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, claims),
+		p.readRows(requests, leases, claims),
 		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
 		p.writeClaims(), // it deletes the claim of a request that it decides
 		p.readPolicy(),
 		p.readCatalog(),
 		p.secret(p.props.settings.SlackBotToken),
 		p.identityCenter(),
-		p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users as long as there is no index of emails
+		p.identityStore("GetUserId", "DescribeUser",
+			"ListUsers", // as long as there is no index of emails
+			"IsMemberInGroups",
+			"ListGroupMemberships"), // to find an approver
 	)
 }
 
@@ -129,7 +132,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 		p.identityCenter("DescribePermissionSet", "ListAccountAssignments", "CreateAccountAssignment",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 			"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
-		p.identityStore("DescribeUser", "ListUsers", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+		p.identityStore("DescribeUser", "ListUsers", "IsMemberInGroups", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
 		p.readManagementAccount(), p.changeManagementAccount(),
 	)
 }
@@ -144,7 +147,7 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 		p.readPolicy(), // it removes only findings that the policy covers
 		p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
-		p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
+		p.identityStore("DescribeUser", "IsMemberInGroups", "GetGroupMembershipId", "DeleteGroupMembership"),
 		p.readManagementAccount(),
 	)
 }
@@ -185,7 +188,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		// It only reads Identity Center.
 		p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
 			"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
-		p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
+		p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships", "IsMemberInGroups"),
 	)
 }
 
@@ -342,12 +345,12 @@ func (p permitter) identityCenter(operations ...string) []awsiam.PolicyStatement
 func (p permitter) identityStore(operations ...string) []awsiam.PolicyStatement {
 	resources := map[string]bool{"arn:${AWS::Partition}:identitystore::*:identitystore/*": true}
 	for _, operation := range operations {
-		for word, kind := range map[string]string{"User": "user", "Group": "group", "Membership": "membership"} {
+		for word, kind := range map[string]string{"User": "user", "Group": "group", "Member": "membership"} {
 			if strings.Contains(operation, word) {
 				resources["arn:${AWS::Partition}:identitystore:::"+kind+"/*"] = true
 			}
 		}
-		if strings.Contains(operation, "Membership") {
+		if strings.Contains(operation, "Member") {
 			resources["arn:${AWS::Partition}:identitystore:::user/*"] = true
 		}
 	}

@@ -318,7 +318,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
 		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
 		"secretsmanager:GetSecretValue":          "ingress",
-		"identitystore:IsMemberInGroups":         "",
+		"identitystore:IsMemberInGroups":         "evaluate grant ingress reconcile revoke", // who decides, or checks who decided
+		"identitystore:ListGroupMemberships":     "evaluate reconcile",                      // evaluate: to find an approver
 		"sso:ProvisionPermissionSet":             "",
 		"sso:AttachManagedPolicyToPermissionSet": "",
 

@@ -53,7 +53,7 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 func writeRunApprovers(b *richText, r access.Run) {
 	b.label("Approvers")
 	if len(r.Approvers) > 0 {
-		b.text(ListNames(r.Approvers) + ". Each answer counts only for accounts and groups for which that person is an approver.")
+		b.text(clean(ListNames(r.Approvers)) + ". Each answer counts only for accounts and groups for which that person is an approver.")
 	} else {
 		b.text("none.")
 	}

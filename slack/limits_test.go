@@ -233,6 +233,8 @@ func (p *problems) richText(at string, elements []any) {
 				p.str(at, inline["text"], 1, 3000)
 			case "user":
 				p.str(at, inline["user_id"], 1, 32)
+			case "usergroup":
+				p.str(at, inline["usergroup_id"], 1, 32)
 			case "date":
 				p.str(at, inline["format"], 1, 255)
 				p.str(at, inline["fallback"], 1, 255)

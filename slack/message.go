@@ -30,7 +30,10 @@ type Message struct {
 const (
 	maxName    = 100 // of an account, a permission set or a group
 	maxMessage = 500 // of a message from AWS or the policy
-	maxUnknown = 10  // approvers who are not in Slack, listed by email
+	maxUnknown = 8   // approvers who are not in Slack, listed by email
+	maxGroups  = 3   // groups of approvers
+
+	maxApproverGroup = 50 // characters of the name of a group of approvers
 )
 
 // RequestMessage returns the message in the channel, in the state that the row says.
@@ -163,8 +166,8 @@ func nameWithID(name, id string) string {
 }
 
 func writeApprovers(b *richText, r access.Request) {
-	if len(r.Approvers) > 0 {
-		b.label("Approvers (any one can approve)").people(r.Approvers)
+	if len(r.Approvers)+len(r.ApproverGroups) > 0 {
+		b.label("Approvers (any one can approve)").approvers(r)
 	}
 	if len(r.UnknownApprovers) > 0 {
 		b.label("Approvers not found in Slack")

@@ -84,7 +84,18 @@ func longest(r *access.Request) {
 	for i := range 60 {
 		r.Approvers = append(r.Approvers, access.Person{SlackID: fmt.Sprintf("U0%09d", i)})
 		r.UnknownApprovers = append(r.UnknownApprovers, fmt.Sprintf("%s%02d@example.com", strings.Repeat("a", 240), i))
+		r.ApproverGroups = append(r.ApproverGroups, access.ApproverGroup{ID: fmt.Sprint(i), Name: strings.Repeat("名", 1024)})
 	}
+}
+
+// byGroups has members of these groups approve, besides the people who are listed.
+func byGroups(listed []access.Person, groups ...access.ApproverGroup) func(*access.Request) {
+	return func(r *access.Request) { r.Approvers, r.ApproverGroups = listed, groups }
+}
+
+// security is a group, as it appears with these members and that many others.
+func security(others int, mentioned ...access.Person) access.ApproverGroup {
+	return access.ApproverGroup{ID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", Name: "Security", Mentioned: mentioned, Others: others}
 }
 
 func hostileTexts(r *access.Request) {
@@ -93,6 +104,7 @@ func hostileTexts(r *access.Request) {
 	r.Reason = hostile
 	r.Requester = access.Person{SlackID: "U0ALICE> <!channel", Name: hostile, Email: hostile}
 	r.UnknownApprovers = []string{hostile}
+	r.ApproverGroups = []access.ApproverGroup{{ID: hostile, Name: hostile, SlackGroup: "S0> <!channel"}, {ID: hostile, Others: 2, Mentioned: []access.Person{{SlackID: "U0> <!here", Name: hostile}}}}
 	r.ExecutionARN = "arn:aws:states:eu-central-1:123456789012:execution:m:x|<!channel>"
 }
 
@@ -118,9 +130,21 @@ func rebuilt(changes ...func(r *access.Request)) access.Request {
 func requests() map[string]access.Request {
 	naturalEnd, early := 96*time.Minute+10*time.Second, 21*time.Minute
 	return map[string]access.Request{
-		"pending":         pending(),
-		"pending_group":   pending(asGroup),
-		"pending_unknown": pending(func(r *access.Request) { r.UnknownApprovers = []string{"dan@example.com", "eve@example.com"} }),
+		"pending":                         pending(),
+		"pending_group":                   pending(asGroup),
+		"pending_unknown":                 pending(func(r *access.Request) { r.UnknownApprovers = []string{"dan@example.com", "eve@example.com"} }),
+		"pending_by_group":                pending(byGroups(nil, security(3, bob, carol))),
+		"pending_by_group_and_people":     pending(byGroups([]access.Person{bob}, security(3, carol))),
+		"pending_by_group_of_two":         pending(byGroups(nil, security(0, bob, carol))),
+		"pending_by_group_not_in_slack":   pending(byGroups(nil, security(3))),
+		"pending_by_group_not_in_catalog": pending(byGroups(nil, access.ApproverGroup{ID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d"})),
+		"pending_by_large_group": pending(byGroups(nil, func() access.ApproverGroup {
+			g := security(98, bob, carol)
+			g.More = true
+			return g
+		}())),
+		"pending_by_slack_group": pending(byGroups([]access.Person{carol}, access.ApproverGroup{ID: "g", Name: "Security", SlackGroup: "S0SEC"})),
+		"pending_by_groups":      pending(byGroups(nil, security(1, bob), access.ApproverGroup{ID: "g-2", Name: "Operations", Others: 4})),
 		"pending_fallback_domain": pending(func(r *access.Request) {
 			r.Requester.SecondaryDomain = true
 			r.Requester.FoundAs = access.DirectoryUser{UserName: "alice.anderson", DisplayName: "Alice *Anderson* <!here>", Email: "alice@corp.example.net"}
@@ -151,6 +175,9 @@ func requests() map[string]access.Request {
 		"expired":                                     pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
 		"refused_no_statements":                       pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
 		"refused_no_approvers":                        pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
+		"refused_not_allowed":                         pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
+		"refused_protected":                           pending(outcome(access.OutcomeRefused, access.Person{}, "ProtectedAccount", "")),
+		"refused_duration_too_long":                   pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
 		"refused_management":                          pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
 		"refused_unavailable":                         pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
 		"refused_hostile":                             pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
@@ -183,6 +210,8 @@ func TestThreadAndDirectMessages(t *testing.T) {
 	tests := []struct{ purpose, request string }{
 		{PurposeRemind, "pending"},
 		{PurposeRemind, "pending_no_expiry"},
+		{PurposeRemind, "pending_by_group_and_people"},
+		{PurposeRemind, "pending_by_slack_group"},
 		{PurposeRemind, "pending_longest"},
 		{PurposeRemind, "pending_hostile"},
 		{PurposeGranted, "active"},
@@ -196,6 +225,8 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeOutcome, "expired"},
 		{PurposeOutcome, "refused_no_statements"},
 		{PurposeOutcome, "refused_no_approvers"},
+		{PurposeOutcome, "refused_not_allowed"},
+		{PurposeOutcome, "refused_duration_too_long"},
 		{PurposeOutcome, "refused_management"},
 		{PurposeOutcome, "refused_hostile"},
 		{PurposeOutcome, "interrupted"},

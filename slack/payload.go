@@ -322,6 +322,9 @@ func isSlackID(s string) bool {
 	return true
 }
 
+// isSlackGroupID reports whether s can be the id of a Slack user group.
+func isSlackGroupID(s string) bool { return isSlackID(s) && s[0] == 'S' }
+
 func firstNonEmpty(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {

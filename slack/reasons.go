@@ -32,6 +32,12 @@ func refusalReason(reason string) string {
 		return "The policy doesn't offer this access. Ask the people who run this app to add it."
 	case string(access.ReasonNoApprovers):
 		return "Nobody can approve this request. Ask the people who run this app to add an approver."
+	case string(access.ReasonNotAllowed):
+		return "The policy doesn't let the requester have this access. Ask the people who run this app to change that."
+	case string(access.ReasonProtectedAccount):
+		return "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."
+	case string(access.ReasonDurationTooLong):
+		return "The policy doesn't allow this access for so long. Submit a request for a shorter time."
 	case string(access.CodeManagement):
 		return ManagementAccount
 	case string(access.CodeNotFound):

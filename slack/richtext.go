@@ -1,6 +1,9 @@
 package slack
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -64,6 +67,49 @@ func (b *richText) people(list []access.Person) *richText {
 		b.person(p)
 	}
 	return b
+}
+
+// approvers mentions the people who may approve a request, and says from which groups
+// others may.
+func (b *richText) approvers(r access.Request) *richText {
+	people := slices.Clone(r.Approvers)
+	for _, g := range r.ApproverGroups {
+		people = append(people, g.Mentioned...)
+	}
+	b.people(people)
+	isFirst := len(people) == 0
+	for i, g := range r.ApproverGroups {
+		if i == maxGroups {
+			return b.text(fmt.Sprintf(", and members of %d more groups", len(r.ApproverGroups)-i))
+		}
+		b.group(g, isFirst)
+		isFirst = false
+	}
+	return b
+}
+
+// group mentions a group's Slack user group, or says how many members it has besides
+// those who are mentioned.
+func (b *richText) group(g access.ApproverGroup, isFirst bool) *richText {
+	name := cut(groupName(g.Name, g.ID), maxApproverGroup)
+	separator := ", "
+	if isFirst {
+		separator = ""
+	}
+	switch {
+	case isSlackGroupID(g.SlackGroup):
+		b.text(strings.TrimPrefix(separator, ","))
+		b.current = append(b.current, slackgo.NewRichTextSectionUserGroupElement(g.SlackGroup))
+		return b.text(" (" + name + ")")
+	case len(g.Mentioned) == 0:
+		return b.text(separator + "members of " + name)
+	case g.More:
+		return b.text(fmt.Sprintf("%sand more than %d others from %s", separator, g.Others, name))
+	case g.Others > 0:
+		return b.text(fmt.Sprintf("%sand %d more from %s", separator, g.Others, name))
+	default:
+		return b.text(" (" + name + ")")
+	}
 }
 
 // time shows t in the reader's own time zone.

@@ -28,15 +28,20 @@ func (v *View) Submission() (Submission, map[string]string) {
 	errs := map[string]string{}
 	s := Submission{Target: v.target(errs)}
 
-	seconds, err := strconv.ParseInt(v.State[BlockDuration][ActionDuration].SelectedOption, 10, 64)
-	if err != nil || seconds < 1 || seconds > int64(maxDuration/time.Second) {
-		errs[BlockDuration] = "Choose how long you need the access."
+	block, chosen := v.durationBlock()
+	seconds, err := strconv.ParseInt(chosen, 10, 64)
+	if _, isForm := v.State[BlockReason]; block == "" && isForm {
+		// Slack shows an error only under a block that exists.
+		errs[BlockReason] = "This app offers no duration that the policy allows here. Choose something else."
+	} else if err != nil || seconds < 1 || seconds > int64(maxDuration/time.Second) {
+		errs[firstNonEmpty(block, BlockDuration)] = "Choose how long you need the access."
 	} else {
 		s.Duration = time.Duration(seconds) * time.Second
 	}
 
 	s.Reason = cleanLines(v.State[BlockReason][ActionReason].Value)
 	switch {
+	case errs[BlockReason] != "":
 	case !isVisible(s.Reason):
 		errs[BlockReason] = "Say why you need the access."
 	case tooLong(s.Reason, access.MaxReasonLength):
@@ -101,11 +106,25 @@ func (v *View) target(errs map[string]string) access.Target {
 	return t
 }
 
+// DurationBlock returns the block id under which to show an error about the duration.
+func (v *View) DurationBlock() string {
+	block, _ := v.durationBlock()
+	return firstNonEmpty(block, BlockReason)
+}
+
+// durationBlock returns the block id of the durations' select, "" if the form had none,
+// and the value chosen in it.
+func (v *View) durationBlock() (block, chosen string) { return v.blockOf(ActionDuration) }
+
 // permissionSetBlock returns the block id of the permission set's select that the user
 // saw, and the value chosen in it.
-func (v *View) permissionSetBlock() (block, chosen string) {
+func (v *View) permissionSetBlock() (block, chosen string) { return v.blockOf(ActionPermissionSet) }
+
+// blockOf returns the block id of the select with that action, and the value chosen in
+// it.
+func (v *View) blockOf(action string) (block, chosen string) {
 	for b, actions := range v.State {
-		if f, ok := actions[ActionPermissionSet]; ok {
+		if f, ok := actions[action]; ok {
 			return b, f.SelectedOption
 		}
 	}

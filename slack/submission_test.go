@@ -60,6 +60,27 @@ func TestSubmission(t *testing.T) {
 			},
 		},
 		{
+			name: "durations that the policy limits",
+			change: func(v *View) {
+				delete(v.State, "duration")
+				v.State["duration-7200"] = map[string]FieldValue{"duration": {SelectedOption: "5400"}}
+			},
+			want: Submission{Target: sandbox, Duration: 90 * time.Minute, Reason: "look at\nthe logs"},
+		},
+		{
+			name: "none of the durations that the policy limits",
+			change: func(v *View) {
+				delete(v.State, "duration")
+				v.State["duration-7200"] = map[string]FieldValue{"duration": {}}
+			},
+			errs: map[string]string{"duration-7200": "Choose how long you need the access."},
+		},
+		{
+			name:   "the policy allows no offered duration",
+			change: func(v *View) { delete(v.State, "duration") },
+			errs:   map[string]string{"reason": "This app offers no duration that the policy allows here. Choose something else."},
+		},
+		{
 			name: "group",
 			change: func(v *View) {
 				v.CallbackID = CallbackGroup

@@ -89,6 +89,15 @@ func plainText(s string) *slackgo.TextBlockObject {
 	return slackgo.NewTextBlockObject(slackgo.PlainTextType, s, false, false)
 }
 
+// GroupMembers returns how texts name the members of a group of Identity Center. name is
+// "" if it is unknown.
+func GroupMembers(name, id string) string { return "members of " + groupName(name, id) }
+
+// IsGroupMembers reports whether text begins as GroupMembers does.
+func IsGroupMembers(text string) bool { return strings.HasPrefix(text, "members of ") }
+
+func groupName(name, id string) string { return cut(firstNonEmpty(clean(name), clean(id)), maxName) }
+
 // AnyOf joins the names of people, any one of whom will do: "A, B or C". After ten
 // names, it gives the number of the others.
 func AnyOf(names []string) string {

@@ -16,7 +16,10 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	b := new(richText)
 	if purpose == PurposeRemind {
 		m.Text = "⏰ This access request is still waiting for approval"
-		if len(r.Approvers) > 0 {
+		switch {
+		case len(r.ApproverGroups) > 0:
+			b.approvers(r).text(". ")
+		case len(r.Approvers) > 0:
 			b.people(r.Approvers).text(" ")
 		}
 		b.text("Please approve or deny this request. It has been waiting since ").time(r.CreatedAt).text(".")

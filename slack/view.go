@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,15 @@ const (
 	BlockReason        = "reason"
 )
 
+// durationBlock returns the block id of the durations' select, which is another one if
+// the policy allows only some of them.
+func durationBlock(f Form, allowed []time.Duration) string {
+	if len(allowed) == len(f.Durations) {
+		return BlockDuration
+	}
+	return BlockDuration + "-" + strconv.FormatInt(int64(f.Longest/time.Second), 10)
+}
+
 // permissionSetBlock returns the block id of the permission set's select for an account.
 // accountID is "" if no account is chosen yet.
 func permissionSetBlock(accountID string) string {
@@ -40,6 +50,9 @@ type Form struct {
 	// Durations are offered in this order, with the first one preselected. Slack
 	// allows 100; further ones are dropped.
 	Durations []time.Duration
+	// Longest is the longest time that the policy allows; longer durations aren't
+	// offered. Zero sets no limit.
+	Longest time.Duration
 	// Preview says what will happen. It appears above the submit button, without
 	// markup; "" shows nothing.
 	Preview string
@@ -83,7 +96,7 @@ func FormView(f Form) slackgo.ModalViewRequest {
 			externalSelect(permissionSetBlock(f.Chosen.AccountID), ActionPermissionSet, "Permission set", hint,
 				f.Chosen.PermissionSet, firstNonEmpty(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
 	}
-	blocks = append(blocks, durationSelect(f.Durations), reasonInput())
+	blocks = append(blocks, durations(f), reasonInput())
 	if preview := cut(cleanLines(f.Preview), maxSection); preview != "" {
 		section := slackgo.NewSectionBlock(plainText(preview), nil, nil)
 		section.BlockID = "preview"
@@ -131,7 +144,18 @@ func externalSelect(block, action, label, placeholder, chosenName, chosenID stri
 	return slackgo.NewInputBlock(block, plainText(label), nil, s).WithDispatchAction(true)
 }
 
-func durationSelect(durations []time.Duration) slackgo.Block {
+// durations returns the select of the durations that the policy allows, or a text if it
+// allows none of those that are offered. Without the select, Submission refuses the form.
+func durations(f Form) slackgo.Block {
+	allowed := slices.DeleteFunc(slices.Clone(f.Durations), func(d time.Duration) bool { return f.Longest > 0 && d > f.Longest })
+	if len(allowed) == 0 {
+		return slackgo.NewSectionBlock(plainText("You can't request this: the policy allows at most "+access.FormatDuration(f.Longest)+
+			" here, and this app offers no duration that short. Ask the people who run this app to offer one."), nil, nil)
+	}
+	return durationSelect(durationBlock(f, allowed), allowed, f.Longest)
+}
+
+func durationSelect(block string, durations []time.Duration, longest time.Duration) slackgo.Block {
 	var options []*slackgo.OptionBlockObject
 	for _, d := range durations[:min(len(durations), maxOptions)] {
 		options = append(options, option(Option{
@@ -140,7 +164,11 @@ func durationSelect(durations []time.Duration) slackgo.Block {
 		}))
 	}
 	s := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeStatic, plainText("Choose how long you need it"), ActionDuration, options...)
-	return slackgo.NewInputBlock(BlockDuration, plainText("Duration"), nil, s.WithInitialOption(options[0]))
+	var hint *slackgo.TextBlockObject
+	if block != BlockDuration {
+		hint = plainText("The policy allows at most " + access.FormatDuration(longest) + " here.")
+	}
+	return slackgo.NewInputBlock(block, plainText("Duration"), hint, s.WithInitialOption(options[0]))
 }
 
 func reasonInput() slackgo.Block {

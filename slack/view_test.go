@@ -55,6 +55,8 @@ func TestViews(t *testing.T) {
 			Kind: access.KindGroup, Durations: hours(1),
 			Chosen: access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"},
 		})},
+		{"form_longest_2h", FormView(Form{Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Longest: 2 * time.Hour})},
+		{"form_longest_30m", FormView(Form{Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Longest: 30 * time.Minute})},
 		{"form_no_durations", FormView(Form{Kind: access.KindAccount})},
 		{"form_longest", FormView(Form{
 			Kind: access.KindAccount, Durations: halfHours,
@@ -90,6 +92,21 @@ func TestPermissionSetBlockFollowsTheAccount(t *testing.T) {
 	ids := map[string]bool{block(""): true, block("111122223333"): true, block("444455556666"): true}
 	if len(ids) != 3 || !ids["permission_set-111122223333"] {
 		t.Errorf("block ids %v, want three different ones", ids)
+	}
+}
+
+func TestDurationBlockFollowsTheList(t *testing.T) {
+	block := func(longest time.Duration) string {
+		v := FormView(Form{Kind: access.KindGroup, Durations: hours(1, 2, 4), Longest: longest})
+		return v.Blocks.BlockSet[1].ID()
+	}
+	for longest, want := range map[time.Duration]string{
+		0: "duration", 4 * time.Hour: "duration", 5 * time.Hour: "duration", // everything is offered
+		2 * time.Hour: "duration-7200", time.Hour: "duration-3600", time.Hour - 1: "",
+	} {
+		if got := block(longest); got != want {
+			t.Errorf("at most %s: block %q, want %q", longest, got, want)
+		}
 	}
 }
 

@@ -97,9 +97,8 @@ type Run struct {
 	Removals int `json:"removals,omitempty"`
 	// People is how many people's access it asks about; set for GuardGone only.
 	People int `json:"people,omitempty"`
-	// Approvers are the emails of those who could answer when the run asked; they
-	// are notified. Each press is checked against the policy in force. Lower
-	// case, sorted.
+	// Approvers are those who could answer when the run asked: emails in lower case,
+	// and groups as people see them. Each press is checked against the policy in force.
 	Approvers []string `json:"approvers,omitempty"`
 	// Undecided is how many findings had nobody who could answer when the run asked,
 	// because the policy names no approver.

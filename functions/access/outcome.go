@@ -113,6 +113,7 @@ const (
 	RefusalNotEligible   Refusal = "NotEligible"   // they can't approve anything; the message says why
 	RefusalNotApprover   Refusal = "NotApprover"   // the policy in force doesn't let them approve this
 	RefusalNotRequester  Refusal = "NotRequester"  // only the requester may withdraw
+	RefusalNotPermitted  Refusal = "NotPermitted"  // the policy in force refuses the request; the message says why
 	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
 )
 

@@ -19,7 +19,10 @@ type resourceIndex struct {
 
 // NewIndex indexes p, which must not change after that.
 func NewIndex(p *Policy) *Index {
-	x := &Index{policy: &Policy{Accounts: normalized(p.Accounts), Groups: normalized(p.Groups)}, protected: map[string]bool{}}
+	x := &Index{policy: &Policy{
+		Accounts: normalized(p.Accounts), Groups: normalized(p.Groups),
+		AllowManagedDecisionGroups: p.AllowManagedDecisionGroups,
+	}, protected: map[string]bool{}}
 	x.accounts, x.groups = indexOf(x.policy.Accounts), indexOf(x.policy.Groups)
 	for _, account := range p.ProtectedAccounts {
 		x.protected[account] = true

@@ -43,6 +43,9 @@ func (p *Policy) ApproverGroups() []string {
 // anything, sorted, each once.
 func (p *Policy) DecisionGroups() []string { return p.collect((*Statement).addDecisionGroups) }
 
+// CountsManagedMemberships is Policy.AllowManagedDecisionGroups.
+func (x *Index) CountsManagedMemberships() bool { return x.policy.AllowManagedDecisionGroups }
+
 // GroupsAffecting returns those DecisionGroups that are named by statements that match
 // t: the groups that an Identity needs for a decision about t. nil if there are none.
 func (x *Index) GroupsAffecting(t Target, ous []string) []string {

@@ -38,6 +38,24 @@ func (p Person) Identity(groups []string) Identity {
 	return i
 }
 
+// ApproverGroup is a group whose members may approve a request, as its message shows it.
+// Whether someone is a member is looked up when they press a button.
+type ApproverGroup struct {
+	ID   string `json:"id"`             // Identity Store group id
+	Name string `json:"name,omitempty"` // "" if it is not in the catalog
+	// SlackGroup is the Slack user group to mention. If it is set, no member is.
+	SlackGroup string `json:"slack_group,omitempty"`
+	// Mentioned are the members to mention.
+	Mentioned []Person `json:"mentioned,omitempty"`
+	// Others is how many other members the catalog has, and More reports whether the
+	// group has more than those.
+	Others int  `json:"others,omitempty"`
+	More   bool `json:"more,omitempty"`
+}
+
+// MaxMentionedMembers is how many members of groups a request's message mentions.
+const MaxMentionedMembers = 5
+
 // DirectoryUser describes a user of Identity Center in a form that people recognize.
 type DirectoryUser struct {
 	UserName    string `json:"user_name,omitempty"`
@@ -65,8 +83,11 @@ type Request struct {
 	Approvers         []Person  `json:"approvers,omitempty"`          // those with a Slack user
 	UnknownApprovers  []string  `json:"unknown_approvers,omitempty"`  // emails without a Slack user
 	EvaluatedDecision *Decision `json:"evaluated_decision,omitempty"` // what the policy said at request time
-	ExpiresAt         time.Time `json:"expires_at,omitzero"`          // zero if no approval is awaited
-	RemindersSent     int       `json:"reminders_sent,omitempty"`
+	// ApproverGroups are the groups whose members may approve. The previous release
+	// doesn't know them.
+	ApproverGroups []ApproverGroup `json:"approver_groups,omitempty"`
+	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
+	RemindersSent  int             `json:"reminders_sent,omitempty"`
 
 	// Outcome is the decision; written once, by ingress or evaluate only.
 	Outcome *Outcome `json:"outcome,omitempty"`

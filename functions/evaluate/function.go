@@ -4,9 +4,11 @@
 package evaluate
 
 import (
+	"strings"
 	"time"
 
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/directory"
@@ -21,13 +23,15 @@ import (
 
 // Settings are the function's settings, from its environment.
 type Settings struct {
-	Stack              host.Stack
-	Table              table.Settings
-	Policy             policyinforce.Settings
-	Catalog            catalog.Settings
-	IdentityCenter     identitycenter.Settings
-	Slack              slackclient.Settings
-	People             people.Settings
+	Stack          host.Stack
+	Table          table.Settings
+	Policy         policyinforce.Settings
+	Catalog        catalog.Settings
+	IdentityCenter identitycenter.Settings
+	Slack          slackclient.Settings
+	People         people.Settings
+	// SlackGroups are pairs "<group id>=<id of a Slack user group>".
+	SlackGroups        []string      `env:"ELEVATOR_APPROVER_GROUP_MENTIONS"`
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
 	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
 	ReminderInitial    time.Duration `env:"ELEVATOR_REMINDER_INITIAL_SECONDS"`
@@ -67,11 +71,24 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		People:      people.New(c.Slack, directory.New(center, names, p), s.People, p.Now),
 		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Catalog:     catalog.New(names, p),
+		Cases:       cases.New(center, rows),
 		Account:     s.Stack.Account,
+		SlackGroups: slackGroups(s.SlackGroups),
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
 		Expiration:  s.Expiration,
 		AnnounceFor: s.AnnounceFor,
 		Now:         p.Now,
 		Logger:      p.Logger,
 	}, nil
+}
+
+// slackGroups reads Settings.SlackGroups.
+func slackGroups(pairs []string) map[string]string {
+	all := map[string]string{}
+	for _, pair := range pairs {
+		if group, slackGroup, ok := strings.Cut(pair, "="); ok {
+			all[strings.ToLower(group)] = slackGroup
+		}
+	}
+	return all
 }

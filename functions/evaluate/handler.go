@@ -2,9 +2,7 @@ package evaluate
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +71,10 @@ type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
-// Catalog returns the organization's management account; "" if it is unknown.
+// Catalog knows what the organization has. What it doesn't know is empty.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
+	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 }
 
 // Claims frees the claims of a request.
@@ -92,14 +91,16 @@ var (
 
 // Handler decides requests by the policy, and returns their next step.
 type Handler struct {
-	Table     Table
-	People    People
-	Policy    Policy
-	Catalog   Catalog
-	Claims    Claims
-	Cases     cases.Reader
-	Account   string // in which this runs
-	Reminders Reminders
+	Table   Table
+	People  People
+	Policy  Policy
+	Catalog Catalog
+	Claims  Claims
+	Cases   cases.Reader
+	Account string // in which this runs
+	// SlackGroups are the ids of Slack user groups to mention, by group of Identity Center.
+	SlackGroups map[string]string
+	Reminders   Reminders
 	// Expiration is how long a request waits for an approval; zero means
 	// table.NeverExpires.
 	Expiration time.Duration
@@ -225,15 +226,16 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		o.Kind = access.OutcomeAutomatic
 	case d.Outcome == access.DecideRefused:
 		o.Kind = access.OutcomeRefused
+		if d.Reason == access.ReasonDurationTooLong {
+			o.Message = "The policy allows at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) + "."
+		}
 	default:
-		known, unknown, err := h.People.Approvers(ctx, d.Approvers)
+		o.Message, err = h.findApprovers(ctx, index, d, requester, &e)
 		if err != nil {
 			return r, err
 		}
-		e.UnknownApprovers = unknown
-		e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return people.Same(p, requester) })
-		if len(e.Approvers) == 0 {
-			o.Kind, o.Reason, o.Message = access.OutcomeRefused, string(access.ReasonNoApprovers), unknownApprovers(unknown)
+		if o.Message != "" {
+			o.Kind, o.Reason = access.OutcomeRefused, string(access.ReasonNoApprovers)
 			break
 		}
 		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
@@ -243,20 +245,6 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	return h.recordOutcome(ctx, r, o)
-}
-
-// unknownApprovers returns the message that names the approvers who were not found in
-// Slack, so that someone can fix their emails.
-func unknownApprovers(unknown []string) string {
-	const most = 10
-	if len(unknown) == 0 {
-		return "The only approver is the requester, under another email address."
-	}
-	text := strings.Join(unknown[:min(len(unknown), most)], ", ")
-	if more := len(unknown) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return "None of the approvers is a full member of this Slack workspace with a confirmed email address: " + text + "."
 }
 
 // recordOutcome records an outcome. If another outcome was recorded first, the

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases/casestest"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 )
@@ -31,6 +33,10 @@ type world struct {
 	known     []access.Person
 	unknown   []string
 	slackErr  error
+	asked     []string // emails that were looked up in Slack
+	groups    casestest.Groups
+	names     map[string]string // of groups, in the catalog
+	members   map[string]catalog.Members
 	policy    access.Policy
 	policyErr error
 	// management is the management account as the catalog has it.
@@ -48,6 +54,7 @@ func (w *world) Get(context.Context, string) (access.Request, error) { return w.
 func (w *world) Evaluate(_ context.Context, _ string, e table.Evaluation) (access.Request, error) {
 	w.evaluated = &e
 	w.row.Requester, w.row.Approvers, w.row.UnknownApprovers, w.row.ExpiresAt = e.Requester, e.Approvers, e.UnknownApprovers, e.ExpiresAt
+	w.row.ApproverGroups = e.ApproverGroups
 	return w.row, nil
 }
 
@@ -91,7 +98,25 @@ func (w *world) Requester(_ context.Context, id string) (access.Person, error) {
 }
 
 func (w *world) Approvers(_ context.Context, emails []string) ([]access.Person, []string, error) {
-	return slices.Clone(w.known), w.unknown, w.slackErr
+	of := func(email string) bool { return slices.Contains(emails, email) }
+	var known []access.Person
+	for _, email := range emails {
+		for _, p := range w.known {
+			if p.Email == email {
+				known = append(known, p)
+			}
+		}
+	}
+	unknown := slices.DeleteFunc(slices.Clone(w.unknown), func(email string) bool { return !of(email) })
+	w.asked = append(w.asked, emails...)
+	if len(unknown) == 0 {
+		unknown = nil
+	}
+	return known, unknown, w.slackErr
+}
+
+func (w *world) ApproverGroup(_ context.Context, id string) (string, catalog.Members) {
+	return w.names[id], w.members[id]
 }
 
 func (w *world) ManagementAccount(context.Context) string { return w.management }
@@ -110,7 +135,7 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.groups.Reader(), Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
@@ -255,13 +280,14 @@ func TestEvaluate(t *testing.T) {
 
 func TestEvaluateEntersWhatItFound(t *testing.T) {
 	w := newWorld(byAnn)
+	w.policy.Accounts[0].Approvers = []string{"ann@example.com", "zoe@example.com"}
 	w.unknown = []string{"zoe@example.com"}
 	if _, err := w.handle(t, "evaluate", own, now); err != nil {
 		t.Fatal(err)
 	}
 	want := &table.Evaluation{
 		Requester: jane, Approvers: []access.Person{ann}, UnknownApprovers: []string{"zoe@example.com"}, ExpiresAt: now.Add(8 * time.Hour),
-		Decision: access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com"}, Statements: []int{0}},
+		Decision: access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com", "zoe@example.com"}, Statements: []int{0}},
 	}
 	if !reflect.DeepEqual(w.evaluated, want) {
 		t.Errorf("got  %+v\nwant %+v", w.evaluated, want)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/host"
@@ -56,6 +57,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Catalog:   catalog.New(catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p),
 		Account:   s.Stack.Account,
 		Longest:   s.MaxDuration,
+		Cases:     cases.New(center, rows),
 		Leases:    leases.New(rows, center, p),
 		Now:       p.Now,
 		Logger:    p.Logger,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases/casestest"
 	"sso-elevator/functions/adapters/host"
 )
 
@@ -113,6 +114,7 @@ type scene struct {
 	manages  string                       // the management account as the catalog has it
 	users    map[string]access.UserStatus // by principal; enabled if missing here
 	errs     map[string]error             // by call, or by principal
+	groups   casestest.Groups
 	acquired []access.Request
 	failures []access.Failure
 	ic       int // calls that create access
@@ -128,6 +130,7 @@ func (s *scene) handler() *Handler {
 			},
 		},
 		Policy: mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
+		Cases:  s.groups.Reader(),
 		Directory: mockDirectory{
 			name: func(string) (string, error) { return s.setName, s.errs["name"] },
 			status: func(id string) (access.UserStatus, error) {

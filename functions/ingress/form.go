@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	slackgo "github.com/slack-go/slack"
@@ -93,7 +94,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	case access.CodeOf(err) == access.CodeNotReady: // the person chose the option that says so
 		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
-		form.Preview, err = h.preview(work, requester, form.Chosen)
+		form.Preview, form.Longest, err = h.preview(work, requester, form.Chosen)
 	}
 	if err != nil {
 		var personal bool
@@ -117,37 +118,57 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	}
 }
 
-// preview returns what would happen to a request for t, or "" while t is
-// incomplete. It is not binding: evaluate decides.
-func (h *Handler) preview(ctx context.Context, requester access.Person, t access.Target) (string, error) {
+// preview returns what would happen to a request for t, or "" while t is incomplete, and
+// the longest time that the policy allows; zero if it sets no limit. It is not binding:
+// evaluate decides.
+func (h *Handler) preview(ctx context.Context, requester access.Person, t access.Target) (text string, longest time.Duration, err error) {
 	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
-		return "This would be refused. " + slack.ManagementAccount, nil
+		return "This would be refused. " + slack.ManagementAccount, 0, nil
 	}
 	if t.PermissionSet == "" && t.GroupID == "" {
-		return "", nil
+		return "", 0, nil
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	index := h.menus.index(&policy, digest)
 	c, err := h.Cases.Case(ctx, index, requester, t, 0)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	return previewText(index.Decide(c)), nil
+	d := index.Decide(c)
+	return previewText(d, h.approverNames(ctx, d.Approvers)), time.Duration(d.MaxDuration) * time.Second, nil
 }
 
-func previewText(d access.Decision) string {
+// approverNames returns how people see approvers: emails, and then the names of groups.
+func (h *Handler) approverNames(ctx context.Context, approvers []string) []string {
+	var emails, groups []string
+	for _, a := range approvers {
+		if id, ok := access.GroupOf(a); ok {
+			name, _ := h.Catalog.ApproverGroup(ctx, id)
+			groups = append(groups, slack.GroupMembers(name, id))
+		} else {
+			emails = append(emails, a)
+		}
+	}
+	return append(emails, groups...)
+}
+
+func previewText(d access.Decision, approvers []string) string {
 	switch d.Reason {
 	case access.ReasonApprovalNotRequired:
 		return "This will be granted automatically: the policy requires no approval here."
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
-		return "Approvers (any one can approve): " + slack.ListNames(d.Approvers)
+		return "Approvers (any one can approve): " + slack.ListNames(approvers)
 	case access.ReasonNoApprovers:
 		return "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."
+	case access.ReasonNotAllowed:
+		return "This would be refused, because the policy doesn't let you have this access. Choose something else, or ask the people who run this app."
+	case access.ReasonProtectedAccount:
+		return "This would be refused, because this account is protected and the policy doesn't name it. Ask the people who run this app to add it."
 	default:
 		return "This would be refused, because the policy doesn't offer it. Choose something else."
 	}

@@ -9,6 +9,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/directory"
@@ -114,13 +115,15 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "request a catalog refresh")
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)
+	fresh := cases.New(center, rows)
 	return &Handler{
-		Table:    rows,
-		Claims:   &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},
-		Slack:    c.Slack,
-		People:   people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
-		Catalog:  names,
-		Policy:   policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Table:   rows,
+		Claims:  &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},
+		Slack:   c.Slack,
+		People:  people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
+		Catalog: names,
+		Policy:  policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Cases:   fresh.Cached(p.Now), FreshCases: fresh,
 		Machine:  requests,
 		Tokens:   tasktoken.Resumer{API: c.StepFunctions},
 		Findings: findings.New(c.S3, s.Catalog.Bucket),

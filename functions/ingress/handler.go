@@ -58,6 +58,7 @@ type Catalog interface {
 	Accounts(ctx context.Context) (*catalog.List[access.Account], error)
 	PermissionSets(ctx context.Context) (*catalog.List[access.PermissionSet], error)
 	Groups(ctx context.Context) (*catalog.List[access.Group], error)
+	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
 	ManagementAccount(ctx context.Context) string
 }

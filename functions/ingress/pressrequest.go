@@ -3,7 +3,9 @@ package ingress
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/people"
@@ -41,8 +43,16 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	wait.Go(func() { gone = p.People.CheckRequester(ctx, p.request.Requester) })
 	refusal, err = p.allowDeny(ctx)
 	wait.Wait()
-	if refusal != "" || err != nil || gone == nil {
+	if refusal != "" || err != nil {
 		return refusal, err
+	}
+	if why := notPermittedText(p.index.Decide(p.asked)); why != "" {
+		p.log.Info("approval refused: the policy in force refuses the request", "policy_digest", p.digest)
+		p.recordRefusal(ctx, access.RefusalNotPermitted, why)
+		return "This request can't be approved. " + why, nil
+	}
+	if gone == nil {
+		return "", nil
 	}
 	text, personal := explain(gone)
 	if !personal {
@@ -57,6 +67,20 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 // is gone.
 func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can't approve or deny this request.")
+}
+
+// notPermittedText returns why nobody may approve the request under the policy in force,
+// and what to do instead; "" if it permits the request.
+func notPermittedText(d access.Decision) string {
+	switch d.Reason {
+	case access.ReasonNotAllowed:
+		return "The current policy no longer lets the requester have this access. The requester can withdraw the request."
+	case access.ReasonDurationTooLong:
+		return "The current policy allows this access for at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) +
+			". Please deny it. The requester can submit a new request for a shorter time."
+	default:
+		return ""
+	}
 }
 
 func (p *press) approve(ctx context.Context) (reply, error) {
@@ -250,15 +274,19 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 	if !people.Permits(p.index, p.asked, p.request, by, as) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
-		return refused + " " + p.whoCanText(), nil
+		return refused + " " + p.whoCanText(ctx), nil
 	}
 	return "", nil
 }
 
 // whoCanText says who may press the button that p.by may not.
-func (p *press) whoCanText() string {
+func (p *press) whoCanText(ctx context.Context) string {
 	r := p.request
-	approvers := p.index.Decide(p.asked).Approvers
+	d := p.index.Decide(p.asked)
+	if d.Reason == access.ReasonNotAllowed && p.in.Action.ID != slack.ActionEnd {
+		return notPermittedText(d)
+	}
+	approvers := d.Approvers
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
 		for _, a := range r.Approvers {
@@ -268,16 +296,25 @@ func (p *press) whoCanText() string {
 		}
 	}
 	approvers = slices.DeleteFunc(approvers, func(email string) bool { return access.SameEmail(email, p.by.Email) })
+	approvers = p.approverNames(ctx, approvers)
 	switch {
 	case p.in.Action.ID == slack.ActionEnd:
 		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
 		return "Nobody can under the current policy. The requester can withdraw the request."
 	case people.Same(r.Requester, p.by):
-		return "This is your own request. " + slack.AnyOf(approvers) + " can."
+		return "This is your own request. " + canText(approvers)
 	default:
-		return slack.AnyOf(approvers) + " can."
+		return canText(approvers)
 	}
+}
+
+func canText(approvers []string) string {
+	text := slack.AnyOf(approvers) + " can."
+	if slack.IsGroupMembers(text) {
+		return strings.ToUpper(text[:1]) + text[1:]
+	}
+	return text // an email stays as it is
 }
 
 // recordRefusal records a refused press in the request's row, for the audit log. The

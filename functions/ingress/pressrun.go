@@ -43,6 +43,7 @@ type question struct {
 	findings []access.Finding // all of the run's
 	asked    []int            // indexes of those in the question
 	index    *access.Index
+	groups   []string // of the person who pressed, as far as they decide
 }
 
 // allowAnswer reads the findings and the policy and looks up the person, all
@@ -72,7 +73,8 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
 		return "You can't answer this. " + why, nil
 	}
-	return "", nil
+	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), nil)
+	return "", err
 }
 
 func (p *press) remove(ctx context.Context) (reply, error) { return p.answer(ctx, true) }
@@ -89,10 +91,10 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 		mine, others := q.split(p.run, p.by)
 		if len(mine) == 0 {
 			p.log.Info("answer refused: person can't decide about these findings")
-			return reply{text: q.notYoursText(p.run, p.by, others)}, nil
+			return reply{text: q.notYoursText(p.run, p.by, p.approverNames(ctx, q.deciders(others)))}, nil
 		}
 		a := access.RunAnswer{Remove: remove, By: p.by, At: p.Now().UTC(), Findings: access.Ranges(mine)}
-		waiting := q.deciders(others)
+		waiting := p.approverNames(ctx, q.deciders(others))
 		run, won, err := p.Table.AnswerRun(ctx, p.run, a, len(waiting) == 0)
 		if err != nil {
 			return reply{}, err
@@ -123,7 +125,7 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
 		case run.AnswerAbout(i) != nil:
-		case q.index.MayDecide(by, nil, q.findings[i].Target, nil):
+		case q.index.MayDecide(by, q.groups, q.findings[i].Target, nil):
 			mine = append(mine, i)
 		default:
 			others = append(others, i)
@@ -132,26 +134,29 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	return mine, others
 }
 
-// deciders returns the emails of those who may decide about at least one of
+// deciders returns the emails and groups of those who may decide about at least one of
 // the findings. There may be none; such findings stay as they are.
 func (q question) deciders(indexes []int) []string {
-	var targets []access.Target
-	for _, i := range indexes {
-		targets = append(targets, q.findings[i].Target)
-	}
-	emails, _ := q.index.DecidersOfAny(targets, nil)
+	emails, _ := q.index.DecidersOfAny(q.targets(indexes), nil)
 	return emails
 }
 
+func (q question) targets(indexes []int) (targets []access.Target) {
+	for _, i := range indexes {
+		targets = append(targets, q.findings[i].Target)
+	}
+	return targets
+}
+
 // notYoursText returns the text for a person who can't answer for any open
-// finding.
-func (q question) notYoursText(run access.Run, by access.Person, others []int) string {
+// finding. deciders are the names of those who can.
+func (q question) notYoursText(run access.Run, by access.Person, deciders []string) string {
 	who := "Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."
-	if all := q.deciders(others); len(all) > 0 {
-		who = "These people can: " + slack.ListNames(all) + "."
+	if len(deciders) > 0 {
+		who = "These people can: " + slack.ListNames(deciders) + "."
 	}
 	for _, i := range q.asked {
-		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, nil, q.findings[i].Target, nil) {
+		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.groups, q.findings[i].Target, nil) {
 			return "Everything that you may answer is already answered. " + who
 		}
 	}

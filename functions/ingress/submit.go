@@ -198,7 +198,7 @@ func askToResubmit(err error) events.APIGatewayV2HTTPResponse {
 // names. It returns mistakes by block id.
 func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submission) (slack.Submission, map[string]string, error) {
 	if !slices.Contains(h.Durations, s.Duration) {
-		return s, map[string]string{slack.BlockDuration: "Choose one of the offered durations."}, nil
+		return s, map[string]string{v.DurationBlock(): "Choose one of the offered durations."}, nil
 	}
 	target, err := h.Catalog.Complete(ctx, s.Target)
 	if access.CodeOf(err) == access.CodeNotFound {
@@ -226,7 +226,9 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	switch d := index.Decide(c); {
 	case d.Reason == access.ReasonDurationTooLong:
 		longest := time.Duration(d.MaxDuration) * time.Second
-		return map[string]string{slack.BlockDuration: "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
+		return map[string]string{v.DurationBlock(): "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
+	case d.Reason == access.ReasonNotAllowed:
+		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
 	case d.Outcome == access.DecideRefused:
 		return map[string]string{targetBlock(v, s.Target): notOffered}, nil
 	}

@@ -20,6 +20,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases/casestest"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/slack"
@@ -52,6 +53,7 @@ type world struct {
 	limit  int                      // of undecided requests
 	runs   map[string]access.Run
 	policy access.Policy
+	groups casestest.Groups
 	// management is the management account as the catalog has it.
 	management string
 
@@ -318,6 +320,7 @@ func (w *world) handler() *Handler {
 		Table:  w, Slack: w, People: w, Policy: w,
 		Catalog: &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)},
 		Account: "123456789012",
+		Cases:   w.groups.Reader().Cached(func() time.Time { return now }), FreshCases: w.groups.Reader(),
 		Machine: w, Tokens: w, Findings: w,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },

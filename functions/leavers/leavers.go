@@ -97,6 +97,9 @@ type Checker struct {
 	Remove func(ctx context.Context, requestID string, s access.Subject) error
 	// Policy returns the policy in force, which says who may answer a question.
 	Policy func(context.Context) (access.Policy, error)
+	// GroupsOf returns those groups of a person whose members decide about access to the
+	// targets.
+	GroupsOf func(ctx context.Context, x *access.Index, who access.Person, targets []access.Target) ([]string, error)
 	// Show updates the run's question in Slack.
 	Show func(ctx context.Context, run string) error
 	// NewID returns a name for a run that asks, which nobody can predict.

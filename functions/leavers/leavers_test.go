@@ -27,6 +27,7 @@ type world struct {
 	objects *findings.Memory
 	users   map[string]access.UserStatus // enabled if missing here
 	policy  access.Policy
+	groups  map[string][]string // by principal
 
 	looked  []string // principals, in order
 	ended   []string // request ids, in order
@@ -189,6 +190,12 @@ func (w *world) checker() *leavers.Checker {
 			return w.failing["Remove"]
 		},
 		Policy: func(context.Context) (access.Policy, error) { return w.policy, w.failing["Policy"] },
+		GroupsOf: func(_ context.Context, _ *access.Index, who access.Person, targets []access.Target) ([]string, error) {
+			if len(targets) == 0 {
+				return nil, access.Errorf(access.CodeInternal, "asked about no target")
+			}
+			return w.groups[who.PrincipalID], w.failing["GroupsOf"]
+		},
 		Show: func(_ context.Context, run string) error {
 			w.shown = append(w.shown, run)
 			return w.failing["Show"]
@@ -700,6 +707,33 @@ func TestAWave(t *testing.T) {
 		w.after(time.Minute).recheck(t)
 		if w.runs["run-1"].People != 11 || len(w.ended) > 0 {
 			t.Errorf("asked %+v, ended %q", w.runs, w.ended)
+		}
+	})
+	t.Run("a member of a group that decides", func(t *testing.T) {
+		w := newWorld()
+		w.policy.Accounts[0].Approvers = []string{"group:g-sec"}
+		w.wave(t, 11)
+		w.answer("run-1", true)
+		w.groups = map[string][]string{"p-ann": {"g-sec"}}
+		w.failing["GroupsOf"] = access.Errorf(access.CodeThrottled, "x")
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 {
+			t.Errorf("ended %q, though nobody knows the memberships", w.ended)
+		}
+		delete(w.failing, "GroupsOf")
+		w.after(leavers.ClaimFor).recheck(t)
+		if len(w.ended) != 11 {
+			t.Errorf("ended %q, want all", w.ended)
+		}
+	})
+	t.Run("removed from the group after the answer: asked again", func(t *testing.T) {
+		w := newWorld()
+		w.policy.Accounts[0].Approvers = []string{"group:g-sec"}
+		w.wave(t, 11)
+		w.answer("run-1", true)
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) > 0 {
+			t.Errorf("ended %q", w.ended)
 		}
 	})
 	t.Run("everybody is back: nothing is ended, whatever the answer", func(t *testing.T) {

@@ -96,12 +96,23 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	}
 	index := access.NewIndex(&policy)
 	by := map[string]access.Person{}
+	targets := map[string][]access.Target{} // by the principal who released access to them
 	for i, f := range findings {
 		if a := run.AnswerAbout(i); a != nil && a.Remove {
 			by[f.Key()] = a.By
+			targets[a.By.PrincipalID] = append(targets[a.By.PrincipalID], f.Target)
 		}
 	}
-	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], nil, r.Target, nil) }, nil
+	groups := map[string][]string{} // of the same principals
+	for id, released := range targets {
+		if groups[id], err = c.GroupsOf(ctx, index, access.Person{PrincipalID: id}, released); err != nil {
+			return nil, err
+		}
+	}
+	return func(r access.Request) bool {
+		who := by[r.Subject().Key()]
+		return index.MayDecide(who, groups[who.PrincipalID], r.Target, nil)
+	}, nil
 }
 
 // showAnswer updates the message of an answered question. If that fails, ingress may

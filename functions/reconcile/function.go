@@ -13,6 +13,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/findings"
@@ -99,12 +100,15 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return document, err
 	}
 	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
+	recheck := c.IdentityCenter(leavers.CallEvery)
+	runs := namedRuns{rows, catalog.New(names, p)}
 	store := findings.New(c.S3, s.Catalog.Bucket)
 	return &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: c.IdentityCenter(catalog.CallEvery),
 			Store:  names,
 			Emails: names,
+			Policy: policy,
 			Now:    p.Now,
 			Logger: p.Logger,
 		},
@@ -120,14 +124,17 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Claims: &claims.Sweep{Table: rows, Now: p.Now},
 		People: &leavers.Checker{
-			Directory: c.IdentityCenter(leavers.CallEvery),
-			Table:     rows,
+			Directory: recheck,
+			Table:     runs,
 			Store:     store,
 			ResumeEnd: func(ctx context.Context, token string) error {
 				return tasktoken.Resumer{API: c.StepFunctions}.Resume(ctx, token, tasktoken.EndOutput)
 			},
 			Remove: removeGranted(remover),
 			Policy: policy,
+			GroupsOf: func(ctx context.Context, x *access.Index, who access.Person, targets []access.Target) ([]string, error) {
+				return cases.New(recheck, rows).GroupsOfDecider(ctx, x, who, targets, nil)
+			},
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
 				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
@@ -141,7 +148,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Directory:   c.IdentityCenter(drift.CallEvery),
 			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
 			Policy:      policy,
-			Table:       rows,
+			Table:       runs,
 			Store:       store,
 			Limit:       s.Removals.Max,
 			RemovalsOff: !s.Removals.Allowed,

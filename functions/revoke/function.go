@@ -4,6 +4,7 @@ package revoke
 
 import (
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
@@ -51,6 +52,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Table:       rows,
 		Users:       center,
 		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Cases:       cases.New(center, rows),
 		Leases:      leases.New(rows, center, p),
 		RemovalsOff: !s.Removals.Allowed,
 		Limit:       s.Removals.Max,

@@ -9,6 +9,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/leases"
 )
@@ -117,6 +118,7 @@ type Handler struct {
 	Table    Table
 	Users    Users
 	Policy   Policy
+	Cases    cases.Reader
 	// RemovalsOff stops runs from removing findings. Removals that have begun are
 	// completed.
 	RemovalsOff bool
@@ -195,7 +197,12 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 	}
 	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
 	if run.Guard != "" {
-		if by := run.AnswerAbout(in.Index).By; !index.MayDecide(by, nil, f.Target, nil) {
+		by := run.AnswerAbout(in.Index).By
+		groups, err := h.Cases.GroupsOfDecider(ctx, index, by, []access.Target{f.Target}, nil)
+		if err != nil {
+			return err
+		}
+		if !index.MayDecide(by, groups, f.Target, nil) {
 			return access.Errorf(access.CodeRefused, "%s approved the removal, but the current policy no longer lets them decide about it", by.Email)
 		}
 		reserve = nil // the limit counts only removals without consent

@@ -155,6 +155,9 @@ func checkStatements(p *access.Policy, directory, people map[string]string) []fi
 	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {
 		for i, s := range statements {
 			if len(s.Approvers) > 0 && !slices.ContainsFunc(s.Approvers, func(email string) bool {
+				if _, isGroup := access.GroupOf(email); isGroup {
+					return true // its members are not checked here
+				}
 				email = access.NormalizeEmail(email)
 				return able(directory[email]) && people[email] == ""
 			}) {

@@ -302,6 +302,17 @@ func TestGroups(t *testing.T) {
 			same(t, got, err, test.want...)
 		})
 	}
+	deciding := statement("g-1", "", "ann@example.com group:g-2 group:g-8")
+	deciding.Allowed = []string{"group:g-9", "ben@example.com", "group:g-1"}
+	got, err := checkGroups(t.Context(), api, "d-1", &access.Policy{
+		Accounts: []access.Statement{statement("*", "*", "group:g-3"), statement("*", "*", "group:g-9")}, Groups: []access.Statement{deciding},
+	})
+	same(t, got, err, "missing: the policy names groups that are not in Identity Center: g-8 (group_config[0].Approvers); g-9 (config[1].Approvers, group_config[0].AllowedGroups)")
+	got, err = checkGroups(t.Context(), api, "d-1", &access.Policy{Accounts: []access.Statement{statement("*", "*", "group:g-2")}, Groups: []access.Statement{statement("g-1", "", "group:g-1")}})
+	same(t, got, err, "ready: all groups in the policy (2) are in Identity Center")
+	if _, err := checkGroups(t.Context(), failing(api, errors.New("down")), "d-1", &access.Policy{Accounts: []access.Statement{statement("*", "*", "group:g-2")}}); err == nil {
+		t.Error("a failure is no answer")
+	}
 	for _, groups := range [][]access.Statement{{statement("g-1", "", "")}, {statement("*", "", "")}} {
 		if _, err := checkGroups(t.Context(), failing(api, errors.New("down")), "d-1", &access.Policy{Groups: groups}); err == nil {
 			t.Error("a failure is no answer")
@@ -344,6 +355,7 @@ func TestStatements(t *testing.T) {
 		Groups:   []access.Statement{statement("*", "", "ben@example.com")},
 	}
 	same(t, checkStatements(dead, directory, people), nil, "missing: nobody can approve in these statements: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
+	same(t, checkStatements(&access.Policy{Accounts: []access.Statement{statement("*", "*", "ann@example.com group:g-1")}}, directory, people), nil, "ready: every statement that lists approvers has at least one who can approve")
 	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: every statement that lists approvers has at least one who can approve")
 }
 

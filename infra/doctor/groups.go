@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -18,6 +19,35 @@ import (
 type groupsAPI interface {
 	DescribeGroup(context.Context, *identitystore.DescribeGroupInput, ...func(*identitystore.Options)) (*identitystore.DescribeGroupOutput, error)
 	ListGroups(context.Context, *identitystore.ListGroupsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupsOutput, error)
+}
+
+// decisionUses returns where the policy names each group whose members may request or
+// approve.
+func decisionUses(p *access.Policy) map[string][]string {
+	uses := map[string][]string{}
+	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {
+		for field, entries := range map[string]func(access.Statement) []string{
+			"AllowedGroups": func(s access.Statement) []string { return groupsIn(s.Allowed) },
+			"Approvers":     func(s access.Statement) []string { return groupsIn(s.Approvers) },
+		} {
+			for id, at := range usesOf(statements, entries) {
+				uses[id] = append(uses[id], path(key, at, field))
+			}
+		}
+	}
+	for _, where := range uses {
+		slices.Sort(where)
+	}
+	return uses
+}
+
+func groupsIn(entries []string) (ids []string) {
+	for _, e := range entries {
+		if id, ok := access.GroupOf(e); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // checkGroups compares the policy's groups with those of the identity store.
@@ -36,6 +66,20 @@ func checkGroups(ctx context.Context, api groupsAPI, store string, p *access.Pol
 			return nil, err
 		case len(g.ExternalIds) > 0:
 			provisioned = append(provisioned, fmt.Sprintf("%s (%s)", aws.ToString(g.DisplayName), where))
+		}
+	}
+	decide := decisionUses(p)
+	for _, id := range slices.Sorted(maps.Keys(decide)) {
+		if len(uses[id]) > 0 {
+			continue // described already
+		}
+		_, err := api.DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: &store, GroupId: &id})
+		var none *types.ResourceNotFoundException
+		switch {
+		case errors.As(err, &none):
+			gone = append(gone, fmt.Sprintf("%s (%s)", id, strings.Join(decide[id], ", ")))
+		case err != nil:
+			return nil, err
 		}
 	}
 	if all(p.Groups, resources) {
@@ -61,8 +105,11 @@ func checkGroups(ctx context.Context, api groupsAPI, store string, p *access.Pol
 			Fix: "Use groups that were created in Identity Center itself."})
 	}
 	if len(out) == 0 {
-		found := fmt.Sprintf("all groups in the policy (%d) are in Identity Center", len(uses))
-		if len(p.Groups) == 0 {
+		for id := range uses {
+			decide[id] = nil
+		}
+		found := fmt.Sprintf("all groups in the policy (%d) are in Identity Center", len(decide))
+		if len(p.Groups) == 0 && len(decide) == 0 {
 			found = "the policy names no groups"
 		}
 		out = append(out, finding{Status: ready, Found: found})

@@ -71,7 +71,10 @@ type Settings struct {
 
 	SecondaryFallbackDomains []string // lower case, without "@"
 	SendDM                   bool     // to requesters outside the channel
-	PostRevoke               bool     // post in Slack that access has ended
+	// ApproverGroupMentions are the ids of Slack user groups to mention, by the lower-case id
+	// of the Identity Center group.
+	ApproverGroupMentions map[string]string
+	PostRevoke            bool // post in Slack that access has ended
 
 	AuditBucketName     string // of the bucket to create; empty: CloudFormation chooses
 	ExistingAuditBucket string // used instead of a new bucket
@@ -114,9 +117,6 @@ type Settings struct {
 	DriftEvents   bool          // check when CloudTrail reports a change
 
 	Policy access.Policy
-	// ApproverGroupMentions are Slack's user groups by the ids of the Identity Center groups,
-	// in lower case, that they stand for in messages.
-	ApproverGroupMentions map[string]string
 
 	// Warnings are about valid settings that mean something else in the Terraform module,
 	// and about policies that someone should review. They are sorted by line, each as

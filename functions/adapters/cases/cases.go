@@ -5,15 +5,31 @@ package cases
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cache"
 )
 
 // Memberships reads the members of groups.
 type Memberships interface {
 	// MemberOf returns those of the groups that the user is a member of. The ids of
-	// the groups are not empty.
+	// the groups are not empty. Groups that don't exist have no members.
 	MemberOf(ctx context.Context, principalID string, groups []string) ([]string, error)
+}
+
+// Members lists the members of a group.
+type Members interface {
+	// EachMember calls each with the ids of the group's members, until there are no
+	// more or each returns false or an error.
+	EachMember(ctx context.Context, groupID string, each func(userID string) (more bool, err error)) error
+	UserStatus(ctx context.Context, userID string) (access.UserStatus, error)
+}
+
+// Leases knows the memberships that this app granted.
+type Leases interface {
+	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 }
 
 // Units finds accounts in the organization.
@@ -25,9 +41,61 @@ type Units interface {
 
 // Reader gathers cases. If a read fails, the policy can't decide: the caller must
 // neither grant nor refuse.
+//
+// Memberships that this app granted don't count, unless the policy lets them. Otherwise
+// someone could request the membership, and then use it to request or approve more.
 type Reader struct {
 	Memberships Memberships
+	Leases      Leases
+	Members     Members // used only by HasOtherMember
 	Units       Units
+}
+
+// Center is Identity Center.
+type Center interface {
+	Memberships
+	Members
+}
+
+// New returns a reader that reads the memberships anew each time.
+func New(center Center, leases Leases) Reader {
+	return Reader{Memberships: center, Leases: leases, Members: center}
+}
+
+// maxAge is how long a cached reader uses a membership.
+const maxAge = time.Minute
+
+// Cached returns a reader that uses what it read about a person for a minute. It is for
+// lists and previews, and decides nothing.
+func (r Reader) Cached(now func() time.Time) Reader {
+	r.Memberships = cachedMemberships{r.Memberships, cache.New[[]string](maxAge, now)}
+	r.Leases = cachedLeases{r.Leases, cache.New[bool](maxAge, now)}
+	return r
+}
+
+type cachedMemberships struct {
+	Memberships
+	cache *cache.Cache[[]string]
+}
+
+func (c cachedMemberships) MemberOf(ctx context.Context, principalID string, groups []string) ([]string, error) {
+	return c.cache.Get(fmt.Sprintf("%q %q", principalID, groups), false, func() ([]string, error) {
+		return c.Memberships.MemberOf(ctx, principalID, groups)
+	})
+}
+
+type cachedLeases struct {
+	Leases
+	cache *cache.Cache[bool]
+}
+
+// Lease returns an empty lease: only whether there is one is cached.
+func (c cachedLeases) Lease(ctx context.Context, key string) (l access.Lease, found bool, err error) {
+	found, err = c.cache.Get(key, false, func() (bool, error) {
+		_, found, err := c.Leases.Lease(ctx, key)
+		return found, err
+	})
+	return l, found, err
 }
 
 // Case returns the request of a person as the policy sees it. duration is in seconds;
@@ -46,21 +114,86 @@ func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Pers
 
 // Identity returns a person as the policy sees them in a case.
 func (r Reader) Identity(ctx context.Context, x *access.Index, c *access.Case, who access.Person) (access.Identity, error) {
-	return r.identity(ctx, who, x.GroupsAffecting(c.Target, c.OUs))
+	return r.identity(ctx, x, who, x.GroupsAffecting(c.Target, c.OUs))
 }
 
 // Requester returns a person as the policy sees them in every case.
 func (r Reader) Requester(ctx context.Context, x *access.Index, who access.Person) (access.Identity, error) {
-	return r.identity(ctx, who, x.DecisionGroups())
+	return r.identity(ctx, x, who, x.DecisionGroups())
 }
 
-func (r Reader) identity(ctx context.Context, who access.Person, groups []string) (access.Identity, error) {
-	if len(groups) == 0 || who.PrincipalID == "" {
-		return who.Identity(nil), nil
-	}
-	member, err := r.Memberships.MemberOf(ctx, who.PrincipalID, groups)
+func (r Reader) identity(ctx context.Context, x *access.Index, who access.Person, groups []string) (access.Identity, error) {
+	member, err := r.memberOf(ctx, x, who.PrincipalID, groups)
 	if err != nil {
 		return access.Identity{}, err
 	}
 	return who.Identity(member), nil
+}
+
+// GroupsOfDecider returns those groups of a person whose members decide whether access
+// to the targets is removed. ousOf is as for Index.DecidersOfAny.
+func (r Reader) GroupsOfDecider(ctx context.Context, x *access.Index, who access.Person, targets []access.Target, ousOf func(accountID string) []string) ([]string, error) {
+	deciders, _ := x.DecidersOfAny(targets, ousOf)
+	var groups []string
+	for _, d := range deciders {
+		if id, ok := access.GroupOf(d); ok {
+			groups = append(groups, id)
+		}
+	}
+	return r.memberOf(ctx, x, who.PrincipalID, groups)
+}
+
+// memberOf returns those of the groups in which the person's membership counts.
+func (r Reader) memberOf(ctx context.Context, x *access.Index, principalID string, groups []string) ([]string, error) {
+	if len(groups) == 0 || principalID == "" {
+		return nil, nil
+	}
+	member, err := r.Memberships.MemberOf(ctx, principalID, groups)
+	if err != nil {
+		return nil, err
+	}
+	var counted []string
+	for _, id := range member {
+		counts, err := r.counts(ctx, x, id, principalID)
+		if err != nil {
+			return nil, err
+		}
+		if counts {
+			counted = append(counted, id)
+		}
+	}
+	return counted, nil
+}
+
+// counts reports whether a membership that exists counts in decisions. While there is a
+// lease, this app may have granted the membership, so it doesn't count.
+func (r Reader) counts(ctx context.Context, x *access.Index, groupID, principalID string) (bool, error) {
+	if x.CountsManagedMemberships() {
+		return true, nil
+	}
+	membership := access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: groupID}, PrincipalID: principalID}
+	_, granted, err := r.Leases.Lease(ctx, membership.Key())
+	return !granted, err
+}
+
+// HasOtherMember reports whether a member of the group could approve the request of the
+// user with that id: another user who is enabled, and whose membership counts. It stops
+// at the first.
+func (r Reader) HasOtherMember(ctx context.Context, x *access.Index, groupID, principalID string) (found bool, err error) {
+	err = r.Members.EachMember(ctx, groupID, func(id string) (more bool, err error) {
+		if id == principalID {
+			return true, nil
+		}
+		counts, err := r.counts(ctx, x, groupID, id)
+		if err != nil || !counts {
+			return true, err
+		}
+		status, err := r.Members.UserStatus(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		found = !status.Gone()
+		return !found, nil
+	})
+	return found && err == nil, err
 }

@@ -10,6 +10,7 @@ package catalog
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,10 +65,11 @@ type lists struct {
 	accounts          *List[access.Account]
 	permissionSets    *List[access.PermissionSet]
 	groups            *List[access.Group]
+	members           map[string]Members
 }
 
 func newLists(s *Snapshot) *lists {
-	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText)}
+	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText), s.Members}
 }
 
 // ManagementAccount returns the id of the organization's management account. It
@@ -105,6 +107,17 @@ func (c *Catalog) Groups(ctx context.Context) (*List[access.Group], error) {
 		return nil, err
 	}
 	return l.groups, nil
+}
+
+// ApproverGroup returns the name of a group, and its members if it approves requests.
+// Both are empty if the catalog doesn't have them.
+func (c *Catalog) ApproverGroup(ctx context.Context, id string) (name string, m Members) {
+	l, err := c.newestLists(ctx)
+	if err != nil {
+		return "", Members{}
+	}
+	g, _ := l.groups.find(func(g access.Group) bool { return strings.EqualFold(g.ID, id) })
+	return g.Name, l.members[id]
 }
 
 // newestLists returns the newest snapshot that it can read. NotReady: there is no

@@ -19,6 +19,7 @@ func FuzzDecode(f *testing.F) {
 		AccountsAt:        at, Accounts: []access.Account{{ID: "111122223333", Name: "<!channel> \u202e"}},
 		PermissionSetsAt: at, PermissionSets: []access.PermissionSet{{ARN: "arn:1", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:1": at},
 		GroupsAt: at, Groups: []access.Group{{ID: "g-1", Name: "Auditors"}},
+		Members: map[string]Members{"g-1": {Users: []Member{{UserID: "u-1", Email: "a@b.c"}, {UserID: "u-2"}}, More: true}, "g-2": {}},
 	}
 	packed, err := whole.encode()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +41,7 @@ type Lister interface {
 	PermissionSetName(ctx context.Context, arn string) (string, error)
 	Groups(context.Context) ([]access.Group, error)
 	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
+	EachMember(ctx context.Context, groupID string, each func(userID string) (more bool, err error)) error
 }
 
 var _ Lister = (*identitycenter.Client)(nil)
@@ -49,6 +51,8 @@ type Refresher struct {
 	Lister Lister
 	Store  Store
 	Emails EmailStore
+	// Policy returns the policy in force, which names the groups that approve.
+	Policy func(context.Context) (access.Policy, error)
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -59,6 +63,9 @@ type Refresher struct {
 // content. If it has none, no snapshot is written. The error says what was not read,
 // even if the rest was written. If someone else wrote a snapshot or an index
 // meanwhile, Refresh keeps it.
+//
+// At the end it writes the members of the groups that approve requests into the
+// snapshot, if they have changed.
 func (r *Refresher) Refresh(ctx context.Context) error {
 	before, version, err := r.Store.Get(ctx, "")
 	switch access.CodeOf(err) {
@@ -75,10 +82,89 @@ func (r *Refresher) Refresh(ctx context.Context) error {
 		defer cancel()
 	}
 
+	var users []access.User
 	indexed := make(chan error, 1)
-	go func() { indexed <- r.refreshEmails(ctx, reading) }()
+	go func() {
+		var err error
+		users, err = r.refreshEmails(ctx, reading)
+		indexed <- err
+	}()
 	listed := r.refreshSnapshot(ctx, reading, before, version)
-	return errors.Join(listed, <-indexed)
+	failed := errors.Join(listed, <-indexed)
+	if users == nil {
+		return failed
+	}
+	return errors.Join(failed, r.refreshMembers(ctx, reading, before, users))
+}
+
+// MaxMembers is how many members of a group the snapshot has at most.
+const MaxMembers = 100
+
+// refreshMembers replaces the members in the snapshot if they have changed. If the
+// members of a group can't be listed, all of them stay as they are.
+func (r *Refresher) refreshMembers(ctx, reading context.Context, before *Snapshot, users []access.User) error {
+	policy, err := r.Policy(reading)
+	if err != nil {
+		return err
+	}
+	groups := policy.ApproverGroups()
+	if len(groups) == 0 && (before == nil || before.Members == nil) {
+		return nil
+	}
+	var next map[string]Members
+	if len(groups) > 0 {
+		if next, err = r.listMembers(reading, groups, users); err != nil {
+			return err
+		}
+	}
+	s, version, err := r.Store.Get(ctx, "")
+	switch {
+	case access.CodeOf(err) == access.CodeNotFound, access.CodeOf(err) == access.CodeInvalid:
+		return nil // the error of the lists says why
+	case err != nil:
+		return err
+	case reflect.DeepEqual(s.Members, next):
+		return nil
+	}
+	s.Members = next
+	if err := r.Store.Put(ctx, s, version); access.CodeOf(err) != access.CodeLost {
+		return err
+	}
+	return nil
+}
+
+func (r *Refresher) listMembers(ctx context.Context, groups []string, users []access.User) (map[string]Members, error) {
+	enabled := map[string]access.User{}
+	for _, u := range users {
+		if !u.Disabled {
+			enabled[u.ID] = u
+		}
+	}
+	all := map[string]Members{}
+	for _, group := range groups {
+		var m Members
+		listed := 0
+		err := r.Lister.EachMember(ctx, group, func(id string) (more bool, err error) {
+			if listed == MaxMembers {
+				m.More = true
+				return false, nil
+			}
+			listed++
+			if u, ok := enabled[id]; ok {
+				member := Member{UserID: id}
+				if len(u.Emails) > 0 {
+					member.Email = access.NormalizeEmail(u.Emails[0])
+				}
+				m.Users = append(m.Users, member)
+			}
+			return true, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		all[group] = m
+	}
+	return all, nil
 }
 
 // refreshSnapshot reads the three lists and replaces the snapshot before. reading ends
@@ -142,27 +228,28 @@ func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.
 	return nil
 }
 
-// refreshEmails replaces the index of emails if it has changed. reading ends before
-// ctx does, so that there is time to write.
-func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
+// refreshEmails replaces the index of emails if it has changed, and returns the users, nil
+// if they could not be listed. reading ends before ctx does, so that there is time to
+// write.
+func (r *Refresher) refreshEmails(ctx, reading context.Context) ([]access.User, error) {
 	before, version, err := r.Emails.GetEmails(ctx, "")
 	switch access.CodeOf(err) {
 	case "", access.CodeNotFound, access.CodeInvalid: // an invalid one is replaced
 	default:
-		return err
+		return nil, err
 	}
-	var users []access.User
+	users := []access.User{}
 	err = r.Lister.UserPages(reading, func(page []access.User) bool {
 		users = append(users, page...)
 		return true
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	next := NewEmails(users)
 	r.warnOfShared(ctx, next, users)
 	if before != nil && bytes.Equal(before.text, next.text) {
-		return nil
+		return users, nil
 	}
 	switch err := r.Emails.PutEmails(ctx, next, version); access.CodeOf(err) {
 	case "":
@@ -170,9 +257,9 @@ func (r *Refresher) refreshEmails(ctx, reading context.Context) error {
 	case access.CodeLost:
 		r.Logger.InfoContext(ctx, "email index kept: another refresh wrote it first")
 	default:
-		return err
+		return users, err
 	}
-	return nil
+	return users, nil
 }
 
 // warnOfShared logs the users who can't use this app because they share an email.

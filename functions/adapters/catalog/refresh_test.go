@@ -20,6 +20,11 @@ type organization struct {
 	users    [][]access.User // listed in pages
 	emails   fakeEmails      // the index that was written
 
+	policy     access.Policy
+	policyErr  error
+	members    map[string][]string // user ids, by group
+	membersErr error
+
 	usersErr                        error        // fails after the first page
 	waitForUsers                    func() error // fails before the first page
 	accountsErr, setsErr, groupsErr error
@@ -75,6 +80,15 @@ func (o *organization) Groups(context.Context) ([]access.Group, error) {
 	return o.groups, o.groupsErr
 }
 
+func (o *organization) EachMember(_ context.Context, group string, each func(string) (bool, error)) error {
+	for _, id := range o.members[group] {
+		if more, err := each(id); err != nil || !more {
+			return err
+		}
+	}
+	return o.membersErr
+}
+
 func (o *organization) UserPages(_ context.Context, each func([]access.User) bool) error {
 	if o.waitForUsers != nil {
 		if err := o.waitForUsers(); err != nil {
@@ -116,7 +130,7 @@ func tiny() *organization {
 }
 
 func refresher(o *organization, store catalog.Store, now *time.Time) *catalog.Refresher {
-	return &catalog.Refresher{Lister: o, Store: store, Emails: &o.emails, Now: func() time.Time { return *now }, Logger: quiet}
+	return &catalog.Refresher{Lister: o, Store: store, Emails: &o.emails, Policy: func(context.Context) (access.Policy, error) { return o.policy, o.policyErr }, Now: func() time.Time { return *now }, Logger: quiet}
 }
 
 // This is what people see of a snapshot.

@@ -28,6 +28,22 @@ type Snapshot struct {
 
 	GroupsAt time.Time
 	Groups   []access.Group
+
+	// Members are the members of the groups that approve requests, by group id. They are
+	// only for mentions in messages. A group may be missing.
+	Members map[string]Members
+}
+
+// Members are members of a group: enabled users, at most MaxMembers.
+type Members struct {
+	Users []Member
+	More  bool // there may be others
+}
+
+// Member is a member of a group.
+type Member struct {
+	UserID string
+	Email  string // "" if the user has none
 }
 
 // format is the version of a snapshot's encoding. A function treats another version
@@ -57,6 +73,13 @@ type document struct {
 		ReadAt time.Time   `json:"read_at"`
 		Pairs  [][2]string `json:"pairs"`
 	} `json:"groups"`
+	// Members were added after the first release, which leaves them out.
+	Members map[string]documentMembers `json:"members,omitempty"`
+}
+
+type documentMembers struct {
+	Pairs [][2]string `json:"pairs"` // user id and email
+	More  bool        `json:"more,omitempty"`
 }
 
 // encode returns the snapshot as JSON, packed with gzip.
@@ -76,6 +99,16 @@ func (s *Snapshot) encode() ([]byte, error) {
 	d.Groups.ReadAt = s.GroupsAt.UTC()
 	for _, g := range s.Groups {
 		d.Groups.Pairs = append(d.Groups.Pairs, [2]string{g.ID, g.Name})
+	}
+	for id, m := range s.Members {
+		of := documentMembers{More: m.More}
+		for _, user := range m.Users {
+			of.Pairs = append(of.Pairs, [2]string{user.UserID, user.Email})
+		}
+		if d.Members == nil {
+			d.Members = map[string]documentMembers{}
+		}
+		d.Members[id] = of
 	}
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
@@ -131,6 +164,16 @@ func decode(packed io.Reader) (*Snapshot, error) {
 	}
 	for i, pair := range d.Groups.Pairs {
 		s.Groups[i] = access.Group{ID: pair[0], Name: pair[1]}
+	}
+	for id, of := range d.Members {
+		m := Members{More: of.More}
+		for _, pair := range of.Pairs {
+			m.Users = append(m.Users, Member{UserID: pair[0], Email: pair[1]})
+		}
+		if s.Members == nil {
+			s.Members = map[string]Members{}
+		}
+		s.Members[id] = m
 	}
 	return s, nil
 }

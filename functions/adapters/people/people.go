@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cache"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/slack"
 )
@@ -51,9 +52,9 @@ type Finder struct {
 	teamID           string
 	secondaryDomains []string
 
-	members    *cache[slack.User]          // by Slack id
-	colleagues *cache[result[slack.User]]  // by email
-	users      *cache[result[access.User]] // by email
+	members    *cache.Cache[slack.User]          // by Slack id
+	colleagues *cache.Cache[result[slack.User]]  // by email
+	users      *cache.Cache[result[access.User]] // by email
 }
 
 // result is a lookup's result. ok is false if there is nobody.
@@ -68,9 +69,9 @@ type result[T any] struct {
 func New(s Slack, d Directory, settings Settings, now func() time.Time) *Finder {
 	return &Finder{
 		slack: s, directory: d, teamID: settings.Team, secondaryDomains: settings.SecondaryDomains,
-		members:    newCache[slack.User](MaxAge, now),
-		colleagues: newCache[result[slack.User]](approverMaxAge, now),
-		users:      newCache[result[access.User]](MaxAge, now),
+		members:    cache.New[slack.User](MaxAge, now),
+		colleagues: cache.New[result[slack.User]](approverMaxAge, now),
+		users:      cache.New[result[access.User]](MaxAge, now),
 	}
 }
 
@@ -129,7 +130,7 @@ func (a absence) errorFor(err error) error {
 
 // find looks up the person of a Slack user. fresh skips cached lookups.
 func (f *Finder) find(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
-	member, err := f.members.get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+	member, err := f.members.Get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.IsFullMember(f.teamID):
 		return access.Person{}, absence{access.CodeRefused,
@@ -193,7 +194,7 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 }
 
 func (f *Finder) findUser(ctx context.Context, email string, fresh bool) (access.User, bool, error) {
-	u, err := f.users.get(email, fresh, func() (result[access.User], error) {
+	u, err := f.users.Get(email, fresh, func() (result[access.User], error) {
 		u, ok, err := f.directory.UserByEmail(ctx, email)
 		return result[access.User]{u, ok}, err
 	})
@@ -217,7 +218,7 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			a := &answers[i]
-			a.result, a.err = f.colleagues.get(email, false, func() (result[slack.User], error) {
+			a.result, a.err = f.colleagues.Get(email, false, func() (result[slack.User], error) {
 				u, ok, err := f.slack.UserByEmail(ctx, email)
 				return result[slack.User]{u, ok}, err
 			})

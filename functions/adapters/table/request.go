@@ -82,6 +82,7 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	}
 	optional("approvers", len(e.Approvers) > 0, e.Approvers)
 	optional("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
+	optional("approver_groups", len(e.ApproverGroups) > 0, e.ApproverGroups)
 	optional("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
 		c.set[AttributeDue] = formatDue(e.ExpiresAt)

@@ -118,6 +118,7 @@ type Evaluation struct {
 	Requester        access.Person
 	Approvers        []access.Person
 	UnknownApprovers []string
+	ApproverGroups   []access.ApproverGroup
 	Decision         access.Decision
 	// ExpiresAt is zero if the request needs no approval.
 	ExpiresAt time.Time

@@ -177,6 +177,7 @@ func TestRoundTrip(t *testing.T) {
 	full.Requester = person
 	full.Approvers = []access.Person{person, {SlackID: "U3"}}
 	full.UnknownApprovers = []string{"c@example.com"}
+	full.ApproverGroups = []access.ApproverGroup{{ID: "g-1", Name: "Security", SlackGroup: "S1", Mentioned: []access.Person{{SlackID: "U1"}}, Others: 2, More: true}}
 	full.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0, 7}}
 	full.ExpiresAt = monday.Add(8 * time.Hour)
 	full.RemindersSent = 3
@@ -219,6 +220,7 @@ func TestEvaluate(t *testing.T) {
 		Requester:        access.Person{SlackID: "U1", Email: "a@example.com", PrincipalID: "p-1"},
 		Approvers:        []access.Person{{SlackID: "U2"}},
 		UnknownApprovers: []string{"x@example.com"},
+		ApproverGroups:   []access.ApproverGroup{{ID: "g-1"}},
 		Decision:         access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0}},
 		ExpiresAt:        monday.Add(time.Hour),
 	}
@@ -234,11 +236,11 @@ func TestEvaluate(t *testing.T) {
 	}
 
 	// The same again without approvers: attributes that are not set disappear.
-	e.Approvers, e.UnknownApprovers, e.ExpiresAt = nil, nil, time.Time{}
+	e.Approvers, e.UnknownApprovers, e.ApproverGroups, e.ExpiresAt = nil, nil, nil, time.Time{}
 	if r, err = s.Evaluate(ctx, "e", e); err != nil {
 		t.Fatal(err)
 	}
-	if r.Approvers != nil || r.UnknownApprovers != nil || !r.ExpiresAt.IsZero() {
+	if r.Approvers != nil || r.UnknownApprovers != nil || r.ApproverGroups != nil || !r.ExpiresAt.IsZero() {
 		t.Errorf("second evaluation left %+v", r)
 	}
 

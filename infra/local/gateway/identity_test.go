@@ -446,6 +446,41 @@ func TestProvisioned(t *testing.T) {
 	}
 }
 
+func TestIsMemberInGroups(t *testing.T) {
+	client := identitystore.NewFromConfig(stack.AWS())
+	look := func(person string, groups ...string) (results []bool, code string) {
+		t.Helper()
+		out, err := client.IsMemberInGroups(context.Background(), &identitystore.IsMemberInGroupsInput{
+			IdentityStoreId: aws.String(ids(t).IdentityStoreID), MemberId: &identitytypes.MemberIdMemberUserId{Value: person}, GroupIds: groups,
+		})
+		if err != nil {
+			return nil, errorCode(t, err)
+		}
+		for _, r := range out.Results {
+			results = append(results, r.MembershipExists)
+		}
+		return results, ""
+	}
+	const missing = "99999999-8888-7777-6666-555555555555"
+	person, group := ids(t).People["ben@example.com"], ids(t).Groups["Team"]
+	if got, code := look(person, group); !slices.Equal(got, []bool{false}) || code != "" {
+		t.Errorf("got %v, %q", got, code)
+	}
+	for name, test := range map[string]struct {
+		person string
+		groups []string
+		want   string
+	}{
+		"a group that doesn't exist": {person, []string{group, missing}, "ResourceNotFoundException"},
+		"a user who doesn't exist":   {missing, []string{group}, "ResourceNotFoundException"},
+		"101 groups":                 {person, slices.Repeat([]string{group}, 101), "ValidationException"},
+	} {
+		if got, code := look(test.person, test.groups...); code != test.want {
+			t.Errorf("%s: %v, %q, want %s", name, got, code, test.want)
+		}
+	}
+}
+
 func TestMemberships(t *testing.T) {
 	client := identitystore.NewFromConfig(stack.AWS())
 	store, group, person := aws.String(ids(t).IdentityStoreID), aws.String(ids(t).Groups["Team"]), ids(t).People["ben@example.com"]

@@ -15,6 +15,7 @@ var identityStoreCorrections = map[string]correction{
 	"AWSIdentityStore.CreateGroupMembership": (*Gateway).createMembership,
 	"AWSIdentityStore.DeleteGroupMembership": (*Gateway).deleteMembership,
 	"AWSIdentityStore.ListGroupMemberships":  (*Gateway).listMemberships,
+	"AWSIdentityStore.IsMemberInGroups":      (*Gateway).isMemberInGroups,
 	"AWSIdentityStore.DescribeGroup":         (*Gateway).describeGroup,
 	"AWSIdentityStore.ListGroups":            (*Gateway).listGroups,
 }
@@ -218,6 +219,34 @@ func (g *Gateway) listMemberships(ctx context.Context, call *Call) *Answer {
 			return pageAnswer("GroupMemberships", members, in.MaxResults, in.NextToken)
 		}
 	}
+}
+
+// isMemberInGroups refuses a user or a group that doesn't exist, and more than 100
+// groups. moto says that there is no such membership. AWS documents the error, but not
+// whether one missing group causes it, so the system must not rely on the answer.
+func (g *Gateway) isMemberInGroups(ctx context.Context, call *Call) *Answer {
+	var in struct {
+		IdentityStoreId string
+		GroupIds        []string
+		MemberId        struct{ UserId string }
+	}
+	if err := json.Unmarshal(call.Body, &in); err != nil {
+		return refuse("SerializationException", "%v", err)
+	}
+	if len(in.GroupIds) == 0 || len(in.GroupIds) > 100 {
+		return refuse("ValidationException", "GroupIds must have 1 to 100 items.")
+	}
+	user := map[string]string{"IdentityStoreId": in.IdentityStoreId, "UserId": in.MemberId.UserId}
+	if answer := g.ask(ctx, call, "AWSIdentityStore.DescribeUser", user, nil); !answer.succeeded() {
+		return answer
+	}
+	for _, id := range in.GroupIds {
+		group := map[string]string{"IdentityStoreId": in.IdentityStoreId, "GroupId": id}
+		if answer := g.ask(ctx, call, "AWSIdentityStore.DescribeGroup", group, nil); !answer.succeeded() {
+			return answer
+		}
+	}
+	return g.forward(ctx, call)
 }
 
 // deleteMembership refuses a membership that doesn't exist. moto answers 200.

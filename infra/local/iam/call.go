@@ -147,6 +147,7 @@ var identityStoreTypes = map[string][]string{
 	"ListGroups": {"group"}, "DescribeGroup": {"group"},
 	"ListGroupMemberships":  {"group", "membership"},
 	"GetGroupMembershipId":  {"group", "membership", "user"},
+	"IsMemberInGroups":      {"group", "membership", "user"},
 	"CreateGroupMembership": {"group", "user"},
 	"DeleteGroupMembership": {"group", "membership", "user"},
 }
@@ -156,7 +157,7 @@ func (p Place) identityStoreRequests(operation string, text func(string) string,
 	if !known {
 		return nil, unknownCallError(Call{Target: "AWSIdentityStore." + operation})
 	}
-	ids := map[string]string{"user": text("UserId"), "group": text("GroupId"), "membership": text("MembershipId")}
+	ids := map[string]string{"user": text("UserId"), "group": text("GroupId"), "membership": text("MembershipId")} // of several groups, any
 	if member, ok := in["MemberId"].(map[string]any); ok {
 		ids["user"], _ = member["UserId"].(string)
 	}

@@ -59,6 +59,8 @@ func TestRequests(t *testing.T) {
 			requestsFor("sso:ListAccountAssignments", instance, set, "arn:aws:sso:::account/111111111111")},
 		{"a membership", Call{Target: "AWSIdentityStore.CreateGroupMembership", Body: []byte(`{"IdentityStoreId":"d-1","GroupId":"g","MemberId":{"UserId":"u"}}`)},
 			requestsFor("identitystore:CreateGroupMembership", "arn:aws:identitystore::123456789012:identitystore/d-1", "arn:aws:identitystore:::group/g", "arn:aws:identitystore:::user/u")},
+		{"memberships in several groups", Call{Target: "AWSIdentityStore.IsMemberInGroups", Body: []byte(`{"IdentityStoreId":"d-1","GroupIds":["g"],"MemberId":{"UserId":"u"}}`)},
+			requestsFor("identitystore:IsMemberInGroups", "arn:aws:identitystore::123456789012:identitystore/d-1", "arn:aws:identitystore:::group/*", "arn:aws:identitystore:::membership/*", "arn:aws:identitystore:::user/u")},
 		{"a user who is looked for", Call{Target: "AWSIdentityStore.GetUserId", Body: []byte(`{"IdentityStoreId":"d-1"}`)},
 			requestsFor("identitystore:GetUserId", "arn:aws:identitystore::123456789012:identitystore/d-1", "arn:aws:identitystore:::user/*")},
 		{"an execution", Call{Target: "AWSStepFunctions.StartExecution", Body: []byte(`{"stateMachineArn":"` + machine + `"}`)}, requestsFor("states:StartExecution", machine)},

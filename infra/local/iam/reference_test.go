@@ -51,7 +51,7 @@ func allCalls() []Call {
 	} {
 		for _, operation := range operations {
 			ids := `"UserId":"u","GroupId":"g","MembershipId":"m"`
-			if strings.HasPrefix(operation, "List") {
+			if strings.HasPrefix(operation, "List") || operation == "IsMemberInGroups" { // no call names one group or membership
 				ids = `"NextToken":"n"`
 			}
 			calls = append(calls, Call{Target: service + "." + operation, Body: []byte(`{

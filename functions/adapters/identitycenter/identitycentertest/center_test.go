@@ -357,6 +357,29 @@ func TestAMembershipHasAnIDAndIsMadeOnce(t *testing.T) {
 	do[*identitystore.GetGroupMembershipIdOutput](t)(get())
 }
 
+// Identity Store, IsMemberInGroups (GroupIds: 1 to 100 items; ResourceNotFoundException).
+func TestMembershipsAreLookedUpInGroupsThatExist(t *testing.T) {
+	c := newCenter()
+	c.Add(access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "u-1"})
+	look := func(user string, groups ...string) (*identitystore.IsMemberInGroupsOutput, error) {
+		return c.IsMemberInGroups(t.Context(), &identitystore.IsMemberInGroupsInput{
+			IdentityStoreId: aws.String(identitycentertest.IdentityStoreID), MemberId: &idtypes.MemberIdMemberUserId{Value: user}, GroupIds: groups,
+		})
+	}
+	out := do[*identitystore.IsMemberInGroupsOutput](t)(look("u-1", "g-1"))
+	if len(out.Results) != 1 || *out.Results[0].GroupId != "g-1" || !out.Results[0].MembershipExists {
+		t.Errorf("got %+v", out.Results)
+	}
+	_, err := look("u-1", "g-1", "g-gone")
+	wantCode(t, "of a group that doesn't exist", err, "ResourceNotFoundException")
+	_, err = look("u-gone", "g-1")
+	wantCode(t, "of a user who doesn't exist", err, "ResourceNotFoundException")
+	_, err = look("u-1", make([]string, 101)...)
+	wantCode(t, "of too many groups", err, "ValidationException")
+	_, err = look("u-1")
+	wantCode(t, "of no group", err, "ValidationException")
+}
+
 // Identity Store, GetUserId: "the only valid paths are userName and
 // emails.value".
 func TestAUserIsFoundByNameOrEmailOnly(t *testing.T) {

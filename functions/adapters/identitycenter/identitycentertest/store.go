@@ -188,6 +188,33 @@ func (c *Center) GetGroupMembershipId(ctx context.Context, in *identitystore.Get
 	})
 }
 
+// IsMemberInGroups fails if one of the groups doesn't exist. AWS documents the error, but
+// not when it comes.
+func (c *Center) IsMemberInGroups(ctx context.Context, in *identitystore.IsMemberInGroupsInput, opts ...func(*identitystore.Options)) (*identitystore.IsMemberInGroupsOutput, error) {
+	user := in.MemberId.(*idtypes.MemberIdMemberUserId).Value
+	return answer(ctx, c, storeCall("IsMemberInGroups", user, opts), func() (*identitystore.IsMemberInGroupsOutput, error) {
+		if len(in.GroupIds) == 0 || len(in.GroupIds) > 100 {
+			return nil, refusal(centerListing.error, "GroupIds must have 1 to 100 items.")
+		}
+		if err := c.store(in.IdentityStoreId); err != nil {
+			return nil, err
+		}
+		if _, found := slices.BinarySearchFunc(c.users, user, compareID); !found {
+			return nil, storeNotFound(idtypes.ResourceTypeUser)
+		}
+		out := &identitystore.IsMemberInGroupsOutput{}
+		for _, id := range in.GroupIds {
+			if _, err := c.group(in.IdentityStoreId, &id); err != nil {
+				return nil, err
+			}
+			out.Results = append(out.Results, idtypes.GroupMembershipExistenceResult{
+				GroupId: &id, MemberId: in.MemberId, MembershipExists: c.index(member(&id, in.MemberId).Key()) >= 0,
+			})
+		}
+		return out, nil
+	})
+}
+
 func (c *Center) CreateGroupMembership(ctx context.Context, in *identitystore.CreateGroupMembershipInput, opts ...func(*identitystore.Options)) (*identitystore.CreateGroupMembershipOutput, error) {
 	of := member(in.GroupId, in.MemberId)
 	return answer(ctx, c, storeCall("CreateGroupMembership", of.Key(), opts), func() (*identitystore.CreateGroupMembershipOutput, error) {

@@ -1,12 +1,14 @@
-package people
+// Package cache keeps the answers of other services for a while.
+package cache
 
 import (
 	"sync"
 	"time"
 )
 
-// cache keeps values by key for maxAge. It doesn't keep errors.
-type cache[V any] struct {
+// Cache keeps values by key for a while. It doesn't keep errors. It is safe for
+// concurrent use.
+type Cache[V any] struct {
 	maxAge time.Duration
 	now    func() time.Time
 
@@ -22,13 +24,14 @@ type entry[V any] struct {
 // maxEntries is the size at which a cache is emptied.
 const maxEntries = 10_000
 
-func newCache[V any](maxAge time.Duration, now func() time.Time) *cache[V] {
-	return &cache[V]{maxAge: maxAge, now: now, entries: map[string]entry[V]{}}
+// New returns an empty cache, which keeps each value for maxAge.
+func New[V any](maxAge time.Duration, now func() time.Time) *Cache[V] {
+	return &Cache[V]{maxAge: maxAge, now: now, entries: map[string]entry[V]{}}
 }
 
-// get returns the value from the cache, or asks for it. fresh skips the
+// Get returns the value from the cache, or asks for it. fresh skips the
 // cached value. Two concurrent calls for one key may both ask.
-func (c *cache[V]) get(key string, fresh bool, ask func() (V, error)) (V, error) {
+func (c *Cache[V]) Get(key string, fresh bool, ask func() (V, error)) (V, error) {
 	c.mu.Lock()
 	e, ok := c.entries[key]
 	c.mu.Unlock()

@@ -1,0 +1,186 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/table"
+)
+
+// findApprovers enters in e who can approve the request. nobody is "" if that is enough
+// people; otherwise it says why not.
+func (h *Handler) findApprovers(ctx context.Context, x *access.Index, d access.Decision, requester access.Person, e *table.Evaluation) (nobody string, err error) {
+	emails, groups := split(d.Approvers)
+	known, unknown, err := h.People.Approvers(ctx, emails)
+	if err != nil {
+		return "", err
+	}
+	e.UnknownApprovers = unknown
+	e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return people.Same(p, requester) })
+	requirements := d.Requirements
+	if len(requirements) == 0 {
+		requirements = []access.Requirement{{Needed: 1, Approvers: d.Approvers}}
+	}
+	hasOther := map[string]bool{} // by group
+	for _, q := range requirements {
+		emails, groups := split(q.Approvers)
+		if countPeople(e.Approvers, emails) >= q.Needed {
+			continue
+		}
+		// A group counts as enough people, if it has any.
+		enough := false
+		for _, id := range groups {
+			has, asked := hasOther[id]
+			if !asked {
+				if has, err = h.Cases.HasOtherMember(ctx, x, id, requester.PrincipalID); err != nil {
+					return "", err
+				}
+				hasOther[id] = has
+			}
+			if enough = has; enough {
+				break
+			}
+		}
+		if !enough {
+			return h.explainNobody(ctx, q, e.UnknownApprovers), nil
+		}
+	}
+	e.ApproverGroups, err = h.describeGroups(ctx, groups, requester, e.Approvers)
+	return "", err
+}
+
+// split returns the emails among approvers, and the ids of the groups.
+func split(approvers []string) (emails, groups []string) {
+	for _, a := range approvers {
+		if id, ok := access.GroupOf(a); ok {
+			groups = append(groups, id)
+		} else {
+			emails = append(emails, a)
+		}
+	}
+	return emails, groups
+}
+
+// countPeople returns how many people have one of the emails. A person with several
+// counts once.
+func countPeople(all []access.Person, emails []string) int {
+	of := map[string]bool{}
+	for _, p := range all {
+		if slices.Contains(emails, p.Email) {
+			of[p.SlackID] = true
+		}
+	}
+	return len(of)
+}
+
+// explainNobody returns why the approvers of a requirement aren't enough, so that
+// someone can fix it. unknown are the emails of all approvers who were not found in
+// Slack.
+func (h *Handler) explainNobody(ctx context.Context, q access.Requirement, unknown []string) string {
+	const most = 10
+	emails, groups := split(q.Approvers)
+	lost := slices.DeleteFunc(slices.Clone(unknown), func(email string) bool { return !slices.Contains(emails, email) })
+	var sentences []string
+	if len(lost) > 0 {
+		text := strings.Join(lost[:min(len(lost), most)], ", ")
+		if more := len(lost) - most; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		which := "None of the approvers is a full member"
+		if q.Needed > 1 {
+			which = fmt.Sprintf("%d approvals are needed. These approvers are not full members", q.Needed)
+		}
+		sentences = append(sentences, which+" of this Slack workspace with a confirmed email address: "+text+".")
+	}
+	for _, id := range groups {
+		name, _ := h.Catalog.ApproverGroup(ctx, id)
+		if name == "" {
+			name = id
+		}
+		sentences = append(sentences, "The group "+name+" has no enabled member who could approve this.")
+	}
+	if len(sentences) == 0 && q.Needed > 1 {
+		return fmt.Sprintf("%d approvals are needed, and not enough of the approvers can give one.", q.Needed)
+	}
+	if len(sentences) == 0 {
+		return "The only approver is the requester, under another email address."
+	}
+	return strings.Join(sentences, " ")
+}
+
+// mostLookups is how many members of groups are looked up in Slack for one request.
+const mostLookups = 2 * access.MaxMentionedMembers
+
+// describeGroups returns what the request's message shows of the groups. listed are the
+// people who are mentioned anyway.
+func (h *Handler) describeGroups(ctx context.Context, ids []string, requester access.Person, listed []access.Person) ([]access.ApproverGroup, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var all []access.ApproverGroup
+	var members [][]catalog.Member // of each group, apart from the requester
+	for _, id := range ids {
+		name, m := h.Catalog.ApproverGroup(ctx, id)
+		g := access.ApproverGroup{ID: id, Name: name, SlackGroup: h.SlackGroups[id]}
+		users := slices.DeleteFunc(slices.Clone(m.Users), func(u catalog.Member) bool { return u.UserID == requester.PrincipalID })
+		if g.SlackGroup != "" {
+			users = nil
+		} else {
+			g.Others, g.More = len(users), m.More
+		}
+		all, members = append(all, g), append(members, users)
+	}
+	found, _, err := h.People.Approvers(ctx, candidates(members, mostLookups))
+	if err != nil {
+		return nil, err
+	}
+	isMentioned := map[string]bool{requester.SlackID: true}
+	for _, p := range listed {
+		isMentioned[p.SlackID] = true
+	}
+	mentioned := 0
+	for _, p := range found {
+		for i := range all {
+			if !slices.ContainsFunc(members[i], func(m catalog.Member) bool { return m.Email == p.Email }) {
+				continue
+			}
+			if isMentioned[p.SlackID] {
+				// They are mentioned already, or they are the requester.
+				all[i].Others--
+			} else if mentioned < access.MaxMentionedMembers {
+				isMentioned[p.SlackID] = true
+				mentioned++
+				all[i].Mentioned = append(all[i].Mentioned, p)
+				all[i].Others--
+			}
+		}
+	}
+	return all, nil
+}
+
+// candidates returns the emails of at most most members, of each group in turn.
+func candidates(groups [][]catalog.Member, most int) (emails []string) {
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, members := range groups {
+			if i >= len(members) {
+				continue
+			}
+			more = true
+			email := members[i].Email
+			if email == "" || slices.Contains(emails, email) {
+				continue
+			}
+			if len(emails) == most {
+				return emails
+			}
+			emails = append(emails, email)
+		}
+	}
+	return emails
+}

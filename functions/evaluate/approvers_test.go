@@ -1,0 +1,215 @@
+package evaluate
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+)
+
+// by are approvers of everything.
+func by(approvers ...string) access.Statement { return access.Statement{Approvers: approvers} }
+
+func TestApproverGroups(t *testing.T) {
+	const (
+		noMember = "The group Security has no enabled member who could approve this."
+		nobody   = "None of the approvers is a full member of this Slack workspace with a confirmed email address: ann@example.com."
+	)
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com"}
+	sec := access.ApproverGroup{ID: "g-sec", Name: "Security"}
+	for _, tt := range []struct {
+		name    string
+		by      access.Statement
+		more    []access.Statement
+		change  func(*world)
+		message string // of the refusal; "": the request waits
+		want    []access.ApproverGroup
+		calls   int // to list members
+		code    access.Code
+	}{
+		{name: "an approver is in Slack: members aren't looked up", by: by("ann@example.com", "group:g-sec"), want: []access.ApproverGroup{sec}},
+		{name: "only a group", by: by("group:g-sec"), change: func(w *world) { w.groups.Members = map[string][]string{"g-sec": {"p-jane", "p-bob"}} },
+			want: []access.ApproverGroup{sec}, calls: 1},
+		{name: "no approver is in Slack, but the group has a member", by: by("ann@example.com", "group:g-sec"), change: func(w *world) {
+			w.known, w.unknown = nil, []string{"ann@example.com"}
+			w.groups.Members = map[string][]string{"g-sec": {"p-bob"}}
+		}, want: []access.ApproverGroup{sec}, calls: 1},
+		{name: "the second group has a member", by: by("group:g-none", "group:g-sec"), change: func(w *world) { w.groups.Members = map[string][]string{"g-sec": {"p-bob"}} },
+			want: []access.ApproverGroup{{ID: "g-none"}, sec}, calls: 2},
+		{name: "an empty group, or one that doesn't exist", by: by("group:g-sec"), message: noMember, calls: 1},
+		{name: "a group whose name is unknown", by: by("group:g-none"), message: "The group g-none has no enabled member who could approve this.", calls: 1},
+		{name: "the requester is the only member", by: by("group:g-sec"), change: func(w *world) { w.groups.Members = map[string][]string{"g-sec": {"p-jane"}} }, message: noMember, calls: 1},
+		{name: "the other member is disabled", by: by("group:g-sec"), change: func(w *world) {
+			w.groups.Members, w.groups.Disabled = map[string][]string{"g-sec": {"p-bob"}}, []string{"p-bob"}
+		}, message: noMember, calls: 1},
+		{name: "the other member is one by this app", by: by("group:g-sec"), change: func(w *world) {
+			w.groups.Members, w.groups.Granted = map[string][]string{"g-sec": {"p-bob"}}, []string{"g-sec p-bob"}
+		}, message: noMember, calls: 1},
+		{name: "nobody in Slack, and nobody in the group", by: by("ann@example.com", "group:g-sec"), change: func(w *world) { w.known, w.unknown = nil, []string{"ann@example.com"} },
+			message: nobody + " " + noMember, calls: 1},
+		{name: "the members can't be read", by: by("group:g-sec"), change: func(w *world) { w.groups.ListErr = access.Errorf(access.CodeThrottled, "x") }, calls: 1, code: access.CodeThrottled},
+
+		{name: "a requirement of a group only", by: access.Statement{Approvers: []string{"group:g-sec"}, ApprovalsNeeded: 2}, more: []access.Statement{by("ann@example.com")},
+			message: noMember, calls: 1},
+		{name: "a group counts as enough", by: access.Statement{Approvers: []string{"group:g-sec"}, ApprovalsNeeded: 2},
+			change: func(w *world) { w.groups.Members = map[string][]string{"g-sec": {"p-bob"}} }, want: []access.ApproverGroup{sec}, calls: 1},
+		{name: "each group is asked about once", by: access.Statement{Approvers: []string{"group:g-sec"}, ApprovalsNeeded: 1},
+			more:   []access.Statement{{Approvers: []string{"group:g-sec"}, ApprovalsNeeded: 2}},
+			change: func(w *world) { w.groups.Members = map[string][]string{"g-sec": {"p-bob"}} }, want: []access.ApproverGroup{sec}, calls: 1},
+		{name: "two approvals, and one of the two is in Slack", by: access.Statement{Approvers: []string{"ann@example.com", "zoe@example.com"}, ApprovalsNeeded: 2},
+			change:  func(w *world) { w.unknown = []string{"zoe@example.com"} },
+			message: "2 approvals are needed. These approvers are not full members of this Slack workspace with a confirmed email address: zoe@example.com."},
+		{name: "two approvals by one person with two emails", by: access.Statement{Approvers: []string{"ann@example.com", "ann2@example.com"}, ApprovalsNeeded: 2},
+			change:  func(w *world) { w.known = []access.Person{ann, {SlackID: "UANN", Email: "ann2@example.com"}} },
+			message: "2 approvals are needed, and not enough of the approvers can give one."},
+		{name: "two approvals by two people", by: access.Statement{Approvers: []string{"ann@example.com", "bob@example.com"}, ApprovalsNeeded: 2},
+			change: func(w *world) { w.known = []access.Person{ann, bob} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(tt.by)
+			for _, s := range tt.more {
+				s.Resources, s.PermissionSets = []string{"*"}, []string{"*"}
+				w.policy.Accounts = append(w.policy.Accounts, s)
+			}
+			w.names = map[string]string{"g-sec": "Security"}
+			if tt.change != nil {
+				tt.change(w)
+			}
+			_, err := w.handle(t, "evaluate", own, now)
+			if access.CodeOf(err) != tt.code || w.groups.Lists != tt.calls {
+				t.Fatalf("got %v after listing members %d times, want code %q after %d", err, w.groups.Lists, tt.code, tt.calls)
+			}
+			switch o := w.row.Outcome; {
+			case tt.code != "" || tt.message == "":
+				if o != nil {
+					t.Errorf("decided as %+v, want no decision", o)
+				}
+			case o == nil || o.Kind != access.OutcomeRefused || o.Reason != "NoApprovers" || o.Message != tt.message:
+				t.Errorf("outcome %+v, want refused: %s", o, tt.message)
+			}
+			if !reflect.DeepEqual(w.row.ApproverGroups, tt.want) {
+				t.Errorf("groups %+v, want %+v", w.row.ApproverGroups, tt.want)
+			}
+		})
+	}
+}
+
+func TestMentionedMembers(t *testing.T) {
+	person := func(i int) access.Person {
+		return access.Person{SlackID: fmt.Sprint("U", i), Email: fmt.Sprintf("m%d@example.com", i)}
+	}
+	members := func(more bool, from, to int) catalog.Members {
+		m := catalog.Members{More: more}
+		for i := from; i < to; i++ {
+			m.Users = append(m.Users, catalog.Member{UserID: fmt.Sprint("p-", i), Email: person(i).Email})
+		}
+		return m
+	}
+	group := func(id string, others int, more bool, mentioned ...int) access.ApproverGroup {
+		g := access.ApproverGroup{ID: id, Others: others, More: more}
+		for _, i := range mentioned {
+			g.Mentioned = append(g.Mentioned, person(i))
+		}
+		return g
+	}
+	for _, tt := range []struct {
+		name    string
+		by      access.Statement
+		members map[string]catalog.Members
+		change  func(*world)
+		want    []access.ApproverGroup
+		lookups int
+	}{
+		{name: "five of seven", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": members(false, 0, 7)},
+			want: []access.ApproverGroup{group("g-1", 2, false, 0, 1, 2, 3, 4)}, lookups: 8},
+		{name: "five in all, of each group in turn", by: by("ann@example.com", "group:g-1", "group:g-2"), members: map[string]catalog.Members{"g-1": members(false, 0, 4), "g-2": members(true, 10, 14)},
+			want: []access.ApproverGroup{group("g-1", 1, false, 0, 1, 2), group("g-2", 2, true, 10, 11)}, lookups: 9},
+		{name: "at most ten are looked up", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": members(false, 100, 150)},
+			want: []access.ApproverGroup{group("g-1", 50, false)}, lookups: 11},
+		{name: "not the requester", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-jane", Email: "jane@example.com"}, {UserID: "p-1", Email: "m1@example.com"}}}},
+			want: []access.ApproverGroup{group("g-1", 0, false, 1)}, lookups: 2},
+		{name: "not the requester under another email", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": members(false, 1, 3)},
+			change: func(w *world) { w.known[2].SlackID = "UJANE" }, want: []access.ApproverGroup{group("g-1", 0, false, 2)}, lookups: 3},
+		{name: "an approver who is mentioned anyway", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-ann", Email: "ann@example.com"}, {UserID: "p-1", Email: "m1@example.com"}}}},
+			want: []access.ApproverGroup{group("g-1", 0, false, 1)}, lookups: 3},
+		{name: "members without an email are others", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-0"}, {UserID: "p-1", Email: "m1@example.com"}}}},
+			want: []access.ApproverGroup{group("g-1", 1, false, 1)}, lookups: 2},
+		{name: "a Slack user group, and no members", by: by("ann@example.com", "group:g-slack"), members: map[string]catalog.Members{"g-slack": members(false, 0, 7)},
+			want: []access.ApproverGroup{{ID: "g-slack", SlackGroup: "S0SEC"}}, lookups: 1},
+		{name: "no groups", by: by("ann@example.com"), members: map[string]catalog.Members{"g-1": members(false, 0, 7)}, lookups: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(tt.by)
+			w.members = tt.members
+			for i := range 20 {
+				w.known = append(w.known, person(i))
+			}
+			if tt.change != nil {
+				tt.change(w)
+			}
+			if _, err := w.handle(t, "evaluate", own, now); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(w.row.ApproverGroups, tt.want) || len(w.asked) != tt.lookups {
+				t.Errorf("got %+v after looking up %q; want %+v after %d lookups", w.row.ApproverGroups, w.asked, tt.want, tt.lookups)
+			}
+		})
+	}
+}
+
+func TestSlackGroups(t *testing.T) {
+	if got, want := slackGroups([]string{"G-1=S1", "g-2=S2"}), (map[string]string{"g-1": "S1", "g-2": "S2"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestNewReasons checks what a refused request says.
+func TestNewReasons(t *testing.T) {
+	for _, tt := range []struct {
+		name            string
+		statement       access.Statement
+		change          func(*world)
+		reason, message string
+	}{
+		{"not allowed by email", access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"bob@example.com"}}, nil, "NotAllowed", ""},
+		{"not a member", access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"group:g-dev"}}, nil, "NotAllowed", ""},
+		{"a member by this app only", access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"group:g-dev"}}, func(w *world) {
+			w.groups.Members, w.groups.Granted = map[string][]string{"g-dev": {"p-jane"}}, []string{"g-dev p-jane"}
+		}, "NotAllowed", ""},
+		{"only the email of the user found under a fallback domain counts", access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"jane@example.com"}}, func(w *world) {
+			w.requester.SecondaryDomain, w.requester.FoundAs.Email = true, "jane@old.example.com"
+		}, "NotAllowed", ""},
+		{"too long", access.Statement{Approvers: []string{"ann@example.com"}, MaxDuration: 1800}, func(w *world) { w.row.Duration = 3600 }, "DurationTooLong", "The policy allows at most 30 minutes."},
+		{"protected", access.Statement{Approvers: []string{"ann@example.com"}}, func(w *world) { w.policy.ProtectedAccounts = []string{prod.AccountID} }, "ProtectedAccount", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(tt.statement)
+			if tt.change != nil {
+				tt.change(w)
+			}
+			if _, err := w.handle(t, "evaluate", own, now); err != nil {
+				t.Fatal(err)
+			}
+			if o := w.row.Outcome; o == nil || o.Reason != tt.reason || o.Message != tt.message {
+				t.Errorf("got %+v, want %s: %s", o, tt.reason, tt.message)
+			}
+		})
+	}
+	t.Run("nobody knows the memberships", func(t *testing.T) {
+		w := newWorld(access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"group:g-dev"}})
+		w.groups.Err = access.Errorf(access.CodeUnavailable, "x")
+		if _, err := w.handle(t, "evaluate", own, now); access.CodeOf(err) != access.CodeUnavailable || w.row.Outcome != nil || w.evaluated != nil {
+			t.Errorf("got %v, %+v, %+v; want no decision", err, w.row.Outcome, w.evaluated)
+		}
+	})
+	t.Run("allowed by membership", func(t *testing.T) {
+		w := newWorld(access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"group:g-dev"}})
+		w.groups.Members = map[string][]string{"g-dev": {"p-jane"}}
+		if _, err := w.handle(t, "evaluate", own, now); err != nil || w.row.Outcome != nil || !slices.Equal(w.asked, []string{"ann@example.com"}) {
+			t.Errorf("got %v, %+v; want a request that waits", err, w.row.Outcome)
+		}
+	})
+}
