@@ -66,6 +66,17 @@ func (b *richText) people(list []access.Person) *richText {
 	return b
 }
 
+// list mentions several people, separated by commas.
+func (b *richText) list(people []access.Person) *richText {
+	for i, p := range people {
+		if i > 0 {
+			b.text(", ")
+		}
+		b.person(p)
+	}
+	return b
+}
+
 // time shows t in the reader's own time zone.
 func (b *richText) time(t time.Time) *richText {
 	fallback := t.UTC().Format("2 Jan 2006 15:04 UTC")

@@ -16,8 +16,8 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	b := new(richText)
 	if purpose == PurposeRemind {
 		m.Text = "⏰ This access request is still waiting for approval"
-		if len(r.Approvers) > 0 {
-			b.people(r.Approvers).text(" ")
+		if awaited := awaitedApprovers(r); len(awaited) > 0 {
+			b.people(awaited).text(" ")
 		}
 		b.text("Please approve or deny this request. It has been waiting since ").time(r.CreatedAt).text(".")
 		if !r.ExpiresAt.IsZero() {
