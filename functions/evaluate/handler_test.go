@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 )
@@ -37,8 +38,9 @@ type world struct {
 	management string
 
 	requesterErr error
-	approverErrs map[string]error // by Slack id
-	changes      int              // of approvals
+	approverErrs map[string]error    // by Slack id
+	changes      int                 // of approvals
+	members      map[string][]string // the groups of a principal
 
 	evaluated *table.Evaluation
 	counted   []int
@@ -81,6 +83,10 @@ func (w *world) CheckRequester(context.Context, access.Person) error { return w.
 
 func (w *world) CheckApprover(_ context.Context, approver access.Person) error {
 	return w.approverErrs[approver.SlackID]
+}
+
+func (w *world) MemberOf(_ context.Context, principalID string, _ []string) ([]string, error) {
+	return w.members[principalID], nil
 }
 
 func (w *world) Free(_ context.Context, r access.Request) error {
@@ -133,7 +139,7 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Cases: cases.Reader{Memberships: w}, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
