@@ -215,7 +215,7 @@ func TestMistakes(t *testing.T) {
 		{"an empty statement", "config:\n-\n", "f:2: config[0]: must be a statement with Resource, PermissionSet and Approvers, not empty"},
 		{"unknown key", statement + "  Approver: ann@example.com\n", "f:4: config[0].Approver: unknown key; did you mean Approvers?"},
 		{"key in another case", statement + "  allow_self_approval: true\n", "f:4: config[0].allow_self_approval: unknown key; did you mean AllowSelfApproval?"},
-		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key: use one of ResourceType, Resource, PermissionSet, Approvers, AllowSelfApproval, ApprovalIsNotRequired"},
+		{"key that nothing is near", statement + "  Owner: x\n", "f:4: config[0].Owner: unknown key: use one of ResourceType, Resource, PermissionSet, Approvers, ApprovalsNeeded, AllowSelfApproval, ApprovalIsNotRequired"},
 		{"key twice", statement + "  PermissionSet: ReadOnly\n", "f:4: config[0].PermissionSet: is set twice: also on line 3; remove one of them"},
 		{"resource type", statement + "  ResourceType: OU\n", `f:4: config[0].ResourceType: must be Account, not "OU"`},
 		{"resource type misspelled", statement + "  ResourceType: account\n", `f:4: config[0].ResourceType: must be Account, not "account"; did you mean Account?`},

@@ -84,14 +84,14 @@ var accountStatementFields = []property[access.Statement]{
 		`The account ids that the statement covers: one, or a list. "*" covers all accounts.`).require(),
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
 		`The names of the permission sets that the statement covers: one, or a list. "*" covers all permission sets.`).require(),
-	approvers, allowSelfApproval, approvalIsNotRequired,
+	approvers, approvalsNeeded, allowSelfApproval, approvalIsNotRequired,
 }
 
 // The keys of a statement about groups.
 var groupStatementFields = []property[access.Statement]{
 	prop("Resource", stringOrList(groupKind, 1), func(s *access.Statement) *[]string { return &s.Resources },
 		`The ids of the Identity Center groups that the statement covers: one, or a list. "*" covers all groups.`).require(),
-	approvers, allowSelfApproval, approvalIsNotRequired,
+	approvers, approvalsNeeded, allowSelfApproval, approvalIsNotRequired,
 }
 
 var (
@@ -108,6 +108,8 @@ var (
 var (
 	approvers = prop("Approvers", stringOrList(emailKind, 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"The emails of the approvers: one, or a list. Any approver of any matching statement can approve, but not their own request.")
+	approvalsNeeded = prop("ApprovalsNeeded", whole(1, 5), func(s *access.Statement) *int { return &s.ApprovalsNeeded },
+		"How many of this statement's approvers must approve. Without it, one approver of any statement is enough.")
 	allowSelfApproval = prop("AllowSelfApproval", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.AllowSelfApproval },
 		"true: this statement's approvers get the access without asking anyone. false: they can't approve their own requests, whatever other statements set.")
 	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
