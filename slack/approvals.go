@@ -21,7 +21,7 @@ const (
 func writeRequirements(b *richText, r access.Request, t access.Tally) {
 	shown := t.Requirements[:min(len(t.Requirements), maxRequirements)]
 	for _, q := range shown {
-		b.label(fmt.Sprintf("Approvals %d of %d", len(q.Given), q.Needed))
+		b.label(fmt.Sprintf("Approvals %d of %d", min(len(q.Given), q.Needed), q.Needed))
 		var gave []access.Person
 		for _, i := range q.Given {
 			if i < len(t.Approvals) {

@@ -195,7 +195,7 @@ func requests() map[string]access.Request {
 		"pending_two_statements":                      pending(twoStatements),
 		"pending_two_statements_one":                  pending(twoStatements, by(carol, "", 1)),
 		"pending_several_longest":                     pending(severalLongest),
-		"pending_several_mentions":                    pending(severalMentions),
+		"pending_several_mentions_longest":            pending(severalMentions),
 		"approved_several":                            pending(several, by(carol, "", 0), by(dan, access.LapseGone), by(bob, "", 0), approved),
 		"active_several":                              pending(several, by(carol, "", 0), by(bob, "", 0), approved, granted),
 		"denied_several":                              pending(several, by(carol, "", 0), outcome(access.OutcomeDenied, bob, "", "")),

@@ -2,9 +2,11 @@ package ingress
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -145,12 +147,29 @@ func previewText(d access.Decision) string {
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
+		if len(d.Requirements) > 0 {
+			return requirementsText(d.Requirements)
+		}
 		return "Approvers (any one can approve): " + slack.ListNames(d.Approvers)
 	case access.ReasonNoApprovers:
 		return "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."
 	default:
 		return "This would be refused, because the policy doesn't offer it. Choose something else."
 	}
+}
+
+// requirementsText says how many approvals are needed, and from whom.
+func requirementsText(all []access.Requirement) string {
+	const most = 5
+	var needed []string
+	for _, q := range all[:min(len(all), most)] {
+		needed = append(needed, fmt.Sprintf("%d of %s", q.Needed, slack.ListNames(q.Approvers)))
+	}
+	text := "Approvals needed: " + strings.Join(needed, "; and ")
+	if more := len(all) - most; more > 0 {
+		text += fmt.Sprintf("; and those of %d more rules", more)
+	}
+	return text
 }
 
 // maxOptions is Slack's limit of options in a menu.

@@ -464,3 +464,25 @@ func (l locked) Resume(ctx context.Context, token, output string) error {
 	defer l.mu.Unlock()
 	return l.world.Resume(ctx, token, output)
 }
+
+// The form says how many approvals are needed, and from whom.
+func TestPreviewOfSeveralApprovals(t *testing.T) {
+	of := func(n int, approvers ...string) access.Requirement {
+		return access.Requirement{Needed: n, Approvers: approvers}
+	}
+	many := slices.Repeat([]access.Requirement{of(1, "bob@example.com")}, 7)
+	for _, tt := range []struct {
+		requirements []access.Requirement
+		want         string
+	}{
+		{nil, "Approvers (any one can approve): ann@example.com"},
+		{[]access.Requirement{of(2, "ann@example.com", "bob@example.com")}, "Approvals needed: 2 of ann@example.com, bob@example.com"},
+		{[]access.Requirement{of(1, "ann@example.com"), of(2, "bob@example.com", "twin@example.com")}, "Approvals needed: 1 of ann@example.com; and 2 of bob@example.com, twin@example.com"},
+		{many, "Approvals needed: " + strings.Repeat("1 of bob@example.com; and ", 4) + "1 of bob@example.com; and those of 2 more rules"},
+	} {
+		d := access.Decision{Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com"}, Requirements: tt.requirements}
+		if got := previewText(d); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}

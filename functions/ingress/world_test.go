@@ -44,7 +44,7 @@ var (
 	ann  = access.Person{SlackID: "UANN", Email: "ann@example.com", PrincipalID: "p-ann"}
 	bob  = access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
 	ann2 = access.Person{SlackID: "UANN2", Email: "annie@example.com", PrincipalID: "p-ann"} // ann's second Slack user
-	twin = access.Person{SlackID: "UTWIN", Email: "twin@example.com", PrincipalID: "p-jane"}   // jane's second Slack user
+	twin = access.Person{SlackID: "UTWIN", Email: "twin@example.com", PrincipalID: "p-jane"} // jane's second Slack user
 )
 
 // world is everything that ingress talks to, and what came of it.
