@@ -61,8 +61,9 @@ type press struct {
 	request access.Request
 	run     access.Run
 
-	by       access.Person // the person who pressed
-	index    *access.Index // of the policy in force, if allow loaded it
+	by       access.Person   // the person who pressed
+	as       access.Identity // that person as the policy sees them, if allow asked it
+	index    *access.Index   // of the policy in force, if allow loaded it
 	digest   string
 	asked    *access.Case     // the request under the policy
 	check    *approvals.Check // of the approvals given before

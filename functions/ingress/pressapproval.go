@@ -26,7 +26,7 @@ func (p *press) lookUpApprovers(ctx context.Context) error {
 // request if that is enough. It checks the earlier approvals again each time. If they
 // alone are enough by now, it approves the request without adding one.
 func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, error) {
-	p.check.Know(p.by)
+	p.check.Know(p.by, p.as)
 	for range approvalTries {
 		change, refusal, err := p.approvalChange(ctx, d)
 		if err != nil {

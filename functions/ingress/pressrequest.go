@@ -253,14 +253,13 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Target, p.request.Duration); err != nil {
 		return "", err
 	}
-	as, err := p.FreshCases.Identity(ctx, p.index, p.asked, by)
-	if err != nil {
+	if p.as, err = p.FreshCases.Identity(ctx, p.index, p.asked, by); err != nil {
 		return "", err
 	}
-	if !permits(p.index, p.asked, p.request, by, as) {
+	if !permits(p.index, p.asked, p.request, by, p.as) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
-		if p.in.Action.ID == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, as) {
+		if p.in.Action.ID == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
 			refused = "You can deny this request, but you can't approve it."
 		}
 		return refused + " " + p.whoCanText(), nil

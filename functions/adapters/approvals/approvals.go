@@ -30,14 +30,33 @@ type Check struct {
 	People People
 	Cases  cases.Reader // reads everything anew
 
-	known map[access.Person]bool // whether the approver could still approve something
+	known map[access.Person]*standing
+}
+
+// standing is what a check knows about an approver.
+type standing struct {
+	gone bool             // they could no longer approve anything
+	as   *access.Identity // as the policy sees them; nil if not read yet
+}
+
+// Know tells the check that the person was looked up just now, could approve something,
+// and is seen so by the policy.
+func (k *Check) Know(p access.Person, as access.Identity) {
+	k.know(p, &standing{as: &as})
+}
+
+func (k *Check) know(p access.Person, s *standing) {
+	if k.known == nil {
+		k.known = map[access.Person]*standing{}
+	}
+	k.known[p] = s
 }
 
 // LookUp looks up the approvers whom the check doesn't know yet.
 func (k *Check) LookUp(ctx context.Context, approvals []access.Approval) error {
 	var unknown []access.Person
 	for _, a := range approvals {
-		if _, ok := k.known[a.By]; !ok {
+		if k.known[a.By] == nil {
 			unknown = append(unknown, a.By)
 		}
 	}
@@ -47,20 +66,9 @@ func (k *Check) LookUp(ctx context.Context, approvals []access.Approval) error {
 		if err != nil && access.CodeOf(err) != access.CodeRefused {
 			return err
 		}
-		k.know(unknown[i], err == nil)
+		k.know(unknown[i], &standing{gone: err != nil})
 	}
 	return nil
-}
-
-// Know tells the check that the person was looked up just now and could approve
-// something.
-func (k *Check) Know(p access.Person) { k.know(p, true) }
-
-func (k *Check) know(p access.Person, could bool) {
-	if k.known == nil {
-		k.known = map[access.Person]bool{}
-	}
-	k.known[p] = could
 }
 
 // Count returns what the policy makes of the approvals of the request r, which is the
@@ -73,11 +81,19 @@ func (k *Check) Count(ctx context.Context, x *access.Index, c *access.Case, r ac
 	as, errs := make([]access.Identity, len(approvals)), make([]error, len(approvals))
 	parallel.Do(len(approvals), maxLookups, func(i int) {
 		a := &approvals[i]
-		if a.Lapse = ""; !k.known[a.By] {
+		s := k.known[a.By]
+		if a.Lapse = ""; s.gone {
 			a.Lapse = access.LapseGone
 			return
 		}
-		as[i], errs[i] = k.Cases.Identity(ctx, x, c, a.By)
+		if s.as == nil {
+			var identity access.Identity
+			if identity, errs[i] = k.Cases.Identity(ctx, x, c, a.By); errs[i] != nil {
+				return
+			}
+			s.as = &identity
+		}
+		as[i] = *s.as
 	})
 	for _, err := range errs {
 		if err != nil {

@@ -43,7 +43,7 @@ func (t *Table) ChangeApprovals(ctx context.Context, r access.Request, a Approva
 		c.set["outcome"] = o
 		c.events = append(c.events, outcomeEvent(*o))
 	}
-	if p, posted := r.Posts[a.Purpose]; posted {
+	if p := r.Posts[a.Purpose]; p.TS != "" {
 		c.post, c.set["post"] = a.Purpose, access.Post{Channel: p.Channel, TS: p.TS}
 	}
 	return t.apply(ctx, r.ID, c)

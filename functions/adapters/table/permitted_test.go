@@ -53,7 +53,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	at, person, post := monday, access.Person{SlackID: "U1"}, access.Post{Channel: "C1"}
 	decide := func(s *table.Table) error { _, _, err := s.Decide(ctx, "a", access.Outcome{At: at}); return err }
 	approve := func(s *table.Table) error {
-		r := access.Request{ID: "a", Posts: map[string]access.Post{"announce": post}}
+		r := access.Request{ID: "a", Posts: map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}}}
 		_, _, err := s.ChangeApprovals(ctx, r, table.ApprovalChange{Outcome: &access.Outcome{At: at}, Purpose: "announce"})
 		return err
 	}
