@@ -18,15 +18,21 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 # As the functions are compiled (infra/build), so that they, the program and the CDK app
-# share what they have in common.
-demo: export GOFLAGS = -trimpath -tags=lambda.norpc
+# share what they have in common. Without inlining, the CDK's packages compile faster.
+demo: export GOFLAGS = -trimpath -tags=lambda.norpc -gcflags=github.com/aws/aws-cdk-go/...=-l
 demo: export CGO_ENABLED = 0
-demo: tools ## run the whole system on this machine with an example organization, without AWS and Slack; DEMO="…" passes flags
-	@# With the CDK app and the functions, which the program compiles otherwise.
-	@.ci/compile ./infra/elevator ./infra ./functions/cmd/...
+demo: ## run the whole system on this machine with an example organization, without AWS and Slack; DEMO="…" passes flags
+	@.ci/need node "Node 20 or newer"
+	@# Side by side, because pip uses only one processor.
+	@$(MAKE) --no-print-directory -j2 $(VENV)/installed .build/demo/demo
 	@# go run calls it an error when Ctrl-C ends the program.
-	@go build -o .build/demo/elevator ./infra/elevator
-	@.build/demo/elevator demo $(DEMO)
+	@.build/demo/demo $(DEMO)
+
+.PHONY: .build/demo/demo
+.build/demo/demo:
+	@# With the CDK app and the functions, which the program compiles otherwise.
+	@.ci/compile ./infra/local/demo ./infra ./functions/cmd/...
+	@go build -o $@ ./infra/local/demo
 
 # The packages that make check tests: those that a change to a function, a
 # message, a state or a setting affects.
@@ -111,7 +117,8 @@ $(VENV)/installed: requirements.txt
 	@.ci/own $(VENV)
 	@echo "make: installing moto, ministack, awscli and cfn-lint into $(VENV)" >&2
 	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't create a virtual environment. On Debian, run: apt-get install python3-venv" >&2; exit 1; }
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@# Python compiles a module when it is first imported; most never are.
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
 	@touch $@
 
 requirements: requirements.in ## write requirements.txt, with hashes, from requirements.in

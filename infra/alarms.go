@@ -40,7 +40,7 @@ type alarm struct {
 	metric awscloudwatch.IMetric
 	fires  condition
 	unless bool                     // true leaves the alarm out
-	after  awsscheduler.CfnSchedule // begins before the alarm looks; nil for none
+	after  awsscheduler.CfnSchedule // created before the alarm, which would fire without it; nil if there is none
 	text   string                   // in the email; {prefix} is the settings' name_prefix
 }
 

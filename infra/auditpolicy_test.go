@@ -58,7 +58,7 @@ func TestAuditBucketPolicy(t *testing.T) {
 		{admin, "PutObject", "logs/2026/03/02/a.json", true, true},
 		{admin, "PutObject", "policies/0123.json", true, true},
 		{admin + "2", "PutObject", "logs/a.json", true, true},
-		{"", "PutObject", "logs/a.json", true, true}, // a service
+		{"", "PutObject", "logs/a.json", true, true}, // the caller is an AWS service
 		{admin, "PutObject", "elsewhere/a.json", false, false},
 		{admin, "PutObject", "logsbook/a.json", false, false},
 		{admin, "GetObject", "logs/a.json", false, false},
@@ -85,7 +85,7 @@ func TestAuditBucketPolicy(t *testing.T) {
 		}
 	}
 
-	// CloudFormation can take a bucket back that it has just made.
+	// CloudFormation can delete a bucket that it has just created.
 	if iam.Denied([]iam.Policy{policy}, iam.Request{Action: "s3:DeleteBucket", Resource: "arn:aws:s3:::records", Context: map[string][]string{"aws:SecureTransport": {"true"}, "s3:TlsVersion": {"1.3"}}}) {
 		t.Error("the empty bucket can't be deleted")
 	}

@@ -79,7 +79,7 @@ func TestAuditQueriesAreDeployed(t *testing.T) {
 	}
 }
 
-// The words of the queries. Keywords are in upper case, names in lower case.
+// These are the words of the queries. Keywords are in upper case, names in lower case.
 var (
 	sqlComment = regexp.MustCompile(`--[^\n]*`)
 	sqlText    = regexp.MustCompile(`'([^']*)'`)

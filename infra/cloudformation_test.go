@@ -20,7 +20,7 @@ var (
 		"AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Stage", "AWS::Athena::NamedQuery", "AWS::Athena::WorkGroup",
 		"AWS::Glue::Database", "AWS::Glue::Table", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Version", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule",
 	}
-	// madeWhole are the types of which CloudFormation makes each resource, in an
+	// madeWhole are the types of which CloudFormation creates every resource, in an
 	// order that its references allow.
 	madeWhole = []string{
 		"AWS::CloudWatch::Dashboard", "AWS::DynamoDB::Table", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::Lambda::Function",

@@ -81,8 +81,8 @@ func TestDriftEventsRunbook(t *testing.T) {
 	}
 }
 
-// patternMatches is the part of EventBridge's event patterns that ours needs: all
-// fields must match, and a field matches by any value of its list. An unknown
+// patternMatches implements the part of EventBridge's event patterns that our pattern
+// needs. All fields must match, and a field matches any value of its list. An unknown
 // operator fails the test.
 func patternMatches(t *testing.T, pattern, event any) bool {
 	t.Helper()
@@ -213,8 +213,7 @@ func TestDriftEvents(t *testing.T) {
 	}
 	wantStarter(t, on, "events.amazonaws.com")
 
-	// What could not be started goes to the queue, which takes it from this rule
-	// and from no other.
+	// Starts that fail go to the queue, which accepts messages from this rule only.
 	queue := map[string]any{"Fn::GetAtt": []any{queueID(t, on), "Arn"}}
 	if want := map[string]any{"Arn": queue}; !reflect.DeepEqual(target["DeadLetterConfig"], want) {
 		t.Errorf("what can't be started goes to %v, want %v", target["DeadLetterConfig"], want)

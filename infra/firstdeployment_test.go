@@ -81,8 +81,8 @@ func TestFirstDeployment(t *testing.T) {
 		t.Error("the table differs in more than its deletion protection")
 	}
 
-	// Every other alarm that takes missing data for a breach looks away from the
-	// time before the first data by its expression (begunRuns).
+	// Every other alarm that counts missing data as a breach uses an expression
+	// (begunRuns) that ignores the time before the first data.
 	for id, r := range first.template.of("AWS::CloudWatch::Alarm") {
 		if r.Properties["TreatMissingData"] == "breaching" && r.Properties["Metrics"] == nil {
 			t.Errorf("%s alarms before there is data", id)

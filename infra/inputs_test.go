@@ -13,7 +13,7 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// The exemptions of everything.yaml are valid on that day.
+// The exemptions of everything.yaml are valid on this day.
 func init() { settings.Now = func() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) } }
 
 // TestEverySetting checks the template of a file that has every setting, including
@@ -162,8 +162,8 @@ func TestLongestPrefixAndNoAPI(t *testing.T) {
 	if request, url := template.Outputs["SlackRequestURL"].Value, template.Outputs["SlackFunctionURL"].Value; request == nil || !reflect.DeepEqual(request, url) {
 		t.Errorf("Slack is told to call %v, and the function's URL is %v", request, url)
 	}
-	// AWS wants both rights of whoever calls a URL that needs no signature, and
-	// that one way only.
+	// For a URL that needs no signature, AWS requires both rights, and the second only
+	// for calls through the URL.
 	var rights []string
 	for _, r := range template.of("AWS::Lambda::Permission") {
 		p := r.Properties

@@ -3,8 +3,8 @@
 //
 //	go run ./infra [-config elevator.yaml] [-out cdk.out] [-architecture arm64|x86_64]
 //
-// The CDK CLI runs it as cdk.json says, and passes the context keys config and
-// architecture in place of the flags. infra/deploy passes the key first.
+// The CDK CLI runs the command in cdk.json. Instead of the flags, it passes config and
+// architecture in the CDK context. infra/deploy also passes first.
 package main
 
 import (
@@ -39,9 +39,9 @@ func run(args []string, stderr io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("infra", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&o.config, "config", "", "`file` with the settings (default: the context key config, else "+defaultConfig+")")
+	flags.StringVar(&o.config, "config", "", "`file` with the settings (default: config in the CDK context, else "+defaultConfig+")")
 	flags.StringVar(&o.out, "out", "", "`folder` for the templates and assets (default: CDK_OUTDIR, else cdk.out)")
-	flags.StringVar(&o.architecture, "architecture", "", "of the functions, arm64 or x86_64 (default: the context key architecture, else the settings)")
+	flags.StringVar(&o.architecture, "architecture", "", "processor `architecture` of the functions, arm64 or x86_64 (default: architecture in the CDK context, else the settings)")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0

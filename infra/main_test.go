@@ -8,7 +8,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// testFolder is for files that outlive a test. It is removed at the end.
+// testFolder is for files that several tests share. It is removed at the end.
 var testFolder string
 
 // appVariable makes the test binary run as the CDK app. So the CDK CLI runs the

@@ -83,7 +83,7 @@ func nagFindings(t *testing.T, s *settings.Settings, name string, pack awscdk.IA
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Findings are to be compared, not to end the synthesis.
+	// The test compares the findings, so they must not end the synthesis.
 	app.Node().SetContext(jsii.String("@aws-cdk/core:annotationsInValidationReport"), false)
 	stack, err := newTestStack(app, elevatorProps{settings: s}, folder)
 	if err != nil {

@@ -180,7 +180,7 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("what %s can't start goes to %v", schedule, got)
 		}
 	}
-	// The schedules invoke reconcile, and a look invokes revoke.
+	// The schedules invoke reconcile, and a minute check invokes revoke.
 	destinations := map[string]any{
 		"ReconcileLive": map[string]any{"OnFailure": map[string]any{"Destination": arn}},
 		"RevokeLive":    nil,

@@ -42,7 +42,7 @@ func TestPartitions(t *testing.T) {
 						}
 					}
 				}
-				// The tasks of both definitions alone are more than that.
+				// The tasks of the two definitions alone have more ARNs than this.
 				if found[place.partition] < 50 {
 					t.Errorf("only %d ARNs were found", found[place.partition])
 				}

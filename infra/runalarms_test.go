@@ -17,7 +17,7 @@ func TestAlarmHours(t *testing.T) {
 		"rate(2 hours)":                 4,
 		"rate(1 day)":                   26,
 		"rate(6 days)":                  146,
-		"rate(7 days)":                  0, // CloudWatch looks back seven days, and it may begin later
+		"rate(7 days)":                  0, // CloudWatch looks back seven days, and the window may begin later
 		"rate(30 days)":                 0,
 		"cron(0 23 * * ? *)":            26,
 		"cron(0 23 ? * MON-FRI *)":      74, // from Friday to Monday
@@ -26,7 +26,7 @@ func TestAlarmHours(t *testing.T) {
 		"cron(0 6 1 * ? *)":             0,
 		"cron(0 6 29 2 ? *)":            0,
 		"cron(* * * * ? *)":             3,
-		"cron(0 23 * * ? 2020)":         0, // over
+		"cron(0 23 * * ? 2020)":         0, // the alarm is over
 	} {
 		if got := alarmHours(expression); got != want {
 			t.Errorf("%q: %d hours, want %d", expression, got, want)
@@ -38,7 +38,7 @@ func TestRunAlarms(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
 		warn, revoke string
-		want         map[string]string // by name: periods and the mode that they count
+		want         map[string]string // by name: periods, and the mode whose runs they count
 	}{
 		{"both", "rate(2 hours)", "cron(0 23 * * ? *)", map[string]string{"e-WarnMissing": "4 warn", "e-RevokeMissing": "26 revoke"}},
 		{"warn only", "rate(2 hours)", "", map[string]string{"e-WarnMissing": "4 warn"}},

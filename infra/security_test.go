@@ -120,7 +120,7 @@ func TestBoundaryInTheDocs(t *testing.T) {
 	if err := json.Unmarshal([]byte(block), &boundary); err != nil || len(boundary.Statement) != 1 {
 		t.Fatalf("the page's boundary: %v\n%s", err, block)
 	}
-	leaves := map[string]bool{} // pattern: whether a role does something of it
+	leaves := map[string]bool{} // whether a role performs an action that matches the pattern
 	for _, pattern := range boundary.Statement[0].Action {
 		leaves[pattern] = false
 	}
@@ -209,7 +209,8 @@ func TestProtection(t *testing.T) {
 		t.Errorf("instances are reserved for %v, want %v", reserved, want)
 	}
 
-	// Each function may use the key, and only through what it keeps there.
+	// Each function may use the key, but only through the services that store its
+	// data.
 	for _, name := range functionNames {
 		got := map[string][]string{}
 		for _, s := range statementsOf(t, template, name) {

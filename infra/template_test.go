@@ -234,7 +234,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}}, // the tombstone, and that nobody answered
 		"notify":    {update: []string{requests, runs}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
-		// Only revoke says what was removed: audit believes it.
+		// Only revoke writes what was removed, and audit believes it.
 		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests}},
 		"audit":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}},
 	}
@@ -261,7 +261,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 					got.answers = got.answers || slices.Contains(attributes, "answers")
 				case "dynamodb:GetItem":
 				case "dynamodb:Query":
-					// The index of what is open has keys and times alone.
+					// The index of open rows has only keys and times.
 					if name != "reconcile" {
 						t.Errorf("%s may do %s, which it does not need", name, action)
 					}
@@ -282,7 +282,8 @@ func TestWhoWritesTheTable(t *testing.T) {
 func TestWhoInvokesWhom(t *testing.T) {
 	want := map[string]string{
 		"ingress": "reconcile", // for a first catalog
-		// To ask what becomes of the access of many who are gone; for overdue access.
+		// reconcile does so to ask about the access of many people who are gone, and
+		// to remove overdue access.
 		"reconcile": "notify revoke",
 	}
 	got := map[string]string{}
@@ -307,12 +308,12 @@ func TestWhoInvokesWhom(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
 		"sso:CreateAccountAssignment":            "grant",
-		"sso:DeleteAccountAssignment":            "grant revoke", // grant: what all holders of a lease left
+		"sso:DeleteAccountAssignment":            "grant revoke", // grant deletes access that all holders of a lease left behind
 		"identitystore:CreateGroupMembership":    "grant",
 		"identitystore:DeleteGroupMembership":    "grant revoke",
 		"organizations:ListAccounts":             "reconcile",
 		"states:StartExecution":                  "ingress reconcile",
-		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile: access of people who are gone ends
+		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile ends the access of people who are gone
 		"states:StopExecution":                   "",
 		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
 		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
@@ -324,7 +325,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"sso:DescribeAccountAssignmentCreationStatus": "grant revoke",
 		"sso:DescribeAccountAssignmentDeletionStatus": "grant revoke",
 		"sso:ListAccountAssignmentCreationStatus":     "grant revoke",
-		"sso:DescribePermissionSet":                   "grant reconcile revoke", // revoke: whether it has vanished
+		"sso:DescribePermissionSet":                   "grant reconcile revoke", // revoke checks whether the access has vanished
 	}
 	may := map[string][]string{}
 	for _, name := range slices.Sorted(slices.Values(functionNames)) {
@@ -356,7 +357,7 @@ func TestTableKeepsWhatItHas(t *testing.T) {
 		"SSESpecification":                 map[string]any{"SSEEnabled": true},
 		"TimeToLiveSpecification":          map[string]any{"AttributeName": "expires", "Enabled": true},
 		"KeySchema":                        []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}},
-		"TableName":                        nil, // a name would be in the way of a restored table
+		"TableName":                        nil, // a fixed name would block a restored table
 	} {
 		if got := r.Properties[property]; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %v, want %v", property, got, want)
@@ -434,7 +435,7 @@ func TestCatalog(t *testing.T) {
 	for _, name := range functionNames {
 		read, write := "", ""
 		switch name {
-		case "ingress": // who may answer a run depends on what it found
+		case "ingress": // the findings of a run decide who may answer it
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
 		case "evaluate", "grant":
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey
@@ -658,8 +659,8 @@ func TestAlarms(t *testing.T) {
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
-	// Ingress answers 500 without its signing secret, which is no error of the
-	// function's: only the API in front of it counts that.
+	// Ingress returns 500 without its signing secret. That is not an error of the
+	// function, so only the API in front of it counts it.
 	for id := range template.of("AWS::ApiGatewayV2::Api") {
 		want := []any{map[string]any{"Name": "ApiId", "Value": map[string]any{"Ref": id}}}
 		if !reflect.DeepEqual(ingress, want) {
@@ -780,7 +781,7 @@ func TestVariants(t *testing.T) {
 	})
 }
 
-// Long first waits need longer ones after them.
+// If the first waits are long, the later ones must be longer.
 func TestRequestPlaceholders(t *testing.T) {
 	s := goldenSettings(t)
 	s.RetryInterval, s.RevokeRetryWait, s.AnnounceRetryWait = time.Minute, 90*time.Second, 2*time.Minute
@@ -802,7 +803,7 @@ func TestRequestPlaceholders(t *testing.T) {
 	}
 }
 
-// However soon Slack is tried again, an execution has room for it.
+// However soon the machine retries Slack, an execution has enough events for it.
 func TestAnnounceFor(t *testing.T) {
 	tests := []struct {
 		name       string

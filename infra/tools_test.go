@@ -27,8 +27,8 @@ func tool(t *testing.T, path ...string) string {
 }
 
 func TestTemplatePassesCfnLint(t *testing.T) {
-	// W3005: the CDK names a dependency of a function on its role that a
-	// reference gives as well, which does no harm.
+	// W3005: the CDK declares a function's dependency on its role although a reference
+	// implies it. That is harmless.
 	output, err := exec.Command(tool(t, ".venv", "bin", "cfn-lint"), "--ignore-checks", "W3005", "--regions", "us-east-1", "--", sharedStack(t).path).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, output)
@@ -58,7 +58,7 @@ func TestDefinitionPassesAslValidator(t *testing.T) {
 	}
 }
 
-// The CDK CLI synthesizes without an AWS account, functions and all.
+// The CDK CLI synthesizes everything, including the functions, without an AWS account.
 func TestCLISynthesizesWithoutAccount(t *testing.T) {
 	cdk := tool(t, "node_modules", ".bin", "cdk")
 	root, err := build.Root()

@@ -10,7 +10,7 @@ import (
 	"sso-elevator/infra/build"
 )
 
-// What the settings warn of is said at every synthesis, and stops none.
+// Every synthesis prints the settings' warnings and continues.
 func TestSettingsWarningsAreAnnotations(t *testing.T) {
 	root, err := build.Root()
 	if err != nil {

@@ -30,8 +30,8 @@ const (
 	maxWaits = 3
 	// pageSize is the page size of lists. Slack recommends 200 and allows 1000.
 	pageSize = 200
-	// membersPageSize is the most that Slack allows. Ten calls then read a channel
-	// of ten thousand members, which fits into the time for reporting a grant.
+	// membersPageSize is the most that Slack allows. A channel of ten thousand members
+	// then takes ten calls, which fit into the time limit of a message about a grant.
 	membersPageSize = 1000
 	// maxHistoryPages limits how far back FindPost searches: 1000 messages. That
 	// is enough, because a retry runs only minutes after the post.

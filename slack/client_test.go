@@ -20,16 +20,16 @@ import (
 
 const botToken = "xoxb-1-very-secret"
 
-// call is one call that the fake Slack got: its arguments, whether they came as
-// a form or as JSON.
+// call is one call that the fake Slack received. args has the arguments, whether they
+// came as a form or as JSON.
 type call struct {
 	method string
 	token  string
 	args   map[string]any
 }
 
-// fakeSlack answers the calls of the Web API from a list per method; the last
-// answer is repeated.
+// fakeSlack answers calls to the Web API from a list per method. It repeats the last
+// answer.
 type fakeSlack struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -38,7 +38,7 @@ type fakeSlack struct {
 }
 
 type answer struct {
-	status     int // 0: 200
+	status     int // 0 means 200
 	retryAfter string
 	body       string
 	delay      time.Duration
@@ -101,7 +101,7 @@ func (s *fakeSlack) client() *Client {
 	return c
 }
 
-// one is the only call to a method.
+// one returns the only call to a method.
 func (s *fakeSlack) one(t *testing.T, method string) call {
 	t.Helper()
 	s.mu.Lock()
@@ -497,8 +497,8 @@ func TestTokenThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A bot token that was changed is taken up with the first call that Slack
-// refuses, and only where there is another one.
+// If Slack refuses a call and the stored bot token has changed, the client uses the
+// new token at once.
 func TestChangedTokenIsTakenUp(t *testing.T) {
 	tests := []struct {
 		name, refusal, next string
@@ -543,7 +543,7 @@ func TestRetryAfter(t *testing.T) {
 	tests := []struct {
 		name     string
 		answers  []answer
-		deadline time.Duration // 0: none
+		deadline time.Duration // 0 for none
 		want     access.Code
 		waits    []time.Duration
 	}{
@@ -583,8 +583,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestRetryAfterOutlivesTheCall: what is too long to wait for is not forgotten
-// by the next call.
+// TestRetryAfterOutlivesTheCall checks that the next call still respects a Retry-After
+// that is too long to wait for.
 func TestRetryAfterOutlivesTheCall(t *testing.T) {
 	s := newFakeSlack(t, map[string][]answer{
 		"users.info":          {{status: 429, retryAfter: "61"}, ok(`{"ok":true,"user":{"id":"U0ALICE"}}`)},

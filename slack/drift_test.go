@@ -12,7 +12,7 @@ import (
 
 const runID = "2026-03-02-0930-revoke-abcdefgh"
 
-// assigned is a finding: an assignment of a user's own.
+// assigned is a finding: an assignment to a user.
 func assigned(user, accountID, accountName, permissionSet string) access.Finding {
 	return access.Finding{
 		Subject: access.Subject{PrincipalID: "p-" + user, Target: access.Target{
@@ -31,7 +31,7 @@ func joined(user string) access.Finding {
 	}
 }
 
-// someFindings are of two accounts and a group, not in order.
+// someFindings are in two accounts and a group, not sorted.
 func someFindings() []access.Finding {
 	gone := assigned("", "444455556666", "Production", "ReadOnly")
 	gone.PrincipalID = "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d"
@@ -58,7 +58,7 @@ func report(changes ...func(*access.DriftReport)) access.DriftReport {
 
 func found(r *access.DriftReport) { r.Findings, r.Total = someFindings(), 5 }
 
-// spared has the first finding exempt.
+// spared makes the first finding exempt.
 func spared(r *access.DriftReport) {
 	r.Findings[0].Exemption = &access.Spared{Until: monday.Add(30 * time.Hour), Reason: "Slack is down, INC-7"}
 }
@@ -74,8 +74,8 @@ func revokes(results ...access.RemovalResult) func(*access.DriftReport) {
 
 var kim = access.Person{SlackID: "U0KIM", Email: "kim@example.com", Name: "Kim"}
 
-// guarded has a run that stopped, and how its question ended: with the last of the
-// answers, or if late without them.
+// guarded is a run that asked first, and the end of its question: the last answer or,
+// if late is set, an expiry.
 func guarded(g access.Guard, late bool, answers ...access.RunAnswer) func(*access.DriftReport) {
 	return func(r *access.DriftReport) {
 		r.Mode, r.Guard, r.Limit, r.Answers = access.DriftRevoke, g, 3, answers
@@ -93,12 +93,12 @@ func over(late bool, answers []access.RunAnswer) *access.RunAnswer {
 	return nil
 }
 
-// said is an answer about the findings [from, to).
+// said is an answer about the findings in [from, to).
 func said(remove bool, by access.Person, from, to int) access.RunAnswer {
 	return access.RunAnswer{Remove: remove, By: by, At: monday.Add(10 * time.Minute), Findings: [][2]int{{from, to}}}
 }
 
-// longestFindings is hundreds of findings with names as long as they get.
+// longestFindings is hundreds of findings with the longest possible names.
 func longestFindings(n int) []access.Finding {
 	var findings []access.Finding
 	for i := range n {
@@ -193,7 +193,7 @@ func asked(changes ...func(*access.Run)) access.Run {
 	return r
 }
 
-// gone makes the run one that asks about people who are gone.
+// gone turns the run into one that asks about people who are gone.
 func gone(r *access.Run) {
 	r.ID, r.Mode, r.ExecutionARN = "2026-03-02-0930-gone-abcdefgh", access.ModeRecheck, ""
 	r.Guard, r.Removals, r.People = access.GuardGone, 14, 12
@@ -269,7 +269,7 @@ func TestDriftQuestionMessage(t *testing.T) {
 	}
 }
 
-// shown is all text of a message, as a reader sees it, without its formats.
+// shown is all text of a message, as a reader sees it, without formatting.
 func shown(t *testing.T, m Message) string {
 	t.Helper()
 	var all strings.Builder
@@ -301,7 +301,7 @@ func shown(t *testing.T, m Message) string {
 	return strings.ReplaceAll(all.String(), "\n", " ")
 }
 
-// TestDriftReportSays says in a table what the golden files show at length.
+// TestDriftReportSays states in a table what the golden files show in full.
 func TestDriftReportSays(t *testing.T) {
 	tests := []struct {
 		report string
@@ -313,18 +313,18 @@ func TestDriftReportSays(t *testing.T) {
 			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC",
 				"Group Operators (g-1)", "• carol|, first seen 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
-		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total; 5 of these are new"}},
+		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total. Below are the 5 that are new"}},
 		{report: "warn_no_next", colour: "🟠", want: []string{"Next removal: |not scheduled"}},
 		{report: "removed", colour: "⚪", want: []string{"Removed: |5|", "Removed (5)"}, not: []string{"Removal not confirmed", "Stopped"}},
-		{report: "failed", colour: "🔴", want: []string{"Removal not confirmed (2)", "Not removed: a request now covers it (1)", "Removed (2)"}},
-		{report: "held", colour: "⚪", want: []string{"Removed: |0|", "Not removed: a request now covers it (1)"}},
+		{report: "failed", colour: "🔴", want: []string{"Removal not confirmed (2)", "Kept because a request now covers it (1)", "Removed (2)"}},
+		{report: "held", colour: "⚪", want: []string{"Removed: |0|", "Kept because a request now covers it (1)"}},
 		{report: "out_of_scope", colour: "⚪", want: []string{"Removed: |0|", "the policy no longer covers it (1)"}, not: []string{"not confirmed"}},
 		{report: "already_gone", colour: "⚪", want: []string{"Nothing removed: someone else already removed it", "Removed: |0|", "Already removed by someone else (1)"}, not: []string{"not confirmed", "Removed (1)"}},
-		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Not removed: exempt for now (1)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}, not: []string{"not confirmed"}},
+		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Kept because it is exempt for now (1)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}, not: []string{"not confirmed"}},
 		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
 		{report: "some", colour: "🟠", want: []string{
-			"Not all removed: access without a request", "Removed (1)", "Not removed: exempt for now (1)", "Already removed by someone else (1)",
-			"Not removed: the 24-hour limit is reached. The next check asks first (1)", "Not removed: removals are turned off, or no approver agreed (1)",
+			"Not all removed: access without a request", "Removed (1)", "Kept because it is exempt for now (1)", "Already removed by someone else (1)",
+			"Kept until the next check asks, because the 24-hour limit is reached (1)", "Kept because removals are off or no approver agreed (1)",
 		}, not: []string{"Removal not confirmed"}},
 		{report: "let_go_on", colour: "⚪", want: []string{"may remove only 3 assignments or memberships within 24 hours", "Answers: |@U0BOB|: remove 5, |", "Removed (5)"}},
 		{report: "left", colour: "🟠", want: []string{"no record of an earlier check", "Answers: |@U0BOB|: keep 5, |"}, not: []string{"Removed: ", "Removal not confirmed"}},
@@ -358,7 +358,8 @@ func TestDriftReportSays(t *testing.T) {
 	}
 }
 
-// However much there is, what is listed and what is counted as more are all.
+// However many findings there are, the listed ones and the number in "and … more" add
+// up to all.
 func TestDriftListLosesNothing(t *testing.T) {
 	for _, n := range []int{1, 10, 60, 100, 400} {
 		r := report(func(r *access.DriftReport) {
@@ -415,8 +416,8 @@ func TestDriftQuestionButtons(t *testing.T) {
 	}
 }
 
-// Of an answered question the row alone tells what it says: whoever updates it,
-// the message is the same.
+// The message of an answered question depends only on the row, so it is the same
+// whoever updates it.
 func TestAnsweredQuestionIsTheSameWithoutFindings(t *testing.T) {
 	run := asked(func(r *access.Run) {
 		r.Answers = []access.RunAnswer{said(true, bob, 0, 5)}

@@ -28,7 +28,7 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	}
 	why.label("To remove").text(countText(n))
 	writeRunApprovers(why, r)
-	why.text(" Access without an answer stays.")
+	why.text(" If nobody answers for some access, it stays.")
 	writeAnswers(why, r.Answers, nil)
 	before := []slackgo.Block{header(m.Text), why.label("Checked").time(r.StartedAt).block("run")}
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).

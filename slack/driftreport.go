@@ -95,12 +95,12 @@ func (o driftOutcome) title() string {
 // Labels of the findings that the run did not remove.
 const (
 	labelFailed      = "Removal not confirmed"
-	labelHeld        = "Not removed: a request now covers it"
-	labelOutOfScope  = "Not removed: the policy no longer covers it"
+	labelHeld        = "Kept because a request now covers it"
+	labelOutOfScope  = "Kept because the policy no longer covers it"
 	labelAlreadyGone = "Already removed by someone else"
-	labelExempt      = "Not removed: exempt for now"
-	labelOverLimit   = "Not removed: the 24-hour limit is reached. The next check asks first"
-	labelNotAllowed  = "Not removed: removals are turned off, or no approver agreed"
+	labelExempt      = "Kept because it is exempt for now"
+	labelOverLimit   = "Kept until the next check asks, because the 24-hour limit is reached"
+	labelNotAllowed  = "Kept because removals are off or no approver agreed"
 )
 
 func (o driftOutcome) summary() slackgo.Block {
@@ -111,7 +111,7 @@ func (o driftOutcome) summary() slackgo.Block {
 	if len(o.Findings) > 0 || o.Total > 0 {
 		b.label("Found").text(strconv.Itoa(max(o.Total, len(o.Findings))))
 		if o.Total > len(o.Findings) {
-			b.text(fmt.Sprintf(" in total; %d of these are new or were last reported a day ago", len(o.Findings)))
+			b.text(fmt.Sprintf(" in total. Below are the %d that are new or were last reported a day ago.", len(o.Findings)))
 		}
 	}
 	if o.removing && len(o.Findings) > 0 {

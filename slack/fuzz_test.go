@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// checkSubmission holds what is read of a form to what may come of it.
+// checkSubmission checks that a parsed form is within its limits.
 func checkSubmission(t *testing.T, v *View) {
 	t.Helper()
 	s, errs := v.Submission()
@@ -36,7 +36,7 @@ func checkSubmission(t *testing.T, v *View) {
 	if s.Duration < time.Second || s.Duration > maxDuration || s.Duration%time.Second != 0 {
 		t.Errorf("the duration is %s", s.Duration)
 	}
-	// The ids are those that were chosen in the form, never those of the metadata.
+	// The ids are the ones chosen in the form, never those in the metadata.
 	chosen := func(action string) (all []string) {
 		for _, actions := range v.State {
 			all = append(all, actions[action].SelectedOption)
@@ -59,17 +59,16 @@ func checkSubmission(t *testing.T, v *View) {
 	}
 }
 
-// printable says whether s is text without control characters and without those
-// that turn the direction of what stands beside it.
+// printable reports whether s has no control characters, and none that change the
+// direction of the text beside it.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
 	})
 }
 
-// Whatever the metadata and the state of a form are: what is read of them holds,
-// and the form that is shown next is one that Slack takes, with metadata that is
-// read as what was chosen.
+// Whatever the metadata and the state of a form are, the parsed form is consistent.
+// Slack accepts the next form, and its metadata parses to what was chosen.
 func FuzzForm(f *testing.F) {
 	f.Add("request_for_access", `{"kind":"account","account_id":"111122223333","account_name":"Sandbox"}`, "111122223333", "111122223333", "arn:aws:sso:::permissionSet/x/y", "3600", "deploy", "Sandbox")
 	f.Add("request_for_group_membership", `{"kind":"group","group_id":"g-1"}`, "g-1", "", "", "60", "on call", "<!channel> \u202e:tada:")
@@ -86,7 +85,7 @@ func FuzzForm(f *testing.F) {
 		}}
 		checkSubmission(t, v)
 		target := v.SelectedTarget()
-		// What is shown was completed from the catalog: ids are of AWS's length.
+		// The catalog completes what is shown, so ids have the length of AWS's.
 		target.AccountID, target.GroupID = head(clean(target.AccountID), 64), head(clean(target.GroupID), 64)
 		target.PermissionSetARN, target.PermissionSet = head(clean(target.PermissionSetARN), 150), head(clean(target.PermissionSet), 64)
 		target.AccountName, target.GroupName = name, name
@@ -104,9 +103,9 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// Whatever a row has in it, its message is one that Slack takes: it mentions
-// those only whom the row names by id, and nothing that somebody wrote is in the
-// notification, or is more than text.
+// Whatever a row contains, Slack accepts its message. The message mentions only users
+// whom the row names by id. User text appears only as plain text, and never in the
+// notification.
 func FuzzRequestMessage(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"r1","target":{"kind":"account","account_id":"111122223333","account_name":"<!channel>","permission_set":"Admin"},"reason":"<@U1> *x*\n> y","duration_seconds":3600,"requester":{"slack_id":"U1","name":":tada:"},"approvers":[{"slack_id":"U2"}],"unknown_approvers":["a@b.c"],"expires_at":"2026-01-01T00:00:00Z"}`,
@@ -152,8 +151,9 @@ func FuzzRequestMessage(f *testing.F) {
 	})
 }
 
-// What Slack answers about a user: an address is without white space around it,
-// confirmed only where Slack says so, and a name is a line of text. Whom Slack calls a bot, a guest or a stranger is no member.
+// This is about Slack's answer to a user lookup. The email has no surrounding space,
+// and is confirmed only if Slack says so. The name is one line. A bot, a guest or a
+// stranger is not a member.
 func FuzzUser(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"U1","team_id":"T1","name":"x","profile":{"email":" Ann@Example.COM ","display_name":"*Ann*\n\u202e"}}`,
@@ -178,8 +178,8 @@ func FuzzUser(f *testing.F) {
 	})
 }
 
-// The same of what a run found, as the bucket and the row have it: names of
-// users, groups and accounts are whatever somebody called them.
+// The same holds for a run's findings, read from the bucket and the row: users, groups
+// and accounts may have any name.
 func FuzzDriftMessages(f *testing.F) {
 	for _, r := range []access.DriftReport{report(), report(found), report(found, revokes(access.DriftRemoved, access.DriftFailed)), report(found, guarded(access.GuardTooMany, true, said(true, bob, 0, 2)))} {
 		text, err := json.Marshal(r)

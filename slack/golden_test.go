@@ -39,7 +39,8 @@ func golden(t *testing.T, name string, v any) {
 	}
 }
 
-// generic is v as JSON reads it back, so that the checks see what Slack sees.
+// generic is v after a round trip through JSON, so that the checks see what Slack
+// sees.
 func generic(t testing.TB, v any) map[string]any {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -53,7 +54,7 @@ func generic(t testing.TB, v any) map[string]any {
 	return m
 }
 
-// posted is a message as the Web API gets it.
+// posted is a message as the Web API receives it.
 func posted(m Message) map[string]any {
 	return map[string]any{
 		"text":   m.Text,

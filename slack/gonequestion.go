@@ -28,7 +28,7 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		return m
 	}
 	writeRunApprovers(why, r)
-	why.text(" Until someone answers, this access stays until its scheduled end. We ask again after 24 hours.")
+	why.text(" If nobody answers, this access stays until its scheduled end, and we ask again after 24 hours.")
 	writeAnswers(why, r.Answers, nil)
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(

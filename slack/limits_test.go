@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// problems holds messages, views and options to Slack's documented limits
-// (docs.slack.dev, reference of Block Kit, views and chat.postMessage), written
-// down here once more and not taken from the code under test, and to this
-// project's own rule that there is no mrkdwn.
+// problems checks messages, views and options against Slack's documented limits
+// (docs.slack.dev, reference of Block Kit, views and chat.postMessage). They are
+// repeated here rather than taken from the code under test. It also checks this
+// project's rule that nothing uses mrkdwn.
 type problems []string
 
 func (p *problems) add(at, format string, args ...any) {
@@ -24,8 +24,8 @@ func checkMessage(m map[string]any) []string {
 	p.str("text", m["text"], 1, 4000)
 	blocks := list(m["blocks"])
 	p.blocks(blocks, 50, false)
-	// Not documented: from about 13,200 characters on, chat.postMessage answers
-	// msg_blocks_too_long.
+	// Slack doesn't document this: from about 13,200 characters on, chat.postMessage
+	// returns msg_blocks_too_long.
 	raw, _ := json.Marshal(blocks)
 	if n := utf8.RuneCount(raw); n > 12000 {
 		p.add("blocks", "%d characters in all", n)
@@ -75,7 +75,7 @@ func (p *problems) str(at string, v any, least, most int) {
 	}
 }
 
-// text checks a text object, which is plain_text everywhere in this project.
+// text checks a text object, which is always plain_text in this project.
 func (p *problems) text(at string, v any, most int, required bool) {
 	if v == nil {
 		if required {
@@ -248,7 +248,7 @@ func (p *problems) richText(at string, elements []any) {
 	}
 }
 
-// TestChecker shows that the checks above see what they are there for.
+// TestChecker checks that the checks above find what they should.
 func TestChecker(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	input := `{"type":"input","block_id":"b","label":{"type":"plain_text","text":"L"},"element":%s}`

@@ -19,7 +19,7 @@ var (
 	dan    = access.Person{SlackID: "U0DAN", Email: "dan@example.com", Name: "Dan"}
 )
 
-// pending is a request that waits for approval; changes alter it one after the other.
+// pending is a request that waits for approval. The changes are applied in order.
 func pending(changes ...func(r *access.Request)) access.Request {
 	r := access.Request{
 		ID:           "abcdefghijklmnop",
@@ -130,7 +130,7 @@ func failed(code access.Code, text string) func(*access.Request) {
 	}
 }
 
-// longest has everything as long as it gets, and nothing that is short.
+// longest has the longest possible value in each field.
 func longest(r *access.Request) {
 	r.Target.AccountName = strings.Repeat("名", 128)
 	r.Target.PermissionSet = strings.Repeat("P", 32)
@@ -171,7 +171,7 @@ func rebuilt(changes ...func(r *access.Request)) access.Request {
 	return r
 }
 
-// requests is a request in every state that a message shows.
+// requests has a request in every state that a message shows.
 func requests() map[string]access.Request {
 	naturalEnd, early := 96*time.Minute+10*time.Second, 21*time.Minute
 	return map[string]access.Request{
@@ -300,8 +300,8 @@ func TestThreadAndDirectMessages(t *testing.T) {
 	}
 }
 
-// checked holds a message to its golden file, to Slack's limits, and to this
-// project's own rules about buttons and about what users typed.
+// checked checks a message against its golden file, Slack's limits, and this project's
+// rules about buttons and user text.
 func checked(t *testing.T, name string, m Message, r access.Request) {
 	t.Helper()
 	sent := generic(t, posted(m))
@@ -335,10 +335,10 @@ func checked(t *testing.T, name string, m Message, r access.Request) {
 	golden(t, "message_"+name, posted(m))
 }
 
-// internalWord matches words of the code that readers in Slack don't know.
+// internalWord matches internal words that readers in Slack don't know.
 var internalWord = regexp.MustCompile(`(?i)\b(leases?|tables?|rows?|sweeps?|executions?|drift|tokens?|state machines?|discard(ed)?)\b`)
 
-// TestButtonsAndColours says in a table what the golden files show at length.
+// TestButtonsAndColours states in a table what the golden files show in full.
 func TestButtonsAndColours(t *testing.T) {
 	tests := []struct {
 		request string
@@ -398,8 +398,8 @@ func TestButtonsAndColours(t *testing.T) {
 	}
 }
 
-// Whoever is told that access was removed is told what removing it does not do;
-// where nothing was removed there is nothing to say.
+// A message about removed access says what a removal doesn't do. If nothing was
+// removed, it says nothing about that.
 func TestEndedSaysThatSessionsGoOn(t *testing.T) {
 	all := requests()
 	for name, want := range map[string]bool{
@@ -420,7 +420,7 @@ func TestEndedSaysThatSessionsGoOn(t *testing.T) {
 	}
 }
 
-// mentions are the users whom a message mentions.
+// mentions returns the users that a message mentions.
 func mentions(t *testing.T, m Message) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}

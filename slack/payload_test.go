@@ -15,7 +15,7 @@ const formType = "application/x-www-form-urlencoded"
 
 func payloadBody(payload string) string { return url.Values{"payload": {payload}}.Encode() }
 
-// Payloads as Slack sends them, shortened where they carry what nobody reads.
+// These are payloads as Slack sends them, without the parts that nobody reads.
 const (
 	shortcutPayload = `{"type":"shortcut","token":"legacy","action_ts":"1772444000.1","team":{"id":"T0TEAM","domain":"example"},
 		"user":{"id":"U0ALICE","username":"alice","team_id":"T0TEAM"},"is_enterprise_install":false,"enterprise":null,
@@ -219,9 +219,9 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// What is read of a request is within Slack's limits, ids are ids, and it is one
-// form with one value for each field; what is refused is Invalid, and its text
-// says nothing of the body.
+// A parsed request is within Slack's limits, its ids are valid, and it is one form
+// with one value per field. A refusal is Invalid, and its text contains nothing from
+// the body.
 func FuzzParse(f *testing.F) {
 	for _, p := range []string{shortcutPayload, buttonPayload, selectPayload, suggestionPayload, submissionPayload, closedPayload, "{}", "null", "[",
 		`{"type":"block_actions","team":{"id":"T1"},"TEAM":{"ID":"T2"},"user":{"id":"U1"},"api_app_id":"A1","actions":[{"action_id":"approve","value":"r"}]}`,

@@ -67,8 +67,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// What Verify accepts is what a second reading of Slack's documentation accepts:
-// the digest of exactly these bytes, at a time that is not far.
+// Verify accepts what a second implementation of Slack's documentation accepts: the
+// digest of exactly these bytes, with a recent timestamp.
 func FuzzVerify(f *testing.F) {
 	now := time.Unix(1_772_444_000, 0)
 	ts := strconv.FormatInt(now.Unix(), 10)

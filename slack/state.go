@@ -2,7 +2,7 @@ package slack
 
 import "sso-elevator/functions/access"
 
-// state is the state of a request that its message in the channel shows.
+// state is what the message in the channel shows about a request.
 type state string
 
 const (

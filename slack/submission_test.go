@@ -9,7 +9,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// submitted is a form filled in with everything; change alters it.
+// submitted is a form with every field filled in. change alters it.
 func submitted(change func(v *View)) *View {
 	v := &View{
 		ID:              "V1",
@@ -32,7 +32,7 @@ func TestSubmission(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(v *View)
-		want   Submission // compared where there are no errors
+		want   Submission // compared only if there are no errors
 		errs   map[string]string
 	}{
 		{

@@ -20,7 +20,7 @@ var sandbox = access.Target{
 	PermissionSetARN: permissionSetARN,
 }
 
-// hostile is what somebody might type to be taken for more than text.
+// hostile is what someone might type so that it counts as more than text.
 const hostile = "*bold* _it_ `code` <!channel> <!here> <@U0BOSS> <https://evil.example|AWS console> :fire: &lt;!everyone&gt; \u202Egnihtemos\u202C \u2067x\u2069 @channel\r\nApproved by: the boss\x00\x07 שלום"
 
 func hours(n ...int) []time.Duration {

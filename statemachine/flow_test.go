@@ -149,7 +149,7 @@ type step struct {
 	known facts
 }
 
-// follow describes what s reads although it may be missing, and returns the next states.
+// follow lists what s reads that may be missing, and returns the next states.
 func follow(name string, s *state, known facts) (missing []string, steps []step) {
 	need := func(from facts, what string, paths ...string) {
 		for _, path := range paths {

@@ -73,8 +73,8 @@ func TestSlackDelaysNoSweep(t *testing.T) {
 	}
 }
 
-// A run removes access only if Collect allows it, or if the table says that a
-// person did. A question that could not be asked is no answer.
+// A run removes access only if Collect allows it, or if the table says that a person
+// did. If a question could not be asked, nobody has allowed anything.
 func TestOnlyAWordLeadsToRemoval(t *testing.T) {
 	m := reconcileMachine(t)
 	said := map[string]string{"Next?": "$.collected.next", "MayRemove?": "$.answer.next"}

@@ -8,9 +8,9 @@ import "time"
 type Claims struct {
 	PrincipalID string           `json:"principal_id"`
 	Claims      map[string]Claim `json:"claims"` // by Target.Key()
-	// Version increases with each write, and each write is conditional on it. A new row
-	// starts at the time, in nanoseconds since 1970, so that it is never mistaken for an
-	// earlier one.
+	// Version increases with each write, and each write is conditional on it. The
+	// first version of a row is the current time in nanoseconds since 1970, so that a row
+	// is never mistaken for an earlier one.
 	Version int64 `json:"version"`
 }
 

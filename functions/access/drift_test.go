@@ -23,8 +23,8 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// A run that had to ask removes the findings that somebody let go, and no others,
-// and none before the question is over.
+// A run that had to ask removes only the findings that someone agreed to remove, and
+// only after the question is closed.
 func TestMayRemove(t *testing.T) {
 	ann := Person{SlackID: "U1", Email: "ann@example.com", PrincipalID: "p-1"}
 	over, late := &RunAnswer{Remove: true, By: ann}, &RunAnswer{At: time.Unix(1, 0)}

@@ -29,7 +29,7 @@ func TestNormalizeEmailFoldsASCIIOnly(t *testing.T) {
 	}
 }
 
-// lookAlikePolicy lists email, and lets everybody have ReadOnly.
+// lookAlikePolicy lists email as an approver, and lets everyone have ReadOnly.
 func lookAlikePolicy(email string) *access.Policy {
 	yes := true
 	return &access.Policy{
@@ -91,8 +91,8 @@ func TestLookAlikesMatchNobody(t *testing.T) {
 	}
 }
 
-// Two emails that fold to the same are ASCII and equal except for case, or not
-// folded at all. Whoever is not ASCII gets and approves nothing.
+// Two emails that fold to the same text are ASCII and differ only in case, or are not
+// folded at all. A person whose email is not ASCII gets nothing and approves nothing.
 func FuzzEmail(f *testing.F) {
 	for _, email := range accesstest.LookAlikes() {
 		f.Add(email, accesstest.Email)

@@ -14,7 +14,7 @@ func TestAccessEnd(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		r    Request
-		want time.Time // zero: there is none
+		want time.Time // zero if there is none
 	}{
 		{"undecided", Request{Duration: 3600}, time.Time{}},
 		{"denied", Request{Duration: 3600, Outcome: &Outcome{Kind: OutcomeDenied, At: nine}}, time.Time{}},

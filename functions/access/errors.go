@@ -48,6 +48,16 @@ func (c Code) Transient() bool {
 	return false
 }
 
+// IsRefusal reports whether the system decided not to do something, so there is nothing
+// to fix. The state machines handle these codes as results.
+func (c Code) IsRefusal() bool {
+	switch c {
+	case CodeRefused, CodeHeld, CodeOutOfScope, CodeExempt, CodeAlreadyGone, CodeOverLimit:
+		return true
+	}
+	return false
+}
+
 // Error is an error with a code. Message, if set, says which operation failed.
 type Error struct {
 	Code    Code

@@ -65,8 +65,8 @@ func TestExemption(t *testing.T) {
 	}
 }
 
-// No exemption lasts longer than 72 hours after the deployment, whatever the
-// document says.
+// No exemption lasts longer than 72 hours after the deployment, whatever the document
+// says.
 func TestExemptionsEndAfterTheDeployment(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	short, long := access.Exemption{Email: "a", Until: at.Add(71 * time.Hour)}, access.Exemption{Email: "b", Until: at.Add(1000 * time.Hour)}

@@ -10,8 +10,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// What is read is what the pattern, which the settings' schema shows to editors,
-// permits; and it is as long as time.ParseDuration says, which reads more.
+// The parser accepts exactly what the pattern in the settings' schema permits. The
+// result is the same as that of time.ParseDuration, which accepts more.
 func FuzzParseDuration(f *testing.F) {
 	for _, s := range []string{"90s", "5m", "2h", "1h30m", "999999h999999m999999s", "0s", "", "s", "1h1h", "1m1h", "-1s", "1.5h", "1000000h", "٣h", "1h ", "1H", "1e3s"} {
 		f.Add(s)
@@ -37,7 +37,7 @@ func FuzzParseDuration(f *testing.F) {
 	})
 }
 
-// The same of lengths of time as "hh:mm", which a second reading adds up.
+// This does the same for durations like "hh:mm". A second parser adds up the parts.
 func FuzzParseClock(f *testing.F) {
 	for _, s := range []string{"01:30", "0:00", "999:59", "1000:00", "1:60", "1:5", ":30", "1:", "-1:30", "+1:30", "01:30:00", "1_0:00", "٠١:٣٠", ""} {
 		f.Add(s)
@@ -62,8 +62,8 @@ func FuzzParseClock(f *testing.F) {
 	})
 }
 
-// checkRefusal: the code says that what came in makes no sense, and what came in
-// stands in one line of the text.
+// checkRefusal checks that the code is Invalid, and that the text quotes the input on
+// one line.
 func checkRefusal(t *testing.T, err error) {
 	t.Helper()
 	if access.CodeOf(err) != access.CodeInvalid || strings.ContainsAny(err.Error(), "\n\x00\x1b") {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The domain imports the standard library and functions/access only.
+// The domain packages import only the standard library and functions/access.
 func TestDomainImports(t *testing.T) {
 	const here = "sso-elevator/functions/access"
 	for _, domain := range []string{here + "/...", "sso-elevator/functions/drift", "sso-elevator/functions/leavers", "sso-elevator/functions/schedule"} {

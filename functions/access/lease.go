@@ -50,9 +50,9 @@ type Lease struct {
 	// Drift is set if the lease is for the removal of unknown access. It names the
 	// finding, for the record of the removal.
 	Drift *FindingRef `json:"drift,omitempty"`
-	// Version increases with each write, and each write is conditional on it. A new lease
-	// starts at the time, in nanoseconds since 1970, so that it is never mistaken for an
-	// earlier one under the same key.
+	// Version increases with each write, and each write is conditional on it. The
+	// first version of a lease is the current time in nanoseconds since 1970, so that a
+	// lease is never mistaken for an earlier one under the same key.
 	Version int64 `json:"version"`
 }
 

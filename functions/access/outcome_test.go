@@ -47,7 +47,7 @@ func TestRemovalEvent(t *testing.T) {
 	}
 }
 
-// The release before this one recorded refused after an approval.
+// The previous release recorded the outcome "refused" after an approval.
 func TestRecordsRemovalOfThePreviousRelease(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What is covered is what Decide finds a statement for.
+// Access is covered if Decide finds a matching statement for it.
 func TestCovers(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	covered := 0
@@ -91,8 +91,8 @@ func TestDeciders(t *testing.T) {
 	}
 }
 
-// Whoever may approve a request for something may decide about it, and nobody else
-// where anybody may.
+// Anyone who may approve a request for a target may decide about the target. If it has
+// any approvers, nobody else may.
 func TestDecidersAreApprovers(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 3))
 	several := 0

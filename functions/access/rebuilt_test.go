@@ -38,8 +38,8 @@ func TestRebuiltFrom(t *testing.T) {
 	}
 }
 
-// What stands in the attribute counts only in a row that has nothing else: it
-// changes nothing about a request that is there.
+// The attribute counts only in a row that has nothing else. It changes nothing about
+// an existing request.
 func TestRebuiltInAnotherRow(t *testing.T) {
 	const row = `{"id":"a","target":{"kind":"account","account_id":"1"},"requester":{"slack_id":"U1","principal_id":"p-1"},"execution_arn":"arn:a",
 		"rebuilt":{"id":"b","subject":{"kind":"account","account_id":"2","principal_id":"p-2"},"execution_arn":"arn:b","end":"2026-03-02T09:00:00Z"}}`

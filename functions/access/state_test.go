@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Each row is a request as the functions write it, and the predicates that hold.
-// Rows in which two similar predicates differ show why both are there.
+// Each case has a request as the functions write it, and the predicates that are true
+// for it. Cases where two similar predicates differ show why both exist.
 func TestRequestPredicates(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	predicates := map[string]func(*Request) bool{
@@ -103,8 +103,7 @@ func TestRequestPredicates(t *testing.T) {
 	}
 }
 
-// Whatever somebody writes into a row by hand, the predicates don't contradict
-// each other.
+// The predicates don't contradict each other, even if someone edits a row by hand.
 func TestPredicatesOfAnyRow(t *testing.T) {
 	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	outcomes := []*Outcome{nil, {Kind: OutcomeApproved}, {Kind: OutcomeDenied}}

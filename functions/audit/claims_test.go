@@ -7,8 +7,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// What a request has claimed is freed before the request is closed: nobody closes
-// it again. Only an error that passes keeps the request open.
+// A request's claims are freed before it is closed, because nothing closes it again.
+// Only a transient error keeps the request open.
 func TestCloseFreesTheClaim(t *testing.T) {
 	denied := access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeDenied, At: now}, Events: events(access.EventRequested, access.EventDenied), Audited: 2}
 	granted := denied

@@ -53,7 +53,7 @@ func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, re
 		return err
 	}
 	if !found {
-		return access.Errorf(access.CodeRefused, "run %q removed no finding %d", ref.Run, ref.Index)
+		return access.Errorf(access.CodeRefused, "the table has no removal of finding %[2]d of run %[1]q", ref.Run, ref.Index)
 	}
 	if removal.Result != access.DriftRemoved {
 		log.InfoContext(ctx, "access was already gone; no removal recorded", "subject", removal.Subject)
@@ -65,7 +65,7 @@ func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, re
 	}
 	switch {
 	case !run.MayRemove(ref.Index):
-		return access.Errorf(access.CodeRefused, "run %q is not authorized to remove its finding %d", ref.Run, ref.Index)
+		return access.Errorf(access.CodeRefused, "nobody authorized run %q to remove its finding %d", ref.Run, ref.Index)
 	case ref.Index < 0 || ref.Index >= len(findings) || findings[ref.Index].Key() != removal.Subject:
 		return access.Errorf(access.CodeRefused, "%s was removed, but it is not finding %d of run %q", removal.Subject, ref.Index, ref.Run)
 	}

@@ -58,7 +58,7 @@ func runWorld(refuses int) *world {
 	return w
 }
 
-// removed enters how the removal of a finding ended.
+// removed writes the result of a finding's removal.
 func (w *world) removed(index int, result access.RemovalResult) {
 	ref := access.FindingRef{Run: "run1", Index: index}
 	w.removals[ref] = access.DriftRemoval{FindingRef: ref, Subject: w.findings[index].Key(), Result: result, At: now.Add(-time.Second)}
@@ -120,7 +120,7 @@ func (w *world) drift(t *testing.T, in Input, at time.Time) error {
 	return err
 }
 
-// A retry, even on the next day, makes no second record, and the first stays.
+// A retry, even the next day, writes no second record, and the first one stays.
 func TestRepeatedDriftMakesNoSecondRecord(t *testing.T) {
 	w := runWorld(2)
 	found := Input{Input: host.Input{Operation: "drift_found", Run: "run1"}, To: 4}
@@ -153,8 +153,8 @@ func TestRepeatedDriftMakesNoSecondRecord(t *testing.T) {
 	}
 }
 
-// A record of a removal can't be forged by whoever starts executions: it exists
-// only for a removal that the table says was authorized, and ours.
+// Someone who can start executions can't forge a record of a removal. The record is
+// written only if the table says that the removal was authorized and ours.
 func TestDriftRevokedIsBelievedOnlyOfTheTable(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -203,8 +203,8 @@ func TestDriftRevokedIsBelievedOnlyOfTheTable(t *testing.T) {
 	}
 }
 
-// What a run is the first to leave under an exemption is recorded, with until
-// when and why; by runs in mode revoke only.
+// The first run that skips a finding because of an exemption records it, with the end
+// and the reason. Only runs in mode revoke do so.
 func TestDriftExempted(t *testing.T) {
 	w := runWorld(-1)
 	spared := func(run string) *access.Spared {

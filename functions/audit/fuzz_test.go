@@ -13,9 +13,9 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Whatever an execution sends: events are recorded in order and each once, those
-// only that are in the row; a finding only that the run has; and the machine gets
-// an end that it can wait for.
+// Whatever an execution sends, only events in the row are recorded, in order and once
+// each, and only findings that the run has. The state machine gets an end that it can
+// wait for.
 func FuzzTask(f *testing.F) {
 	row, err := json.Marshal(denied())
 	if err != nil {
@@ -68,7 +68,7 @@ func FuzzTask(f *testing.F) {
 	})
 }
 
-// What a failed task says is read as the error's name, and text for people.
+// A failed task's output is read as the error's name and a text for people.
 func FuzzFailure(f *testing.F) {
 	f.Add("Throttled", `{"errorMessage":"slow down","errorType":"Throttled"}`)
 	f.Add("", `{"errorMessage":7}`)

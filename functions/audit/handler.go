@@ -21,7 +21,7 @@ type Input struct {
 	host.Input
 	// Failure is the reason of revoke_failed, as a Catch writes it.
 	Failure Failure `json:"failure"`
-	// Error is the Error of Failure. Executions of the previous release send it alone.
+	// Error is the Error of Failure. Executions of the previous release send only this.
 	Error string `json:"error"`
 
 	From  int `json:"from"`  // of drift_found: index of the first finding

@@ -18,17 +18,17 @@ import (
 
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// world is the table with one row, the bucket and the metrics.
+// world is a table with one row, the bucket and the metrics.
 type world struct {
 	row     access.Request
 	written []string // kind of each event the bucket took, and "policy d1"
 	counted []string
 	closed  bool
 
-	refuses   int // the bucket takes so many records, then no more; -1: all
+	refuses   int // the bucket accepts this many records; -1 for all
 	appendErr error
 	markErr   error
-	silent    bool // the table does not answer
+	silent    bool // the table doesn't answer
 	freed     []string
 	freeErr   error
 
@@ -38,7 +38,7 @@ type world struct {
 	removals map[access.FindingRef]access.DriftRemoval
 
 	removalErr error
-	records    []auditrecord.Finding // those of findings that the bucket took, each once
+	records    []auditrecord.Finding // findings that the bucket accepted, once each
 }
 
 func (w *world) Get(ctx context.Context, _ string) (access.Request, error) {
@@ -146,7 +146,7 @@ func revoked(state access.RemovalState) access.Request {
 	return r
 }
 
-// notGranted is a request that was approved and never reached Identity Center.
+// notGranted is a request that was approved but never reached Identity Center.
 func notGranted(last ...access.Event) access.Request {
 	r := granted()
 	r.GrantedAt, r.End = time.Time{}, time.Time{}
@@ -372,7 +372,7 @@ func TestSecondsUntil(t *testing.T) {
 	}
 }
 
-// The record has Identity Center's own words, where the function gave them.
+// The record has Identity Center's own error text, if the function passed it on.
 func TestFailedRemovalSaysWhy(t *testing.T) {
 	for _, test := range []struct{ name, payload, want string }{
 		{"with a cause", `{"failure":{"Error":"AssignmentFailed","Cause":"{\"errorType\":\"AssignmentFailed\",\"errorMessage\":\"the role is protected\"}"}}`, "AssignmentFailed: the role is protected"},
@@ -396,7 +396,7 @@ func TestFailedRemovalSaysWhy(t *testing.T) {
 	}
 }
 
-// The alarm does not wait for a table that does not answer.
+// The alarm doesn't wait for a table that doesn't answer.
 func TestRemovalFailedWhileTheTableIsSilent(t *testing.T) {
 	w := &world{row: granted(), refuses: -1, silent: true}
 	if _, err := w.do(t, "revoke_failed", "Throttled"); err == nil {

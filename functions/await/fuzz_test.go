@@ -12,9 +12,9 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// Whatever an execution sends: its token takes the place of another one only in
-// the row that names that execution, under the wait that is asked for; no other
-// token is resumed, and no error says it.
+// Whatever an execution sends, its token is stored only in the row that names this
+// execution, and only for the current wait. No other token is resumed, and no error
+// contains a token.
 func FuzzTask(f *testing.F) {
 	for _, payload := range []string{
 		`{"operation":"approval","request_id":"one","execution":"arn:one","token":"secret-token-1"}`, `{"operation":"end","request_id":"one","execution":"arn:one","token":"secret-token-1"}`,

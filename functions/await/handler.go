@@ -12,7 +12,7 @@ import (
 
 // Input is the payload that the state machine sends.
 type Input struct {
-	host.Input        // Operation is the wait: approval, end, run; of run, RequestID is the run's
+	host.Input        // Operation is the wait: approval, end or run. For run, RequestID is the run's id
 	Token      string `json:"token"`
 }
 

@@ -49,11 +49,11 @@ func TestHandle(t *testing.T) {
 	tests := []struct {
 		name      string
 		wait      string
-		execution string                // the row's own where it is empty
-		row       func(*access.Request) // as the write of the token returns it
+		execution string                // if empty, the row's own
+		row       func(*access.Request) // as returned by the write of the token
 		get       error
 		store     error
-		busy      int // how many times Step Functions does not answer
+		busy      int // how often Step Functions doesn't answer
 
 		want    access.Code
 		stored  bool
@@ -140,7 +140,7 @@ func TestRun(t *testing.T) {
 		answer    *access.RunAnswer
 		get       error
 		store     error
-		busy      int // how many times Step Functions does not answer
+		busy      int // how often Step Functions doesn't answer
 
 		want    access.Code
 		stored  bool

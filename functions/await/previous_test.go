@@ -6,7 +6,7 @@ import (
 	"sso-elevator/statemachine/previous"
 )
 
-// Executions of the release before this one go on with this function.
+// Executions that the previous release started continue with this function.
 func TestPreviousReleaseIsUnderstood(t *testing.T) {
 	previous.CheckInput[Input](t, "await")
 }

@@ -8,9 +8,9 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// From a delegated administrator's account the management account is named and
-// not looked at, and listing by user, which AWS denies there, is not needed.
-// Another account that is denied is unread: that is a failure.
+// From a delegated administrator's account, a run names the management account but
+// doesn't check it. It doesn't need to list by user, which AWS denies there. If
+// another account is denied, it is unread, which is a failure.
 func TestDelegatedAdministrator(t *testing.T) {
 	tests := []struct {
 		name         string
@@ -36,7 +36,7 @@ func TestDelegatedAdministrator(t *testing.T) {
 			for _, id := range test.denied {
 				w.fail["UserAssignments "+id] = refusal
 			}
-			for i := range 3 { // enough users that listing by them is tried
+			for i := range 3 { // enough users that listing by user pays off
 				w.users[string(rune('x'+i))] = "other"
 			}
 			c, findings := w.collect(t, w.engine(), drift.Start{Run: "r", Mode: access.DriftRevoke, Account: test.self})

@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// An event names something to look at, whole, or nothing. It says the same as
-// EventBridge's detail and as CloudTrail's record, and what failed names nothing.
+// An event names a whole subject or nothing. EventBridge's detail and CloudTrail's
+// record give the same result, and a failed call names nothing.
 func FuzzParseEvent(f *testing.F) {
 	for _, s := range []string{
 		`{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111122223333","permissionSetArn":"arn:aws:sso:::permissionSet/ssoins-1/ps-1","principalType":"USER","principalId":"u"}}`,
@@ -45,7 +45,7 @@ func FuzzParseEvent(f *testing.F) {
 		if json.Unmarshal(raw, &fields) == nil && len(fields) > 0 {
 			for name := range fields {
 				if strings.EqualFold(name, "detail") {
-					return // what is wrapped again is not the event
+					return // an event wrapped twice is not an event
 				}
 			}
 			if wrapped, okToo := parseEvent([]byte(`{"version":"0","detail":` + string(raw) + `}`)); !okToo || wrapped != target {
@@ -59,7 +59,7 @@ func TestParseEvent(t *testing.T) {
 	tests := []struct {
 		name  string
 		event string
-		want  string // key of the target; empty: nothing
+		want  string // key of the target, or empty for nothing
 	}{
 		{"a user's assignment", `{"source":"aws.sso","detail":{"eventSource":"sso.amazonaws.com","eventName":"CreateAccountAssignment","requestParameters":{"instanceArn":"arn:i","targetId":"111111111111","targetType":"AWS_ACCOUNT","permissionSetArn":"arn:ps","principalType":"USER","principalId":"u"}}}`, "account#111111111111#arn:ps"},
 		{"the record alone", `{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:ps","principalType":"USER"}}`, "account#111111111111#arn:ps"},

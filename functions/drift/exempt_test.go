@@ -11,7 +11,7 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// trusted has runs believe the table.
+// trusted makes runs trust the table.
 func (w *world) trusted(t *testing.T) {
 	t.Helper()
 	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
@@ -24,8 +24,8 @@ func exemption(email string, until time.Time) access.Exemption {
 	return access.Exemption{AccountID: "111111111111", PermissionSet: "Admin", Email: email, Until: until, Reason: "Slack is down"}
 }
 
-// While an exemption lasts, each run tells of the access and leaves it; the first
-// one in mode revoke says so for the audit log. After that it is removed as before.
+// While an exemption lasts, each run reports the access and keeps it. The first run in
+// mode revoke tells the audit log. Afterwards, the access is removed as usual.
 func TestExemptAccessIsLeftUntilItsTime(t *testing.T) {
 	w := small()
 	w.trusted(t)
@@ -42,7 +42,7 @@ func TestExemptAccessIsLeftUntilItsTime(t *testing.T) {
 		after    time.Duration
 		next     string
 		exempted bool
-		since    time.Duration // of the exemption's first use; 0: none
+		since    time.Duration // of the exemption's first use, or 0 for none
 		removals int
 		results  map[string]access.RemovalResult
 		told     []string
@@ -99,8 +99,8 @@ func TestExemptAccessIsLeftUntilItsTime(t *testing.T) {
 	}
 }
 
-// Whose access it is must be known: what can't be told is neither exempt nor
-// removed, and the run is not complete.
+// The run must know whose access it is. If it can't tell, the access is neither exempt
+// nor removed, and the run is incomplete.
 func TestExemptionsAreOfOnePerson(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -129,7 +129,7 @@ func TestExemptionsAreOfOnePerson(t *testing.T) {
 			w.policy.Exemptions = []access.Exemption{exemption("alice@example.com", monday.Add(time.Hour))}
 			test.change(w)
 			e := w.engine()
-			e.ListBy = "account" // which shows assignments of users who are gone, too
+			e.ListBy = "account" // which also shows assignments of users who are gone
 			c, findings := w.collect(t, e, drift.Start{Run: "r", Mode: access.DriftRevoke})
 			if len(findings) != test.findings || c.Complete != test.complete {
 				t.Fatalf("findings %+v, complete %v", findings, c.Complete)
@@ -147,7 +147,7 @@ func TestExemptionsAreOfOnePerson(t *testing.T) {
 	}
 }
 
-// Users are looked up only where an exemption is about their access.
+// Users are looked up only if an exemption is about their access.
 func TestWithoutExemptionsNobodyIsLookedUp(t *testing.T) {
 	w := small()
 	w.policy.Exemptions = []access.Exemption{{GroupID: "g-none", Email: "alice@example.com", Until: monday.Add(time.Hour)}}
@@ -157,8 +157,8 @@ func TestWithoutExemptionsNobodyIsLookedUp(t *testing.T) {
 	}
 }
 
-// Neither a run of an event nor one with removals switched off removes anything,
-// whatever mode it was started in; it tells what a run in mode warn would.
+// A run started by an event, or with removals switched off, removes nothing, whatever
+// its mode. It reports what a run in mode warn would.
 func TestRunsThatMayNotRemove(t *testing.T) {
 	event := json.RawMessage(`{"detail":{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":"111111111111","permissionSetArn":"arn:admin","principalType":"USER"}}}`)
 	for _, test := range []struct {
@@ -194,7 +194,7 @@ func TestRunsThatMayNotRemove(t *testing.T) {
 			if !tell || r.Mode != access.DriftWarn || r.Results != nil || r.NextRevocation.IsZero() != test.off {
 				t.Errorf("report %+v", r)
 			}
-			// A schedule's alarm waits for the runs that it starts.
+			// A schedule's alarm depends on the runs that the schedule starts.
 			if n := w.counted["ReconcileBegun revoke"]; n != 1 && !test.partial {
 				t.Errorf("%d runs in mode revoke counted as begun", n)
 			}
@@ -202,8 +202,8 @@ func TestRunsThatMayNotRemove(t *testing.T) {
 	}
 }
 
-// A plan that the release before this one made, and a switch that came between:
-// both are looked at again before anything is removed.
+// The previous release made the plan, or the switch changed meanwhile. Both are
+// checked again before anything is removed.
 func TestAPlanInModeRevokeIsNotEnough(t *testing.T) {
 	for _, off := range []bool{true, false} {
 		w := small()
@@ -236,7 +236,7 @@ func TestAPlanInModeRevokeIsNotEnough(t *testing.T) {
 	}
 }
 
-// The limit is for all runs of 24 hours together.
+// The limit counts the removals of all runs within 24 hours.
 func TestTheLimitCountsEarlierRuns(t *testing.T) {
 	for _, test := range []struct {
 		limit, before int

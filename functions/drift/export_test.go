@@ -12,7 +12,7 @@ const (
 	WriteTime     = writeTime
 )
 
-// SetBatchCalls sets for how many calls a batch is made at most.
+// SetBatchCalls sets the most calls that a batch makes.
 func (e *Engine) SetBatchCalls(most int) { e.mostCalls = float64(most) }
 
 func (e *Engine) NameUsers(ctx context.Context, plan *Plan, findings []access.Finding) {

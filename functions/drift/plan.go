@@ -312,8 +312,9 @@ func (p *planner) countCovered() int {
 	return n
 }
 
-// listUsers lists all users, or none if there are more than most: then listing by
-// user takes more calls than listing by account, and names are read later.
+// listUsers lists all users. If their number exceeds most, listing by user takes more
+// calls than listing by account. listUsers then returns none, and names are read
+// later.
 func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 	names := map[string]string{}
 	var ids []string

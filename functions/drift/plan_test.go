@@ -12,8 +12,8 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// sized is an organization in which every permission set is in the first
-// accounts: one user has all of them.
+// sized is an organization with every permission set in the first accounts. One user
+// has all of them.
 func sized(accounts, in, sets, users int) *world {
 	w := newWorld()
 	for i := range accounts {
@@ -34,7 +34,7 @@ func sized(accounts, in, sets, users int) *world {
 	return w
 }
 
-// Assignments are listed the way that needs fewer calls.
+// Assignments are listed in the way that needs fewer calls.
 func TestPlanTakesFewerCalls(t *testing.T) {
 	tests := []struct {
 		name                      string
@@ -61,7 +61,7 @@ func TestPlanTakesFewerCalls(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := sized(test.accounts, test.in, test.sets, test.users)
-			// Everything is held, so that nothing is looked at twice.
+			// Requests hold all access, so nothing is checked twice.
 			for a := range w.assignments {
 				w.lease(a.AccountID, a.PermissionSetARN, a.UserID, access.LeaseHeld)
 			}
@@ -93,9 +93,8 @@ func TestPlanTakesFewerCalls(t *testing.T) {
 	}
 }
 
-// A batch has no more calls than fit into a function's time, and two run at
-// once where there is work for two. A large organization's accounts are listed
-// in the batches.
+// A batch has no more calls than fit into a function's time, and two batches run at
+// once if there is enough work. The batches list the accounts of a large organization.
 func TestBatches(t *testing.T) {
 	w := sized(300, 300, 10, 5_000)
 	e := w.engine()
@@ -148,8 +147,8 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// A run that an event started looks at what the event names, and at nothing
-// else; outside of the policy at nothing.
+// A run that an event started checks only what the event names, and nothing outside
+// the policy.
 func TestEvents(t *testing.T) {
 	assignment := func(account, set string) string {
 		return fmt.Sprintf(`{"detail":{"eventName":"CreateAccountAssignment","requestParameters":{"targetId":%q,"permissionSetArn":%q,"principalType":"USER"}}}`, account, set)
@@ -183,7 +182,7 @@ func TestEvents(t *testing.T) {
 			if got := w.counted["ReconcileBegun warn"]; got != 0 {
 				t.Errorf("counted as %d runs over everything", got)
 			}
-			for i := range findings { // names of accounts come from the catalog, which there is none of here
+			for i := range findings { // account names come from the catalog, which this test doesn't have
 				if findings[i].AccountID == "111111111111" {
 					findings[i].AccountName = "Production"
 				}
@@ -203,7 +202,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// Names of users are had in as few calls as it takes.
+// User names take as few calls as possible.
 func TestNamesOfUsers(t *testing.T) {
 	for _, test := range []struct {
 		users, findings int

@@ -12,7 +12,7 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// random is a small organization in which everything meets everything.
+// random is a small organization in which everything overlaps.
 func random(r *rand.Rand) *world {
 	w := newWorld()
 	pick := func(of []string) string { return of[r.IntN(len(of))] }
@@ -73,8 +73,8 @@ func random(r *rand.Rand) *world {
 	return w
 }
 
-// expected are the findings once more, as sentences about what is there: what
-// is listed, covered, manageable and not held.
+// expected states the findings again, as sentences about what exists: what is listed,
+// covered, manageable and not held.
 func expected(w *world, self string, byUser bool) map[string]bool {
 	all := map[string]bool{}
 	names := func(list []string, what string) bool {
@@ -107,8 +107,8 @@ func expected(w *world, self string, byUser bool) map[string]bool {
 
 var ways = []string{"", "account", "user"}
 
-// Whatever the organization, the findings are those that a second formulation
-// of the rule gives, however they are listed and batched.
+// In any organization, the findings match a second statement of the rule, however they
+// are listed and batched.
 func TestFindingsAreWhatNobodyHolds(t *testing.T) {
 	found, byUser := 0, 0
 	for seed := range uint64(1_500) {
@@ -145,8 +145,8 @@ func TestFindingsAreWhatNobodyHolds(t *testing.T) {
 	}
 }
 
-// Whatever fails: only what is expected is found, and what is missing lies in a
-// part that is said to be unread. A run that says it is complete has all of it.
+// Whatever fails, a run finds only expected findings. If one is missing, the run
+// reports that part as unread. A run that says it is complete has all of them.
 func TestWhatWasNotReadIsNeverRemoved(t *testing.T) {
 	incomplete, missing := 0, 0
 	for seed := range uint64(3_000) {
@@ -242,8 +242,8 @@ func TestWhatWasNotReadIsNeverRemoved(t *testing.T) {
 	}
 }
 
-// While access is granted and removed, in the order in which grants and
-// removals do it, none of it is ever a finding.
+// Grants and removals happen meanwhile, in the order in which they change things. None
+// of their access is ever a finding.
 func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
@@ -252,7 +252,8 @@ func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 		w.sets["arn:0"] = "Set0"
 		w.policy.Accounts = []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}}}
 		w.assign("111111111111", "arn:0", "u-drift")
-		// 0: nothing, 1: lease, 2: lease and assignment, 3: lease alone again.
+		// 0 is nothing, 1 a lease, 2 a lease and an assignment, and 3 only a lease
+		// again.
 		stage := map[string]int{}
 		step := func(user string) {
 			stage[user] = (stage[user] + 1) % 4
@@ -275,8 +276,8 @@ func TestWhatIsHeldMeanwhileIsNoFinding(t *testing.T) {
 			}
 		}
 		w.after = func(operation string) {
-			// A whole grant with its removal takes longer than two of our
-			// calls: at most one step of each user's between two of them.
+			// A whole grant with its removal takes longer than two of our calls. So
+			// each user takes at most one step between two calls.
 			if operation == "Lease" || operation == "UserAssignments" {
 				if r.IntN(3) == 0 {
 					step(fmt.Sprintf("u-%d", r.IntN(6)))

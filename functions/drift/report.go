@@ -56,7 +56,7 @@ func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
 func (e *Engine) endQuestion(ctx context.Context, run string) (access.Run, error) {
 	row, _, err := e.Table.ExpireRun(ctx, run, e.Now().UTC())
 	if err == nil && row.Answer == nil {
-		err = access.Errorf(access.CodeInternal, "run %s has no answer", run)
+		err = access.Errorf(access.CodeInternal, "the question of run %s was closed without an answer", run)
 	}
 	return row, err
 }

@@ -41,7 +41,7 @@ func names(findings []access.Finding) (all []string) {
 	return all
 }
 
-// The same drift is told of once a day, by whichever run; what is new at once.
+// Drift is reported once a day, by whichever run. New drift is reported at once.
 func TestToldOnceADay(t *testing.T) {
 	w := small()
 	e := w.engine()
@@ -101,8 +101,8 @@ func TestToldOnceADay(t *testing.T) {
 	}
 }
 
-// A run that removes asks a person where it can't believe the table, and where
-// there is much to remove.
+// A run that removes asks first if it can't trust the table, or if there is much to
+// remove.
 func TestGuards(t *testing.T) {
 	earlier := monday.Add(-2 * time.Hour)
 	tests := []struct {
@@ -158,7 +158,7 @@ func TestGuards(t *testing.T) {
 				if next != "report" || err != nil {
 					t.Errorf("without an answer: %q, %v", next, err)
 				}
-				// Whoever presses from here on is too late.
+				// From here on, a press is too late.
 				if a := w.rows["r"].Answer; a == nil || !a.Expired() {
 					t.Errorf("the answer is %+v, want that there was none", a)
 				}
@@ -174,8 +174,8 @@ func TestGuards(t *testing.T) {
 	}
 }
 
-// As long as nobody has let a run go on after the table lost its memory, each
-// run asks again: none of them makes the loss look repaired.
+// After the table was lost, each run asks until someone answers. None of them makes
+// the loss look repaired.
 func TestALossIsNotForgotten(t *testing.T) {
 	w := small()
 	w.unassign("111111111111", "arn:admin", "u-alice")
@@ -223,7 +223,7 @@ func TestALossIsNotForgotten(t *testing.T) {
 	expect("drift", next, "remove")
 	expect("its result", string(r.Results[subject("111111111111", "arn:admin", "u-alice").Key()]), "removed")
 
-	clear(w.leases) // the table is emptied
+	clear(w.leases) // someone empties the table
 	w.beat = access.Heartbeat{}
 	w.assign("111111111111", "arn:admin", "u-bob")
 	next, _ = run(access.DriftWarn, nil)
@@ -249,14 +249,14 @@ func TestALossIsNotForgotten(t *testing.T) {
 	expect("the day after", next, "remove")
 }
 
-// Where people let only a part go, that part alone is removed, and the next run
-// asks again: it may not take what was left for nothing to ask about.
+// If people agree to remove only some findings, only those are removed, and the next
+// run asks again. It must not conclude that the rest needs no question.
 func TestAPartIsLetGo(t *testing.T) {
 	carol := access.Person{Email: "carol@example.com", PrincipalID: "p-carol"}
 	for _, test := range []struct {
 		name    string
 		answers []access.RunAnswer
-		over    bool // everything is answered; else the time is over
+		over    bool // everything is answered; otherwise time is up
 		next    string
 		results [2]access.RemovalResult
 		again   string
@@ -294,7 +294,8 @@ func TestAPartIsLetGo(t *testing.T) {
 			}
 			var removals []drift.Removal
 			if test.next == "remove" {
-				// Whatever the Map says of what nobody let go.
+				// This holds whatever the Map says about findings that nobody agreed
+				// to remove.
 				removals = []drift.Removal{{0, access.DriftRemoved}, {1, access.DriftRemoved}}
 			}
 			r, tell, _ := report(t, w, e, "r", removals)
@@ -315,7 +316,7 @@ func TestAPartIsLetGo(t *testing.T) {
 	}
 }
 
-// What nobody approves is asked about, and counted: it stays.
+// The question also counts findings that nobody may approve. They stay.
 func TestWhatNobodyDecidesIsCounted(t *testing.T) {
 	w := small()
 	w.policy.Accounts[0].Approvers = nil
@@ -326,7 +327,7 @@ func TestWhatNobodyDecidesIsCounted(t *testing.T) {
 	}
 }
 
-// Where the Map's children say nothing, nothing counts as removed.
+// If the Map's children return nothing, nothing counts as removed.
 func TestReportOfRemovalsThatSayNothing(t *testing.T) {
 	for _, answer := range []string{`null`, `[]`, `[null]`, `[{}]`, `[{"index":0}]`, `[{"result":"removed"}]`, `[{"Error":"States.Runtime"}]`, `{"MapRunArn":"arn"}`, `"x"`} {
 		w := small()
@@ -384,11 +385,10 @@ func TestReportOfRemovals(t *testing.T) {
 	}
 }
 
-// Groups that SCIM manages and accounts that can't be managed are told of when
-// that changes; what could not be read, in each run.
-// TestRunsSideBySide: of two runs that find the same, one tells, though the other
-// begins its report first; and the one that told tells it again where its step is
-// repeated, even if what it wrote got lost.
+// Of two runs that find the same access, only one reports it, even if the other begins
+// its report first. If that one's step is repeated, it reports again, even if the
+// stored result got lost. Groups that SCIM manages, and accounts that can't be managed,
+// are reported when they change. Anything unread is reported by each run.
 func TestRunsSideBySide(t *testing.T) {
 	w := small()
 	w.policy.Accounts[0].Resources = []string{"*"}
@@ -469,8 +469,8 @@ func TestToldOfWhenItChanges(t *testing.T) {
 	}
 }
 
-// A batch whose function failed leaves no result, or one that says nothing: what
-// was in it is unread. It is not taken for a place where nothing was found.
+// A batch whose function failed leaves no result or an empty one. Its part is unread,
+// which is not the same as no findings.
 func TestBatchWithoutResult(t *testing.T) {
 	for name, body := range map[string]string{
 		"none": "", "nothing": " ", "null": "null", "an empty one": "{}", "without its plan": `{"findings":[]}`,
@@ -508,7 +508,7 @@ func testBatchWithoutResult(t *testing.T, body string) {
 	}
 }
 
-// What there was no time for is unread, and what was read is written.
+// Parts that the run had no time for are unread. Parts that were read are written.
 func TestScanWithoutTime(t *testing.T) {
 	w := small()
 	e := w.engine()
@@ -540,7 +540,8 @@ func TestPlanFails(t *testing.T) {
 	}
 }
 
-// What is known and makes no sense is made anew, and a run that removes asks.
+// A stored state that makes no sense is created again, and a run that removes asks
+// first.
 func TestKnownThatMakesNoSense(t *testing.T) {
 	w := small()
 	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
@@ -554,8 +555,8 @@ func TestKnownThatMakesNoSense(t *testing.T) {
 	}
 }
 
-// A finding stays known while a run can't see it: where the run could not read
-// everything, and where another run saw it after this one began.
+// A finding stays known while a run can't see it: if the run couldn't read everything,
+// or if another run saw the finding after this run began.
 func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 	w := small()
 	e := w.engine()
@@ -571,8 +572,8 @@ func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 		t.Errorf("after an incomplete run: %+v, want nothing new", c)
 	}
 
-	// d begins and scans; a member comes, and e, which an event started, sees
-	// them; then d goes on.
+	// d begins and scans. Then a membership appears, and e, which an event started,
+	// sees it. Then d continues.
 	w.now = w.now.Add(time.Hour)
 	batches, err := e.Plan(t.Context(), drift.Start{Run: "d", Mode: access.DriftWarn})
 	if err != nil {
@@ -600,8 +601,8 @@ func TestKnownIsNotForgottenTooEarly(t *testing.T) {
 	}
 }
 
-// Payloads name findings by their place in the list. A Collect that comes again,
-// or late, while the removals run, moves none of them, whatever has changed.
+// Payloads name findings by their position in the list. A Collect that is repeated or
+// late, while removals run, moves none of them, whatever has changed.
 func TestFindingsKeepTheirPlaces(t *testing.T) {
 	collected := func(t *testing.T, w *world) (*drift.Engine, drift.NextSteps, []access.Finding) {
 		for user, name := range map[string]string{"u-1": "zoe", "u-2": "yann", "u-3": "xenia"} {
@@ -635,8 +636,8 @@ func TestFindingsKeepTheirPlaces(t *testing.T) {
 	t.Run("two at once", func(t *testing.T) {
 		w := small()
 		e, _, findings := collected(t, w)
-		w.fail["UserName"], w.fail["UserPages"] = throttle, throttle                      // the other one had the names
-		if err := w.store.PutCollected(t.Context(), "r", drift.Collected{}); err != nil { // it has not written yet
+		w.fail["UserName"], w.fail["UserPages"] = throttle, throttle                      // only the other run could read the names
+		if err := w.store.PutCollected(t.Context(), "r", drift.Collected{}); err != nil { // it has not written its result yet
 			t.Fatal(err)
 		}
 		if _, err := e.Collect(t.Context(), "r"); err != nil {
@@ -650,7 +651,8 @@ func TestFindingsKeepTheirPlaces(t *testing.T) {
 		w := small()
 		e, _, findings := collected(t, w)
 		w.now = w.now.Add(100 * 24 * time.Hour)
-		// Its scan died: what the earlier run found there is not this one's.
+		// The new run's scan died. The earlier run of this name left a finding there, which
+		// must not count as the new run's.
 		if _, err := e.Plan(t.Context(), drift.Start{Run: "r", Mode: access.DriftRevoke, Execution: execution}); err != nil {
 			t.Fatal(err)
 		}

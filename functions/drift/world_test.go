@@ -22,8 +22,8 @@ var (
 	refusal  = access.Wrap(access.CodeMisconfigure, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "no"}, "list")
 )
 
-// world is an organization, and everything else that an engine needs. fail
-// says which calls fail: by "operation argument", or "operation".
+// world is an organization, and everything else that an engine needs. fail names the
+// failing calls: by "operation argument", or "operation".
 type world struct {
 	mu          sync.Mutex
 	accounts    []access.Account
@@ -75,7 +75,7 @@ func (w *world) engine() *drift.Engine {
 	}
 }
 
-// call enters a call; unlock has to follow.
+// call counts a call. The caller has to call unlock afterwards.
 func (w *world) call(operation, argument string) error {
 	w.mu.Lock()
 	w.calls[operation]++
@@ -289,8 +289,8 @@ func (w *world) PutHeartbeat(_ context.Context, b access.Heartbeat) error {
 	return nil
 }
 
-// small is an organization in which alice has access that nobody asked for, and
-// bob access that he asked for.
+// small is an organization in which bob requested his access, and alice didn't request
+// hers.
 func small() *world {
 	w := newWorld()
 	w.accounts = []access.Account{{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "Sandbox"}, {ID: "999999999999", Name: "Root", Management: true}}
@@ -304,7 +304,7 @@ func small() *world {
 	w.assign("111111111111", "arn:admin", "u-alice")
 	w.assign("111111111111", "arn:admin", "u-bob")
 	w.lease("111111111111", "arn:admin", "u-bob", access.LeaseHeld)
-	w.assign("222222222222", "arn:admin", "u-alice") // outside of the policy
+	w.assign("222222222222", "arn:admin", "u-alice") // outside the policy
 	return w
 }
 
@@ -328,7 +328,7 @@ func (w *world) lease(account, set, user string, state access.LeaseState) {
 	w.leases[subject(account, set, user).Key()] = access.Lease{State: state}
 }
 
-// collect does a run up to its collection.
+// collect runs a run through its Collect step.
 func (w *world) collect(t *testing.T, e *drift.Engine, s drift.Start) (drift.NextSteps, []access.Finding) {
 	t.Helper()
 	batches, err := e.Plan(t.Context(), s)

@@ -10,9 +10,9 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Whatever an execution sends, and whatever the row says: a request is decided
-// by its own execution only, and never in favour where the policy asks for an
-// approval. The answer is what the machine reads, with waits that it can wait.
+// Whatever an execution sends, and whatever the row says, only a request's own
+// execution decides it. If the policy requires approval, it isn't granted
+// automatically. The state machine can read the output and wait as long as it says.
 func FuzzTask(f *testing.F) {
 	open, err := json.Marshal(newWorld(byAnn).row)
 	if err != nil {

@@ -24,7 +24,7 @@ var (
 
 const own = "arn:aws:states:us-east-1:123456789012:execution:m:own"
 
-// world is the table with one row, the people and the policy.
+// world is a table with one row, the people and the policy.
 type world struct {
 	row       access.Request
 	requester access.Person
@@ -46,7 +46,7 @@ type world struct {
 	counted   []int
 	freed     []string // the outcomes of requests when their claims were freed
 	freeErr   error
-	rival     *access.Outcome // written by somebody else just before Decide
+	rival     *access.Outcome // written by someone else just before Decide
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
@@ -372,7 +372,7 @@ func TestNext(t *testing.T) {
 		row     access.Request
 		after   time.Duration
 		want    Next
-		reason  string // of the outcome, if there is one
+		reason  string // of the outcome, if any
 		counted []int
 	}{
 		{name: "too early for a reminder", row: waiting, after: 14 * time.Minute, want: Next{"approval", 60}},

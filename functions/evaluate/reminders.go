@@ -15,8 +15,7 @@ type Reminders struct {
 	Multiplier float64       // less than 1 counts as 1
 }
 
-// Due returns the number, from 1, of the latest reminder that is due so long
-// after the request was created; 0 if none is.
+// Due returns how many reminders are due this long after the request was created.
 func (r Reminders) Due(elapsed time.Duration) int {
 	n, _ := r.walk(elapsed)
 	return n

@@ -8,9 +8,9 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Whatever an execution sends, and whatever the row says: access is made for the
-// row's own execution alone, of a decision that the policy permits, and a
-// refusal is coded.
+// Whatever an execution sends, and whatever the row says, access is created only for
+// the row's own execution, after a decision that the policy permits. A refusal has a
+// code.
 func FuzzTask(f *testing.F) {
 	row, err := json.Marshal(approved())
 	if err != nil {
@@ -47,7 +47,7 @@ func FuzzTask(f *testing.F) {
 				t.Errorf("%+v is granted", r)
 			case r.Duration <= 0 || r.Duration > 99_999_999 || r.Requester.PrincipalID == "":
 				t.Errorf("%+v is granted", r)
-			case o.Kind != access.OutcomeApproved: // the policy grants nothing by itself
+			case o.Kind != access.OutcomeApproved: // the policy grants nothing automatically
 				t.Errorf("granted because of %+v", o)
 			case access.NormalizeEmail(o.By.Email) != "bob@example.com" || o.By.PrincipalID == "" || o.By.PrincipalID == r.Requester.PrincipalID ||
 				o.By.SlackID == r.Requester.SlackID || o.By.SecondaryDomain || access.NormalizeEmail(r.Requester.Email) == "bob@example.com":

@@ -88,7 +88,7 @@ func approved() access.Request {
 
 func boolp(b bool) *bool { return &b }
 
-// policies of the tests: who may approve ReadOnly in any account.
+// These policies say who may approve ReadOnly in any account.
 func listing(approvers ...string) access.Policy {
 	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, Approvers: approvers}}}
 }
@@ -105,17 +105,17 @@ func free() access.Policy {
 	return p
 }
 
-// scene is a handler with everything in order, and what it did.
+// scene is a handler whose checks all succeed, and what it did.
 type scene struct {
 	row      access.Request
 	policy   access.Policy
 	setName  string
 	manages  string                       // the management account as the catalog has it
-	users    map[string]access.UserStatus // by principal; enabled if they are not here
+	users    map[string]access.UserStatus // by principal; enabled if missing here
 	errs     map[string]error             // by call, or by principal
 	acquired []access.Request
 	failures []access.Failure
-	ic       int // calls that make access
+	ic       int // calls that create access
 }
 
 func (s *scene) handler() *Handler {
@@ -161,7 +161,7 @@ func TestStart(t *testing.T) {
 		scene func(*scene)
 		in    func(*Input)
 		want  access.Code
-		// recorded says whether the refusal is entered in the row.
+		// recorded reports whether the refusal is written to the row.
 		recorded bool
 	}{
 		{name: "approved by somebody the policy lists"},
@@ -180,7 +180,7 @@ func TestStart(t *testing.T) {
 			s.errs["name"] = access.Errorf(access.CodeInternal, "not asked for groups")
 		}},
 
-		// The execution is not the row's own: nothing is entered in the row.
+		// The execution is not the row's own, so nothing is written to the row.
 		{name: "another execution", in: func(in *Input) { in.Execution += "x" }, want: refused},
 		{name: "no execution", in: func(in *Input) { in.Execution = "" }, want: refused},
 		{name: "row without execution", scene: func(s *scene) { s.row.ExecutionARN = "" }, in: func(in *Input) { in.Execution = "" }, want: refused},
@@ -194,7 +194,7 @@ func TestStart(t *testing.T) {
 		}, want: access.CodeForeign},
 		{name: "unknown operation", in: func(in *Input) { in.Operation = "stop" }, want: access.CodeInvalid},
 
-		// No decision that the policy in force permits.
+		// The policy in force permits no such decision.
 		{name: "undecided", scene: func(s *scene) { s.row.Outcome = nil }, want: refused, recorded: true},
 		{name: "denied", scene: func(s *scene) { s.row.Outcome.Kind = access.OutcomeDenied }, want: refused, recorded: true},
 		{name: "withdrawn", scene: func(s *scene) { s.row.Outcome.Kind = access.OutcomeWithdrawn }, want: refused, recorded: true},
@@ -212,7 +212,7 @@ func TestStart(t *testing.T) {
 			s.row.Outcome = &access.Outcome{Kind: access.OutcomeAutomatic}
 		}, want: refused, recorded: true},
 
-		// Who is who.
+		// These cases are about identities.
 		{name: "the approver is the requester", scene: func(s *scene) {
 			s.policy, s.row.Outcome.By = listing("alice@example.com", "bob@example.com"), s.row.Requester
 		}, want: refused, recorded: true},
@@ -236,7 +236,7 @@ func TestStart(t *testing.T) {
 		{name: "approver without Slack user", scene: func(s *scene) { s.row.Outcome.By.SlackID = "" }, want: refused, recorded: true},
 		{name: "requester without principal", scene: func(s *scene) { s.row.Requester.PrincipalID = "" }, want: refused, recorded: true},
 
-		// Who is gone.
+		// These cases are about people who are gone.
 		{name: "requester disabled since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-alice": access.UserDisabled} }, want: refused, recorded: true},
 		{name: "requester deleted since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-alice": access.UserDeleted} }, want: refused, recorded: true},
 		{name: "approver disabled since", scene: func(s *scene) { s.users = map[string]access.UserStatus{"p-bob": access.UserDisabled} }, want: refused, recorded: true},
@@ -250,10 +250,10 @@ func TestStart(t *testing.T) {
 			s.policy = access.Policy{Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"bob@example.com"}}}}
 			s.users = map[string]access.UserStatus{"p-alice": access.UserDeleted}
 		}, want: refused, recorded: true},
-		// Who can't be told from somebody else.
+		// These people can't be told from someone else.
 		{name: "another user has the requester's email by now", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeAmbiguous, "x") }, want: access.CodeAmbiguous, recorded: true},
 		{name: "another user has the approver's email by now", scene: func(s *scene) { s.errs["p-bob"] = access.Errorf(access.CodeAmbiguous, "x") }, want: access.CodeAmbiguous, recorded: true},
-		// Then nothing is granted, and the check is tried again.
+		// Nothing is granted then, and the check is retried.
 		{name: "the requester can't be looked up", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeThrottled, "x") }, want: access.CodeThrottled},
 		{name: "the approver can't be looked up", scene: func(s *scene) { s.errs["p-bob"] = access.Errorf(access.CodeUnavailable, "x") }, want: access.CodeUnavailable},
 		{name: "the requester's lookup makes no sense", scene: func(s *scene) { s.errs["p-alice"] = access.Errorf(access.CodeInternal, "x") }, want: access.CodeUnavailable},
@@ -263,7 +263,7 @@ func TestStart(t *testing.T) {
 			s.errs["p-bob"] = access.Errorf(access.CodeThrottled, "x")
 		}, want: refused, recorded: true},
 
-		// What is asked for.
+		// These cases are about the requested access.
 		{name: "as long as access may last", scene: func(s *scene) { s.row.Duration = 8 * 3600 }},
 		{name: "longer than access may last by now", scene: func(s *scene) { s.row.Duration = 8*3600 + 1 }, want: refused, recorded: true},
 		{name: "the ARN is of another permission set", scene: func(s *scene) { s.setName = "AdministratorAccess" }, want: refused, recorded: true},
@@ -276,7 +276,7 @@ func TestStart(t *testing.T) {
 		{name: "no duration", scene: func(s *scene) { s.row.Duration = 0 }, want: refused, recorded: true},
 		{name: "endless", scene: func(s *scene) { s.row.Duration = 100_000_000 }, want: refused, recorded: true},
 
-		// Leases.
+		// These cases are about leases.
 		{name: "foreign access", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeForeign, "x") }, want: access.CodeForeign, recorded: true},
 		{name: "being removed", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeLeaseDeleting, "x") }, want: access.CodeLeaseDeleting},
 		{name: "throttled", scene: func(s *scene) { s.errs["acquire"] = access.Errorf(access.CodeThrottled, "x") }, want: access.CodeThrottled},
@@ -319,7 +319,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// What the requester reads.
+// This is the text that the requester reads.
 func TestRefusalsSayWhy(t *testing.T) {
 	for _, tt := range []struct {
 		scene func(*scene)

@@ -19,8 +19,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// besieged is a world in which there is something to gain: a request that
-// waits, one that is active, one of bob's, and a run that asks.
+// besieged is a world that is worth an attack: it has a waiting request, an active
+// one, one of bob's, and a run that asks.
 func besieged() *world {
 	w := newWorld()
 	bobs := waiting()
@@ -34,7 +34,7 @@ func besieged() *world {
 	return w
 }
 
-// state is what an attack must leave as it is.
+// state is everything that an attack must not change.
 func (w *world) state() string {
 	rows := map[string]access.Request{}
 	for id, r := range w.rows {
@@ -51,8 +51,8 @@ func (w *world) state() string {
 	return string(text)
 }
 
-// attack sends an event to a besieged world, and fails the test where it had an
-// effect: on a row, an execution, a token, a message, or on what is logged.
+// attack sends an event to a besieged world. It fails the test if a row, an execution,
+// a token, a message or the log changes.
 func attack(t *testing.T, event events.APIGatewayV2HTTPRequest) (*world, events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	w := besieged()
@@ -85,20 +85,20 @@ func changed(change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HT
 	return e
 }
 
-// signedAs is changed with a content type.
+// signedAs is like changed, with a content type.
 func signedAs(contentType string) events.APIGatewayV2HTTPRequest {
 	return changed(func(e *events.APIGatewayV2HTTPRequest) { e.Headers["content-type"] = contentType })
 }
 
-// nested is a press with a field of its own that is as deep as that.
+// nested is a press with an extra field of this nesting depth.
 func nested(depth int) string {
 	text, _ := url.QueryUnescape(strings.TrimPrefix(pressBy("UANN", "approve", "r1"), "payload="))
 	deep := strings.Repeat("[", depth) + strings.Repeat("]", depth)
 	return url.Values{"payload": {strings.TrimSuffix(text, "}") + `,"deep":` + deep + "}"}}.Encode()
 }
 
-// What is not a genuine request of Slack's is turned away with a status and
-// nothing else: nobody is told, nothing is opened.
+// A request that isn't genuine gets only a status: nobody gets a message, and no form
+// opens.
 func TestForgedAndMangled(t *testing.T) {
 	genuine := pressBy("UANN", "approve", "r1")
 	base64Of := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -185,7 +185,7 @@ func TestForgedAndMangled(t *testing.T) {
 	}
 }
 
-// The genuine approval, that the attacks of this file are made of, has its effect.
+// The genuine approval, which the attacks in this file are made from, has its effect.
 func TestGenuine(t *testing.T) {
 	w := besieged()
 	if got, err := w.handler().Handle(t.Context(), changed(func(*events.APIGatewayV2HTTPRequest) {})); err != nil || got.StatusCode != http.StatusOK {
@@ -199,8 +199,8 @@ func TestGenuine(t *testing.T) {
 	}
 }
 
-// Wherever a request is cut off: with the signature of the whole it is not
-// signed, and with its own it makes no sense.
+// A request that is cut off anywhere doesn't match the signature of the whole. With
+// its own signature, it makes no sense.
 func TestTruncated(t *testing.T) {
 	for name, whole := range map[string]string{
 		"press":      pressBy("UANN", "approve", "r1"),
@@ -221,9 +221,9 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// The very same bytes again, within the time that a signature is good for: what
-// the first delivery did is not done again. A token that is resumed twice is the
-// same one with the same words, and dead by then.
+// Someone sends the same bytes again while the signature is still valid. Nothing
+// happens twice. A token may be resumed again, but with the same output, and it is
+// used up by then.
 func TestReplayed(t *testing.T) {
 	for name, body := range map[string]string{
 		"approve":                  pressBy("UANN", "approve", "r1"),
@@ -265,8 +265,8 @@ func TestReplayed(t *testing.T) {
 	}
 }
 
-// A button with a value that no button of ours has, or that means something
-// else where it stands: one text for who pressed, and nothing else.
+// A button has a value that none of our buttons has, or one that means something else
+// there. The person gets one text, and nothing else happens.
 func TestForgedButtons(t *testing.T) {
 	const (
 		noRequest = "This app no longer has this request. If you still need the access, submit a new request."
@@ -329,9 +329,9 @@ func TestForgedButtons(t *testing.T) {
 	}
 }
 
-// Where somebody presses decides nothing: who they are does. From a channel or
-// under a message that the request was never in, a stranger has no more, and
-// is answered alone; an approver has no less.
+// Only who presses a button matters, not where. From a channel or message that the
+// request was never in, a stranger may do no more, and only they get a reply. An
+// approver may do no less.
 func TestPressFromElsewhere(t *testing.T) {
 	elsewhere := func(user string) string {
 		return payload("block_actions", user, object{
@@ -350,8 +350,8 @@ func TestPressFromElsewhere(t *testing.T) {
 	}
 }
 
-// Of several actions in one payload the first counts, as Slack sends one; none
-// has another's value.
+// If a payload has several actions, only the first counts, with its own value. Slack
+// sends only one.
 func TestSeveralActionsAtOnce(t *testing.T) {
 	w, _ := attack(t, sign(payload("block_actions", "UBOB", object{
 		"actions":      []object{{"action_id": "withdraw", "value": "r1"}, {"action_id": "approve", "value": "r3"}, {"action_id": "end", "value": "r2"}},
@@ -362,12 +362,12 @@ func TestSeveralActionsAtOnce(t *testing.T) {
 	}
 }
 
-// tampered is a submission whose parts are what somebody made of them.
+// tampered is a submission whose parts someone changed.
 type tampered struct {
 	callback, metadata, viewID string
 	account, set, block        string
 	duration, reason           string
-	option                     object // beside the value of what was chosen
+	option                     object // beside the value of the selected option
 }
 
 func (f tampered) body(user string) string {
@@ -398,8 +398,8 @@ func (f tampered) body(user string) string {
 	}})
 }
 
-// What a form never offered is refused under the part that it stands in, and
-// nothing comes of it.
+// A choice that the form never offered is refused with an error at that field, and
+// nothing else happens.
 func TestTamperedFormIsRefused(t *testing.T) {
 	const (
 		notADuration = "Choose how long you need the access."
@@ -410,7 +410,7 @@ func TestTamperedFormIsRefused(t *testing.T) {
 	tests := []struct {
 		name  string
 		form  tampered
-		block string // that says what
+		block string // the field with the error
 		want  string
 	}{
 		{"an account that does not exist", tampered{account: "999999999999"}, "permission_set-999999999999", notOffered},
@@ -455,8 +455,8 @@ func TestTamperedFormIsRefused(t *testing.T) {
 	}
 }
 
-// What a form says beside the ids that were chosen means nothing: names, kinds
-// and options are what the catalog has.
+// Only the chosen ids count. Other things that the form says have no effect: names,
+// kinds and options come from the catalog.
 func TestTamperedFormIsReadByItsIDs(t *testing.T) {
 	metadata := func(fields object) string {
 		text, _ := json.Marshal(fields)
@@ -489,8 +489,8 @@ func TestTamperedFormIsReadByItsIDs(t *testing.T) {
 	}
 }
 
-// The account's permission sets are offered for the account that was chosen, and
-// metadata that was tampered with offers none outside the policy.
+// The form offers the permission sets of the chosen account. Metadata that someone
+// tampered with offers none outside the policy.
 func TestTamperedMetadataOffersNothingMore(t *testing.T) {
 	for name, metadata := range map[string]string{
 		"an account outside the policy": `{"kind":"account","account_id":"333333333333"}`,
@@ -508,8 +508,8 @@ func TestTamperedMetadataOffersNothingMore(t *testing.T) {
 	}
 }
 
-// A form belongs to who opened it. What is sent under the id of somebody else's
-// view neither starts nor tells what that one asked for.
+// A form belongs to the person who opened it. A submission with the id of someone
+// else's form starts nothing and doesn't reveal what they requested.
 func TestFormOfSomebodyElse(t *testing.T) {
 	for name, body := range map[string]string{
 		"the same":         tampered{}.body("UANN"),
@@ -529,8 +529,8 @@ func TestFormOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// A form of another callback is no form of ours, and one that changes kind is
-// read as the kind that it says it is.
+// The app knows no form with another callback. A form that changes its kind counts as
+// the kind that it names.
 func TestTamperedCallback(t *testing.T) {
 	for name, form := range map[string]tampered{
 		"another's":   {callback: "approve_request"},

@@ -13,7 +13,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// sentAs is a submission of the form with that view id.
+// sentAs is a submission of the form with this view id.
 func sentAs(viewID, user, account, duration string) string {
 	v := view("request_for_access", `{"kind":"account","account_id":"`+account+`"}`, map[string][2]string{
 		"account":                   {"account", account},
@@ -34,7 +34,7 @@ func decision(action, user, id string) string {
 
 func idOf(viewID string) string { return access.RequestID("T1", viewID) }
 
-// notice is the text of an answer that replaces the form.
+// notice is the response that replaces the form with a text.
 func notice(t *testing.T, title, text string) string {
 	t.Helper()
 	return string(slack.UpdateViewResponse(slack.NoticeView(title, text)))
@@ -42,7 +42,7 @@ func notice(t *testing.T, title, text string) string {
 
 const alreadyWaits = "You already requested this at 12:00 UTC: Admin in Production (111111111111) for 1 hour. It is waiting for approval. To change it, withdraw that request first."
 
-// waiting enters that evaluate has found the request to wait for approval.
+// waiting writes to the row that evaluate found the request to need approval.
 func (w *world) waiting(id string) {
 	r := w.rows[id]
 	r.EvaluatedDecision, r.ExpiresAt = &access.Decision{Outcome: access.DecideApproval}, now.Add(8*time.Hour)
@@ -57,8 +57,8 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	}
 	first := w.rows[idOf("V1")]
 
-	// Before it is evaluated: the second one starts the first's execution, should
-	// nobody have done so.
+	// The request isn't evaluated yet. The second submission starts the first one's
+	// execution, in case nothing has.
 	want := notice(t, "Already requested", strings.Replace(alreadyWaits, "It is waiting for approval", "We are processing it", 1))
 	if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want {
 		t.Errorf("before it is evaluated: got %s\nwant %s", got.Body, want)
@@ -68,7 +68,7 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	}
 	w.waiting(first.ID)
 	w.started = nil
-	for _, user := range []string{"UJANE", "UTWIN"} { // of one Identity Center user
+	for _, user := range []string{"UJANE", "UTWIN"} { // both are one Identity Center user
 		if got, want := w.send(t, sentAs("V3", user, production, "7200")), notice(t, "Already requested", alreadyWaits); got.Body != want {
 			t.Errorf("%s: got %s\nwant %s", user, got.Body, want)
 		}
@@ -81,7 +81,7 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != cleared || len(w.rows) != 1 {
 		t.Errorf("the same form again: %s", got.Body)
 	}
-	// Other targets, and other people, are free.
+	// Requests for other targets, and by other people, are unaffected.
 	for _, body := range []string{sentAs("V4", "UJANE", sandbox, "3600"), sentAs("V5", "UBOB", production, "3600")} {
 		if got := w.send(t, body); got.Body != cleared {
 			t.Errorf("somebody else, or something else: %s", got.Body)
@@ -114,8 +114,8 @@ func TestDecidedRequestFreesItsTarget(t *testing.T) {
 			if got, want := w.send(t, sentAs("V3", "UTWIN", production, "3600")), notice(t, "Already requested", alreadyWaits); got.Body != want || len(w.rows) != 2 {
 				t.Errorf("a third: %s, %d rows", got.Body, len(w.rows))
 			}
-			// What the first form made is told to whoever sends it again, and takes
-			// nothing from the second.
+			// Sending the first form again gets the first request's result, and
+			// doesn't affect the second.
 			if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != cleared || w.claims["p-jane"].Claims[w.rows[idOf("V2")].Target.Key()].RequestID != idOf("V2") {
 				t.Errorf("the first form again: %s, claims %+v", got.Body, w.claims)
 			}
@@ -164,8 +164,8 @@ func TestTooManyUndecidedRequests(t *testing.T) {
 	}
 }
 
-// A crash between the claim and the request's row leaves a claim that keeps
-// another form away for two minutes, and the same form not at all.
+// A crash between the claim and the request's row leaves a claim. It blocks other
+// forms for two minutes, but not the same form.
 func TestClaimWithoutARequest(t *testing.T) {
 	w := newWorld()
 	w.createErr = access.Errorf(access.CodeUnavailable, "no answer")
@@ -183,14 +183,14 @@ func TestClaimWithoutARequest(t *testing.T) {
 	}
 }
 
-// While it stands still, a function loses its claim: it creates nothing then.
+// A function that stalls loses its claim. It then creates nothing.
 func TestSlowSubmissionCreatesNothing(t *testing.T) {
 	w := newWorld()
 	h := w.handler()
 	late := now
 	h.Now = func() time.Time { return late }
 	h.Claims.Now = func() time.Time {
-		late = now.Add(time.Minute) // once the claim's time is taken
+		late = now.Add(time.Minute) // once the claim has expired
 		return now
 	}
 	got, err := h.Handle(t.Context(), sign(sentAs("V1", "UJANE", production, "3600"), now))
@@ -222,7 +222,7 @@ func TestRequestOfAnotherDaySaysWhichDay(t *testing.T) {
 	}
 }
 
-// What a form made before is found without a claim, and takes none.
+// A request that the form created earlier is found without a claim, and takes none.
 func TestFormSentAgainLeavesNoClaim(t *testing.T) {
 	w := withSandboxApprover()
 	w.send(t, sentAs("V1", "UJANE", production, "3600"))
@@ -237,7 +237,7 @@ func TestFormSentAgainLeavesNoClaim(t *testing.T) {
 	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.claims) != 0 {
 		t.Errorf("a form whose request is denied: %s, claims %+v", got.Body, w.claims)
 	}
-	// Where there is no room for a claim it is found all the same.
+	// If there is no room for a claim, the earlier request is still found.
 	w.limit = 1
 	w.send(t, sentAs("V2", "UJANE", sandbox, "3600"))
 	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.rows) != 2 {

@@ -19,10 +19,10 @@ import (
 	"sso-elevator/slack"
 )
 
-// counted counts what a press makes the handler ask of AWS and Slack.
+// counted counts the calls to AWS and Slack that a press causes.
 type counted struct {
 	*world
-	mu    *sync.Mutex // the world is for one at a time
+	mu    *sync.Mutex // the world allows one call at a time
 	calls *atomic.Int64
 }
 
@@ -47,7 +47,7 @@ func (c counted) CheckRequester(ctx context.Context, requester access.Person) er
 	return c.world.CheckRequester(ctx, requester)
 }
 
-// vault is SSM with two signing secrets, and how often it was asked.
+// vault is SSM with two signing secrets. It counts its calls.
 type vault struct{ asked atomic.Int64 }
 
 func (v *vault) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -55,10 +55,9 @@ func (v *vault) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...
 	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: aws.String(map[string]string{"/new": "not used yet", "/old": secret}[*in.Name])}}, nil
 }
 
-// Requests that nobody signed, as many as arrive beside the presses of ten
-// people, cost no call to AWS or Slack, change nothing, and keep no press from
-// its answer. What API Gateway's limit of requests does before that is in
-// docs/reference/security.md.
+// As many unsigned requests arrive as do beside the presses of ten people. They cause
+// no call to AWS or Slack, change nothing, and delay no reply to a press.
+// docs/reference/security.md says what API Gateway's rate limit does before that.
 func TestUnsignedFloodBesidePresses(t *testing.T) {
 	const strangers, each, presses = 8, 150, 10
 	forged := []func(*events.APIGatewayV2HTTPRequest){

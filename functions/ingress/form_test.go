@@ -75,8 +75,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// view is a form as Slack sends it: what private_metadata has, and what is
-// selected in which block.
+// view is a form as Slack sends it, with private_metadata and the selected option of
+// each block.
 func view(callback, metadata string, selected map[string][2]string) object {
 	values := object{}
 	for block, field := range selected {
@@ -169,7 +169,7 @@ func TestUnknownActionInAViewChangesNothing(t *testing.T) {
 	}
 }
 
-// options reads the answer to a suggestion: "text = value" each.
+// options reads the response to a suggestion as a list of "text = value".
 func options(t *testing.T, body string) []string {
 	t.Helper()
 	var response struct {
@@ -203,7 +203,10 @@ func TestSuggest(t *testing.T) {
 		{name: "Slack does not say who this is", action: "account", change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want: []string{"⚠️ Something went wrong. Please try again in a moment. = no-answer"}},
 		{name: "accounts in which something is offered", action: "account", want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
-		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) { w.policy.Accounts = w.policy.Accounts[2:]; w.policy.Accounts[0].Approvers = []string{"jane@example.com"} }},
+		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) {
+			w.policy.Accounts = w.policy.Accounts[2:]
+			w.policy.Accounts[0].Approvers = []string{"jane@example.com"}
+		}},
 		{name: "accounts by name", action: "account", query: "pROD", want: []string{"Production (111111111111) = 111111111111"}},
 		{name: "accounts by id", action: "account", query: "2222", want: []string{"Sandbox (222222222222) = 222222222222"}},
 		{name: "no account", action: "account", query: "secret"},

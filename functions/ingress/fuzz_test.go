@@ -16,7 +16,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// unwrapped is the JSON of a payload in a body.
+// unwrapped returns the JSON of the payload in a body.
 func unwrapped(body string) string {
 	text, err := url.QueryUnescape(strings.TrimPrefix(body, "payload="))
 	if err != nil {
@@ -25,10 +25,9 @@ func unwrapped(body string) string {
 	return text
 }
 
-// Whatever Slack signs is answered with one of a few statuses, and what comes of
-// it is what the people in it may do: decisions by who may make them, requests
-// for what is offered, by members, as themselves. What is not signed has no
-// effect at all.
+// Whatever Slack signs gets one of a few statuses, and does only what its people may
+// do: approvers decide, and members request what is offered, for themselves. Anything
+// unsigned has no effect at all.
 func FuzzHandle(f *testing.F) {
 	for _, body := range []string{
 		pressBy("UANN", "approve", "r1"), pressBy("UBOB", "deny", "r1"), pressBy("UJANE", "withdraw", "r1"), pressBy("UJANE", "end", "r2"),
@@ -65,7 +64,7 @@ func FuzzHandle(f *testing.F) {
 		before := besieged()
 		got, err := w.handler().Handle(t.Context(), event)
 		if got.StatusCode == http.StatusInternalServerError {
-			// Of somebody who can't be told anything, and of nobody else.
+			// This status is right only if the person can't get a message.
 			in, err := slack.Parse(event.Headers["content-type"], []byte(body))
 			if err != nil || in.ResponseURL != "" || in.Channel != "" {
 				t.Fatalf("got %d for %+v, %v", got.StatusCode, in, err)
@@ -122,7 +121,7 @@ func FuzzHandle(f *testing.F) {
 
 var executionNames = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// checkCreated holds a new request to what the form offers.
+// checkCreated checks that a new request asks only for what the form offers.
 func checkCreated(t *testing.T, w *world, r access.Request) {
 	t.Helper()
 	d := time.Duration(r.Duration) * time.Second
@@ -140,8 +139,8 @@ func checkCreated(t *testing.T, w *world, r access.Request) {
 	}
 }
 
-// Every event of the HTTP API is answered without an error, which Slack would
-// see as the app's failure, and has no effect: nobody signed it.
+// Every event of the HTTP API gets a response without an error, which Slack would see
+// as the app's failure. It has no effect, because nobody signed it.
 func FuzzEvent(f *testing.F) {
 	for _, e := range []events.APIGatewayV2HTTPRequest{
 		sign(pressBy("UANN", "approve", "r1"), now.Add(-time.Hour)),
@@ -159,7 +158,7 @@ func FuzzEvent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var event events.APIGatewayV2HTTPRequest
 		if json.Unmarshal(text, &event) != nil {
-			return // the runtime answers for us
+			return // the runtime responds for us
 		}
 		w, got := attack(t, event)
 		if got.StatusCode < 400 || got.StatusCode >= 500 || got.Body != "" || len(w.told)+len(w.views) > 0 {
@@ -168,8 +167,8 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// An execution's name is one that Step Functions takes, says the day, ends with
-// the id, and by the id is told from every other.
+// Step Functions accepts the execution's name. It has the day, ends with the id, and
+// the id makes it unique.
 func FuzzExecutionName(f *testing.F) {
 	f.Add("Production", "Admin", "111122223333", true)
 	f.Add("本番", "\x00", "", true)
@@ -191,8 +190,8 @@ func FuzzExecutionName(f *testing.F) {
 	})
 }
 
-// A machine's ARN is one, or the function does not start; its executions' ARNs
-// are those of the same account, Region and machine.
+// The function starts only with a valid machine ARN. The ARNs of its executions have
+// the same account, Region and machine.
 func FuzzMachineARN(f *testing.F) {
 	f.Add("arn:aws:states:eu-west-1:123456789012:stateMachine:requests", "x")
 	f.Add("arn:aws-us-gov:states:us-gov-west-1:123456789012:stateMachine:requests:live", "x")

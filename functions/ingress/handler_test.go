@@ -100,7 +100,7 @@ func TestWithoutASigningSecretNobodyIsHeard(t *testing.T) {
 	}
 }
 
-// While one signing secret takes another's place, both count.
+// During a rotation, both signing secrets are valid.
 func TestEitherSigningSecretIsHeard(t *testing.T) {
 	w := newWorld()
 	h := w.handler()
@@ -123,8 +123,8 @@ func TestEitherSigningSecretIsHeard(t *testing.T) {
 	}
 }
 
-// A signing secret that is changed where it is kept counts at once, not only
-// when the one that is kept here has become old.
+// A signing secret that changes in its store counts at once, not only when the cached
+// one has expired.
 func TestChangedSigningSecretIsHeard(t *testing.T) {
 	w := newWorld()
 	h := w.handler()

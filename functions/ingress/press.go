@@ -49,9 +49,9 @@ var actions = map[string]action{
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
 }
 
-// press is one press of a button in a message. Its methods get one context,
-// for lookups and writes, which ends before Slack's time is up. They return
-// everything else that has to happen as a reply.
+// press handles one press of a button in a message. Its methods look up and write
+// rows with a context that ends before Slack's deadline. They return as a reply what
+// has to happen after that, such as resuming the execution.
 type press struct {
 	*Handler
 	in  slack.Interaction

@@ -12,7 +12,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// pressBy is a button pressed by user.
+// pressBy is a press of a button by user.
 func pressBy(user, action, requestID string) string {
 	return payload("block_actions", user, object{
 		"actions":      []object{{"action_id": action, "value": requestID}},
@@ -21,7 +21,7 @@ func pressBy(user, action, requestID string) string {
 	})
 }
 
-// waiting is jane's request for Admin in production, which ann may approve.
+// waiting is jane's request for Admin in production. Only ann can approve it.
 func waiting() access.Request {
 	return access.Request{
 		ID: "r1", Requester: jane, ApprovalToken: "approval-token", EndToken: "end-token", CreatedAt: now,
@@ -37,8 +37,8 @@ func active() access.Request {
 	return r
 }
 
-// The label of a button may change with a release. Messages that are in Slack already
-// keep the old one, and it still decides.
+// A release may change a button's label. Messages in Slack keep the old label, and it
+// still works.
 func TestOldButtonDecides(t *testing.T) {
 	w := newWorld()
 	w.rows["r1"] = waiting()
@@ -199,7 +199,7 @@ func TestPressTwiceHasOneEffect(t *testing.T) {
 	tests := []struct {
 		name, user, action string
 		row                access.Request
-		want               []string // told at the second press
+		want               []string // the second press gets the reply
 	}{
 		{"approve", "UANN", "approve", waiting(), []string{"ann@example.com already approved this request."}},
 		{"end", "UJANE", "end", active(), []string{"This access is already being removed."}},
@@ -218,7 +218,7 @@ func TestPressTwiceHasOneEffect(t *testing.T) {
 	}
 }
 
-// Where finding out takes all the time there is, some is left to say so.
+// If the lookups use up all the time, some is left for the reply.
 func TestSlowPressIsAnswered(t *testing.T) {
 	for _, action := range []string{"approve", "deny", "withdraw", "end"} {
 		w := newWorld()
@@ -239,8 +239,8 @@ func TestPressOfAnUnknownRequest(t *testing.T) {
 	}
 }
 
-// Who can't be told that nothing came of a press is not left to believe the
-// opposite: Slack shows a warning beside a button that was answered with an error.
+// A person who can't be told that a press failed must not believe that it worked.
+// After an error status, Slack shows a warning beside the button.
 func TestPressThatNobodyIsToldOf(t *testing.T) {
 	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
 	for _, test := range []struct {
@@ -264,8 +264,8 @@ func TestPressThatNobodyIsToldOf(t *testing.T) {
 	}
 }
 
-// A refused press is recorded in the request's row, with who pressed what and
-// why it was refused. What was not refused isn't.
+// A refused press is recorded in the request's row, with the person, the button and
+// the reason. Other presses aren't.
 func TestRefusedPressesAreRecorded(t *testing.T) {
 	guest := access.Person{SlackID: "UGUEST"}
 	closed := func() access.Request { r := waiting(); r.ClosedAt = now; return r }

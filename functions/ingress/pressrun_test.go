@@ -10,7 +10,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// asking is a run that asks whether it may remove what it found.
+// asking is a run that asks whether to remove its findings.
 func asking() access.Run {
 	return access.Run{
 		ID: "run1", Mode: access.DriftRevoke, StartedAt: now, ExecutionARN: stateARN + "run1",
@@ -19,14 +19,14 @@ func asking() access.Run {
 	}
 }
 
-// gone makes the run one that asks about people who are gone: no execution waits
+// gone turns the run into one that asks about people who are gone. No execution waits
 // for the answer.
 func gone(r *access.Run) {
 	r.Mode, r.Guard, r.People, r.ExecutionARN, r.Token = access.ModeRecheck, access.GuardGone, 11, "", ""
 }
 
-// unasked are findings: three in production, which ann and twin approve, one in
-// the sandbox and one in a group, which jane approves, and one that is exempt.
+// unasked has three findings in production, which ann and twin approve, and one in the
+// sandbox and one in a group, which jane approves. One more is exempt.
 func unasked() []access.Finding {
 	in := func(account string) access.Target {
 		return access.Target{Kind: access.KindAccount, AccountID: account, PermissionSet: "Admin"}
@@ -246,7 +246,8 @@ func TestPressOfARun(t *testing.T) {
 	}
 }
 
-// A double click, and a second approver who says the opposite: one answer.
+// Someone double-clicks, and a second approver answers the opposite. Only one answer
+// counts.
 func TestPressOfARunTwice(t *testing.T) {
 	w := newWorld()
 	w.findings = unasked()
@@ -268,7 +269,7 @@ func TestPressOfARunTwice(t *testing.T) {
 
 func TestPressOfAnUnknownRun(t *testing.T) {
 	w := newWorld()
-	w.rows["r1"] = waiting() // a request's id is no run's
+	w.rows["r1"] = waiting() // a request's id is not a run's id
 	w.send(t, pressBy("UANN", "drift_remove", "r1"))
 	if want := []string{"This app no longer has this question, so you can't answer it. A later check asks again if needed."}; !slices.Equal(w.told, want) {
 		t.Errorf("told %q, want %q", w.told, want)

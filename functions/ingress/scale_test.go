@@ -20,7 +20,7 @@ import (
 	"sso-elevator/slack"
 )
 
-// The size that the system promises to work at.
+// This is the size that the system supports.
 const (
 	manyAccounts       = 10_000
 	manyPermissionSets = 1_000
@@ -34,11 +34,11 @@ func setARN(i int) string {
 }
 func setName(i int) string { return fmt.Sprintf("PermissionSet%03d", i) }
 
-// enterprise is a large organization, and counts the calls that it gets.
+// enterprise is a large organization that counts the calls to it.
 type enterprise struct{ calls atomic.Int64 }
 
 func (e *enterprise) Accounts(context.Context) ([]access.Account, error) {
-	e.calls.Add(manyAccounts / 20) // Organizations gives 20 in a page
+	e.calls.Add(manyAccounts / 20) // Organizations returns 20 per page
 	var all []access.Account
 	for i := range manyAccounts {
 		all = append(all, access.Account{ID: accountID(i), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
@@ -81,8 +81,8 @@ func (e *enterprise) Groups(context.Context) ([]access.Group, error) {
 
 func (e *enterprise) UserPages(context.Context, func([]access.User) bool) error { return nil }
 
-// bucket is S3 with the catalog and the index of emails, and counts the calls that
-// are about the catalog.
+// bucket is S3 with the catalog and the index of emails. It counts the calls about the
+// catalog.
 type bucket struct {
 	body   []byte
 	emails []byte
@@ -111,10 +111,10 @@ func (b *bucket) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*
 	return &s3.PutObjectOutput{}, nil
 }
 
-// The policy names every hundredth account not at all: it must not be offered.
-// Half of the statements are about accounts, half about permission sets that
-// only exist in it; the last account's only statement needs a second look,
-// because another one vetoes it.
+// The policy names all accounts except every hundredth, which must not be offered.
+// Half of the statements are about accounts, half about permission sets that only
+// exist in the organization. The last account's only statement needs a second check,
+// because another statement vetoes it.
 func largePolicy() access.Policy {
 	yes, no := true, false
 	p := access.Policy{}
@@ -140,9 +140,9 @@ func largePolicy() access.Policy {
 	return p
 }
 
-// With 10,000 accounts, 1,000 permission sets and 2,000 statements a cold start
-// costs one read of S3, and a key that is pressed none. The times are logged,
-// not held to a bound: Slack's three seconds are a hundred times as long.
+// With 10,000 accounts, 1,000 permission sets and 2,000 statements, a cold start costs
+// one read of S3, and a keystroke none. The test logs the times but doesn't limit
+// them: Slack's three seconds are a hundred times as long.
 func TestTypeAheadAtFullSize(t *testing.T) {
 	org, objects := &enterprise{}, &bucket{}
 	w := newWorld()
@@ -186,7 +186,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	}
 	for typed, want := range map[string]int{
 		"workload-00100":         0, // no statement names it
-		"workload-00000":         0, // its only grant is vetoed
+		"workload-00000":         0, // another statement vetoes its only grant
 		"workload-00101":         1,
 		accountID(4_321):         1,  // by id
 		"TEAM-007":               25, // 10,000 accounts of 400 teams

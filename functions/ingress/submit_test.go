@@ -24,7 +24,7 @@ func filled(user, account, set, duration, reason string) string {
 	})})
 }
 
-// fieldErrors reads the errors of an answer that keeps the form open.
+// fieldErrors reads the errors of a response that keeps the form open.
 func fieldErrors(body string) map[string]string {
 	var response struct {
 		Action string `json:"response_action"`

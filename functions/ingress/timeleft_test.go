@@ -26,7 +26,7 @@ func TestTimeLeft(t *testing.T) {
 	}
 }
 
-// What is left after finding out is enough to tell about it.
+// After the lookups, enough time is left for the reply.
 func TestWorking(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
@@ -38,7 +38,7 @@ func TestWorking(t *testing.T) {
 	}
 }
 
-// A request that waited for a cold start gets that much less time.
+// A request that waited for a cold start has that much less time.
 func TestColdStartCounts(t *testing.T) {
 	w := newWorld()
 	event := sign(payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "1.2"}), now)

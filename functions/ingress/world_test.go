@@ -47,7 +47,7 @@ var (
 	twin = access.Person{SlackID: "UTWIN", Email: "twin@example.com", PrincipalID: "p-jane"} // jane's second Slack user
 )
 
-// world is everything that ingress talks to, and what came of it.
+// world is everything that ingress calls, and the results.
 type world struct {
 	people map[string]access.Person
 	rows   map[string]access.Request
@@ -74,7 +74,7 @@ type world struct {
 	members  map[string][]string     // the groups of a principal
 
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
-	rival                                                                                                                                                       *access.Outcome // entered by somebody else just before Decide
+	rival                                                                                                                                                       *access.Outcome // written by someone else just before Decide
 	rivals                                                                                                                                                      []func(*access.Run)
 	findings                                                                                                                                                    []access.Finding
 	findingsErr                                                                                                                                                 error
@@ -123,7 +123,7 @@ func (w *world) Approver(ctx context.Context, id string) (access.Person, error) 
 	return w.Requester(ctx, id)
 }
 
-// CheckRequester is what people.Finder says of somebody who is not there as they were.
+// CheckRequester returns what people.Finder does if the person has changed or is gone.
 func (w *world) CheckRequester(_ context.Context, requester access.Person) error {
 	if w.remainsErr != nil {
 		return w.remainsErr
@@ -310,8 +310,8 @@ func (w *world) Run(ctx context.Context, id string) (access.Run, error) {
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is no run %q", id)
 }
 
-// AnswerRun is what the table does: an answer to a row that is another by now is
-// not entered. w.rivals answer first, one at each call.
+// AnswerRun works as the table does: if the row has changed meanwhile, it doesn't
+// write the answer. w.rivals answer first, one at each call.
 func (w *world) AnswerRun(_ context.Context, run access.Run, a access.RunAnswer, last bool) (access.Run, bool, error) {
 	r := w.runs[run.ID]
 	if w.decideErr != nil {
@@ -383,7 +383,7 @@ func (w *world) handler() *Handler {
 	}
 }
 
-// sign is a request as Slack signs it at a time.
+// sign returns a request as Slack signs it at a time.
 func sign(body string, at time.Time) events.APIGatewayV2HTTPRequest {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -398,10 +398,10 @@ func sign(body string, at time.Time) events.APIGatewayV2HTTPRequest {
 	}
 }
 
-// object is JSON in the making.
+// object is a JSON object.
 type object = map[string]any
 
-// payload is the body of an interaction of user's, with fields beside the usual.
+// payload is the body of an interaction by user, with additional fields.
 func payload(kind, user string, fields object) string {
 	all := object{"type": kind, "team": object{"id": "T1"}, "user": object{"id": user}, "api_app_id": "A1"}
 	for k, v := range fields {

@@ -18,14 +18,14 @@ import (
 
 var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
-// world is a table, a bucket and Identity Center, and what was done to them.
+// world is a table, a bucket and Identity Center, and the changes to them.
 type world struct {
 	now     time.Time
 	rows    map[string]access.Request
 	leases  map[string]access.Lease
 	runs    map[string]access.Run
 	objects *findings.Memory
-	users   map[string]access.UserStatus // enabled if they are not here
+	users   map[string]access.UserStatus // enabled if missing here
 	policy  access.Policy
 
 	looked  []string // principals, in order
@@ -52,7 +52,7 @@ func newWorld() *world {
 
 var admin = access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}
 
-// grants gives principal access to the target by a request with that id.
+// grants gives principal access to the target through a request with this id.
 func (w *world) grants(id, principal string, target access.Target) {
 	r := access.Request{ID: id, Target: target, Requester: access.Person{PrincipalID: principal, Email: principal + "@example.com"},
 		GrantedAt: w.now, End: w.now.Add(48 * time.Hour), EndToken: "token of " + id}
@@ -83,7 +83,7 @@ func (w *world) gone(principals ...string) {
 	}
 }
 
-// removes is what executions and the sweep do: access that ends is removed.
+// removes does what executions and the sweep do: it removes access that has ended.
 func (w *world) removes() {
 	for id, r := range w.rows {
 		if r.EndRequest != nil && r.RevokedAt.IsZero() {
@@ -210,7 +210,7 @@ func (w *world) recheck(t *testing.T) {
 	slices.Sort(w.ended)
 }
 
-// after lets time go by.
+// after moves the clock.
 func (w *world) after(d time.Duration) *world {
 	w.now = w.now.Add(d)
 	return w
@@ -261,8 +261,8 @@ func TestWhoIsGoneLosesAccess(t *testing.T) {
 	}
 }
 
-// The access of somebody who is gone goes even if somebody deleted the request's
-// row: the lease says what it is.
+// The access of a person who is gone ends even if someone deleted the request's row,
+// because the lease says what it is.
 func TestAccessWithoutARowIsRemoved(t *testing.T) {
 	w := newWorld()
 	w.grants("lost", "p-1", admin)
@@ -274,7 +274,7 @@ func TestAccessWithoutARowIsRemoved(t *testing.T) {
 	if want := []string{"lost " + lost.Subject().Key()}; !slices.Equal(w.removed, want) || len(w.ended) > 0 {
 		t.Errorf("removed %q, ended %q; want %q removed", w.removed, w.ended, want)
 	}
-	// A call that fails is made again by the next run.
+	// The next run repeats a call that failed.
 	w.removed, w.failing["Remove"] = nil, access.Errorf(access.CodeUnavailable, "no answer")
 	w.now = w.now.Add(leavers.DueAfter)
 	w.recheck(t)
@@ -315,7 +315,7 @@ func (w *world) key() string {
 	return access.Subject{Target: admin, PrincipalID: "p-jane"}.Key()
 }
 
-// Somebody was removed from the directory while their grant was under way.
+// Someone was removed from the directory while their grant was in progress.
 func TestWhatIsGrantedLaterEndsLater(t *testing.T) {
 	w := newWorld()
 	w.grants("one", "p-jane", admin)
@@ -332,8 +332,8 @@ func TestWhatIsGrantedLaterEndsLater(t *testing.T) {
 	}
 }
 
-// An execution that could not be told of an early end is told again; the sweep
-// sees the row.
+// An execution that could not be told about an early end is told again. The sweep sees
+// the row.
 func TestAnEndThatIsNotHeardIsRepeated(t *testing.T) {
 	w := newWorld()
 	w.grants("one", "p-jane", admin)
@@ -349,7 +349,7 @@ func TestAnEndThatIsNotHeardIsRepeated(t *testing.T) {
 	}
 }
 
-// Nobody loses access because something does not answer.
+// Nobody loses access because a service doesn't respond.
 func TestErrorsEndNothing(t *testing.T) {
 	unavailable := access.Errorf(access.CodeUnavailable, "x")
 	for _, call := range []string{"p-jane", "OpenLeases", "Lease", "Get"} {
@@ -367,7 +367,7 @@ func TestErrorsEndNothing(t *testing.T) {
 			if len(w.ended) > 0 || len(w.resumed) > 0 {
 				t.Errorf("ended %q, resumed %q", w.ended, w.resumed)
 			}
-			// The next run tries again, and does what is to be done.
+			// The next run tries again and succeeds.
 			w.failing = map[string]error{}
 			w.after(time.Minute).recheck(t)
 			if want := call != "p-jane"; slices.Equal(w.ended, []string{"one"}) != want || !slices.Equal(w.looked, []string{"p-jane"}) {
@@ -389,7 +389,7 @@ func TestAPersonHasToFixTheRole(t *testing.T) {
 	}
 }
 
-// A row that takes no end leaves its person unchecked, and the others not.
+// If a row rejects the end, its person stays unchecked; the others don't.
 func TestOneFailureLeavesTheOthersChecked(t *testing.T) {
 	w := newWorld()
 	w.people(3)
@@ -406,8 +406,8 @@ func TestOneFailureLeavesTheOthersChecked(t *testing.T) {
 	}
 }
 
-// Each person is looked up when their access begins, and then every five
-// minutes, longest unchecked first.
+// Each person is looked up when their access begins, and then every five minutes. The
+// one whose last lookup is oldest comes first.
 func TestWhoIsDue(t *testing.T) {
 	w := newWorld()
 	w.people(3)
@@ -523,7 +523,7 @@ func TestLateRaisesTheAlarm(t *testing.T) {
 	})
 }
 
-// Two runs side by side look nobody up twice, and keep what the other wrote.
+// Two runs at the same time look nobody up twice, and keep each other's changes.
 func TestTwoRunsSideBySide(t *testing.T) {
 	w := newWorld()
 	w.people(4)
@@ -556,7 +556,7 @@ func TestTwoRunsSideBySide(t *testing.T) {
 	}
 }
 
-// A run that died leaves those whom it had chosen to others, after a while.
+// If a run dies, other runs take over the people that it had chosen, after a while.
 func TestARunThatDied(t *testing.T) {
 	w := newWorld()
 	w.people(2)
@@ -610,7 +610,7 @@ func TestAWave(t *testing.T) {
 			t.Errorf("the eleventh: ended %q, asked %+v", w.ended, w.runs)
 		}
 		w.gone(people[11])
-		w.after(leavers.DueAfter).recheck(t) // the ten are out of the hour
+		w.after(leavers.DueAfter).recheck(t) // the ten are no longer within the hour
 		if !slices.Equal(w.ended, []string{"of p-0011"}) || len(w.runs) != 1 {
 			t.Errorf("the twelfth: ended %q, asked %+v", w.ended, w.runs)
 		}
@@ -742,7 +742,7 @@ func TestAWave(t *testing.T) {
 		if got := w.runs["run-1"].Approvers; len(got) > 0 {
 			t.Errorf("asked %q, want nobody", got)
 		}
-		w.answer("run-1", true) // by somebody who may not
+		w.answer("run-1", true) // by someone who may not answer
 		w.after(time.Minute).recheck(t)
 		if len(w.ended) > 0 {
 			t.Errorf("ended %q", w.ended)
@@ -761,19 +761,21 @@ func TestAWave(t *testing.T) {
 		if run.Removals != 15 || run.People != 11 || !slices.Equal(run.Approvers, []string{"ann@example.com", "bob@example.com", "clo@example.com"}) {
 			t.Fatalf("asked %+v", run)
 		}
-		// The findings are sorted by target: 0 to 10 are ann's, 11 to 14 are clo's.
+		// The findings are sorted by target. ann approves 0 to 10, and clo approves 11
+		// to 14.
 		w.says("run-1", "ann", true, [2]int{0, 3})
 		w.says("run-1", "clo", false, [2]int{11, 13})
 		w.after(time.Minute).recheck(t)
 		if len(w.ended) > 0 {
 			t.Fatalf("ended %q while the question is open", w.ended)
 		}
-		w.after(leavers.LeaveFor).recheck(t) // the time is over
+		w.after(leavers.LeaveFor).recheck(t) // the question has expired
 		if want := []string{"of p-0000", "of p-0001", "of p-0002"}; !slices.Equal(w.ended, want) {
 			t.Fatalf("ended %q, want %q", w.ended, want)
 		}
 		w.removes()
-		// Of whom nothing was said is asked again at once, what was left a day later.
+		// People without an answer are asked about again at once. Those whose access
+		// was kept are asked about a day later.
 		again := w.runs["run-2"]
 		if again.People != 8 || again.Removals != 9 || w.known(t).People["p-0000"].LeftUntil != w.now.Add(leavers.LeaveFor) {
 			t.Errorf("asked again %+v, and of the first %+v", again, w.known(t).People["p-0000"])
@@ -858,7 +860,7 @@ func TestAWave(t *testing.T) {
 	})
 }
 
-// wave finds n people gone at once.
+// wave makes n people disappear at once.
 func (w *world) wave(t *testing.T, n int, target ...access.Target) []string {
 	t.Helper()
 	var people []string
@@ -878,13 +880,13 @@ func (w *world) wave(t *testing.T, n int, target ...access.Target) []string {
 	return people
 }
 
-// answer is what ann says to the question, about all of it.
+// answer has ann answer the question for all findings.
 func (w *world) answer(run string, remove bool) {
 	w.says(run, "ann", remove, [2]int{0, w.runs[run].Removals})
 	w.over(run)
 }
 
-// says is what somebody says to the question, about some findings.
+// says has someone answer the question for some findings.
 func (w *world) says(run, name string, remove bool, findings ...[2]int) {
 	r := w.runs[run]
 	r.Answers = append(r.Answers, access.RunAnswer{
@@ -894,7 +896,7 @@ func (w *world) says(run, name string, remove bool, findings ...[2]int) {
 	w.runs[run] = r
 }
 
-// over says that everything is answered.
+// over closes the question.
 func (w *world) over(run string) {
 	r := w.runs[run]
 	r.Answer = &r.Answers[len(r.Answers)-1]

@@ -80,7 +80,7 @@ func TestDrift(t *testing.T) {
 		before    func(*testing.T, *world)
 		operation string
 		want      []string
-		last      func(*world) slack.Message // what was said last
+		last      func(*world) slack.Message // the latest text
 		wantCode  access.Code
 	}{
 		{name: "question", operation: "drift_question", want: []string{"post C1 drift_question"},
@@ -124,7 +124,7 @@ func TestDrift(t *testing.T) {
 				}
 				w.postErr, w.did = nil, nil
 				w.answerRun(false)
-			}, want: []string{"post C1 drift_report", "find C1 drift_question", "find C1 drift_question", "find C1 drift_question"}}, // each try looks
+			}, want: []string{"post C1 drift_report", "find C1 drift_question", "find C1 drift_question", "find C1 drift_question"}}, // each attempt looks for the message
 		{name: "the question can't be closed, the report is there", operation: "drift_report",
 			before:   func(t *testing.T, w *world) { asked(t, w); w.answerRun(true); w.updateErr = unavailable },
 			want:     []string{"post C1 drift_report"},

@@ -9,8 +9,8 @@ import (
 	"sso-elevator/functions/adapters/host"
 )
 
-// Whatever an execution sends: messages are about the row that it names, each
-// once however often it is sent, and what the payload says beside that is in none.
+// Whatever an execution sends, messages are about the row that it names. Each is
+// posted once, however often it is requested, and has nothing else from the payload.
 func FuzzTask(f *testing.F) {
 	row, err := json.Marshal(newWorld().row)
 	if err != nil {
@@ -34,7 +34,7 @@ func FuzzTask(f *testing.F) {
 		w.run = access.Run{ID: "run1", Posts: map[string]access.Post{}}
 		for purpose, p := range w.row.Posts {
 			if p.TS == "" {
-				delete(w.row.Posts, purpose) // it was begun: that it is looked for is not of interest here
+				delete(w.row.Posts, purpose) // a post was begun; the lookup for it doesn't matter here
 			}
 		}
 		if w.row.Posts == nil {

@@ -17,8 +17,8 @@ import (
 
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// world is the table with one row, and Slack. What was done in Slack is in did:
-// "post C1 announce", "update C1 1", "post C1/1 granted".
+// world is the table with one row, and Slack. did lists what happened in Slack: "post
+// C1 announce", "update C1 1", "post C1/1 granted".
 type world struct {
 	row       access.Request
 	begun     []string // purposes that the table was asked about
@@ -26,16 +26,16 @@ type world struct {
 	findings  []access.Finding
 	report    access.DriftReport
 	did       []string
-	said      []slack.Message   // what was posted and updated
+	said      []slack.Message   // messages that were posted and updated
 	sent      map[string]string // channel/thread/purpose to timestamp
 	inChannel bool
 
-	postErr     error // Slack does not take a post
-	lostAnswer  error // Slack takes a post, but the answer gets lost
+	postErr     error // Slack rejects a post
+	lostAnswer  error // Slack accepts a post, but the response gets lost
 	updateErr   error
 	dmErr       error
 	completeErr error
-	runsErr     error // what the run found can't be read
+	runsErr     error // the run's findings can't be read
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
@@ -114,7 +114,7 @@ func (w *world) deny()    { w.row.Outcome = &access.Outcome{Kind: access.Outcome
 func (w *world) end()     { w.row.RevokedAt, w.row.Removal = now.Add(time.Hour), access.RemovalDone }
 func (w *world) nothing() { w.row.RevokedAt, w.row.Removal = now, access.RemovalNothing }
 
-// handle does a task as often as it is told to, as retries would.
+// handle does a task several times, as retries would.
 func (w *world) handle(t *testing.T, operation string, dm, postRevoke bool, times int) error {
 	t.Helper()
 	h := &Handler{Table: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: slog.New(slog.DiscardHandler)}
@@ -202,7 +202,8 @@ func TestHandle(t *testing.T) {
 			if test.before != nil {
 				test.before(w)
 			}
-			// Three times: what has been sent is not sent again.
+			// The task runs three times. A message that was posted is not posted
+			// again.
 			if err := w.handle(t, test.operation, test.dm, !test.silent, 3); access.CodeOf(err) != test.wantCode {
 				t.Fatalf("%v, want code %q", err, test.wantCode)
 			}
@@ -242,8 +243,7 @@ func TestRetryLooksBeforeItPostsAgain(t *testing.T) {
 	}
 }
 
-// The table is asked about a message only where the row that was read does not
-// have it.
+// The table is asked about a message only if the row doesn't have it.
 func TestTheRowSaysWhatIsPosted(t *testing.T) {
 	w := newWorld()
 	for _, test := range []struct {
@@ -284,8 +284,8 @@ func TestFailedUpdateKeepsNobodyInTheDark(t *testing.T) {
 	}
 }
 
-// A request that ended without an outcome has no buttons left, and says what to
-// do.
+// A request that ended without an outcome has no buttons left. Its message says what
+// to do.
 func TestInterrupted(t *testing.T) {
 	w := newWorld()
 	if err := w.handle(t, "announce", true, true, 1); err != nil {
@@ -311,8 +311,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// Of a request whose row was deleted only the message in the channel is brought up
-// to date, where Slack still has it.
+// For a request whose row was deleted, only the channel's message is updated, if Slack
+// still has it.
 func TestRebuilt(t *testing.T) {
 	for _, operation := range []string{"announce", "remind", "granted", "outcome", "revoked"} {
 		w := newWorld()
@@ -327,7 +327,7 @@ func TestRebuilt(t *testing.T) {
 			if err := w.handle(t, operation, true, true, 1); err != nil || !slices.Equal(w.did, want) || w.begun != nil {
 				t.Errorf("%s: %v, did %q, want %q", operation, err, w.did, want)
 			}
-			w.did, w.sent = nil, nil // somebody deletes the message
+			w.did, w.sent = nil, nil // someone deletes the message
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// fakeDrift answers with what a large part of the machine goes on with.
+// fakeDrift returns values that the state machine continues with in most cases.
 type fakeDrift struct {
 	asked     any
 	collected drift.NextSteps
@@ -45,8 +45,8 @@ func (f *fakeDrift) Report(_ context.Context, run string, removals []drift.Remov
 	return false, true, f.err
 }
 
-// The machine's states read fields of the answers: every field is there, also
-// where it is empty or false.
+// The machine's states read fields of the output. Every field exists, even if it is
+// empty or false.
 func TestDriftOperations(t *testing.T) {
 	const execution = "arn:aws:states:us-east-1:123456789012:execution:reconcile:r-1"
 	tests := []struct {

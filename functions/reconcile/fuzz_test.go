@@ -14,10 +14,9 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// Whatever a schedule, the machine or an event sends: the step that it names is
-// done for the run that it names, or nothing is, with a code. An event that is no
-// JSON of CloudTrail's goes no further than the parser of events, which has a
-// target of its own.
+// Whatever a schedule, the machine or an event sends, the function does the named step
+// for the named run, or does nothing and returns a code. The parser of events has its
+// own fuzz test.
 func FuzzTask(f *testing.F) {
 	for _, payload := range []string{
 		`{"operation":"plan","run":"r-1","execution":"arn:aws:states:us-east-1:123456789012:execution:reconcile:r-1","input":{"mode":"warn","event":{"detail":{}}}}`,
@@ -58,9 +57,9 @@ func FuzzTask(f *testing.F) {
 	})
 }
 
-// Whatever a row says: what may have access and has no execution any more is
-// left over, to be removed, and first given up; what has one is left alone until
-// its end is over; what is closed is nobody's.
+// Whatever a row says: if it may have access and its execution is gone, it is given up
+// and then removed. If its execution runs, it is left alone until its end has passed.
+// A closed row is ignored.
 func FuzzTombstone(f *testing.F) {
 	for _, r := range []access.Request{asked(2*time.Hour, nil), asked(time.Hour, approved), asked(2*time.Hour, active(noon.Add(-time.Hour))), asked(time.Minute, active(noon.Add(time.Hour)))} {
 		row, err := json.Marshal(r)

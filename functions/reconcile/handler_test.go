@@ -27,7 +27,7 @@ func TestHandle(t *testing.T) {
 		operation string
 		err       error
 		wantCode  access.Code
-		wantCount []string // metrics: an alarm waits for them
+		wantCount []string // the alarms wait for these metrics
 	}{
 		{name: "refreshed", operation: "catalog", wantCount: []string{"CatalogRefreshed"}},
 		{name: "a list could not be read", operation: "catalog", err: outage, wantCode: access.CodeUnavailable},
@@ -56,13 +56,12 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// claimsFunc frees claims that were left.
+// claimsFunc frees leftover claims.
 type claimsFunc func(context.Context) error
 
 func (f claimsFunc) Look(ctx context.Context) error { return f(ctx) }
 
-// A look frees claims that were left, after everything else, and fails by
-// nothing of it.
+// A check frees leftover claims last. Errors of that don't fail the check.
 func TestLookFreesClaims(t *testing.T) {
 	for _, test := range []struct {
 		name        string
@@ -95,7 +94,7 @@ func TestLookFreesClaims(t *testing.T) {
 	}
 }
 
-// brokenTable is one with nothing open, or that does not answer.
+// brokenTable has no open requests, or doesn't respond.
 type brokenTable struct {
 	Table
 	err   error

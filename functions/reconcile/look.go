@@ -257,8 +257,8 @@ func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 
 // judgeLease notes what is left to do for a lease that is due. It leaves the lease
 // alone while one of its holders is open, even if the index of open requests lacks
-// that holder. If a holder's row was deleted, it has the holder's access removed at its
-// end.
+// that holder. If a holder's row was deleted, judgeLease notes that the holder's
+// access must be removed at its end.
 func (l *look) judgeLease(lease access.Lease) {
 	isHeld := false
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {

@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// stepFunctions counts the calls of a look, and answers with pages of 1,000.
+// stepFunctions counts the calls of a check, and returns pages of 1,000.
 type stepFunctions struct {
 	mu                      sync.Mutex
 	running                 []string // ARNs
@@ -56,8 +56,8 @@ func (s *stepFunctions) StartExecution(context.Context, *sfn.StartExecutionInput
 	return &sfn.StartExecutionOutput{}, nil
 }
 
-// manyOpen is a sweep over n open requests with access that is to last, and
-// running executions.
+// manyOpen is a sweep over n open requests whose executions run and whose access
+// lasts.
 func manyOpen(n int) (*Sweep, *left, *stepFunctions) {
 	l := &left{rows: map[string]access.Request{}}
 	steps := &stepFunctions{}
@@ -73,10 +73,9 @@ func manyOpen(n int) (*Sweep, *left, *stepFunctions) {
 	return s, l, steps
 }
 
-// A look stays within the bursts that Step Functions allows in the smaller
-// Regions (quotas, API throttling): 100 of ListExecutions, 250 of
-// DescribeExecution, 800 of StartExecution. One of 1,000 open requests is far
-// below.
+// A check stays within the bursts that Step Functions allows in the smaller Regions
+// (quotas, API throttling): 100 of ListExecutions, 250 of DescribeExecution, 800 of
+// StartExecution. A check of 1,000 open requests stays far below that.
 func TestLookStaysWithinQuotas(t *testing.T) {
 	for _, test := range []struct {
 		name                    string
@@ -101,8 +100,8 @@ func TestLookStaysWithinQuotas(t *testing.T) {
 	}
 }
 
-// BenchmarkLook is a look of 1,000 open requests, by a process that has looked
-// before, and by one that has just started.
+// BenchmarkLook measures a check of 1,000 open requests, in a process that has checked
+// before and in a new one.
 func BenchmarkLook(b *testing.B) {
 	for _, first := range []bool{false, true} {
 		b.Run(fmt.Sprint("first=", first), func(b *testing.B) {

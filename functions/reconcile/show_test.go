@@ -49,8 +49,8 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// A run that asks has a name that makes a key and a button's value, and that no
-// one can foresee.
+// The name of a run that asks fits into a key and a button's value, and no one can
+// predict it.
 func TestNewRunID(t *testing.T) {
 	one, two := newRunID(noon, rand.Text()), newRunID(noon, rand.Text())
 	if one == two || !regexp.MustCompile(`^2026-03-02-1200-gone-[a-z2-7]{26}$`).MatchString(one) {

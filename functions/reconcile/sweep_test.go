@@ -19,20 +19,20 @@ import (
 
 var noon = time.Date(2026, 3, 2, 12, 0, 30, 0, time.UTC)
 
-// left is a table and Step Functions as a look finds them.
+// left is the table and Step Functions as a check finds them.
 type left struct {
 	mu      sync.Mutex
 	rows    map[string]access.Request
 	leases  map[string]access.Lease
-	indexed []string // ids that the index has although the table does not
+	indexed []string // ids that are in the index but not in the table
 
 	running    []string // ARNs of the request machine's running executions
-	incomplete bool     // more run than are listed
+	incomplete bool     // more executions run than the list shows
 	sweeps     []string // names of the reconcile machine's running executions
 	states     map[string]ExecutionState
 	named      map[string]Execution // of the reconcile machine, by name
 
-	ended time.Time // of executions that are over; zero: not said
+	ended time.Time // of executions that ended; zero if unknown
 
 	started   map[string]sweepInput
 	removed   []Removal
@@ -40,10 +40,10 @@ type left struct {
 	gauged    []string
 	described []string
 	reads     int
-	failing   string // what answers with an error
+	failing   string // calls that return an error
 
 	unreadable string // the id of a row that makes no sense
-	unlisted   string // the id of a row that the index does not have
+	unlisted   string // the id of a row that the index lacks
 }
 
 func (l *left) fail(what string) error {
@@ -178,7 +178,7 @@ func (l *left) sweep() *Sweep {
 	}
 }
 
-// input is what an execution of a sweep is started with.
+// input is the input with which a sweep starts.
 func input(in sweepInput) string {
 	text, err := json.Marshal(in)
 	if err != nil {
@@ -199,7 +199,7 @@ func approved(r *access.Request) {
 	r.Outcome, r.Duration = &access.Outcome{Kind: access.OutcomeApproved, At: r.CreatedAt}, 3600
 }
 
-// approvedAgo was approved so long ago, for an hour.
+// approvedAgo is a row approved this long ago, for an hour.
 func approvedAgo(ago time.Duration) func(*access.Request) {
 	return func(r *access.Request) {
 		approved(r)
@@ -228,7 +228,7 @@ func removing(end time.Time) func(*access.Request) {
 	}
 }
 
-// takenOver is removing, and another execution goes on with it.
+// takenOver is like removing, but another execution continues the removal.
 func takenOver(end time.Time) func(*access.Request) {
 	return func(r *access.Request) {
 		removing(end)(r)
@@ -240,10 +240,10 @@ func TestSweep(t *testing.T) {
 	tests := []struct {
 		name      string
 		row       access.Request
-		running   string         // the execution of the request machine that the list shows, ARN
-		state     ExecutionState // of its own execution; the list's, if empty
-		other     ExecutionState // of the one that took over
-		want      string         // what the look starts a sweep for, and Tombstone says
+		running   string         // ARN of the execution that the list shows
+		state     ExecutionState // of the request's own execution; if empty, as the list says
+		other     ExecutionState // of the execution that took over
+		want      string         // the sweep's task, and the result of Tombstone
 		wantStamp string
 		tombstone bool
 	}{
@@ -336,8 +336,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// A request that is being swept is not swept beside that. A name alone shows
-// nothing: somebody may have given it to another execution.
+// A request that is being swept gets no second sweep. The execution's name alone
+// proves nothing, because someone may have given it to another execution.
 func TestLookLeavesAlone(t *testing.T) {
 	stopped := asked(time.Hour, nil)
 	sweeping := input(sweepInput{Mode: "sweep", RequestID: "abc"})
@@ -362,7 +362,7 @@ func TestLookLeavesAlone(t *testing.T) {
 	}
 }
 
-// Whoever took a sweep's name delays nothing.
+// Someone who takes a sweep's name delays nothing.
 func TestLookFindsItsNameTaken(t *testing.T) {
 	const minute, random = "sweep-abc-20260302-1200", "sweep-abc-20260302-1200-x7q2mz4k"
 	sweeping := input(sweepInput{Mode: "sweep", RequestID: "abc"})
@@ -402,7 +402,7 @@ func TestLookFindsItsNameTaken(t *testing.T) {
 }
 
 // Late access is removed without an execution, however much there is, and whatever
-// sweeps and lists say. After a minute it is counted.
+// sweeps and lists say. After a minute it counts as overdue.
 func TestLookRemovesLateAccess(t *testing.T) {
 	end, late := noon.Add(-overdueAfter), noon.Add(-lateAfter)
 	granted := func(r access.Request) Removal {
@@ -415,10 +415,10 @@ func TestLookRemovesLateAccess(t *testing.T) {
 		lease   access.Lease
 		failing string
 		running []string
-		ended   time.Time // of its execution, if it is over
+		ended   time.Time // of its execution, if that has ended
 		want    []Removal
-		kept    bool // it is not given up first: its removal has begun
-		overdue int  // how much is counted, of requests and leases
+		kept    bool // it isn't given up first, because its removal has begun
+		overdue int  // how many requests and leases are counted
 	}{
 		{name: "not yet", row: asked(time.Hour, active(late.Add(time.Second)))},
 		{name: "late", row: asked(time.Hour, active(late)), want: []Removal{granted(asked(time.Hour, active(late)))}},
@@ -457,7 +457,7 @@ func TestLookRemovesLateAccess(t *testing.T) {
 		if (err != nil) != (test.failing != "" && test.failing != "Describe") {
 			t.Errorf("%s: %v", test.name, err)
 		}
-		// They are removed side by side, in any order.
+		// They are removed in parallel, in any order.
 		slices.SortFunc(l.removed, func(a, b Removal) int { return strings.Compare(a.Operation, b.Operation) })
 		if !reflect.DeepEqual(l.removed, test.want) {
 			t.Errorf("%s: removed %+v, want %+v", test.name, l.removed, test.want)
@@ -484,8 +484,8 @@ func TestLookRemovesLateAccess(t *testing.T) {
 	}
 }
 
-// A look of 1,000 open requests reads each row once, and then only what changed:
-// the next ones make the same few calls however many requests are open.
+// A check of 1,000 open requests reads each row once. Later checks read only rows that
+// changed, and make the same few calls however many requests are open.
 func TestLookAtManyRequests(t *testing.T) {
 	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}}
 	for i := range 1000 {
@@ -514,9 +514,9 @@ func TestLookAtManyRequests(t *testing.T) {
 	}
 }
 
-// If nearly all executions were stopped at once, a look describes no more of them
-// than Step Functions allows, those with overdue access first, and every request
-// has its turn within minutes.
+// If nearly all executions are stopped at once, a check describes only as many as Step
+// Functions allows. It starts with overdue access, and every request has its turn
+// within minutes.
 func TestLookDescribesNotTooMany(t *testing.T) {
 	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}, incomplete: true}
 	for i := range 5 * mostDescribed {
@@ -601,7 +601,7 @@ func TestLookAtLeases(t *testing.T) {
 	}
 }
 
-// One look starts so many sweeps at most, and says that there are more.
+// One check starts only this many sweeps, and reports that there are more.
 func TestLookStartsNotTooMany(t *testing.T) {
 	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}}
 	for i := range mostSweeps + 10 {
@@ -614,8 +614,8 @@ func TestLookStartsNotTooMany(t *testing.T) {
 	}
 }
 
-// Where something does not answer, the look fails, and the alarm for looks that
-// stay away can notice.
+// If a service doesn't respond, the check fails. The alarm for missing checks can then
+// fire.
 func TestSweepFails(t *testing.T) {
 	for _, what := range []string{"Running", "Sweeps", "OpenRequests", "Get", "Describe", "OpenLeases", "Lease", "Start"} {
 		l := &left{
@@ -628,7 +628,7 @@ func TestSweepFails(t *testing.T) {
 			t.Errorf("%s: error %v, counted %q", what, err, l.counted)
 		}
 	}
-	// One that can't be read leaves no other behind.
+	// A row that can't be read doesn't hide the others.
 	l := &left{
 		rows:   map[string]access.Request{"abc": asked(time.Hour, approved), "bad": {ID: "bad", ExecutionARN: "arn:bad"}},
 		states: map[string]ExecutionState{"arn:abc": Ended},
@@ -646,8 +646,8 @@ func TestSweepFails(t *testing.T) {
 	}
 }
 
-// Access whose end is over goes also where Step Functions does not say how its
-// execution stands: of a machine under another name, it never does.
+// Access whose end has passed is removed even if Step Functions doesn't report the
+// status of its execution. For a machine with another name, it never does.
 func TestSweepWithoutTheExecutionsState(t *testing.T) {
 	for end, want := range map[time.Duration]int{-lateAfter + time.Second: 0, -lateAfter: 1} {
 		l := &left{rows: map[string]access.Request{"abc": asked(time.Hour, active(noon.Add(end)))}, failing: "Describe"}
@@ -662,7 +662,8 @@ func TestSweepWithoutTheExecutionsState(t *testing.T) {
 	}
 }
 
-// What has no access, and perhaps can't be cleared up, stands before no access.
+// Requests with access are swept before those without, which perhaps can't be cleaned
+// up.
 func TestLookSweepsAccessFirst(t *testing.T) {
 	l := &left{rows: map[string]access.Request{}, states: map[string]ExecutionState{}, leases: map[string]access.Lease{"k": {SettlesAt: noon.Add(-time.Hour)}}}
 	for i := range 3 * mostSweeps {
@@ -685,7 +686,7 @@ func TestLookSweepsAccessFirst(t *testing.T) {
 	}
 }
 
-// A request that the index of what is open does not show is found by its lease.
+// If the index doesn't show an open request, its lease leads to it.
 func TestLookFindsARequestByItsLease(t *testing.T) {
 	lost := asked(time.Hour, active(noon.Add(-time.Hour)))
 	over := asked(time.Hour, func(r *access.Request) { active(noon.Add(-time.Hour))(r); r.RevokedAt = noon })
@@ -707,8 +708,8 @@ func TestLookFindsARequestByItsLease(t *testing.T) {
 	}
 }
 
-// TestRemovalPayload: a look never says that its own Grant succeeded, which would
-// let revoke remove access that the table knows nothing of.
+// TestRemovalPayload checks that a check never claims a successful Grant of its own.
+// That claim would let revoke remove access that isn't in the table.
 func TestRemovalPayload(t *testing.T) {
 	payload, err := json.Marshal(Removal{Operation: "confirm", RequestID: "abc", Granted: true})
 	if err != nil {

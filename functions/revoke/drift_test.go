@@ -18,7 +18,7 @@ import (
 
 var nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// inForce is a policy that covers one permission set, or can't be read.
+// inForce is a policy that covers one permission set, or that can't be read.
 type inForce struct {
 	set        string
 	approvers  []string
@@ -77,9 +77,9 @@ func emergency(change func(*access.Exemption)) access.Exemption {
 	return e
 }
 
-// What is removed as drift is what the run has found, and nothing that the
-// payload says; and only if the run's row authorizes it. What the policy in
-// force does not cover, or exempts, stays.
+// A removal of unknown access removes only the run's own finding, whatever the payload
+// says, and only if the run's row authorizes it. Access that the policy in force
+// doesn't cover, or exempts, stays.
 func TestDrift(t *testing.T) {
 	const drift = `{"operation":"drift","run":"r","index":2}`
 	removal := "drift " + subject.Key() + " m-1"
@@ -104,7 +104,7 @@ func TestDrift(t *testing.T) {
 		run        access.Run
 		rowErr     error
 		off        bool
-		approvers  []string // of the policy in force; nil: ann
+		approvers  []string // of the policy in force; nil means ann
 		set        string   // permission set that the policy in force covers; "": the one that was found
 		policyErr  error
 		exemptions []access.Exemption
@@ -216,8 +216,7 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// A settled lease says which finding it was for; what the payload says of that
-// is not asked.
+// A settled lease names its finding. The payload doesn't matter.
 func TestSettle(t *testing.T) {
 	ref := access.FindingRef{Run: "other", Index: 5}
 	removed := Output{Result: access.DriftRemoved, Run: "other", Index: 5}

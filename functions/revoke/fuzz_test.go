@@ -29,11 +29,11 @@ func (anyPolicy) Load(context.Context) (access.Policy, string, error) {
 	return access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}}}}, "d", nil
 }
 
-// Whatever an execution sends: access is taken away past the table only where
-// the payload says that the access was granted and the row can't be read, or
-// that the execution's own Grant succeeded and the row is not there, and then of
-// the payload's own subject; a finding is removed only if the
-// run has it.
+// Whatever an execution sends, access is removed without the table in only two cases.
+// In the first, the payload says that the access was granted, and the row can't be
+// read. In the second, the execution's own Grant succeeded, and the row doesn't exist.
+// Either way, only the payload's own subject is removed. A finding is removed only if
+// the run has it.
 func FuzzTask(f *testing.F) {
 	f.Add([]byte(input), byte(0))
 	f.Add([]byte(input), byte(1))

@@ -170,7 +170,7 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 	}
 	run, err := h.Table.Run(ctx, in.Run)
 	if access.CodeOf(err) == access.CodeNotFound || err == nil && !run.MayRemove(in.Index) {
-		return access.Errorf(access.CodeRefused, "run %q is not authorized to remove its finding %d", in.Run, in.Index)
+		return access.Errorf(access.CodeRefused, "nobody authorized run %q to remove its finding %d", in.Run, in.Index)
 	}
 	if err != nil {
 		return err

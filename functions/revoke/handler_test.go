@@ -58,7 +58,7 @@ func (m *mockLeases) SettleDrift(_ context.Context, key string, ref access.Findi
 	return m.settleOf(key, ref)
 }
 
-// input is the payload as the state machine sends it.
+// input is the payload that the state machine sends.
 const input = `{"operation":"start","request_id":"one","execution":"arn","grant_started":true,"subject":{
 	"kind":"account","account_id":"111122223333","account_name":"","permission_set":"ReadOnly","permission_set_arn":"arn:ps-1",
 	"group_id":"","group_name":"","principal_id":"p-1"}}`
@@ -78,7 +78,7 @@ func TestHandle(t *testing.T) {
 		name       string
 		operation  string
 		notStarted bool
-		answers    []error // of Release, the last one repeated
+		answers    []error // results of Release; the last one repeats
 		known      bool    // the lease knows the request
 		rebuildErr error
 		takeAway   error
@@ -223,10 +223,10 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// TestNeitherRowNorLease: only an execution whose own Grant succeeded has access
-// removed of which the table knows nothing. A sweep, a look, or an execution that
-// took a removal over would have the access removed of whomever its payload
-// names. All of them raise the alarm.
+// TestNeitherRowNorLease checks that only an execution whose own Grant succeeded can
+// remove access that the table knows nothing about. A sweep, a check, or an execution
+// that took over a removal could otherwise remove anyone's access that its payload
+// names. All cases raise the alarm.
 func TestNeitherRowNorLease(t *testing.T) {
 	const of = `"request_id":"one","subject":{"kind":"account","account_id":"111122223333","permission_set":"ReadOnly","permission_set_arn":"arn:ps-1","principal_id":"p-1"}`
 	for _, test := range []struct {
@@ -282,8 +282,8 @@ func TestNeitherRowNorLease(t *testing.T) {
 	}
 }
 
-// TestTableDown: who read in the row that the access was granted has it removed
-// without the table, as the request's own execution does.
+// TestTableDown checks that access is removed without the table if the row said that
+// it was granted. The request's own execution does the same.
 func TestTableDown(t *testing.T) {
 	for payload, want := range map[string]bool{
 		`{"operation":"confirm","request_id":"one","grant_started":true}`: true, `{"operation":"confirm","request_id":"one","granted":true}`: true, `{"operation":"confirm","request_id":"one"}`: false,
@@ -310,8 +310,8 @@ func TestTableDown(t *testing.T) {
 	}
 }
 
-// Only an attempt of which is known when the execution set out for it can tell that
-// somebody else removed the access.
+// Only an attempt whose execution recorded the start of the removal can tell that
+// someone else removed the access.
 func TestBegan(t *testing.T) {
 	const with, entered = `"request_id":"one","execution":"arn",`, `"state":{"Name":"Revoke","EnteredTime":"2026-03-02T09:00:00.25Z","RetryCount":1}`
 	tests := []struct {
@@ -352,8 +352,8 @@ func TestBegan(t *testing.T) {
 	}
 }
 
-// Access is taken away without the table only once the first attempt can no longer
-// tell that somebody else removed it.
+// Access is removed without the table only when the first attempt can no longer tell
+// whether someone else removed it.
 func TestTheTableIsTriedForLongEnough(t *testing.T) {
 	if tries := (tableTries - 1) * tablePause; tries < leases.UntouchedFor || tableBudget-tablePause < leases.UntouchedFor {
 		t.Errorf("the table is tried for %s, or %s", tries, tableBudget-tablePause)
@@ -368,7 +368,7 @@ func TestHangingTable(t *testing.T) {
 	h := &Handler{
 		Leases: &mockLeases{
 			release: func(string, string, bool) (access.Request, error) {
-				now = now.Add(5 * time.Second) // the table's own limit for a call
+				now = now.Add(5 * time.Second) // the table's own timeout for a call
 				return access.Request{}, tableDown(access.CodeUnavailable)
 			},
 			takeAway: func(string, access.Subject, bool) error {

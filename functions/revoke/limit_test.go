@@ -18,7 +18,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// table is DynamoDB as far as the count of removals needs it.
+// table implements only the parts of DynamoDB that the count of removals needs.
 type memory struct {
 	table.API
 	mu    sync.Mutex
@@ -56,7 +56,7 @@ func (t *memory) PutItem(_ context.Context, in *dynamodb.PutItemInput, _ ...func
 	return &dynamodb.PutItemOutput{}, nil
 }
 
-// counted are runs from a map, and the count of removals in the table.
+// counted has runs in a map, and the count of removals in the table.
 type counted struct {
 	*table.Table
 	runs map[string]access.Run
@@ -70,9 +70,8 @@ func (endless) Finding(context.Context, string, int) (access.Finding, error) {
 	return access.Finding{Subject: subject}, nil
 }
 
-// However a removal is sliced into runs, of whatever kind, in turn or at once,
-// over days: never are more findings removed within 24 hours without a person's
-// consent than the limit.
+// Removals come in runs of any size and kind, in turn or at once, over days. Within 24
+// hours, no more findings than the limit are removed without a person's consent.
 func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 	removedInAll, consented, refused := 0, 0, 0
 	for seed := range uint64(60) {

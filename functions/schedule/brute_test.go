@@ -10,12 +10,12 @@ import (
 	"sso-elevator/functions/schedule"
 )
 
-// permits says whether a minute is one of a field's.
+// permits reports whether a field permits a minute.
 type permits func(time.Time) bool
 
-// TestNextAgainstEveryMinute looks at every minute after a time until one is
-// permitted by all six fields of a random expression. What a field permits is
-// said here a second time, by definition and without calendars worked out.
+// TestNextAgainstEveryMinute checks every minute after a time until all six fields of
+// a random expression permit one. It defines what a field permits a second time,
+// without calendar calculations.
 func TestNextAgainstEveryMinute(t *testing.T) {
 	const horizon = 70 * 24 * time.Hour
 	r := rand.New(rand.NewPCG(1, 2))
@@ -25,8 +25,8 @@ func TestNextAgainstEveryMinute(t *testing.T) {
 		e, err := schedule.Parse(text)
 		if err != nil && !strings.Contains(err.Error(), "never fires") {
 			t.Fatalf("%s: %v", text, err)
-		} // else e never comes, which has to be true
-		// Around the ends of months, where days are special.
+		} // otherwise e never comes, which must be true
+		// The times are near the ends of months, where days are special.
 		from := time.Date(2020+r.IntN(10), time.Month(1+r.IntN(12)), 25+r.IntN(10), r.IntN(24), r.IntN(60), r.IntN(2)*30, 0, time.UTC)
 		want, end := from.Truncate(time.Minute).Add(time.Minute), from.Add(horizon)
 		for want.Before(end) && !permitted(want) {
@@ -72,7 +72,7 @@ func randomCron(r *rand.Rand) (string, permits) {
 	}
 }
 
-// randomList is a field of one to three items.
+// randomList returns a field of one to three items.
 func randomList(r *rand.Rand, least, most int, names []string, of func(time.Time) int) (string, permits) {
 	name := func(v int) string {
 		if names != nil && r.IntN(2) == 0 {
@@ -118,7 +118,7 @@ func randomDays(r *rand.Rand) (string, permits) {
 	case 0:
 		return "L", func(t time.Time) bool { return t.AddDate(0, 0, 1).Month() != t.Month() }
 	case 1:
-		// From Monday to Friday, and none of those after it in the month is.
+		// The day is a workday, and no later day of the month is one.
 		return "LW", func(t time.Time) bool {
 			for later := t.AddDate(0, 0, 1); later.Month() == t.Month(); later = later.AddDate(0, 0, 1) {
 				if workday(later) {
@@ -129,7 +129,7 @@ func randomDays(r *rand.Rand) (string, permits) {
 		}
 	case 2:
 		n := 1 + r.IntN(31)
-		// From Monday to Friday, and no other such day of the month is nearer.
+		// The day is a workday, and no other workday of the month is nearer to n.
 		return fmt.Sprintf("%dW", n), func(t time.Time) bool {
 			if !workday(t) || time.Date(t.Year(), t.Month(), n, 0, 0, 0, 0, time.UTC).Month() != t.Month() {
 				return false

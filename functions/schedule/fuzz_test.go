@@ -9,9 +9,9 @@ import (
 	"sso-elevator/functions/schedule"
 )
 
-// What is read comes at some time after any; at the start of a minute where it
-// is no rate; always later; and is read the same again. What is refused is
-// refused in one line.
+// An expression that parses has a next time after any time. That time is later, and at
+// the start of a minute unless it is a rate. The expression is the same after it is
+// parsed again. A refusal is one line.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"cron(0 10 * * ? *)", "cron(0/15 * * * ? *)", "cron(0 9 ? * 2#1 *)", "cron(15 10 ? * 6L 2022-2023)", "cron(0 0 LW * ? *)",

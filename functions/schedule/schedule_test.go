@@ -20,13 +20,13 @@ func parse(t *testing.T, text string) schedule.Expression {
 
 const layout = "Mon 2006-01-02 15:04"
 
-// The examples of AWS's pages ("Schedule types in EventBridge Scheduler",
-// "Setting a schedule pattern for scheduled rules"), and what they say of L, W
-// and #, from Wednesday, 2026-07-01, 12:00 on unless another time is given.
+// These are the examples on AWS's pages ("Schedule types in EventBridge Scheduler",
+// "Setting a schedule pattern for scheduled rules"), and what the pages say about L, W
+// and #. Without another time, they start on Wednesday, 2026-07-01, at 12:00.
 func TestNext(t *testing.T) {
 	for _, tt := range []struct {
 		text, from string
-		want       string // the next times, with commas between them
+		want       string // the next times, separated by commas
 	}{
 		{text: "cron(0 10 * * ? *)", want: "Thu 2026-07-02 10:00,Fri 2026-07-03 10:00"},
 		{text: "cron(15 12 * * ? *)", want: "Wed 2026-07-01 12:15,Thu 2026-07-02 12:15"},
@@ -49,18 +49,18 @@ func TestNext(t *testing.T) {
 		{text: "cron(0 0 ? * L *)", want: "Sat 2026-07-04 00:00,Sat 2026-07-11 00:00"},
 		{text: "cron(0 0 ? * fri#5 *)", want: "Fri 2026-07-31 00:00,Fri 2026-10-30 00:00"},
 		{text: "cron(0 0 ? * FRIL *)", want: "Fri 2026-07-31 00:00"},
-		{text: "cron(0 23 * * ? *)", from: "2026-07-01 23:00", want: "Thu 2026-07-02 23:00"}, // never at the time itself
+		{text: "cron(0 23 * * ? *)", from: "2026-07-01 23:00", want: "Thu 2026-07-02 23:00"}, // never the time itself
 		{text: "cron(0 0 1 JAN,MAR,may ? *)", want: "Fri 2027-01-01 00:00,Mon 2027-03-01 00:00,Sat 2027-05-01 00:00,Sat 2028-01-01 00:00"},
 		{text: "cron(10-30/10,59 * * * ? *)", want: "Wed 2026-07-01 12:10,Wed 2026-07-01 12:20,Wed 2026-07-01 12:30,Wed 2026-07-01 12:59"},
 		{text: "cron(0 0 29 2 ? *)", want: "Tue 2028-02-29 00:00,Sun 2032-02-29 00:00"},
-		{text: "cron(0 0 29 2 ? *)", from: "2096-02-29 00:00", want: "Fri 2104-02-29 00:00"}, // 2100 is no leap year
+		{text: "cron(0 0 29 2 ? *)", from: "2096-02-29 00:00", want: "Fri 2104-02-29 00:00"}, // 2100 is not a leap year
 		{text: "cron(0  5  ?  *  1,7  2026/2)", from: "2026-12-27 05:00", want: "Sat 2028-01-01 05:00,Sun 2028-01-02 05:00"},
 		{text: "cron(59 23 31 12 ? 2199)", want: "Tue 2199-12-31 23:59,never"},
 		{text: "cron(0 0 1 1 ? 1970)", from: "1960-01-01 00:00", want: "Thu 1970-01-01 00:00,never"},
 		{text: "rate(5 minutes)", want: "Wed 2026-07-01 12:05,Wed 2026-07-01 12:10"},
 		{text: "rate(1 hour)", want: "Wed 2026-07-01 13:00"},
 		{text: "rate(2 hours)", want: "Wed 2026-07-01 14:00"},
-		{text: "rate(1 minutes)", want: "Wed 2026-07-01 12:01"}, // as EventBridge Scheduler takes it
+		{text: "rate(1 minutes)", want: "Wed 2026-07-01 12:01"}, // in the form that EventBridge Scheduler accepts
 		{text: "rate(7 day)", want: "Wed 2026-07-08 12:00"},
 		{text: "rate(3660 days)", want: "Tue 2036-07-08 12:00"},
 	} {
@@ -92,7 +92,7 @@ func TestNext(t *testing.T) {
 	}
 }
 
-// Times come in any zone and with seconds; they go out in UTC.
+// Input times may have any zone and seconds; output times are in UTC.
 func TestNextIsUTC(t *testing.T) {
 	from := time.Date(2026, 7, 1, 23, 30, 30, 5, time.FixedZone("", -2*60*60)) // 01:30:30 on the 2nd
 	for text, want := range map[string]time.Time{

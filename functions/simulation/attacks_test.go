@@ -10,7 +10,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// TestAttacks plays attacks of somebody who can start and stop executions and
+// TestAttacks simulates attacks by someone who can start and stop executions and
 // choose their names and inputs. The access must still be removed in time.
 func TestAttacks(t *testing.T) {
 	const minute = time.Minute
@@ -31,8 +31,8 @@ func TestAttacks(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
-		// attack is prepared when the request is made. stopIn is the state in which its
-		// execution is stopped; "": before the access is confirmed.
+		// attack runs when the request is made. stopIn is the state in which the
+		// request's execution is stopped; "" means before the access is confirmed.
 		attack func(w *world, id string)
 		stopIn string
 		sweeps bool // every sweep is stopped as it starts
@@ -77,7 +77,7 @@ func TestAttacks(t *testing.T) {
 					}
 					r.stopIn = test.stopIn
 					r.stop = func(e *execution) {
-						// After the state's function has returned.
+						// This happens after the state's function has returned.
 						w.then(w.clock.now().Add(time.Second), 2, e.stop)
 					}
 					w.sendFromSlack(p.id, p.form(), nil)

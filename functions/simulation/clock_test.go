@@ -23,19 +23,19 @@ import (
 type clock struct {
 	mu    sync.Mutex
 	queue turns
-	ended bool // the history has ended: waiting goroutines exit
+	ended bool // the history has ended, and waiting goroutines exit
 
 	start time.Time
-	story *strings.Builder // nil: not recorded
+	story *strings.Builder // nil if not recorded
 }
 
-// turn is a goroutine's turn at a time. Turns at the same time go by order, a
+// turn is a goroutine's turn at a time. Turns at the same time are sorted by order, a
 // random number that no two share.
 type turn struct {
 	at    time.Time
 	order uint64
 	ready chan struct{}
-	index int // in the queue; -1: not in it
+	index int // in the queue, or -1 if not in it
 }
 
 // newClock returns a clock whose mu the caller holds.
@@ -94,14 +94,15 @@ func (c *clock) wake(t *turn) {
 	}
 }
 
-// run gives turns until done reports true or no goroutine waits.
+// run gives turns until done returns true or no goroutine waits.
 func (c *clock) run(done func() bool) {
 	for {
 		c.pause(0)
 		if done() || len(c.queue) == 0 {
 			return
 		}
-		// The first in the queue stays first: no goroutine runs that could change it.
+		// The first in the queue stays first, because no goroutine runs that could
+		// change it.
 		if d := c.queue[0].at.Sub(c.now()); d > 0 {
 			c.pause(d) // expired contexts are canceled before the next turn
 		}
@@ -110,7 +111,7 @@ func (c *clock) run(done func() bool) {
 	}
 }
 
-// pause lets time pass, and the other goroutines run until all of them wait.
+// pause moves the time. The other goroutines run until all of them wait.
 func (c *clock) pause(d time.Duration) {
 	c.mu.Unlock()
 	if d > 0 {
@@ -165,8 +166,8 @@ func (q *turns) Pop() any {
 	return last
 }
 
-// dice are random numbers that depend on where they are drawn, not on who drew
-// before: goroutines that run side by side don't change each other's numbers.
+// dice are random numbers that depend on where they are drawn, not on who drew before.
+// Goroutines that run at the same time don't change each other's numbers.
 type dice struct{ state uint64 }
 
 // source makes dice for named actions. The nth action of a name gets the same

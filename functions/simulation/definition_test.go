@@ -52,7 +52,7 @@ type state struct {
 
 	Error, Cause string
 
-	resultPath *string // nil: dropped
+	resultPath *string // nil if the result is dropped
 }
 
 type retrier struct {
@@ -186,7 +186,7 @@ func pathOf(raw json.RawMessage) (*string, error) {
 	return &path, err
 }
 
-// The defaults of a deployment: infra/settings and infra/requestmachine.go.
+// These are the defaults of a deployment: infra/settings and infra/requestmachine.go.
 const (
 	retryInterval   = time.Second
 	retryMaxDelay   = 30 * time.Second

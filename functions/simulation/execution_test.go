@@ -72,7 +72,7 @@ func (s *strand) start(ended func()) {
 	})
 }
 
-// stop ends the strand. A function that it waits for keeps running.
+// stop ends the strand. If it waits for a function, that function keeps running.
 func (s *strand) stop() {
 	s.stopped = true
 	for _, kid := range s.kids {
@@ -81,8 +81,8 @@ func (s *strand) stop() {
 	s.e.world.clock.wake(s.turn)
 }
 
-// wait waits until cond holds and reports whether it does before the time until.
-// The zero time never comes.
+// wait waits until cond holds, at most until a time. It reports whether cond holds.
+// The zero time means forever.
 func (s *strand) wait(until time.Time, cond func() bool) bool {
 	for !s.stopped && !cond() {
 		at := until
@@ -264,7 +264,7 @@ func (s *strand) task(st *state) (any, *failure) {
 		s.context["State"] = map[string]any{"Name": s.at, "EnteredTime": entered, "RetryCount": float64(retries)}
 		result, f := s.try(st)
 		if f == nil && st.ResultSelector != nil {
-			// A selector reads the result at "$".
+			// A selector finds the result at "$".
 			result, f = fill(st.ResultSelector, result, any(s.context), s.source.dice("uuid").next)
 		}
 		if f == nil {
@@ -307,7 +307,7 @@ func (r retrier) delay(tried int) time.Duration {
 	return time.Duration(delay * float64(time.Second))
 }
 
-// timeout returns when the state times out; zero: never.
+// timeout returns when the state times out, or zero for never.
 func (s *strand) timeout(st *state) (time.Time, *failure) {
 	n := float64(st.TimeoutSeconds)
 	if st.TimeoutSecondsPath != "" {
@@ -385,7 +385,7 @@ func (s *strand) try(st *state) (any, *failure) {
 	panic("the resource " + st.Resource + " is not known here")
 }
 
-// parallel runs the branches side by side; the first that fails stops the others.
+// parallel runs the branches at the same time. The first that fails stops the others.
 // After a redrive, branches that had ended don't run again.
 func (s *strand) parallel(st *state) (any, *failure) {
 	if s.kids == nil {

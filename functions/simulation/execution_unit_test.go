@@ -11,7 +11,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// interpret runs a machine of these states to its end. Its functions return the
+// interpret runs a machine with these states to its end. Its functions return the
 // answers in order: JSON, or the name of an error.
 func interpret(t *testing.T, states, input string, answers ...string) (e *execution, took time.Duration, told []string) {
 	t.Helper()

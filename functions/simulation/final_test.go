@@ -11,8 +11,8 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// A removal is first tried within these times after the access ends: while the
-// execution lives, and once it is gone.
+// After access ends, the first attempt to remove it comes within these times: while
+// the execution runs, and once it is gone.
 const (
 	whileAlive = 60 * time.Second
 	onceGone   = 150 * time.Second
@@ -31,9 +31,9 @@ func (l *ledger) isGranting(key string) bool {
 	return false
 }
 
-// checkPress compares a press with what its person was told. Status 200 and no
-// message mean that the press counted: then the row must have an outcome. After
-// any other status, Slack shows a warning.
+// checkPress compares a press with what its person was told. Status 200 without a
+// message means that the press counted, so the row must have an outcome. After any
+// other status, Slack shows a warning.
 func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
@@ -59,8 +59,7 @@ func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation
 	}
 }
 
-// checkEnd checks the end of a history, after everything has worked for long
-// enough.
+// checkEnd checks the end of a history, after everything has worked for long enough.
 func (l *ledger) checkEnd() {
 	w := l.world
 	if len(w.violations) > 0 {
@@ -208,11 +207,11 @@ func (l *ledger) checkDeletedRequest(d *dossier, records map[int]auditrecord.Rec
 	case there && r.Rebuilt != nil && r.Outcome != nil:
 		l.broken(4, "request %s, whose row was deleted, is decided: %+v", d.id, *r.Outcome)
 	case there && r.Rebuilt == nil:
-		return // its form was delivered once more and created it again
+		return // its form was delivered again and created it again
 	case !there && !d.lost:
-		return // it had ended, or nearly
+		return // its access had ended, or nearly
 	case !there && !d.confirmed:
-		return // its lease never said that it had access, and ended with the other holders
+		return // its lease never said that it had access, and was deleted with the other holders
 	}
 	ends := 0
 	for _, rec := range records {
@@ -290,10 +289,10 @@ func (l *ledger) records() map[string]map[int]auditrecord.Record {
 	return all
 }
 
-// checkPosts checks that each message was sent once. Slack takes no idempotency
-// key, so two cases may repeat a message: two functions that run at the same
-// time, because one was given up or its execution was redriven; and a call that
-// arrives after its sender died.
+// checkPosts checks that each message was posted once. Slack has no idempotency key,
+// so a message may repeat in two cases. Either two functions ran at the same time,
+// because one was given up or its execution was redriven. Or a call arrived after its
+// sender died.
 func (l *ledger) checkPosts() {
 	first := map[string]*post{}
 	for _, p := range l.world.slack.posts {
@@ -349,7 +348,8 @@ func (l *ledger) checkTimes() {
 			within += l.failedLookDelay(from, first)
 		}
 		if !d.deletedAt.IsZero() && !d.goneAt.IsZero() {
-			// Only the lease knows of it. Somebody may join the lease before the next look.
+			// Only the lease knows about it. Someone may join the lease before the
+			// next check.
 			within += time.Minute
 		}
 		if first.After(from.Add(within)) {
@@ -371,13 +371,13 @@ func (l *ledger) checkTimeUngranted(d *dossier) {
 	}
 }
 
-// lastEnd returns when the last request for the access ends. If a request has
-// neither row nor execution, only the lease leads to it. The lease is due at that
-// end; until then somebody is meant to have the access.
+// lastEnd returns when the last request for the access ends. If a request has neither
+// a row nor an execution, only the lease leads to it. The lease is due at that end;
+// until then, someone is meant to have the access.
 func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	last = from
 	for _, other := range l.requests {
-		// Somebody may also join before a look sees that the access has ended.
+		// Someone may also join before a check sees that the access has ended.
 		if row := other.row; row.ID != "" && row.Subject().Key() == key && row.GrantedAt.Before(from.Add(onceGone)) {
 			last = latest(last, row.End)
 		}
@@ -385,8 +385,8 @@ func (l *ledger) lastEnd(key string, from time.Time) (last time.Time) {
 	return last
 }
 
-// failedLookDelay returns how late a removal may be because looks failed, one a
-// minute. The usual limit allows one failed look.
+// failedLookDelay returns how late a removal may be because checks failed, at one per
+// minute. The usual limit allows one failed check.
 func (l *ledger) failedLookDelay(from, to time.Time) time.Duration {
 	failed := 0
 	for _, look := range l.looks {
@@ -397,8 +397,8 @@ func (l *ledger) failedLookDelay(from, to time.Time) time.Duration {
 	return time.Duration(max(failed-1, 0)) * time.Minute
 }
 
-// outageDelay returns how late a removal may be because Step Functions or the
-// table is down: then the system can't tell that an execution is gone.
+// outageDelay returns how late a removal may be because Step Functions or the table is
+// down. The system then can't tell that an execution is gone.
 func (l *ledger) outageDelay(from time.Time, within time.Duration) time.Duration {
 	var d time.Duration
 	for _, o := range l.world.outages {
@@ -409,8 +409,8 @@ func (l *ledger) outageDelay(from time.Time, within time.Duration) time.Duration
 	return d
 }
 
-// firstAttempt returns when revoke was first invoked for the request; now, if it
-// never was.
+// firstAttempt returns when revoke was first invoked for the request, or the current
+// time if it never was.
 func (l *ledger) firstAttempt(d *dossier) time.Time {
 	if len(d.attempts) == 0 {
 		return l.world.clock.now()

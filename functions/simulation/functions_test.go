@@ -30,7 +30,7 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// Settings that several functions share.
+// These settings are shared by several functions.
 var (
 	stackSettings   = host.Stack{Account: account}
 	tableSettings   = rows.Settings{Name: "elevator"}
@@ -93,7 +93,7 @@ func start(w *world, name string) handler {
 			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify",
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
-			// The fake has no quota, so the client needs no pace.
+			// The fake has no quota, so the client needs no rate limit.
 			IdentityCenter: func(time.Duration) *identitycenter.Client {
 				return identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN)
 			},
@@ -115,7 +115,7 @@ func process(w *world) host.Process {
 	}
 }
 
-// metrics reports to the ledger what the functions count.
+// metrics passes the functions' metrics to the ledger.
 type metrics struct{ world *world }
 
 func (m metrics) Count(name string, _ map[string]string) {

@@ -9,7 +9,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// idtypesDeleted is the status of a user who does not exist.
+// idtypesDeleted is the status of a user who doesn't exist.
 const idtypesDeleted idtypes.UserStatus = "DELETED"
 
 // absence is a period in which a user of Identity Center is disabled or deleted.
@@ -31,7 +31,7 @@ func (a absences) kind(principal string) idtypes.UserStatus {
 	return ""
 }
 
-// during reports whether the user was gone at some moment of the period.
+// during reports whether the user was gone at any moment of the period.
 func (a absences) during(principal string, from, to time.Time) bool {
 	return slices.ContainsFunc(a[principal], func(one absence) bool {
 		return !one.from.After(to) && (one.to.IsZero() || !one.to.Before(from))
@@ -45,7 +45,8 @@ func (a absences) throughout(principal string, from, to time.Time) bool {
 	})
 }
 
-// removeUser disables or deletes a user, who comes back after a time; 0: never.
+// removeUser disables or deletes a user. The user comes back after a time, or never if
+// it is 0.
 func (w *world) removeUser(p access.Person, kind idtypes.UserStatus, back time.Duration, order uint64) {
 	if w.absent.kind(p.PrincipalID) != "" {
 		return
@@ -67,8 +68,8 @@ func (w *world) removeUser(p access.Person, kind idtypes.UserStatus, back time.D
 	}
 }
 
-// planAbsences plans for the requester or somebody else to be disabled or
-// deleted, at any time of the request.
+// planAbsences plans that the requester or someone else is disabled or deleted, at any
+// time during the request.
 func (p *plan) planAbsences() {
 	w, d := p.world, p.dice
 	if !d.chance(w.trouble.gone) {
@@ -86,8 +87,8 @@ func (p *plan) planAbsences() {
 	}
 }
 
-// checkNobodyGone checks that the function acted for nobody who was gone since
-// before it began: neither for the requester nor for the approver.
+// checkNobodyGone checks that the function served nobody who was already gone when it
+// began: neither the requester nor the approver.
 func (l *ledger) checkNobodyGone(what string, r access.Request, inv *invocation) {
 	now := l.world.clock.now()
 	if l.world.absent.throughout(r.Requester.PrincipalID, inv.began, now) {
@@ -99,8 +100,8 @@ func (l *ledger) checkNobodyGone(what string, r access.Request, inv *invocation)
 	}
 }
 
-// checkEndRequest checks that access ends "because the requester is gone" only
-// if the requester was gone while the function ran.
+// checkEndRequest checks that access ends with the reason "requester gone" only if the
+// requester was gone while the function ran.
 func (l *ledger) checkEndRequest(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()
 	switch {
@@ -114,7 +115,7 @@ func (l *ledger) checkEndRequest(r access.Request) {
 	}
 }
 
-// goneFor is how long somebody who is gone may keep access.
+// goneFor is how long a person who is gone may keep access.
 const goneFor = 15 * time.Minute
 
 // checkRemovalsOfGone checks that the removal of access begins in time after its

@@ -21,14 +21,14 @@ var (
 	budget    = flag.Duration("budget", 0, "stop after this time; 0: when all histories are played")
 )
 
-// How long histories are played by default, and with -short. With the race
-// detector, 10 s are about 50 histories: each kind of trouble twice or more.
+// This is how long histories run by default, and with -short. With the race detector,
+// 10 s are about 50 histories, with each kind of trouble at least twice.
 const (
 	usualBudget = 15 * time.Second
 	shortBudget = 10 * time.Second
 )
 
-// TestMain limits Go to one processor: a history runs one goroutine at a time,
+// TestMain limits Go to one processor, because a history runs one goroutine at a time
 // and is fastest that way.
 func TestMain(m *testing.M) {
 	runtime.GOMAXPROCS(1)
@@ -45,8 +45,8 @@ func troubleOf(seed uint64) trouble {
 	return troubles[seed%uint64(len(troubles))]
 }
 
-// one plays the history of a seed. It returns the broken invariants, the story if
-// tell is set, and the counts of what happened.
+// one plays the history of a seed. It returns the broken invariants, the story if tell
+// is set, and how often things happened.
 func one(t *testing.T, seed uint64, tell bool) (broken []string, story string, came tally) {
 	var told *strings.Builder
 	if tell {
@@ -83,7 +83,7 @@ func TestHistories(t *testing.T) {
 			}
 		}
 	}
-	debug.SetGCPercent(400) // a history leaves little behind, and makes much garbage
+	debug.SetGCPercent(400) // a history keeps little memory but makes much garbage
 	began := time.Now()
 	var all tally
 	played, failed := 0, 0

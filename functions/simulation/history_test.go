@@ -24,15 +24,15 @@ const (
 	expiration      = 25 * time.Minute // of a request that nobody decides
 	reminderInitial = 4 * time.Minute
 
-	// openRequests is how many undecided requests a person may have: few, so that
-	// some requests are refused for it.
+	// openRequests is how many undecided requests a person may have. It is low, so
+	// that some requests are refused because of it.
 	openRequests = 2
 
-	// Requests are made for busyFor. After quietFor everything works again.
+	// People make requests for busyFor. After quietFor everything works again.
 	busyFor  = 12 * time.Minute
-	quietFor = 45 * time.Minute // after the start at the latest
-	// settled is how long the rest takes at most once everything works: a removal
-	// that waits for its next round, its sweep, and its records.
+	quietFor = 45 * time.Minute // at most this long after the start
+	// settled is how long the remaining work may take after everything works again: a
+	// removal that waits for its next round, its sweep, and its records.
 	settled = 3 * time.Hour
 )
 
@@ -73,7 +73,7 @@ func (w *world) play() {
 		w.clock.say("%s is down from %v to %v", service, from.Sub(w.clock.start), to.Sub(w.clock.start))
 	}
 
-	// Few moments, so that several things happen at the same time.
+	// There are few possible moments, so that several things happen at the same time.
 	moments := make([]time.Duration, 1+d.below(4))
 	for i := range moments {
 		moments[i] = d.between(0, busyFor)
@@ -119,7 +119,7 @@ func (w *world) play() {
 	w.ledger.checkEnd()
 }
 
-// every calls do regularly until the end of the history.
+// every runs do regularly until the end of the history.
 func (w *world) every(d time.Duration, order *dice, do func()) {
 	first, next := order.between(0, d), order.next()
 	w.clock.spawn(func() {
@@ -130,9 +130,9 @@ func (w *world) every(d time.Duration, order *dice, do func()) {
 	})
 }
 
-// meddle is something that a person with rights to start executions and to deploy
-// may do: start a removing run of an event, start a sweep whose input claims a
-// removal, or add an exemption.
+// meddle does what someone with rights to start executions and deploy may do: start a
+// removing run of an event, start a sweep whose input claims a removal, or add an
+// exemption.
 func (w *world) meddle(d *dice) {
 	t, who := pick(d, targets), pick(d, people)
 	name := fmt.Sprintf("%s-%d", pick(d, []string{"forged", "event"}), w.since()/time.Second)
@@ -168,7 +168,7 @@ func (w *world) meddle(d *dice) {
 	}
 }
 
-// race has somebody remove by hand, in some cases, what a run is about to remove.
+// race sometimes has someone remove by hand what a run is about to remove.
 func (w *world) race(subject string) {
 	d := w.source.dice("race")
 	if !d.chance(0.3) {
@@ -183,7 +183,7 @@ func (w *world) race(subject string) {
 	}
 }
 
-// look is the scheduled job that looks for requests and leases left behind.
+// look is the scheduled job that looks for requests and leases that were left behind.
 func (w *world) look() {
 	payload := map[string]any{"operation": "look"}
 	w.ledger.looks = append(w.ledger.looks, w.lambda.run("reconcile", payload, []byte(`{"operation":"look"}`), nil))
@@ -263,7 +263,7 @@ func (p *plan) submit() {
 		}
 	}
 	between := pick(d, []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 20 * time.Second})
-	// Those who may approve decide, so that most requests are not left to expire.
+	// Approvers decide, so that most requests don't expire.
 	if d.chance(0.8) {
 		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
 		w.then(w.clock.now().Add(at), order, func() {
@@ -287,9 +287,9 @@ func (p *plan) submit() {
 	p.watch()
 }
 
-// retryForm has the person ask again if the form was refused because they have an
-// undecided request for the same access, or too many. They ask as soon as that
-// request is decided, so that the access of both overlaps as often as possible.
+// retryForm sends the form again if it was refused because the person has an undecided
+// request for the same access, or too many. It does so as soon as that request is
+// decided, so that the access of both overlaps as often as possible.
 func (p *plan) retryForm(inv *invocation) {
 	w, d := p.world, p.dice
 	var answer struct {
@@ -321,8 +321,8 @@ func (p *plan) retryForm(inv *invocation) {
 	w.then(w.clock.now().Add(after), order, p.submit)
 }
 
-// watch reacts to changes of the request's row: it ends the access early, at any
-// time or just at its end, or changes the policy between press and grant.
+// watch reacts to changes of the request's row. It ends the access early, at any time
+// or just at its end, or changes the policy between press and grant.
 func (p *plan) watch() {
 	w, d := p.world, p.dice
 	early, sharp, change := d.chance(0.3), d.chance(0.3), d.chance(w.trouble.policy/2)
@@ -334,7 +334,7 @@ func (p *plan) watch() {
 	leaves, kind := d.chance(w.trouble.gone/3), pick(d, []idtypes.UserStatus{idtypes.UserStatusDisabled, idtypesDeleted})
 	w.ledger.request(p.id).watch = func(was, is access.Request) {
 		if is.Outcome != nil && was.Outcome == nil && is.Outcome.Kind.Grants() && leaves {
-			// Between the decision and the grant.
+			// This happens between the decision and the grant.
 			gone := is.Requester
 			if is.Outcome.Kind == access.OutcomeApproved && share < 50 {
 				gone = is.Outcome.By
@@ -349,7 +349,7 @@ func (p *plan) watch() {
 		}
 		left := is.End.Sub(w.clock.now())
 		if w.trouble.alone && w.since() < busyFor {
-			// The same access again, just when this one is being removed.
+			// Someone requests the same access again, just when it is being removed.
 			next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: p.duration, view: p.view + "+"}
 			next.id = access.RequestID(team, next.view)
 			w.then(is.End.Add(off), mix(order, 1), next.submit)
@@ -397,7 +397,7 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 	})
 }
 
-// answerQuestion has people answer the question of a run, soon or not at all.
+// answerQuestion has people answer a run's question, soon or not at all.
 func (w *world) answerQuestion(run string, d *dice) {
 	for range d.below(3) {
 		by, action := pick(d, people), pick(d, []string{"drift_remove", "drift_leave"})
@@ -412,7 +412,7 @@ func (w *world) answerQuestion(run string, d *dice) {
 	}
 }
 
-// planHands plans for somebody to make or remove the same access by hand.
+// planHands plans for someone to create or remove the same access by hand.
 func (p *plan) planHands() {
 	w, d := p.world, p.dice
 	for d.chance(w.trouble.byHand / 2) {
@@ -421,7 +421,7 @@ func (p *plan) planHands() {
 	}
 }
 
-// byHand makes or removes access as somebody does in the console.
+// byHand creates or removes access as someone does in the console.
 func (w *world) byHand(t access.Target, p access.Person, create bool) {
 	s := access.Subject{Target: t, PrincipalID: p.PrincipalID}
 	have := w.ledger.subject(s.Key())
@@ -429,7 +429,7 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 		return
 	}
 	if w.isChanging(s.Key()) {
-		return // the console is told of a conflict
+		return // the console shows a conflict
 	}
 	now := w.clock.now()
 	if !create {
@@ -445,19 +445,20 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 	w.ledger.noteAppearance(s.Key())
 	have.byHand = now
 	if t.Kind == access.KindAccount {
-		// An assignment has no id. If the system gives the same access, the two can't
-		// be told apart, and the system takes both for its own.
+		// An assignment has no id. If the system grants access that someone also
+		// created by hand, nothing tells the two apart, and the system takes both for
+		// its own.
 		_, held := w.table.lease(s.Key())
 		have.mixed = held || w.ledger.isGranting(s.Key())
 	}
 }
 
-// planOperators plans for somebody to stop and redrive executions, to start
-// others for the same request, and to resume its wait with a forged approval.
+// planOperators plans for someone to stop and redrive executions, to start others for
+// the same request, and to resume its wait with a forged approval.
 func (p *plan) planOperators() {
 	w, d := p.world, p.dice
 	if d.chance(w.trouble.stops / 2) {
-		// While the access is being created.
+		// This happens while the access is being created.
 		after, state, order := d.between(0, 4*time.Second), pick(d, []string{"Grant", "Grant", "ConfirmGrant", "AuditGrant", "AwaitEnd"}), d.next()
 		w.ledger.request(p.id).stopIn = state
 		w.ledger.request(p.id).stop = func(e *execution) { w.then(w.clock.now().Add(after), order, e.stop) }
@@ -482,7 +483,7 @@ func (p *plan) planOperators() {
 			case 4:
 				w.steps.start(requestMachineARN, name, `{"request_id":"`+p.id+`"}`)
 			case 5, 6:
-				// Somebody resumes the wait and claims that the request was approved.
+				// Someone resumes the wait and claims that the request was approved.
 				r := w.ledger.request(p.id).row
 				if t := w.steps.tokens[r.ApprovalToken]; t != nil && t.state == tokenOpen && e.status == "RUNNING" {
 					w.clock.say("somebody resumes the wait of %s with a forged approval", p.id)
@@ -501,8 +502,8 @@ func (p *plan) planOperators() {
 	}
 }
 
-// sendFromSlack sends a signed request as Slack does. then is called with its
-// invocation when that is answered.
+// sendFromSlack sends a signed request as Slack does. When it is answered, it calls
+// then with the invocation.
 func (w *world) sendFromSlack(about, body string, then func(*invocation)) {
 	timestamp := strconv.FormatInt(w.clock.now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingSecret))
@@ -524,7 +525,8 @@ func (w *world) sendFromSlack(about, body string, then func(*invocation)) {
 	inv.then = then
 }
 
-// payload returns the body of an interaction: the common fields, and these.
+// payload returns the body of an interaction, with the common fields and the given
+// ones.
 func payload(kind string, by access.Person, fields map[string]any) string {
 	all := map[string]any{"type": kind, "team": map[string]any{"id": team}, "user": map[string]any{"id": by.SlackID}, "api_app_id": app}
 	for k, v := range fields {

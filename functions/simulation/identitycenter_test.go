@@ -13,8 +13,8 @@ import (
 	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 )
 
-// newCenter returns the organization's Identity Center. Its calls take time and
-// fail as the history has it, and the ledger learns of what they change.
+// newCenter returns the organization's Identity Center. Its calls take time and fail
+// as the history says, and the ledger learns about the changes.
 func newCenter(w *world, source *source) *identitycentertest.Center {
 	c := &identitycentertest.Center{
 		Around: func(ctx context.Context, c identitycentertest.Call, effect func() (any, error)) (any, error) {
@@ -58,7 +58,8 @@ func user(p access.Person, status idtypes.UserStatus) idtypes.User {
 	}
 }
 
-// accepted has an operation of Identity Center end, after seconds if all is well.
+// accepted ends an operation of Identity Center, after a few seconds in the normal
+// case.
 func (w *world) accepted(op identitycentertest.Operation, d *dice) {
 	length, fails := d.between(100*time.Millisecond, 4*time.Second), false
 	if t := w.trouble; t.isActive(w.clock.now()) {
@@ -89,8 +90,8 @@ func (w *world) accepted(op identitycentertest.Operation, d *dice) {
 	}
 }
 
-// changed tells the ledger of access that a call gave or took away. Of an
-// assignment it knows the call already, since that was accepted.
+// changed tells the ledger about access that a call created or removed. For an
+// assignment, the ledger has known the call since it was accepted.
 func (w *world) changed(a identitycentertest.Access, exists bool) {
 	key, membership := a.Subject.Key(), a.MembershipID != ""
 	switch {

@@ -59,15 +59,15 @@ func (i *insider) act() {
 	}
 }
 
-// started is called when an execution starts.
+// started runs when an execution starts.
 func (i *insider) started(e *execution) {
 	if i.stopsSweeps && e.of == reconcileMachineARN && i.world.trouble.isActive(i.world.clock.now()) {
 		i.world.then(i.world.clock.now().Add(i.dice.between(0, 300*time.Millisecond)), i.dice.next(), e.stop)
 	}
 }
 
-// takeNames starts a harmless execution under each name that a sweep may have in
-// the next half hour.
+// takeNames starts a harmless execution under each name that a sweep may use in the
+// next half hour.
 func (i *insider) takeNames() {
 	w := i.world
 	input := pick(i.dice, []string{`{"mode":"sweep","lease":"none"}`, `{"mode":"none"}`, `{"mode":"warn"}`})
@@ -145,8 +145,7 @@ func (i *insider) startReconcile() {
 	i.world.steps.start(reconcileMachineARN, pick(d, names), pick(d, inputs))
 }
 
-// execution returns an execution with one of these statuses; nil if there is
-// none.
+// execution returns an execution with one of these statuses, or nil if there is none.
 func (i *insider) execution(states ...string) *execution {
 	var all []*execution
 	for _, e := range i.world.steps.inOrder {
@@ -160,7 +159,7 @@ func (i *insider) execution(states ...string) *execution {
 	return pick(i.dice, all)
 }
 
-// sendToken resumes a wait with some output, or fails it.
+// sendToken resumes a wait with some output, or makes it fail.
 func (i *insider) sendToken() {
 	w, d := i.world, i.dice
 	texts := slices.Sorted(maps.Keys(w.steps.tokens))

@@ -1,6 +1,6 @@
 package simulation
 
-// The deployed machines, parsed once.
+// These are the deployed machines, parsed once.
 var requestMachine, reconcileMachine = func() (*machine, *machine) {
 	request, reconcile, err := definitions()
 	if err != nil {

@@ -50,10 +50,10 @@ type invocation struct {
 	source   *source
 	began    time.Time
 	deadline time.Time
-	waiter   *strand // waits for the answer; nil: no state machine does
+	waiter   *strand // waits for the response; nil if no state machine does
 
 	calls  int
-	killAt int  // the call during which it is killed; 0: none
+	killAt int  // the call during which it is killed, or 0 for none
 	after  bool // it is killed after that call's effect
 	stall  time.Duration
 	stalls int // the call before which it stalls
@@ -104,8 +104,8 @@ func (l *lambda) Invoke(ctx context.Context, in *awslambda.InvokeInput, _ ...fun
 // template.
 const eventAge = time.Minute
 
-// event runs a function, and repeats it if Lambda refused the invocation. The
-// function's own errors end it.
+// event runs a function, and tries again if Lambda refused the invocation. It doesn't
+// retry the function's own errors.
 func (l *lambda) event(name string, payload map[string]any, text []byte, until time.Time) {
 	inv := l.run(name, payload, text, nil)
 	inv.then = func(inv *invocation) {
@@ -115,13 +115,13 @@ func (l *lambda) event(name string, payload map[string]any, text []byte, until t
 	}
 }
 
-// The errors that Lambda itself returns: before a function runs, and after.
+// These are the errors that Lambda itself returns, before a function runs and after.
 var (
 	errorsBefore = []string{"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"}
 	errorsAfter  = []string{"Lambda.Unknown", "Lambda.ServiceException", "Lambda.ClientExecutionTimeoutException", "Lambda.SdkClientException"}
 )
 
-// The errors of a function whose process died, or that timed out.
+// These are the errors of a function whose process died, or that timed out.
 const (
 	errorDied    = "Runtime.ExitError"
 	errorTooLong = "Sandbox.Timedout"
@@ -224,7 +224,7 @@ func (l *lambda) run(name string, payload map[string]any, text []byte, waiter *s
 	return inv
 }
 
-// result answers with what the function returned.
+// result passes on what the function returned.
 func (inv *invocation) result(out []byte, err error) {
 	if err != nil {
 		var e messages.InvokeResponse_Error
@@ -243,7 +243,7 @@ func (inv *invocation) result(out []byte, err error) {
 	inv.answer(output, nil)
 }
 
-// finish answers for a function that was killed.
+// finish responds for a function that was killed.
 func (inv *invocation) finish() {
 	if inv.world.clock.ended {
 		return
@@ -287,8 +287,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	return inv.pass(ctx, inv.source.dice("sleep"), d)
 }
 
-// pass lets time pass for the function, at most until its context expires. It
-// doesn't return if the function times out.
+// pass moves the time for the function, at most until its context expires. It doesn't
+// return if the function times out.
 func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) error {
 	if inv.dead {
 		runtime.Goexit()
@@ -322,16 +322,16 @@ func (inv *invocation) attempts() int {
 	return 3
 }
 
-// options of a call: with once, the SDK tries it once. again, if the caller set a
-// retryer, reports whether the SDK repeats it after an error.
+// These are options of a call. With once, the SDK tries it once. again, if the caller
+// set a retryer, reports whether the SDK tries again after an error.
 type options struct {
 	once  bool
 	again func(error) bool
 }
 
-// call makes a call of a service, with everything that may go wrong: the call
-// takes time, fails before or after its effect, is repeated by the SDK, lands
-// after its caller is gone, or its caller dies.
+// call makes a call to a service. It takes time, and everything may go wrong: it fails
+// before or after its effect, the SDK repeats it, it arrives after its caller is gone,
+// or its caller dies.
 func call[Out any](ctx context.Context, w *world, service, operation, about string, do func() (Out, error), opts ...options) (Out, error) {
 	w.clock.mu.Lock()
 	defer w.clock.mu.Unlock()
@@ -357,7 +357,7 @@ func call[Out any](ctx context.Context, w *world, service, operation, about stri
 	}
 }
 
-// try tries a call once; again is true if the SDK may repeat it.
+// try makes one attempt of a call. again is true if the SDK may repeat it.
 func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operation, about string, do func() (Out, error)) (_ Out, _ error, again bool) {
 	var none Out
 	w, t := inv.world, inv.world.trouble
@@ -373,7 +373,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		w.clock.until(minTime(w.clock.now().Add(inv.stall), inv.deadline), d.next())
 		if !w.clock.now().Before(inv.deadline) {
 			inv.dead = true
-			// The call may have been sent just before.
+			// The caller may have sent the call just before it died.
 			if d.chance(0.3) {
 				later(inv, d, operation, do)
 			}
@@ -383,7 +383,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	kill := number == inv.killAt
 	if kill && !inv.after {
 		if d.chance(0.3) {
-			later(inv, d, operation, do) // on its way when its caller died
+			later(inv, d, operation, do) // in flight when its caller died
 		}
 		inv.die()
 	}
@@ -394,7 +394,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	fail := func(kind string, err error) (Out, error, bool) {
 		inv.faults[service] = true
 		if kind != "is throttled" {
-			inv.noteLost(operation) // the caller can't know whether it had its effect
+			inv.noteLost(operation) // the caller can't know whether the call had its effect
 		}
 		if w.clock.story != nil {
 			w.clock.say("  %s of %s: %s %s", inv.function, inv.about, operation, kind)
@@ -448,7 +448,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	return out, err, false
 }
 
-// quiet are the calls that a story omits unless they fail.
+// quiet lists the calls that a story leaves out unless they fail.
 var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "DescribeUser": true, "GetUserId": true, "InChannel": true, "User": true}
 
 func errText(err error) string {
@@ -471,11 +471,11 @@ func effectOf[Out any](inv *invocation, operation string, do func() (Out, error)
 	inv.world.doing = nil
 }
 
-// longestFlight is the longest time from the end of a caller to the effect of
-// its call. The leases allow ten seconds for it (leases.margin).
+// longestFlight is the longest time from the end of a caller to the effect of its
+// call. The leases allow ten seconds for it (leases.margin).
 const longestFlight = 8 * time.Second
 
-// later has the call's effect happen later, whatever becomes of the caller.
+// later delays the call's effect, even if the caller is gone by then.
 func later[Out any](inv *invocation, d *dice, operation string, do func() (Out, error)) {
 	at := inv.world.clock.now().Add(d.between(20*time.Millisecond, longestFlight))
 	order := d.next()

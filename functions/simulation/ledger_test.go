@@ -13,15 +13,15 @@ import (
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
-// ledger knows what really happened, whatever the system believes, and checks the
-// invariants while a history is played.
+// ledger knows what really happened, whatever the system believes. It checks the
+// invariants during a history.
 type ledger struct {
 	world    *world
 	policies []inForce
 	requests map[string]*dossier // by id
 	access   map[string]*subject // by lease key
-	grants   []*invocation       // of grant, all of them
-	looks    []*invocation       // of reconcile's look for what was left behind
+	grants   []*invocation       // all invocations of grant
+	looks    []*invocation       // of reconcile's search for what was left behind
 	answers  map[*invocation]string
 	counts   map[string]int
 	// removals are the deletions of findings that Identity Center accepted.
@@ -52,22 +52,22 @@ type dossier struct {
 	// attempts are the times at which revoke was invoked for it.
 	attempts []time.Time
 	starts   int // attempts that begin a removal
-	// goneAt is when its execution first ended. One that is redriven while it waits
-	// for the end waits as long again, and the sweep comes first.
+	// goneAt is when its execution first ended. If someone redrives an execution
+	// during its wait, the wait starts over, and the sweep comes first.
 	goneAt time.Time
-	// deletedAt is when somebody deleted its row. lost is set if it had access then.
+	// deletedAt is when someone deleted its row. lost is set if it had access then.
 	deletedAt time.Time
 	lost      bool
 	confirmed bool // its lease said when its access ends
-	// redriven is set if somebody redrove its execution.
+	// redriven is set if someone redrove its execution.
 	redriven bool
-	created  time.Time // when the creation of its access was accepted; zero: never
+	created  time.Time // when the creation of its access was accepted, or zero
 	active   bool      // it reached its wait for the end
 	// stop is called when its execution enters the state stopIn.
 	stopIn string
 	stop   func(*execution)
-	// waits is set if its execution may have no task token in the row, and so learns
-	// of no early end. The sweep does.
+	// waits is set if its execution may have no task token in the row. Then the
+	// execution doesn't learn about an early end; the sweep does.
 	waits bool
 	// noted is when an early end was accepted: its person was told nothing else.
 	noted time.Time
@@ -88,18 +88,18 @@ type subject struct {
 	key     string
 	there   bool
 	since   time.Time
-	byHand  time.Time // when somebody made it by hand last
-	removed time.Time // when somebody removed it by hand last
-	// lastByHand is set if somebody, not the system, removed it last. deleted is when
+	byHand  time.Time // when someone last created it by hand
+	removed time.Time // when someone last removed it by hand
+	// lastByHand is set if someone, not the system, removed it last. deleted is when
 	// Identity Center last accepted the system's deletion.
 	lastByHand bool
 	deleted    time.Time
-	// foundGone is set if somebody had removed it before the system's removal began.
+	// foundGone is set if someone had removed it before the system's removal began.
 	foundGone bool
-	// mixed is set if access made by hand can't be told from the system's own: a
-	// grant of the same access was under way or complete.
+	// mixed is set if access created by hand can't be told from the system's own,
+	// because a grant of the same access was in progress or complete.
 	mixed bool
-	// lost is set if the answer to a membership's creation may not have reached the
+	// lost is set if the response to a membership's creation may not have reached the
 	// system.
 	lost bool
 }
@@ -135,8 +135,8 @@ func (l *ledger) broken(invariant int, format string, args ...any) {
 // noteAnswer notes what a person was told about their press.
 func (l *ledger) noteAnswer(inv *invocation, text string) { l.answers[inv] = text }
 
-// inForceSince returns the policies that a function may have used since a time:
-// it may remember one for policyinforce.MaxAge.
+// inForceSince returns the policies that a function may have used since a time. It may
+// remember one for policyinforce.MaxAge.
 func (l *ledger) inForceSince(from time.Time) []access.Policy {
 	from = from.Add(-policyinforce.MaxAge)
 	var all []access.Policy
@@ -201,7 +201,7 @@ func (l *ledger) noteEnd(e *execution) {
 	}
 }
 
-// noteRedrive notes that somebody redrives an execution.
+// noteRedrive notes that someone redrove an execution.
 func (l *ledger) noteRedrive(e *execution) {
 	for _, r := range l.requests {
 		if r.row.ExecutionARN == e.arn {
@@ -282,15 +282,15 @@ func (l *ledger) checkDeletion(key, membershipID string, byHand bool) {
 	}
 	s := l.subject(key)
 	s.deleted = now
-	// With neither row nor lease, the request's own execution takes what is there for
-	// what it made.
+	// Without a row and a lease, the request's own execution treats the existing
+	// access as its own.
 	_, leased := l.world.table.lease(key)
 	blind := !leased && !l.request(inv.about).deletedAt.IsZero()
 	if byHand && !drift && !s.mixed && !blind && !(membershipID != "" && s.lost) {
 		l.broken(6, "%s was made by hand, and %s %s of %s removes it", key, inv.function, operation, inv.about)
 	}
 	if inv.faults["dynamodb"] {
-		return // where the table can't be read, taking away wins
+		return // if the table can't be read, removal takes precedence
 	}
 	for _, r := range l.requests {
 		row := r.row
@@ -300,9 +300,8 @@ func (l *ledger) checkDeletion(key, membershipID string, byHand bool) {
 	}
 }
 
-// checkFindingRemoval checks the authorization of a finding's removal: by its
-// run, by the limit of removals without a person's consent, and by the
-// exemptions.
+// checkFindingRemoval checks that a finding's removal was authorized: by its run, by
+// the limit of removals without a person's consent, and by the exemptions.
 func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 	lease, found := l.world.table.lease(key)
 	if !found || lease.Drift == nil {
@@ -399,8 +398,8 @@ func (l *ledger) noteRemoval(key string, byHand bool) {
 	s.there, s.since, s.mixed, s.lost, s.lastByHand = false, l.world.clock.now(), false, false, byHand
 }
 
-// noteLostAnswer notes that the answer to a membership's creation may not reach
-// the caller.
+// noteLostAnswer notes that the response to a membership's creation may not reach the
+// caller.
 func (l *ledger) noteLostAnswer(inv *invocation) {
 	if r := l.request(inv.about).row; r.ID != "" {
 		l.subject(r.Subject().Key()).lost = true
@@ -512,7 +511,7 @@ func (l *ledger) checkUndecided(r access.Request) {
 	}
 }
 
-// openFor returns somebody's undecided request for a target.
+// openFor returns someone's undecided request for a target.
 func (l *ledger) openFor(principalID string, t access.Target) *dossier {
 	for _, d := range l.requests {
 		if r := d.row; r.ID != "" && r.Open() && r.Requester.PrincipalID == principalID && r.Target.Key() == t.Key() {
@@ -549,8 +548,7 @@ func (l *ledger) checkRemovalResult(r access.DriftRemoval, again bool) {
 	}
 }
 
-// noteLease notes whether somebody else had removed the access when the lease
-// says so.
+// noteLease notes whether someone else had removed the access, when the lease says so.
 func (l *ledger) noteLease(key string, before, after row) {
 	if after != nil {
 		for id, holder := range as[access.Lease](after).Holders {

@@ -17,7 +17,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// The buckets. Each counts as a service of its own, which may be down.
+// These are the buckets. Each counts as a service of its own, which may be down.
 const (
 	auditBucket   = "audit"
 	catalogBucket = "catalog"

@@ -14,7 +14,7 @@ import (
 	"sso-elevator/functions/adapters/catalog"
 )
 
-// The organization: few people and few targets, so that requests collide.
+// The organization has few people and few targets, so that requests collide.
 var (
 	people = []access.Person{
 		{SlackID: "UANN", Email: "ann@example.com", Name: "Ann", PrincipalID: "p-ann"},
@@ -89,11 +89,11 @@ var policies = []access.Policy{
 // durations are the durations that the form offers.
 var durations = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 12 * time.Minute}
 
-// longDuration is what people request who are disabled while they have access. It
-// is longer than the recheck takes to find them.
+// longDuration is requested by people who are disabled while they have access. It is
+// longer than the recheck takes to find them.
 const longDuration = 40 * time.Minute
 
-// encoded returns a policy as its object contains it, and the digest.
+// encoded returns a policy as it is stored, and its digest.
 func encoded(p access.Policy) (body []byte, digest string) {
 	body, err := json.Marshal(p)
 	if err != nil {

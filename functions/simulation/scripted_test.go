@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// scripted returns a function that gives the next of the answers: JSON, "sleep"
-// for never, "resume" to use its task token, or the name of an error. It appends
-// each payload to told.
+// scripted returns a function that gives the next answer: JSON, "sleep" to hang
+// forever, "resume" to use its task token, or the name of an error. It appends each
+// payload to told.
 func scripted(w *world, answers, told *[]string) handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		*told = append(*told, string(payload))

@@ -18,8 +18,8 @@ const (
 	channel = "C1"
 )
 
-// workspace is Slack behind the methods of slack.Client, which has its own tests
-// of HTTP.
+// workspace is Slack behind the methods of slack.Client. That client has its own tests
+// over HTTP.
 type workspace struct {
 	world *world
 	posts []*post
@@ -32,8 +32,8 @@ type post struct {
 	at                                          time.Time
 }
 
-// callSlack makes a call of Slack's Web API. Its errors have the client's codes,
-// and the client doesn't retry.
+// callSlack makes a call to Slack's Web API. Its errors have the client's codes, and
+// the client doesn't retry.
 func callSlack[Out any](ctx context.Context, w *world, operation, about string, do func() (Out, error)) (Out, error) {
 	out, err := call(ctx, w, "slack", operation, about, do, options{once: true})
 	var coded *access.Error

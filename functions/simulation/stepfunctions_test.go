@@ -43,7 +43,7 @@ type token struct {
 	text    string
 	state   tokenState
 	output  any
-	failure *failure // if somebody failed the task
+	failure *failure // if someone failed the task
 	strand  *strand
 }
 
@@ -57,8 +57,8 @@ func executionARN(machine, name string) string {
 	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
-// start starts an execution. exists is true if another execution has the name;
-// one that is still running with the same input is returned instead.
+// start starts an execution. exists is true if another execution has the name. If an
+// execution with the name and the same input is running, start returns that one.
 func (s *steps) start(machine, name, input string) (_ *execution, exists bool) {
 	arn := executionARN(machine, name)
 	if e := s.executions[arn]; e != nil {
@@ -102,8 +102,7 @@ func (e *execution) finish() {
 	e.world.noteEnd(e)
 }
 
-// stop ends an execution as StopExecution does: functions that it called keep
-// running.
+// stop ends an execution as StopExecution does. Functions that it called keep running.
 func (e *execution) stop() {
 	if e.status != "RUNNING" {
 		return

@@ -17,7 +17,7 @@ import (
 
 type row = map[string]types.AttributeValue
 
-// table is DynamoDB: one table with the key pk, and one index over open and due.
+// table is DynamoDB with one table, whose key is pk, and one index over open and due.
 // Reads are strongly consistent; the index lags by up to indexLag.
 type table struct {
 	world   *world
@@ -30,7 +30,7 @@ type table struct {
 type indexed struct {
 	at  time.Time
 	key string
-	row row // nil: deleted
+	row row // nil if deleted
 }
 
 // indexLag is how far the index may lag behind.
@@ -240,7 +240,7 @@ type expression struct {
 	rest []string
 }
 
-// tokens splits an expression; every sign is a token of its own.
+// tokens splits an expression. Every sign is a separate token.
 func (x *expression) tokens() []string {
 	var parts []string
 	from := -1
@@ -420,8 +420,7 @@ func (x *expression) operand() types.AttributeValue {
 	}
 }
 
-// update returns the row after an update expression. Its operands see the row as
-// it was before.
+// update returns the row after an update expression. Its operands see the earlier row.
 func (x *expression) update() row {
 	x.rest = x.tokens()
 	after := make(row, len(x.row)+4)

@@ -2,7 +2,7 @@ package simulation
 
 import "sso-elevator/functions/access"
 
-// tally counts what happened in histories: a test in which nothing happens proves
+// tally counts what happened in histories. A test in which nothing happens proves
 // nothing.
 type tally struct {
 	// BySeveral is how many requests were approved by several people, TakenBack how many
@@ -11,12 +11,12 @@ type tally struct {
 
 	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused                          int
 	Granted, EndedEarly, Kept, AlreadyGone, RowsDeleted, Tombstones, Sweeps, Runs, DriftRemoved int
-	// Overlaps is how often a lease came to have a second holder; Repeated how
-	// often somebody was told that they have requested this already, TooMany that
-	// they have too many undecided requests.
+	// Overlaps is how often a lease got a second holder. Repeated is how often someone
+	// was told that they have requested this already, and TooMany that they have too
+	// many undecided requests.
 	Overlaps, Repeated, TooMany int
-	// GoneEnded is how much access ended because its requester was gone, GoneInTime
-	// how much was held to the time of that.
+	// GoneEnded is how often access ended because its requester was gone. GoneInTime
+	// is how often the time limit for that was checked.
 	GoneEnded, GoneInTime   int
 	Invocations, Executions int
 }

@@ -14,28 +14,28 @@ import (
 )
 
 // trouble is what may go wrong in a history before quietAt. The numbers are
-// probabilities for each call, invocation or request.
+// probabilities per call, invocation or request.
 type trouble struct {
 	name string
 
-	errors  float64 // a call fails, before or after its effect; so does a call of Lambda
+	errors  float64 // a call fails before or after its effect; calls to Lambda do, too
 	kills   float64 // a function is killed, at any of its calls
 	stalls  float64 // a function stalls, for up to 45 s
 	orphans float64 // a machine gives up a function, which keeps running
 	slow    float64 // a call takes seconds, an operation of Identity Center up to 90 s
 	failed  float64 // an operation of Identity Center fails
-	late    float64 // a call of Identity Center is not answered, and lands seconds later
+	late    float64 // a call to Identity Center gets no response, and arrives seconds later
 	lags    float64 // the index, or the list of executions, lags behind
 
-	outages int     // at most so many services are down, for minutes
-	stops   float64 // per request: its execution is stopped, redriven, or another one started for it
-	byHand  float64 // per request: somebody makes or removes the same access by hand
-	rows    float64 // per request: somebody deletes its row while it has access
+	outages int     // at most this many services are down, for minutes
+	stops   float64 // per request: someone stops or redrives its execution, or starts another one for it
+	byHand  float64 // per request: someone creates or removes the same access by hand
+	rows    float64 // per request: someone deletes its row while it has access
 	policy  float64 // per request: the policy changes
 	alone   bool    // one person requests the same access again and again
-	insider bool    // somebody starts, stops and redrives executions, and uses task tokens
-	greedy  bool    // one person requests one thing after the other
-	gone    float64 // per request: somebody is disabled or deleted, some come back
+	insider bool    // someone starts, stops and redrives executions, and uses task tokens
+	greedy  bool    // one person makes one request after another
+	gone    float64 // per request: someone is disabled or deleted, and may come back
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
@@ -43,8 +43,7 @@ type trouble struct {
 
 func (t *trouble) isActive(now time.Time) bool { return now.Before(t.quietAt) }
 
-// faultless reports whether nothing fails: then everybody keeps access to its
-// end.
+// faultless reports whether nothing fails. Then everyone keeps access until its end.
 func (t *trouble) faultless() bool {
 	return t.errors+t.late+t.kills+t.stalls+t.orphans+t.stops+t.rows == 0 && t.outages == 0 && !t.insider
 }
@@ -74,10 +73,10 @@ type world struct {
 	slack   *workspace
 	absent  absences
 	ledger  *ledger
-	insider *insider // nil: there is none
+	insider *insider // nil if there is none
 
 	outages []outage
-	// doing is the invocation whose call is having its effect.
+	// doing is the invocation whose call is taking effect.
 	doing *invocation
 
 	violations []string
@@ -151,7 +150,7 @@ func (w *world) executionsRunning(machine string) (n int) {
 	return n
 }
 
-// then calls do at a time.
+// then runs do at a time.
 func (w *world) then(at time.Time, order uint64, do func()) {
 	w.clock.spawn(func() {
 		defer func() {

@@ -15,7 +15,7 @@ import (
 	"sso-elevator/infra/command"
 )
 
-// gone is a system whose stack does not exist. Nothing else of it is asked.
+// gone is a system whose stack doesn't exist. Nothing else calls it.
 type gone struct{ System }
 
 func (gone) Stack(context.Context) (Stack, error) {
@@ -45,9 +45,9 @@ func TestCommand(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		args    []string
-		refuses bool // connecting fails
+		refuses bool // the connection fails
 		code    int
-		stack   string // that is connected to
+		stack   string // the system that the command connects to
 		out     string // in standard output
 		said    string // in standard error
 	}{
@@ -89,7 +89,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestReport: the answer, the summary and the JSON agree.
+// TestReport checks that the output, the summary and the JSON agree.
 func TestReport(t *testing.T) {
 	ok := Step{Name: "stack", State: OK, Saw: []string{"CREATE_COMPLETE"}, Seconds: 1.25}
 	sized := Step{Name: "catalog", State: OK, Saw: []string{"3 accounts"}, Seconds: 0.5, Bytes: 321}

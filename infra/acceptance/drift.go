@@ -49,7 +49,7 @@ func (r *run) findDrift(ctx context.Context, s *Step) (err error) {
 	err = r.waitUntil(ctx, runLimit, "the end of the reconciliation "+r.mark, func() (bool, error) {
 		status, err := r.sys.Status(ctx, execution)
 		if err == nil && status.State != running && status.State != succeeded {
-			err = fmt.Errorf("it is %s: %s: %s", status.State, status.Error, status.Cause)
+			err = fmt.Errorf("the reconciliation is %s: %s: %s", status.State, status.Error, status.Cause)
 		}
 		return status.State == succeeded, err
 	})
@@ -142,6 +142,6 @@ func (r *run) cleanUp(ctx context.Context, s *Step) error {
 	if err := errors.Join(left...); err != nil {
 		return err
 	}
-	r.note(s, "nothing is left of the requests (%d)", len(r.requests))
+	r.note(s, "all requests are over, and their access is gone (%d requests)", len(r.requests))
 	return nil
 }

@@ -53,16 +53,16 @@ func (r *run) checkHeld(s *Step, f *followed) error {
 	if until.IsZero() {
 		until = seen.last
 	}
-	r.note(s, "%s: existed for %s, in %d checks; requested for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
+	r.note(s, "%s: the access was there for %s (%d checks); the request was for %s", f, round(until.Sub(seen.seen)), seen.looks, r.Duration)
 	switch row := f.row; {
 	case row.End.Sub(row.GrantedAt) != r.Duration:
-		return fmt.Errorf("it ends at %s, which is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
+		return fmt.Errorf("the access ends at %s, which is not %s after the grant at %s", row.End, r.Duration, row.GrantedAt)
 	case !seen.gone.IsZero() && seen.gone.Before(row.End.Add(-early)):
 		return fmt.Errorf("the access was gone %s before its end", round(row.End.Sub(seen.gone)))
 	case seen.gap > maxGap:
 		return fmt.Errorf("no check succeeded for %s", round(seen.gap))
 	case seen.gone.IsZero() && seen.last.Before(row.End.Add(-early)):
-		return fmt.Errorf("the checks stopped before its end: %w", errors.Join(errors.New("the last was at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
+		return fmt.Errorf("the checks stopped before the access ended: %w", errors.Join(errors.New("the last was at "+seen.last.UTC().Format(time.TimeOnly)), seen.err))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (r *run) endEarly(ctx context.Context, s *Step, f *followed) error {
 	err := r.waitUntil(ctx, r.Patience, "the early end of "+f.row.ID, func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.EndRequest == nil && f.row.HasRemovalBegun() {
-			err = errors.New("it ended on time, before anyone pressed End now")
+			err = errors.New("the access ended on time, before anyone pressed End now")
 		}
 		return f.row.EndRequest != nil, err
 	})
@@ -98,7 +98,7 @@ func (r *run) stop(ctx context.Context, s *Step, f *followed) (time.Time, error)
 		return at, err
 	}
 	if status.State != aborted {
-		return at, fmt.Errorf("its execution is %s, not stopped", status.State)
+		return at, fmt.Errorf("the execution is %s, not stopped", status.State)
 	}
 	r.note(s, "%s: stopped its execution, %s before its end", f, round(f.row.End.Sub(at)))
 	return at, nil
@@ -142,7 +142,7 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 		return err
 	}
 	if !access.SameEmail(f.row.Requester.Email, r.CapitalsUser) {
-		return fmt.Errorf("%s submitted it, not %s", f.row.Requester.Email, r.CapitalsUser)
+		return fmt.Errorf("%s submitted the request, not %s", f.row.Requester.Email, r.CapitalsUser)
 	}
 	emails, err := r.sys.Emails(ctx, f.row.Requester.PrincipalID)
 	if err != nil {

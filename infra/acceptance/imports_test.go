@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestImports: the acceptance is for deployed systems. It brings along neither the
-// CDK nor anything of the local stack.
+// TestImports checks that the acceptance imports neither the CDK nor anything of the
+// local stack, because it is for deployed systems.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "./...").Output()
 	if err != nil {

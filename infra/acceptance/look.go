@@ -78,7 +78,7 @@ func (r *run) lookAtCatalog(ctx context.Context, s *Step) error {
 	case len(c.Accounts) == 0 || len(c.PermissionSets) == 0:
 		return errors.New("the catalog is empty. Read the log of the function reconcile")
 	case age > catalogAge:
-		return fmt.Errorf("the catalog is older than %s, so forms lack what is new. Read the log of the function reconcile", catalogAge)
+		return fmt.Errorf("the catalog is older than %s, so forms lack new accounts, permission sets and groups. Read the log of the function reconcile", catalogAge)
 	}
 	r.catalog = c
 	return nil

@@ -22,18 +22,18 @@ type Options struct {
 	// requests for both, for Duration and with approval.
 	Target   Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Account (ID or name) and permission set that you request twice."`
 	Other    Place         `placeholder:"ACCOUNT:PERMISSION_SET" help:"Another account and permission set, requested once. This run stops its execution."`
-	Duration time.Duration `default:"2m" placeholder:"DURATION" help:"Duration to request, at most 10m. The form must offer it (default: 2m)."`
+	Duration time.Duration `default:"2m" placeholder:"DURATION" help:"How long the requested access lasts: a duration that the form offers, at most 10m (default: 2m)."`
 
-	// DriftUser is the email, as in Identity Center, of a user who gets Target by hand
-	// for a few minutes. If it is "", this step is skipped.
-	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user who gets --target by hand for a few minutes. Without it, no drift check."`
+	// DriftUser is the email, as in Identity Center, of a user to whom the run gives
+	// Target outside the app for a few minutes. If it is "", this step is skipped.
+	DriftUser string `placeholder:"EMAIL" help:"Email (as in Identity Center) of a user. The run gives this user --target outside the app for a few minutes. Without this flag, the run skips the drift check."`
 	// ManagementSet is a permission set that users can request in the organization's
 	// management account. If it is "", this step is skipped.
-	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to request in the management account. Without it, that check is skipped."`
+	ManagementSet string `name:"management" placeholder:"PERMISSION_SET" help:"Permission set to request in the management account. Without this flag, the run skips that check."`
 	// CapitalsUser is the email of a user, as in Identity Center, with at least one
 	// capital letter. The user requests Target, and the request is denied. If it is "",
 	// this step is skipped.
-	CapitalsUser string `name:"capitals" placeholder:"EMAIL" help:"Email (as in Identity Center, with capitals) of a user who requests --target. Without it, that check is skipped."`
+	CapitalsUser string `name:"capitals" placeholder:"EMAIL" help:"Email (as in Identity Center, with capitals) of a user who requests --target. Without this flag, the run skips that check."`
 
 	// Patience is how long a person may take for each action.
 	Patience time.Duration `default:"5m" placeholder:"DURATION" help:"How long to wait for each of your actions (default: 5m)."`

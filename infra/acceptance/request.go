@@ -135,7 +135,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 	err := r.waitUntil(ctx, settleLimit, "the assignment", func() (bool, error) {
 		err := r.refresh(ctx, f)
 		if err == nil && f.row.Failure != nil {
-			err = fmt.Errorf("it was not granted: %s: %s", f.row.Failure.Code, f.row.Failure.Message)
+			err = fmt.Errorf("the access was not granted: %s: %s", f.row.Failure.Code, f.row.Failure.Message)
 		}
 		return !f.watch.sight().seen.IsZero() && f.row.WasGranted(), err
 	})
@@ -160,7 +160,7 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 			f.active = f.row
 		}
 		if err == nil && f.active.ID == "" && f.row.HasRemovalBegun() {
-			err = errors.New("its removal began before the execution waited for the end")
+			err = errors.New("the removal began before the execution waited for the end")
 		}
 		return f.active.ID != "", err
 	})

@@ -230,9 +230,9 @@ func (r *run) recordTime(kind string, d time.Duration) {
 var kinds = []struct{ kind, text string }{
 	{"request_to_posted", "from a request to its message in the channel"},
 	{"press_to_assigned", "from the decision to the assignment"},
-	{"end_to_gone", "from the end to the assignment gone"},
-	{"early_end_to_gone", "from End now to the assignment gone"},
-	{"stop_to_gone", "from stopping the execution to the assignment gone"},
+	{"end_to_gone", "from the end of the access to the deletion of the assignment"},
+	{"early_end_to_gone", "from End now to the deletion of the assignment"},
+	{"stop_to_gone", "from stopping the execution to the deletion of the assignment"},
 }
 
 // refreshAll returns the requests of this run, with their rows read again.

@@ -29,12 +29,12 @@ func try(t *testing.T, o Options, w *world, ctx context.Context) (r Result, line
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Hour) // what is still under way comes to its end
+	time.Sleep(time.Hour) // let everything that still runs end
 	synctest.Wait()
 	return r, lines
 }
 
-// names returns the steps in a state.
+// names returns the steps with a status.
 func names(r Result, s State) (names []string) {
 	for _, step := range r.Steps {
 		if step.State == s {
@@ -54,7 +54,7 @@ func TestEverythingWorks(t *testing.T) {
 		if took := time.Duration(r.Seconds) * time.Second; took < 2*time.Minute || took > 10*time.Minute {
 			t.Errorf("it took %s", took)
 		}
-		// Looked at every second: no time is off by more than two.
+		// The run checks every second, so no time is off by more than two.
 		for kind, want := range map[string]float64{"request_to_posted": 2, "press_to_assigned": 3, "end_to_gone": 0, "early_end_to_gone": 0, "stop_to_gone": 60} {
 			if got, ok := r.Times[kind]; !ok || got < want || got > want+2.5 {
 				t.Errorf("%s took %g s, %t, want %g", kind, got, ok, want)
@@ -79,7 +79,7 @@ func TestEverythingWorks(t *testing.T) {
 	})
 }
 
-// What is not configured is skipped, and says so.
+// A step without its setting is skipped, and the report says so.
 func TestLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := options()
@@ -100,7 +100,7 @@ func TestLeftOut(t *testing.T) {
 	})
 }
 
-// A policy that needs no approval is fine, if somebody presses anything at all.
+// A policy that needs no approval is fine, whether or not someone presses a button.
 func TestAutomatic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -115,10 +115,9 @@ func TestAutomatic(t *testing.T) {
 	})
 }
 
-// TestSees breaks one thing after another. The acceptance fails, and at the right
-// step.
+// TestSees breaks one thing after another. The acceptance fails at the right step.
 func TestSees(t *testing.T) {
-	rest := func(from string) (steps []string) { // all from a step on, but the cleanup
+	rest := func(from string) (steps []string) { // all steps from one on, except the cleanup
 		all := []string{StepStack, StepFunctions, StepCatalog, StepTargets, StepStopped, StepRequested, StepGranted, StepDrift, StepRemoved, StepHeld,
 			StepEarlyEnd, StepSwept, StepManagement, StepCapitals, StepRecords, StepConditional, StepNested, StepSizes}
 		return all[slices.Index(all, from)+1:]
@@ -127,9 +126,9 @@ func TestSees(t *testing.T) {
 		name    string
 		breaks  func(w *world)
 		options func(o *Options)
-		failed  []string // steps; no others fail
-		skipped []string // nil: not compared
-		says    string   // in the last line of the first of them
+		failed  []string // the steps that fail; no others do
+		skipped []string // nil if not compared
+		says    string   // in the last line of the first failed step
 	}{
 		{name: "the last update was rolled back", breaks: func(w *world) { w.stack.Status = "UPDATE_ROLLBACK_COMPLETE" }, failed: []string{StepStack}, skipped: rest(StepStack), says: "its last deployment failed"},
 		{name: "a resource failed", breaks: func(w *world) { w.stack.Resources[3].Status = "UPDATE_FAILED" }, failed: []string{StepStack}, skipped: rest(StepStack), says: "FunctionABC (AWS::Lambda::Function) is UPDATE_FAILED"},
@@ -167,10 +166,10 @@ func TestSees(t *testing.T) {
 		{name: "AWS turns the assignment down", breaks: func(w *world) {
 			w.unassigned = true
 			w.grant = func(r *access.Request) { r.Failure = &access.Failure{Code: access.CodeRefused, Message: "no role"} }
-		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "it was not granted: Refused: no role"},
+		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the access was not granted: Refused: no role"},
 		{name: "the row says granted, and there is no assignment", breaks: func(w *world) { w.unassigned = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the assignment: timed out after 2m0s"},
 		{name: "something else made the assignment", breaks: func(w *world) { w.noLease = true }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "something else created it"},
-		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "its removal began before"},
+		{name: "the execution never waits for the end", breaks: func(w *world) { w.grant = func(r *access.Request) { r.EndToken = "" } }, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "the removal began before"},
 
 		{name: "access goes early", breaks: func(w *world) { w.lasts = func(d time.Duration) time.Duration { return d - 20*time.Second } }, failed: []string{StepHeld}, says: "before its end"},
 		{name: "the end is another one than requested", breaks: func(w *world) { w.grant = func(r *access.Request) { r.End = r.End.Add(-time.Minute) } }, failed: []string{StepHeld}, says: "is not 2m0s after the grant"},
@@ -186,7 +185,7 @@ func TestSees(t *testing.T) {
 		{name: "the user has the access already", breaks: func(w *world) { w.assigned["account#111111111111#arn:dev#p-eve"] = true }, failed: []string{StepDrift}, says: "already has access to Developer in shop (111111111111)"},
 		{name: "a request holds the access", breaks: func(w *world) { w.leases["account#111111111111#arn:dev#p-eve"] = access.Lease{} }, failed: []string{StepDrift}, says: "already"},
 		{name: "making it by hand fails half way", breaks: func(w *world) { w.assignFails = true }, failed: []string{StepDrift}, says: "create the assignment by hand: no answer"},
-		{name: "the run could not read everything", breaks: func(w *world) { w.warn = Status{"FAILED", "Incomplete", "one account"} }, failed: []string{StepDrift}, says: "it is FAILED: Incomplete: one account"},
+		{name: "the run could not read everything", breaks: func(w *world) { w.warn = Status{"FAILED", "Incomplete", "one account"} }, failed: []string{StepDrift}, says: "the reconciliation is FAILED: Incomplete: one account"},
 		{name: "the run finds nothing", breaks: func(w *world) { w.blind = true }, failed: []string{StepDrift}, says: "is not among them"},
 		{name: "the finding has no record", breaks: func(w *world) { w.noFinding = true }, failed: []string{StepDrift}, says: "there is no audit record logs/"},
 		{name: "what was made by hand can't be removed", breaks: func(w *world) { w.unassignFails = true }, failed: []string{StepDrift, StepCleanup}, says: "THE ASSIGNMENT CREATED BY HAND MAY STILL BE THERE"},
@@ -223,7 +222,7 @@ func TestSees(t *testing.T) {
 
 		{name: "ingress decides nothing", breaks: func(w *world) {
 			w.close = func(r *access.Request) {
-				if r.Outcome.By.SlackID, r.EndRequest = "", nil; len(r.Events) == 5 { // ended
+				if r.Outcome.By.SlackID, r.EndRequest = "", nil; len(r.Events) == 5 { // the access has ended
 					r.Events = slices.Delete(r.Events, 3, 4)
 					r.Audited--
 				}
@@ -253,7 +252,7 @@ func TestSees(t *testing.T) {
 		{name: "the user with capitals is taken for somebody else", breaks: func(w *world) { w.emails = []string{"ann@example.com"} }, failed: []string{StepCapitals, StepRecords, StepCleanup}, says: "whose emails are"},
 		{name: "somebody else requests it", options: func(o *Options) { o.CapitalsUser = "Dan@Example.com" }, breaks: func(w *world) {
 			w.create = func(r *access.Request) { r.Requester.Email = "bea@example.com" }
-		}, failed: []string{StepCapitals, StepRecords, StepCleanup}, says: "bea@example.com submitted it"},
+		}, failed: []string{StepCapitals, StepRecords, StepCleanup}, says: "bea@example.com submitted the request"},
 		{name: "it is approved and not denied", breaks: func(w *world) {
 			w.deny = func(r *access.Request) {
 				r.Outcome = &access.Outcome{Kind: access.OutcomeApproved}
@@ -302,7 +301,7 @@ func TestSees(t *testing.T) {
 	}
 }
 
-// TestKnownDrift: only the run that finds something first records it.
+// TestKnownDrift checks that only the first run that finds something records it.
 func TestKnownDrift(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -314,8 +313,8 @@ func TestKnownDrift(t *testing.T) {
 	})
 }
 
-// TestWrongRequest: somebody requests something else first, is told, and submits
-// the right one.
+// TestWrongRequest: someone requests something else first. The run says so, and they
+// submit the right request.
 func TestWrongRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -327,8 +326,8 @@ func TestWrongRequest(t *testing.T) {
 	})
 }
 
-// TestInterrupted: somebody presses Ctrl-C while the assignment made by hand is
-// there. It is removed.
+// TestInterrupted: someone presses Ctrl-C while the assignment made by hand exists.
+// The run removes it.
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
@@ -341,7 +340,7 @@ func TestInterrupted(t *testing.T) {
 		if step, _ := r.Step(StepSizes); step.State != Skipped || step.Saw[0] != "skipped: interrupted" {
 			t.Errorf("the last step is %+v", step)
 		}
-		// The access that was requested is still there, and it says so.
+		// The requested access still exists, and the output says so.
 		if step, _ := r.Step(StepCleanup); step.State != Failed || !strings.Contains(step.Saw[0], "THE ACCESS IS STILL THERE") {
 			t.Errorf("the cleanup is %+v", step)
 		}
@@ -380,19 +379,19 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestWatch: lists of Identity Center lag behind.
+// TestWatch: the lists of Identity Center lag behind.
 func TestWatch(t *testing.T) {
 	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
-		looks            string // there, absent or error, one a second
-		seen, gone, back int    // seconds; -1: never
+		looks            string // the result of each second's check: there, absent or error
+		seen, gone, back int    // in seconds, or -1 for never
 	}{
 		{"", -1, -1, -1},
 		{"aaa", -1, -1, -1},
 		{"atta", 1, -1, -1},
 		{"attaa", 1, 3, -1},
-		{"atataaa", 1, 4, -1}, // one look that misses it means nothing
-		{"taea", 0, 1, -1},    // nor does one that fails
+		{"atataaa", 1, 4, -1}, // a single check that misses it means nothing
+		{"taea", 0, 1, -1},    // nor does a failed check
 		{"taatt", 0, 1, 3},
 		{"eet", 2, -1, -1},
 	} {

@@ -18,8 +18,8 @@ import (
 	"sso-elevator/statemachine"
 )
 
-// world is a system that works, and the people at Slack, in memory and in
-// virtual time. Its fields let a test break one thing.
+// world is a working system and the people in Slack, in memory and in virtual time. A
+// test can break one thing through its fields.
 type world struct {
 	mu        sync.Mutex
 	rows      map[string]*access.Request
@@ -29,7 +29,7 @@ type world struct {
 	stopped   map[string]context.CancelFunc
 	objects   []Record
 	runs      []string
-	unasked   []string // what was assigned and unassigned by hand
+	unasked   []string // assignments created and deleted by hand
 	firstSeen time.Time
 
 	stack     Stack
@@ -41,29 +41,29 @@ type world struct {
 	history   History
 	emails    []string
 
-	// What follows changes the course of things; nil and zero: as it should be.
+	// These fields change what happens. With nil or zero, everything works.
 	noRequest     bool
 	wrong         bool                    // the first request is for something else
-	create        func(r *access.Request) // as ingress makes a request
-	evaluate      func(r *access.Request) // after it was evaluated and posted
-	approve       func(r *access.Request) // in place of an approval
-	grant         func(r *access.Request) // after the grant
-	unassigned    bool                    // a grant assigns nothing
+	create        func(r *access.Request) // runs when ingress creates a request
+	evaluate      func(r *access.Request) // runs after a request is evaluated and posted
+	approve       func(r *access.Request) // runs instead of an approval
+	grant         func(r *access.Request) // runs after the grant
+	unassigned    bool                    // a grant creates no assignment
 	noLease       bool
-	lasts         func(time.Duration) time.Duration // for how long access lasts
-	late          time.Duration                     // until a removal begins
+	lasts         func(time.Duration) time.Duration // how long access lasts
+	late          time.Duration                     // how long until a removal begins
 	stuck         bool                              // nothing is ever removed
-	back          bool                              // access comes back
-	noEnd         bool                              // End now does nothing
-	keepsRunning  bool                              // StopExecution does nothing
-	sweeps        time.Duration                     // until the sweep comes; 0: 60 s; less: never
-	close         func(r *access.Request)           // before the request is closed
+	back          bool                              // access returns after its removal
+	noEnd         bool                              // End now has no effect
+	keepsRunning  bool                              // StopExecution has no effect
+	sweeps        time.Duration                     // how long until the sweep comes: 0 for 60 s, negative for never
+	close         func(r *access.Request)           // runs before the request is closed
 	record        func(r *access.Request, all []Record) []Record
 	deny          func(r *access.Request)
 	warn          Status
-	blind         bool // the run does not find what was made by hand
-	noFinding     bool // it does not record it
-	assignFails   bool // after it was assigned
+	blind         bool // the reconciliation doesn't find the assignment made by hand
+	noFinding     bool // the reconciliation doesn't record it
+	assignFails   bool // runs after the assignment
 	unassignFails bool
 	onAssign      func()
 	startFails    bool
@@ -110,7 +110,7 @@ func (w *world) Open(context.Context) (ids []string, err error) {
 			ids = append(ids, id)
 		}
 	}
-	return append(ids, "gone"), nil // the index is behind
+	return append(ids, "gone"), nil // the index lags
 }
 
 func (w *world) Request(_ context.Context, id string) (access.Request, error) {
@@ -265,7 +265,7 @@ func happens(r *access.Request, kind access.EventKind) {
 	r.Events = append(r.Events, access.Event{Kind: kind, At: time.Now().UTC()})
 }
 
-// people are the world's people: they press at once.
+// people are the people in Slack. They press at once.
 type people struct{ *world }
 
 func (p people) Request(_ context.Context, w Wish) error {
@@ -354,7 +354,7 @@ func (p people) EndNow(_ context.Context, r access.Request) error {
 	return nil
 }
 
-// live is an execution from its grant on, until alive ends.
+// live runs an execution from its grant until alive ends.
 func (w *world) live(alive context.Context, id string) {
 	time.Sleep(3 * time.Second)
 	var end time.Time
@@ -409,7 +409,7 @@ func (w *world) live(alive context.Context, id string) {
 	}
 }
 
-// finish closes a request, with its records.
+// finish closes a request and writes its records.
 func (w *world) finish(r *access.Request) {
 	r.Audited, r.ClosedAt, r.EndToken = len(r.Events), time.Now().UTC(), ""
 	if w.close != nil {

@@ -79,7 +79,7 @@ func join(frames []Frame) ([]part, error) {
 		if before == nil {
 			parts = append(parts, part{now, f.Delay})
 		} else if now.Rect != before.Rect {
-			return nil, fmt.Errorf("apng: frame %d is %v, and the one before is %v", i, now.Rect.Max, before.Rect.Max)
+			return nil, fmt.Errorf("apng: frame %d has the size %v, but the frame before has %v", i, now.Rect.Max, before.Rect.Max)
 		} else if changed := difference(before, now); changed != nil {
 			parts = append(parts, part{changed, f.Delay})
 		} else {

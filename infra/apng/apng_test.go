@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// filled returns a picture of one color, with a dot of another one.
+// filled returns a picture of one color with a dot of another color.
 func filled(c color.Color, dot image.Point) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, 40, 30))
 	draw.Draw(m, m.Rect, image.NewUniform(c), image.Point{}, draw.Src)
@@ -24,13 +24,13 @@ func TestEncode(t *testing.T) {
 	var file bytes.Buffer
 	if err := Encode(&file, []Frame{
 		{first, time.Second},
-		{filled(color.White, image.Pt(3, 4)), 500 * time.Millisecond}, // the same again
+		{filled(color.White, image.Pt(3, 4)), 500 * time.Millisecond}, // the same picture again
 		{filled(color.White, image.Pt(10, 9)), time.Second},
 		{filled(color.Gray{Y: 200}, image.Pt(10, 9)), time.Second},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// A program that knows no animations shows the first frame.
+	// A program that doesn't support animations shows the first frame.
 	got, err := png.Decode(bytes.NewReader(file.Bytes()))
 	if err != nil {
 		t.Fatal(err)

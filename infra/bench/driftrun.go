@@ -32,8 +32,8 @@ const driftRunID = "bench"
 // drift.Engine.ListBy.
 //
 // Each step has its own clock, which advances by drift.CallEvery with each call;
-// nothing waits. So the times are the deployed system's, if AWS's answers keep up
-// with the pace. Batches are scanned drift.BatchesAtOnce at a time. Starting
+// nothing waits. So the measured times match a deployed system where AWS answers fast
+// enough for the pace. Batches are scanned drift.BatchesAtOnce at a time. Starting
 // functions, reading leases, and S3 take no time here.
 func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy access.Policy) (driftRun, error) {
 	store := &findings.Store{Objects: &findings.Memory{}}

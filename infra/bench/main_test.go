@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestScansTakeTheBetterWay checks that a run, as deployed, needs hardly more calls
-// than the better of the two ways, and finds the same.
+// TestScansTakeTheBetterWay checks that a deployed run needs hardly more calls than
+// the better of the two ways, and that both find the same access.
 func TestScansTakeTheBetterWay(t *testing.T) {
 	for _, accounts := range []int{10, 60} {
 		world := newIdentityCenter(accounts, scanSets, 50, 20)
@@ -23,7 +23,8 @@ func TestScansTakeTheBetterWay(t *testing.T) {
 			}
 			calls[by] = m.calls
 		}
-		// What it takes to find out: five users, and where permission sets are.
+		// These calls choose the way: a sample of five users, and a list of where the
+		// permission sets are assigned.
 		if most := min(calls["account"], calls["user"]) + 5*2 + scanSets; calls[""] > most {
 			t.Errorf("%d accounts: %v, want at most %d as deployed", accounts, calls, most)
 		}

@@ -37,7 +37,7 @@ func measureScans(ctx context.Context) ([]line, error) {
 				return nil, err
 			}
 			if m.unread > 0 || m.findings != scanFindings {
-				return nil, fmt.Errorf("%d accounts by %q: %d findings, %d parts unread; expected %d findings and none unread", accounts, by, m.findings, m.unread, scanFindings)
+				return nil, fmt.Errorf("%d accounts, listed by %q: got %d findings and %d unread parts, want %d findings and no unread part", accounts, by, m.findings, m.unread, scanFindings)
 			}
 			calls[by] = m.calls
 			l := line{measure: fmt.Sprintf("reconcile, %d accounts, listed by %s", accounts, by)}

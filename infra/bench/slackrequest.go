@@ -48,9 +48,9 @@ func slackRequests() []slackRequest {
 			return url.Values{"command": {slack.CommandAccount}, "team_id": {stubTeam}, "api_app_id": {stubApp}, "user_id": {stubRequester},
 				"trigger_id": {"1.2.3"}, "channel_id": {stubChannel}, "response_url": {"https://hooks.slack.com/commands/1"}}.Encode()
 		}},
-		{kind: "key in the account select", body: suggest(slack.ActionAccount, "prod"), want: smallAccount},
-		{kind: "key in the permission set select", body: suggest(slack.ActionPermissionSet, "dev"), want: stubSet},
-		{kind: "key in the group select", body: suggest(slack.ActionGroup, "aud"), want: smallGroup},
+		{kind: "keystroke in the account select", body: suggest(slack.ActionAccount, "prod"), want: smallAccount},
+		{kind: "keystroke in the permission set select", body: suggest(slack.ActionPermissionSet, "dev"), want: stubSet},
+		{kind: "keystroke in the group select", body: suggest(slack.ActionGroup, "aud"), want: smallGroup},
 		{kind: "choice in the form", calls: "views.update", body: func(*stub) string {
 			return interactionBody("block_actions", stubRequester, object{
 				"actions": []any{object{"action_id": slack.ActionPermissionSet, "selected_option": object{"value": stubSet}}},

@@ -96,9 +96,8 @@ func TestBuildLeavesWhatDidNotChange(t *testing.T) {
 	}
 }
 
-// TestBuildForEverybody checks that the umask of the builder doesn't matter:
-// Lambda's user can run the functions, also those built before with a restrictive
-// umask.
+// TestBuildForEverybody checks that Lambda's user can run the functions whatever the
+// builder's umask is, even those built earlier with a restrictive one.
 func TestBuildForEverybody(t *testing.T) {
 	root := module(t, map[string]string{"ingress": program})
 	defer syscall.Umask(syscall.Umask(0o077))
@@ -147,7 +146,7 @@ func TestBuildSaysWhatDoesNotCompile(t *testing.T) {
 	}
 	for _, part := range []string{
 		"build function grant for arm64:", "undefined: undefinedHere", "functions/cmd/grant/main.go:3",
-		"build function revoke for arm64:", // there is none
+		"build function revoke for arm64:", // nothing exists yet
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("got error %q, want it to say %q", err, part)

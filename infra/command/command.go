@@ -123,6 +123,7 @@ func commandOf(err error) string {
 		if chosen := parse.Context.Selected(); chosen != nil {
 			return chosen.FullPath()
 		}
+		return parse.Context.Model.Name
 	}
 	return "elevator"
 }

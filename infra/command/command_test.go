@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// sample is a command that ends as it is told.
+// sample is a command that returns a given error.
 type sample struct {
 	Name  string
 	Wait  time.Duration

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestProgress: the line comes after a second, changes, makes way for what the
-// command writes, and goes.
+// TestProgress checks that the progress line appears after a second, changes, makes
+// room for the command's output, and disappears.
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var terminal bytes.Buffer
@@ -56,7 +56,7 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// TestNoTerminal: a file gets what the command writes, and nothing else.
+// TestNoTerminal checks that a file gets only the command's output.
 func TestNoTerminal(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {

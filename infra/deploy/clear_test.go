@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// A bucket that was there before the stack may have the name that the settings
-// give the catalog's. It is not the stack's to empty.
+// A bucket that existed before the stack may have the name that the settings give to
+// the catalog's bucket. It doesn't belong to the stack, so nothing empties it.
 func TestMadeBucket(t *testing.T) {
 	const own = "arn:aws:cloudformation:eu-central-1:123456789012:stack/sso-elevator/1"
 	failure := func(code string) string { return "<Error><Code>" + code + "</Code></Error>" }

@@ -209,8 +209,9 @@ func (d *deployment) destroy(ctx context.Context) error {
 	return nil
 }
 
-// refreshCatalog fills the catalog with everything that people can request. It only
-// reports a failure, because the schedule refreshes the catalog within minutes anyway.
+// refreshCatalog fills the catalog with everything that people can request. A failure
+// doesn't stop the deployment, because the schedule refreshes the catalog within
+// minutes.
 func (d *deployment) refreshCatalog(ctx context.Context) {
 	name := d.settings.FunctionName("reconcile")
 	d.say("Refreshing the catalog of accounts, permission sets and groups.")

@@ -35,8 +35,8 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// leftOut is everything of the template that ministack does not take, and why.
-// Nothing else is changed before it is deployed there.
+// leftOut lists everything in the template that ministack doesn't accept, and why.
+// Nothing else changes before the deployment.
 var leftOut = []struct {
 	what, why string
 	applies   func(r map[string]any) bool
@@ -53,8 +53,8 @@ var leftOut = []struct {
 		}},
 }
 
-// leftOutNames are the resources that leftOut applies to, so that it does not grow
-// unseen.
+// leftOutNames are the resources that leftOut applies to, so that the list doesn't
+// grow unnoticed.
 var leftOutNames = []string{
 	"AWS::Athena::NamedQuery", "AWS::CloudWatch::Alarm RevokeMissing", "AWS::CloudWatch::Alarm Throttled", "AWS::CloudWatch::Alarm WarnMissing",
 }
@@ -68,12 +68,12 @@ func isMath(r map[string]any) bool {
 	return r["Type"] == "AWS::CloudWatch::Alarm" && p["Metrics"] != nil
 }
 
-// The variables by which the test binary is the app that the CDK's command line
-// runs: the real one, whose template is changed as leftOut says.
+// With these variables, the test binary runs as the app that the CDK CLI starts. It is
+// the real app; only its template is changed as leftOut says.
 const (
 	appVariable    = "DEPLOY_TEST_APP"    // the real app's program
-	brokenVariable = "DEPLOY_TEST_BROKEN" // an alarm of leftOut that stays as it is: ministack refuses it
-	seenVariable   = "DEPLOY_TEST_SEEN"   // file for what leftOut applied to
+	brokenVariable = "DEPLOY_TEST_BROKEN" // an alarm in leftOut that stays unchanged, so ministack rejects it
+	seenVariable   = "DEPLOY_TEST_SEEN"   // file that lists what leftOut applied to
 )
 
 func TestMain(m *testing.M) {
@@ -92,7 +92,7 @@ func beApp(app string) error {
 	if err != nil {
 		return err
 	}
-	// The folder may be that of the deployment before.
+	// The folder may be left from the previous deployment.
 	out := os.Getenv("CDK_OUTDIR")
 	entries, err := os.ReadDir(made)
 	if err != nil {
@@ -165,8 +165,7 @@ func beApp(app string) error {
 	return nil
 }
 
-// synthesized is the folder that the app fills, once for the same context and
-// settings.
+// synthesized is the folder that the app fills, once per context and settings.
 func synthesized(app string) (string, error) {
 	var keys struct{ Config, Architecture, First string }
 	if err := json.Unmarshal([]byte(os.Getenv("CDK_CONTEXT_JSON")), &keys); err != nil {
@@ -202,11 +201,11 @@ type world struct {
 	folder string
 	port   string
 	config string       // file with the settings
-	said   bytes.Buffer // by the CDK and by deploy, since the last step began
+	said   bytes.Buffer // written by the CDK and by deploy since the last step began
 }
 
-// step does one thing, and says how long it took. It fails where it goes otherwise
-// than wanted.
+// step does one thing and logs how long it took. It fails unless the result is the
+// expected one.
 func (w *world) step(name string, wantErr string, do func() error) {
 	w.t.Helper()
 	w.said.Reset()
@@ -223,7 +222,7 @@ func (w *world) step(name string, wantErr string, do func() error) {
 	}
 }
 
-// program is the deployment as the command makes it.
+// program is the deployment as the command creates it.
 func (w *world) program(arguments ...string) *deployment {
 	w.t.Helper()
 	s, err := settings.Load(w.config)
@@ -250,7 +249,7 @@ func (w *world) arguments() []string {
 		"--context", "config=" + w.config, "--context", "architecture=" + architecture}
 }
 
-// aws is an answer of the AWS command line's.
+// aws returns the output of an AWS CLI command.
 func (w *world) aws(args ...string) []string {
 	w.t.Helper()
 	cmd := exec.Command(filepath.Join(w.root, ".venv", "bin", "aws"), append(args, "--output", "text", "--endpoint-url", os.Getenv("AWS_ENDPOINT_URL"))...)
@@ -265,7 +264,7 @@ func (w *world) aws(args ...string) []string {
 	return slices.DeleteFunc(fields, func(field string) bool { return field == "None" })
 }
 
-// stack is the stack in ministack's words.
+// stack is the stack as ministack describes it.
 func (w *world) stack() *types.Stack {
 	w.t.Helper()
 	stack, err := w.program().findStack(w.t.Context())
@@ -295,7 +294,7 @@ func (w *world) wantSaid(texts ...string) {
 	}
 }
 
-// tables are the tables, each with whether it is protected.
+// tables lists the tables, each with whether it is protected.
 func (w *world) tables() map[string]bool {
 	w.t.Helper()
 	client := w.program().tables
@@ -326,7 +325,7 @@ func (w *world) alarms() []string {
 	return w.aws("cloudwatch", "describe-alarms", "--query", "MetricAlarms[].AlarmName")
 }
 
-// settings writes the settings, with more lines.
+// settings writes the settings, with additional lines.
 func (w *world) settings(lines ...string) {
 	w.t.Helper()
 	text := append([]string{
@@ -437,7 +436,7 @@ func TestMinistack(t *testing.T) {
 	if _, err := w.program().buckets.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(catalogBucket), Key: aws.String("catalog.json.gz"), Body: strings.NewReader("x")}); err != nil {
 		t.Fatal(err) // as the schedule does, which begins at once
 	}
-	// A table with a request in it was in use, whatever the stack's status says.
+	// A table with a request was in use, whatever the stack's status is.
 	request := map[string]dynamotypes.AttributeValue{"pk": &dynamotypes.AttributeValueMemberS{Value: "request#1"}}
 	failed := slices.Collect(maps.Keys(w.tables()))[0]
 	if _, err := w.program().tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: &failed, Item: request}); err != nil {
@@ -471,8 +470,8 @@ func TestMinistack(t *testing.T) {
 	t.Setenv(brokenVariable, "")
 	w.step("deploy tries again", "", func() error { return w.program(approved...).deploy(ctx) })
 	w.wantSaid("The first deployment of the stack sso-elevator was never completed (ROLLBACK_COMPLETE)", "turn on deletion protection", "Confirm the email from Amazon SNS to platform@example.com", "/access")
-	// ministack has no Identity Center, whose accounts the function lists: it is
-	// invoked, and what it answers is said.
+	// ministack has no Identity Center, so the function can't list accounts. deploy
+	// invokes the function and prints its response.
 	w.wantSaid("Refreshing the catalog of accounts, permission sets and groups.\nThe refresh failed: find Identity Center instance: ")
 	w.wantStack(types.StackStatusUpdateComplete, true)
 	tables := w.tables()
@@ -494,7 +493,7 @@ func TestMinistack(t *testing.T) {
 		t.Errorf("left out are\n%q, want\n%q", got, leftOutNames)
 	}
 
-	// The real function answers.
+	// The real function responds.
 	if got := w.post(""); got != http.StatusUnauthorized {
 		t.Errorf("a request without a signature is answered by %d", got)
 	}
@@ -505,7 +504,7 @@ func TestMinistack(t *testing.T) {
 		t.Errorf("a signed request is answered by %d", got)
 	}
 
-	// What is in the table and in the bucket outlives whatever comes.
+	// The table's and the bucket's contents survive everything.
 	row := map[string]dynamotypes.AttributeValue{"pk": &dynamotypes.AttributeValueMemberS{Value: "request#1"}}
 	if _, err := w.program().tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: &table, Item: row}); err != nil {
 		t.Fatal(err)
@@ -576,8 +575,8 @@ func TestMinistack(t *testing.T) {
 		}
 	}
 
-	// docs/guides/remove.md: delete what is not wanted any more, and once more, with the
-	// records of before. (ministack would give a new table the name of the old one.)
+	// This follows docs/guides/remove.md: delete the leftovers, then deploy once more
+	// with the old records. (ministack would give a new table the old one's name.)
 	w.aws("dynamodb", "update-table", "--no-deletion-protection-enabled", "--table-name", table)
 	w.aws("dynamodb", "delete-table", "--table-name", table)
 	w.aws("s3", "rb", "--force", "s3://"+catalogBucket)
@@ -593,8 +592,8 @@ func TestMinistack(t *testing.T) {
 	}
 }
 
-// newWorld starts ministack, with the secrets in it that the system's owner puts
-// there, and points the environment at it.
+// newWorld starts ministack with the secrets that the system's owner stores there, and
+// points the environment at it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	root, err := build.Root()
@@ -668,7 +667,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// until does it again until there is no error.
+// until repeats it until there is no error.
 func until(ctx context.Context, limit time.Duration, do func() error) error {
 	end := time.Now().Add(limit)
 	for {

@@ -25,7 +25,7 @@ import (
 )
 
 // fakeAWS is a CloudFormation with one stack of this status ("" for none), and a
-// Lambda whose function answers. It notes what it is asked.
+// Lambda whose function responds. It notes the calls.
 type fakeAWS struct {
 	status, protected string
 	fails             bool // the function
@@ -64,7 +64,7 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 const reconcileInvoked = `/2015-03-31/functions/sso-elevator-reconcile/invocations?Qualifier=live {"operation":"catalog"}`
 
-// program runs the command against f. Each call of the CDK is answered by cdk.
+// program runs the command against f. cdk handles each call of the CDK.
 func (f *fakeAWS) program(t *testing.T, cdk func(args []string) error, args ...string) (code int, said string, calls []string) {
 	t.Helper()
 	server := httptest.NewServer(f)
@@ -90,7 +90,7 @@ func (f *fakeAWS) program(t *testing.T, cdk func(args []string) error, args ...s
 
 func succeeds([]string) error { return nil }
 
-// A stack that was once created is updated, or left to a person.
+// deploy leaves a stack in one of these states to a person.
 func TestDeployStops(t *testing.T) {
 	for status, want := range map[string]string{
 		"UPDATE_ROLLBACK_FAILED":      "aws cloudformation continue-update-rollback --stack-name sso-elevator",
@@ -121,7 +121,7 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("%s: it says %q", status, said)
 		}
 	}
-	// What fails is said: a deployment that does, and a list that can't be made.
+	// Failures are reported: a failed deployment, and a list that can't be refreshed.
 	f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true"}
 	code, said, _ := f.program(t, func([]string) error { return errors.New("exit status 1") }, "deploy")
 	if code != exitError || !strings.Contains(said, "The deployment failed: exit status 1") || len(f.asked) > 0 {
@@ -134,7 +134,7 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// A new stack is deployed twice, and is protected by the second time.
+// A new stack is deployed twice. The second deployment protects it.
 func TestFirst(t *testing.T) {
 	f := &fakeAWS{}
 	create := func(args []string) error { f.status = "CREATE_COMPLETE"; return nil }
@@ -176,7 +176,7 @@ func TestDestroy(t *testing.T) {
 	if want := []string{"destroy --no-notices --context config=FILE --force"}; code != exitDone || !slices.Equal(calls, want) || !strings.Contains(said, "The stack is deleted.") {
 		t.Errorf("code %d, the CDK runs %q: %s", code, calls, said)
 	}
-	// Somebody says no, or the CDK fails at once: it is protected as before.
+	// Someone says no, or the CDK fails at once. The protection stays as it was.
 	for _, cdk := range []func([]string) error{succeeds, func([]string) error { return errors.New("exit status 1") }} {
 		f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true"}
 		code, said, _ := f.program(t, cdk, "destroy")

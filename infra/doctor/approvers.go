@@ -166,5 +166,5 @@ func checkStatements(p *access.Policy, directory, people map[string]string) []fi
 	if len(dead) > 0 {
 		return []finding{{Status: missing, Found: "nobody can approve in these statements", Items: dead, Fix: "Give each statement an approver who is a full member in Slack and an active user in Identity Center, with the same email."}}
 	}
-	return []finding{{Status: ready, Found: "every statement with approvers has one who can approve"}}
+	return []finding{{Status: ready, Found: "every statement that lists approvers has at least one who can approve"}}
 }

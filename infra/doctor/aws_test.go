@@ -145,7 +145,7 @@ func TestAccounts(t *testing.T) {
 	org := center()
 	org.Accounts = []orgtypes.Account{
 		{Id: aws.String(own), State: orgtypes.AccountStateActive},
-		{Id: aws.String(managing), Status: orgtypes.AccountStatusActive}, // as older answers are
+		{Id: aws.String(managing), Status: orgtypes.AccountStatusActive}, // as in older responses
 		{Id: aws.String("222222222222"), State: orgtypes.AccountStateSuspended, Status: orgtypes.AccountStatusActive},
 		{Id: aws.String("333333333333"), Status: orgtypes.AccountStatusSuspended},
 	}
@@ -155,7 +155,7 @@ func TestAccounts(t *testing.T) {
 	}
 	tests := []struct {
 		name       string
-		resources  []string // of a statement each
+		resources  []string // one statement each
 		management string
 		want       []string
 	}{
@@ -186,7 +186,8 @@ func policyOf(permissionSets ...string) *access.Policy {
 	return p
 }
 
-// TestPermissionSetsAreReadUntilFound: a call each is not made for nothing.
+// TestPermissionSetsAreReadUntilFound checks that no needless call is made for each
+// permission set.
 func TestPermissionSetsAreReadUntilFound(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -226,7 +227,7 @@ func TestProvisioned(t *testing.T) {
 		want       []string
 	}{
 		{"from the management account", policyOf("Admin"), own, []string{"ready: this is the management account, which may assign all permission sets"}},
-		{"none", policyOf("Write"), managing, []string{"ready: the policy names none that is in use in the management account"}},
+		{"none", policyOf("Write"), managing, []string{"ready: no permission set in the policy is in use in the management account"}},
 		{"by name", policyOf("Write", "Admin Read"), managing, []string{"missing: these are in use in the management account, so AWS refuses assignments of them from this account: Admin (config[1].PermissionSet); Read (config[1].PermissionSet)"}},
 		{"by name and as one of all", policyOf("*", "Admin"), managing, []string{
 			"missing: these are in use in the management account, so AWS refuses assignments of them from this account: Admin (config[1].PermissionSet)",
@@ -267,7 +268,7 @@ func TestSessions(t *testing.T) {
 func TestParseSession(t *testing.T) {
 	tests := []struct {
 		text string
-		want time.Duration // 0: refused
+		want time.Duration // 0 if refused
 	}{
 		{"", time.Hour}, {"PT1H", time.Hour}, {"PT12H", 12 * time.Hour}, {"PT1H30M", 90 * time.Minute}, {"PT3600S", time.Hour}, {"P1DT1H", 25 * time.Hour},
 		{"P", 0}, {"PT", 0}, {"PT0S", 0}, {"1H", 0}, {"PT1.5H", 0}, {"PT99999999999999999999H", 0},
@@ -316,11 +317,12 @@ func TestDirectory(t *testing.T) {
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
 	same(t, checkDirectory(emails[:1], absent), err, "ready: all approvers (1) are active users in Identity Center")
 	same(t, checkDirectory(nil, nil), nil, "ready: the policy names no approvers")
-	// Capital letters make no difference, unless two users differ in nothing else.
+	// Capitals make no difference, unless two users differ only in them.
 	capitals := withUsers(map[string]types.UserStatus{"Ann@Example.com": types.UserStatusEnabled, "Ben@example.com": types.UserStatusEnabled, "ben@example.com": types.UserStatusEnabled})
 	absent, err = absentFromDirectory(t.Context(), capitals, "d-1", emails)
 	same(t, checkDirectory(emails, absent), err, "warning: these approvers can't approve, because they aren't active users in Identity Center: ben@example.com (shared by several users: name of Ben@example.com, name of ben@example.com); cid@example.com (not found)")
-	// A directory that shows no status keeps nobody from approving, and is reported.
+	// A directory without user statuses prevents nobody from approving, and is
+	// reported.
 	const unknown = "warning: Identity Center shows no status for these users, so they count as enabled even after someone disables them: ann@example.com"
 	api = withUsers(map[string]types.UserStatus{"ann@example.com": "", "ben@example.com": types.UserStatusDisabled})
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:1])
@@ -328,13 +330,13 @@ func TestDirectory(t *testing.T) {
 	absent, err = absentFromDirectory(t.Context(), api, "d-1", emails[:2])
 	same(t, checkDirectory(emails[:2], absent), err, "warning: these approvers can't approve, because they aren't active users in Identity Center: ben@example.com (disabled)", unknown)
 	one := &access.Policy{Accounts: []access.Statement{statement("*", "*", "ann@example.com")}}
-	same(t, checkStatements(one, absent, nil), nil, "ready: every statement with approvers has one who can approve")
+	same(t, checkStatements(one, absent, nil), nil, "ready: every statement that lists approvers has at least one who can approve")
 	if _, err := absentFromDirectory(t.Context(), failing(center(), errors.New("down")), "d-1", emails); err == nil {
 		t.Error("a failure is no answer")
 	}
 }
 
-// TestStatements: a person may be good for Slack and not for Identity Center.
+// TestStatements checks that a person can be fine in Slack but not in Identity Center.
 func TestStatements(t *testing.T) {
 	directory, people := map[string]string{"ann@example.com": "not there"}, map[string]string{"ben@example.com": "a guest"}
 	dead := &access.Policy{
@@ -342,11 +344,11 @@ func TestStatements(t *testing.T) {
 		Groups:   []access.Statement{statement("*", "", "ben@example.com")},
 	}
 	same(t, checkStatements(dead, directory, people), nil, "missing: nobody can approve in these statements: config[1] (Ann@example.com, ben@example.com); group_config[0] (ben@example.com)")
-	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: every statement with approvers has one who can approve")
+	same(t, checkStatements(&access.Policy{Accounts: dead.Accounts[:1]}, directory, people), nil, "ready: every statement that lists approvers has at least one who can approve")
 }
 
-// TestBootstrapIsTheTemplates: the doctor looks for the bootstrap that the
-// template demands.
+// TestBootstrapIsTheTemplates checks that the doctor looks for the bootstrap version
+// that the template requires.
 func TestBootstrapIsTheTemplates(t *testing.T) {
 	text, err := os.ReadFile("../testdata/template.json")
 	if err != nil {
@@ -506,7 +508,7 @@ func TestKeyOfTheAuditBucket(t *testing.T) {
 		name, key        string
 		settings         settings.Settings
 		status           status
-		wantIn, wantInIt string // the finding, the fix
+		wantIn, wantInIt string // the finding and the fix
 	}{
 		{"S3's", "arn:aws:kms:eu-central-1:111111111111:alias/aws/s3", settings.Settings{}, ready, "which everyone in its account can use through S3", ""},
 		{"not set", key, settings.Settings{}, missing, "may not use", "Set s3_existing_bucket_kms_key_arn: " + key + ". " + policy},

@@ -9,9 +9,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// TestBucketPolicy: the statements that the stack gives to a bucket of its own
-// are looked for in the policy of a bucket that exists, in whichever form they
-// stand there, and printed where one is missing.
+// TestBucketPolicy checks that the doctor finds the statements that the stack gives to
+// its own bucket in an existing bucket's policy, in any form. If one is missing, the
+// doctor prints it.
 func TestBucketPolicy(t *testing.T) {
 	const role = "arn:aws:iam::111111111111:role/sso-elevator-AuditRole-1"
 	wanted := auditpolicy.Statements("arn:aws:s3:::audit", "logs", role)

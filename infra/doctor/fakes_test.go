@@ -25,17 +25,16 @@ import (
 	"sso-elevator/slack"
 )
 
-// Fakes of the services. Each has only what the checks read, and is empty where a
-// test sets nothing.
+// These are fakes of the services. Each has only what the checks read, and is empty
+// unless a test fills it.
 
-// Two accounts: one in which everything runs, one that manages.
+// There are two accounts: the app's own and the management account.
 const (
 	own      = "111111111111"
 	managing = "999999999999"
 )
 
-// center returns the Identity Center that the tests are about, with a page for
-// each item of a list.
+// center returns the tests' Identity Center. Each list returns one item per page.
 func center() *identitycentertest.Center {
 	return &identitycentertest.Center{
 		Instances: []ssotypes.InstanceMetadata{metadata("arn:one", managing, ssotypes.InstanceStatusActive)},
@@ -43,7 +42,8 @@ func center() *identitycentertest.Center {
 	}
 }
 
-// failing has every call return the error; with operations, calls of those.
+// failing makes all calls return the error or, if operations are given, only calls of
+// those.
 func failing(c *identitycentertest.Center, err error, operations ...string) *identitycentertest.Center {
 	c.Around = func(_ context.Context, call identitycentertest.Call, effect func() (any, error)) (any, error) {
 		if len(operations) == 0 || slices.Contains(operations, call.Operation) {
@@ -54,8 +54,8 @@ func failing(c *identitycentertest.Center, err error, operations ...string) *ide
 	return c
 }
 
-// withOrganization returns one with this management account, and these delegated
-// administrators of Identity Center.
+// withOrganization returns an organization with this management account and these
+// delegated administrators of Identity Center.
 func withOrganization(management string, delegated ...string) *identitycentertest.Center {
 	c := center()
 	c.ManagementAccount, c.DelegatedAdministrators = management, map[string][]string{"sso.amazonaws.com": delegated}
@@ -93,7 +93,7 @@ func withUsers(users map[string]idtypes.UserStatus) *identitycentertest.Center {
 	return c
 }
 
-// fakeParameters are parameters by name; one that begins with "plain:" is a
+// fakeParameters are parameters by name. A value that begins with "plain:" makes it a
 // String.
 type fakeParameters struct {
 	values map[string]string
@@ -126,7 +126,7 @@ func (f fakeVault) GetSecretValue(context.Context, *secretsmanager.GetSecretValu
 
 type fakeLambda struct {
 	unreserved *int32
-	reserved   *int32 // of the function; nil: it does not exist
+	reserved   *int32 // configuration of the function, or nil if it doesn't exist
 	role       string // of the function; "": it does not exist
 	err        error
 }
@@ -193,7 +193,7 @@ type fakeSlack struct {
 	app          string
 	channel      slack.Channel
 	people       map[string]slack.User
-	err          error // of every call but the first
+	err          error // of every call except the first
 	authErr      error
 }
 
@@ -220,7 +220,7 @@ var (
 	_ slackAPIs     = fakeSlack{}
 )
 
-// apiError is an error as the SDK gives it.
+// apiError is an error as the SDK returns it.
 func apiError(service, operation, code string) error {
 	return &smithy.OperationError{ServiceID: service, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 }
@@ -242,8 +242,8 @@ func lines(findings []finding) []string {
 	return out
 }
 
-// same compares findings with the lines wanted, and holds every finding to what
-// all must have: a fix where something is to be done, and only there.
+// same compares findings with the wanted lines. It also checks that a finding has a
+// fix exactly if there is something to fix.
 func same(t *testing.T, findings []finding, err error, want ...string) {
 	t.Helper()
 	if err != nil {

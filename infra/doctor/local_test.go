@@ -48,7 +48,7 @@ const (
 	localSigning = "0123456789abcdef0123456789abcdef"
 )
 
-// startSlack is the demo's workspace, with the scopes that it is given.
+// startSlack starts the demo's workspace, with the given scopes.
 func startSlack(t *testing.T, scopes []string) (apiURL string) {
 	t.Helper()
 	var people []simulator.Person
@@ -63,14 +63,14 @@ func startSlack(t *testing.T, scopes []string) (apiURL string) {
 	return server.URL + "/api/"
 }
 
-// readOnly counts the calls that write something.
+// readOnly counts the calls that write.
 type readOnly struct{ writes *atomic.Int64 }
 
 func (c readOnly) Do(r *http.Request) (*http.Response, error) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	reads := strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "Get")
-	// Without a target it is a form with the operation in it, REST, or STS, of
-	// which there is one call.
+	// A request without a target has the operation in a form, or is REST, or STS,
+	// which has only one call.
 	if form := r.Header.Get("Content-Type"); strings.HasPrefix(form, "application/x-www-form-urlencoded") {
 		text, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -87,8 +87,8 @@ func (c readOnly) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// TestOnLocalStack: the demo's settings on the local stack's AWS, before
-// anything is prepared, then ready, then with another management account.
+// TestOnLocalStack runs the demo's settings on the local stack's AWS: first
+// unprepared, then ready, then with another management account.
 func TestOnLocalStack(t *testing.T) {
 	o, err := organization.Load("../local/demo/organization.yaml")
 	if err != nil {
@@ -127,7 +127,7 @@ func TestOnLocalStack(t *testing.T) {
 		}
 		return by
 	}
-	// states is one word for each check that is not just ready.
+	// states returns one word for each check whose result is not only "ready".
 	states := func(by map[string][]finding) string {
 		var all []string
 		for check, findings := range by {
@@ -148,7 +148,7 @@ func TestOnLocalStack(t *testing.T) {
 	}
 
 	expect(look(config, api, 1),
-		"Approvers, Identity Center: warning", // Zoe is nowhere
+		"Approvers, Identity Center: warning", // Zoe is in neither system
 		"Approvers, Slack: not checked",
 		"CDK bootstrap: missing",
 		"Organization: warning",
@@ -174,13 +174,13 @@ func TestOnLocalStack(t *testing.T) {
 
 	by := look(config, api, 1)
 	expect(by, "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Statements: missing", "The system's own account: warning")
-	// Dave is a guest, and approves one statement alone.
+	// Dave is a guest, and the only approver of one statement.
 	same(t, by["Statements"], nil, "missing: nobody can approve in these statements: config[5] (dave@example.com)")
 	same(t, by["Approvers, Slack"], nil, "warning: these approvers can't approve, because they aren't full members in Slack with a confirmed email: dave@example.com (a guest); zoe@example.com (unknown or deactivated)")
 	same(t, by["Slack app"], nil, "ready: app A0ELEVATOR in workspace T0EXAMPLE1 (Example Corp)")
 	same(t, by["Lambda concurrency"], nil, "ready: 1000 concurrent executions are free in us-east-1")
 
-	// As it was meant: nothing is left but what is to be known.
+	// With the intended settings, only items for information are left.
 	text, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
@@ -193,8 +193,8 @@ func TestOnLocalStack(t *testing.T) {
 
 	expect(look(mended, startSlack(t, slack.BotScopes[1:]), 1), "Approvers, Identity Center: warning", "Approvers, Slack: warning", "Organization: warning", "Slack scopes: missing", "The system's own account: warning")
 
-	// From a delegated administrator account what is in use in the management
-	// account is out of reach.
+	// From a delegated administrator account, the doctor can't see what is used in the
+	// management account.
 	admin := ssoadmin.NewFromConfig(local.AWS())
 	_, err = admin.CreateAccountAssignment(t.Context(), &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn: &ids.InstanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser, TargetId: aws.String(ids.Accounts["network"]),
@@ -226,7 +226,8 @@ func demoSettings(t *testing.T) *settings.Settings {
 	return s
 }
 
-// TestConnect: what is wrong with credentials or region is one line.
+// TestConnect checks that a problem with credentials or the region is reported in one
+// line.
 func TestConnect(t *testing.T) {
 	none := local.AWS()
 	none.Region = ""

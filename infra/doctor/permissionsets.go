@@ -138,7 +138,7 @@ func checkProvisioned(ctx context.Context, api provisionedAPI, instanceARN strin
 		out = append(out, finding{Status: warning, Found: `"*" covers these, but they are in use in the management account, so AWS refuses assignments of them from this account`, Items: byAll, Fix: fix})
 	}
 	if len(out) == 0 {
-		out = append(out, finding{Status: ready, Found: "the policy names none that is in use in the management account"})
+		out = append(out, finding{Status: ready, Found: "no permission set in the policy is in use in the management account"})
 	}
 	return out, nil
 }

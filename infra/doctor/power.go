@@ -53,9 +53,9 @@ func checkManagementAccount(p *access.Policy, manages bool, account, management 
 	case manages && len(reached) == 0:
 		return []finding{{Status: warning, Found: setting + " gives the functions IAM rights that they don't need: the policy gives no access to the management account", Fix: leaveOut}}
 	case manages:
-		return []finding{{Status: ready, Found: "access to it can be granted: the functions grant and revoke get the IAM rights for that"}}
+		return []finding{{Status: ready, Found: "this system can grant access to it, because the functions grant and revoke get the IAM rights for that"}}
 	case len(reached) > 0:
-		return []finding{{Status: missing, Found: fmt.Sprintf("the policy gives access to the management account (%s), but AWS will refuse every assignment to it because %s is not set", path("config", reached, "Resource"), setting),
+		return []finding{{Status: missing, Found: fmt.Sprintf("the policy gives access to the management account (%s), but %s is not set, so AWS will refuse every assignment in that account", path("config", reached, "Resource"), setting),
 			Fix: "Remove that account from the policy. Or set " + setting + ": true, which gives the functions IAM rights (docs/reference/security.md)."}}
 	}
 	return []finding{{Status: ready, Found: "this is the management account, and the policy gives no access to it"}}

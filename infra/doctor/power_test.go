@@ -54,10 +54,10 @@ func TestManagementAccount(t *testing.T) {
 		{"not in the policy", about(own), false, managing, "ready: this is the management account, and the policy gives no access to it"},
 		{"not in the policy, with the rights", about(own), true, managing, "warning: manage_management_account gives the functions IAM rights that they don't need: the policy gives no access to the management account"},
 		{"by name", about(own, managing), false, managing,
-			"missing: the policy gives access to the management account (config[1].Resource), but AWS will refuse every assignment to it because manage_management_account is not set"},
+			"missing: the policy gives access to the management account (config[1].Resource), but manage_management_account is not set, so AWS will refuse every assignment in that account"},
 		{"by all accounts", about("*"), false, managing,
-			"missing: the policy gives access to the management account (config[1].Resource), but AWS will refuse every assignment to it because manage_management_account is not set"},
-		{"with the rights", about("*"), true, managing, "ready: access to it can be granted: the functions grant and revoke get the IAM rights for that"},
+			"missing: the policy gives access to the management account (config[1].Resource), but manage_management_account is not set, so AWS will refuse every assignment in that account"},
+		{"with the rights", about("*"), true, managing, "ready: this system can grant access to it, because the functions grant and revoke get the IAM rights for that"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			same(t, checkManagementAccount(test.policy, test.manages, test.account, managing), nil, test.want)

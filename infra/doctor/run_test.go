@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 		args   []string
 		code   int
 		stderr string // contained
-		lines  int    // of it; 0: any
+		lines  int    // in stderr, or 0 for any number
 	}{
 		{"no credentials", []string{"-config", example}, 1, "No AWS credentials can be used: log in.\n", 1},
 		{"no settings", []string{"-config", "nowhere.yaml"}, 2, "nowhere.yaml", 1},
@@ -124,8 +124,8 @@ Not ready: 1 ready, 1 missing.
 	}
 }
 
-// TestExamine: a check that fails, panics, hangs or says nothing is not ready,
-// and stops no other one.
+// TestExamine checks that a check that fails, panics, hangs or returns nothing is not
+// ready, and doesn't stop the others.
 func TestExamine(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
@@ -171,7 +171,7 @@ func TestExamine(t *testing.T) {
 	}
 }
 
-// answering returns a doctor whose checks all get an answer.
+// answering returns a doctor whose checks all get a response.
 func answering() *doctor {
 	ref := func(name string) settings.SecretRef {
 		return settings.SecretRef{Store: settings.ParameterStore, Name: name}
@@ -202,7 +202,8 @@ func (noMachines) DescribeStateMachine(context.Context, *sfn.DescribeStateMachin
 	return nil, apiError("SFN", "DescribeStateMachine", "StateMachineDoesNotExist")
 }
 
-// TestBlocked: a check that can't be made says why, or names the line that does.
+// TestBlocked checks that a check that can't run says why, or names the check that
+// does.
 func TestBlocked(t *testing.T) {
 	down := errors.New("down")
 	slackOf := func(f fakeSlack) func(string) slackAPIs { return func(string) slackAPIs { return f } }

@@ -14,8 +14,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// TestSecrets: what is there and of the right kind, and in no finding a part of
-// what was read.
+// TestSecrets checks that a secret exists and has the right form, and that no finding
+// contains a part of it.
 func TestSecrets(t *testing.T) {
 	const hex = "0123456789abcdef0123456789abcdef"
 	parameter := settings.SecretRef{Store: settings.ParameterStore, Name: "/slack"}
@@ -110,7 +110,7 @@ func TestScopes(t *testing.T) {
 		has  []string
 		want []string
 	}{
-		{"exactly", []string{"users:read", "commands", "chat:write"}, []string{"ready: the scopes of the manifest (3), and no others"}},
+		{"exactly", []string{"users:read", "commands", "chat:write"}, []string{"ready: the token has exactly the scopes of the manifest (3)"}},
 		{"too few", []string{"commands"}, []string{"missing: the token lacks scopes: chat:write; users:read"}},
 		{"too many", append([]string{"admin", "files:read"}, wants...), []string{"warning: the token has scopes that this app doesn't need: admin; files:read"}},
 		{"both", []string{"admin", "commands", "chat:write"}, []string{"missing: the token lacks scopes: users:read", "warning: the token has scopes that this app doesn't need: admin"}},

@@ -91,7 +91,7 @@ func checkScopes(has, wants []string) ([]finding, error) {
 		out = append(out, finding{Status: warning, Found: "the token has scopes that this app doesn't need", Items: more, Fix: "Remove them on the app's page OAuth & Permissions, then reinstall the app."})
 	}
 	if len(out) == 0 {
-		out = append(out, finding{Status: ready, Found: fmt.Sprintf("the scopes of the manifest (%d), and no others", len(wants))})
+		out = append(out, finding{Status: ready, Found: fmt.Sprintf("the token has exactly the scopes of the manifest (%d)", len(wants))})
 	}
 	return out, nil
 }

@@ -48,9 +48,9 @@ func checkStack(stack *types.Stack, name string) finding {
 	case deployed.Busy:
 		return finding{Status: warning, Found: found, Fix: "Wait until the change is over before you deploy."}
 	case deployed.RollbackFailed:
-		return finding{Status: missing, Found: found, Fix: "Fix the cause that the stack's events name, then run: aws cloudformation continue-update-rollback --stack-name " + name}
+		return finding{Status: missing, Found: found, Fix: "Find the cause in the stack's events and fix it. Then run: aws cloudformation continue-update-rollback --stack-name " + name}
 	case deployed.DeleteFailed:
-		return finding{Status: missing, Found: found, Fix: "Fix the cause that the stack's events name, then run: aws cloudformation delete-stack --stack-name " + name}
+		return finding{Status: missing, Found: found, Fix: "Find the cause in the stack's events and fix it. Then run: aws cloudformation delete-stack --stack-name " + name}
 	}
 	if !aws.ToBool(stack.EnableTerminationProtection) {
 		return finding{Status: warning, Found: found + ", but not protected from deletion", Fix: "Run make deploy. It turns on the protection, and the alarms about missing data."}

@@ -131,7 +131,7 @@ func (f fakeLogs) DescribeLogGroups(context.Context, *cloudwatchlogs.DescribeLog
 	return out, nil
 }
 
-// Each type is looked up, and there and not there are told apart.
+// Each type is looked up, and the doctor distinguishes existing from missing ones.
 func TestLookUp(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -160,7 +160,7 @@ func TestLookUp(t *testing.T) {
 			t.Errorf("%q: %t, %v", test.groups, there, err)
 		}
 	}
-	// On the local stack's AWS, where nothing was deployed.
+	// This runs on the local stack's AWS, to which nothing was deployed.
 	d, err := connectTo(t.Context(), local.AWS(), demoSettings(t), "http://127.0.0.1:1/")
 	if err != nil {
 		t.Fatal(err)

@@ -167,7 +167,7 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
 		r, found, err := d.ReadRequest(ctx, id)
 		if err != nil {
-			return fmt.Errorf("%w. Can't read what became of the requests: %w. Run elevator drain --yes again", errNotDrained, err)
+			return fmt.Errorf("%w. Can't read how the requests ended: %w. Run elevator drain --yes again", errNotDrained, err)
 		}
 		if !found {
 			r = seen[id]

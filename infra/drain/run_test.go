@@ -17,15 +17,15 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// world is a deployed system: requests that are open, and a sweep that clears up
-// after each execution that was stopped, some looks later.
+// world is a deployed system with open requests. A sweep cleans up after each stopped
+// execution, some checks later.
 type world struct {
 	at       time.Time
 	reserved int
 	running  []string
 	open     []request
 	leases   []string
-	sweeps   int // looks until the sweep has cleared up; -1: never
+	sweeps   int // checks until the sweep has cleaned up, or -1 for never
 	late     []string
 	stopped  []string
 	failing  string
@@ -65,11 +65,11 @@ func (w *world) ReadRequest(_ context.Context, id string) (request, bool, error)
 	return request{ID: id, Who: "ann@example.com", What: "Admin in Sandbox (1)", Outcome: "approved", Removal: "removed", Closed: true}, true, w.fail("ReadRequest")
 }
 
-// sleep lets time go by, and the sweep look.
+// sleep moves the clock and lets the sweep check.
 func (w *world) sleep(_ context.Context, d time.Duration) error {
 	w.at = w.at.Add(d)
 	w.running = nil
-	if len(w.late) > 0 { // an invocation of ingress that was under way
+	if len(w.late) > 0 { // an invocation of ingress that was in progress
 		w.running, w.late = w.late, nil
 	}
 	if w.sweeps--; w.sweeps == 0 {
@@ -86,7 +86,7 @@ func active() *world {
 	}
 }
 
-// testCommand is the command with another system, and a clock of its own.
+// testCommand is the command with another system and its own clock.
 type testCommand struct {
 	Command
 	clock
@@ -103,10 +103,10 @@ func run(t *testing.T, args []string, stdout, stderr io.Writer, w *world) int {
 	return command.Run(t.Context(), &testCommand{clock: c, world: w}, args, command.Streams{Out: stdout, Err: stderr})
 }
 
-// The exit codes, as package command has them.
+// These are the exit codes of package command.
 const (
 	exitDone  = 0
-	exitLeft  = 1 // something is still there, or could not be found out
+	exitLeft  = 1 // something still exists, or may
 	exitUsage = 2
 )
 
@@ -126,7 +126,7 @@ func TestRun(t *testing.T) {
 		world        *world
 		change       func(*world)
 		code         int
-		out, err     string // parts
+		out, err     string // parts of the output
 		wantReserved int
 		wantStopped  string
 	}{
@@ -176,7 +176,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestJSON: standard output has the answer and nothing else.
+// TestJSON checks that standard output has only the answer.
 func TestJSON(t *testing.T) {
 	config := filepath.Join("..", "testdata", "elevator.yaml")
 	open := []requestReport{{"r1", "ann@example.com", "Admin in Sandbox (1)", "has access"}}
@@ -185,7 +185,7 @@ func TestJSON(t *testing.T) {
 		change     func(*world)
 		code       int
 		want       report
-		err        string // part
+		err        string // a part of the output
 	}{
 		{name: "what there is", code: exitLeft, want: report{Ended: []requestReport{}, Open: open, Leases: []string{"account#1"}, Executions: 1}, err: "Open requests: 1, "},
 		{name: "nothing there", change: func(w *world) { w.open, w.leases, w.running = nil, nil, nil },

@@ -81,7 +81,7 @@ type actions struct {
 	seen map[string]bool
 }
 
-// prefixes of IAM's actions, by the name of a JSON protocol's service.
+// prefixes are IAM's prefixes, by the service's name in the JSON protocol.
 var prefixes = map[string]string{"SWBExternalService": "sso", "AWSIdentityStore": "identitystore", "DynamoDB_20120810": "dynamodb", "AWSStepFunctions": "states"}
 
 func (a *actions) Do(r *http.Request) (*http.Response, error) {
@@ -121,7 +121,7 @@ func documented(t *testing.T) (actions []string) {
 	_, after, _ := strings.Cut(string(text), "```json\n")
 	policy, _, found := strings.Cut(after, "```")
 	var document struct {
-		Statement []struct{ Action json.RawMessage } // one, or several
+		Statement []struct{ Action json.RawMessage } // one or several
 	}
 	if err := json.Unmarshal([]byte(policy), &document); err != nil || !found {
 		t.Fatalf("the policy of docs/operate/acceptance.md: %v", err)
@@ -184,7 +184,7 @@ func TestAcceptance(t *testing.T) {
 		t.Errorf("it calls\n%q, and docs/operate/acceptance.md permits\n%q", calls, permitted)
 	}
 
-	// Looked at with the tests' own eyes.
+	// The test checks this by itself.
 	if len(people.requests) != 4 {
 		t.Errorf("there were %d requests, want 4", len(people.requests))
 	}
@@ -196,7 +196,8 @@ func TestAcceptance(t *testing.T) {
 	local.wantGone(t, byHand)
 
 	t.Run("the command", func(t *testing.T) {
-		// It finds the system by itself, and asks nobody for what can't be requested.
+		// The command finds the system by itself, and tells nobody to request what
+		// can't be requested.
 		cmd := exec.Command(program, "acceptance", "-json", "-config", "testdata/elevator.yaml", "-target", "playground:DeveloperAccess", "-other", "playground:NoSuchAccess", "-duration", "20s")
 		cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+local.AWSEndpointURL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local")
 		out, err := cmd.Output()

@@ -95,7 +95,7 @@ func TestForgedPresses(t *testing.T) {
 		{"half a signature", genuine, signingSecret, now, func(at, s string) (string, string) { return at, s[:20] }, http.StatusUnauthorized},
 		{"another app", approval(r, m, func(p map[string]any) { p["api_app_id"] = "A0STRANGER" }), signingSecret, now, nil, http.StatusForbidden},
 		{"another workspace", approval(r, m, func(p map[string]any) { p["team"] = map[string]any{"id": "T0STRANGER"} }), signingSecret, now, nil, http.StatusForbidden},
-		// Slack can't show that to a user whom it does not have.
+		// Slack can't show that to a user it doesn't have.
 		{"nobody", approval(r, m, func(p map[string]any) { p["user"] = map[string]any{"id": "U0NOBODY00"} }), signingSecret, now, nil, http.StatusInternalServerError},
 		{"no payload", "payload=", signingSecret, now, nil, http.StatusBadRequest},
 		{"half a payload", genuine[:len(genuine)/2], signingSecret, now, nil, http.StatusBadRequest},
@@ -130,7 +130,7 @@ func TestForgedPresses(t *testing.T) {
 		if status != http.StatusOK && status != http.StatusInternalServerError {
 			t.Fatalf("the genuine press: status %d", status)
 		}
-		// Without a response URL nothing says which press bob was told of.
+		// Without a response URL, nothing says which press bob's message was about.
 		if local.requestRow(t, r.id, "outcome").Outcome != nil {
 			break
 		}
@@ -140,20 +140,20 @@ func TestForgedPresses(t *testing.T) {
 		local.doAgain(t, took, "the genuine press")
 	}
 	r.waitAssigned(t)
-	// The same bytes again, as a thief would send them: no second effect.
+	// A thief sends the same bytes again. It has no second effect.
 	if status, _ := local.send(t, genuine, timestamp, signature); status != http.StatusOK {
 		t.Errorf("the repeated press: status %d", status)
 	}
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, 10*time.Second+removalLimit+soon)
-	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked") // nobody's press is recorded, too
+	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked") // nobody's press is recorded either
 }
 
 // TestRepeatedSubmission checks that a form that Slack sends again creates one
 // request. Slack does that if the answer was late.
 func TestRepeatedSubmission(t *testing.T) {
 	t.Parallel()
-	// Nobody else asks for this. Otherwise her form may be turned away at first, and
-	// repeating that one makes a request of its own.
+	// Nobody else requests this. Otherwise, alice's form may be refused at first, and
+	// sending it again would create a second request.
 	r := local.ask(t, wish{alice, "payments-production", "ReadOnlyAccess", 10})
 	var log struct {
 		Deliveries []struct {
@@ -165,7 +165,7 @@ func TestRepeatedSubmission(t *testing.T) {
 	if err := local.get("/sim/deliveries", &log); err != nil {
 		t.Fatal(err)
 	}
-	// If the app did not answer in time, alice has submitted it more than once.
+	// If the app didn't respond in time, alice has submitted the form more than once.
 	var submissions []int
 	for _, d := range log.Deliveries {
 		if body, _ := url.QueryUnescape(d.Body); d.Kind == "view_submission" && strings.Contains(body, r.reason) {
@@ -205,7 +205,7 @@ func TestFormRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		values map[string]string
-		block  string // part of the id of the block that says it
+		block  string // part of the id of the block with the error
 	}{
 		{"no reason", map[string]string{"duration": "10", "reason": "   "}, "reason"},
 		{"a reason that is too long", map[string]string{"duration": "10", "reason": strings.Repeat("x", 3001)}, "reason"},

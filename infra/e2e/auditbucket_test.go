@@ -15,8 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// forgedKey is an object that TestRecordsAreProtected tries to write as
-// functions do: the denials are meant to be.
+// forgedKey is an object that TestRecordsAreProtected tries to write as the functions.
+// The denials are expected.
 const forgedKey = "policies/forged.json"
 
 // TestRecordsAreProtected checks that nobody can replace or delete a record: not an
@@ -91,7 +91,7 @@ func TestRecordsAreProtected(t *testing.T) {
 	for _, attempt := range []struct {
 		name string
 		err  error
-		want string // code of S3's
+		want string // S3's error code
 	}{
 		{"an administrator replaces a record", put(local.s3, key, false), "AccessDenied"},
 		{"an administrator adds one", put(local.s3, strings.Replace(key, r.id, "forged", 1), true), "AccessDenied"},

@@ -31,7 +31,8 @@ func newBrowser(t *testing.T, options ...chromedp.ExecAllocatorOption) *browser 
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	// The context of the first action is the browser's: this one lasts.
+	// The browser ends with the context of its first action, so this context must
+	// last.
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start chromium: %v", err)
 	}
@@ -93,13 +94,13 @@ func (b *browser) find(what, expression string) (found string) {
 	return found
 }
 
-// choose types into a select of the form, and takes the option with the text.
+// choose enters text in a select of the form, and takes the option with that text.
 func (b *browser) choose(action, typed string) {
 	b.t.Helper()
 	b.click(b.search(action, typed))
 }
 
-// search types into a select of the form, and returns the selector of the option with
+// search enters text in a select of the form, and returns the selector of the option with
 // the text.
 func (b *browser) search(action, typed string) (option string) {
 	b.t.Helper()
@@ -116,7 +117,7 @@ func (b *browser) search(action, typed string) (option string) {
 // picture keeps a screenshot in test-artefacts.
 func (b *browser) picture(name string) {
 	b.t.Helper()
-	time.Sleep(400 * time.Millisecond) // what moves comes to rest
+	time.Sleep(400 * time.Millisecond) // until animations have ended
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(artefacts, "page-"+name+".png"), png, 0o644)

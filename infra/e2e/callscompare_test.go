@@ -138,7 +138,7 @@ func TestCompareCalls(t *testing.T) {
 	)
 	for _, tt := range []struct {
 		name        string
-		transitions int // 0: the same number
+		transitions int // 0 for the same number
 		change      func(map[string]map[string]int)
 		want        []string
 		again       []string // the differences that remain if something was repeated

@@ -26,10 +26,10 @@ func TestFormSurvivesAnOutageOfTheLists(t *testing.T) {
 	}
 	f := local.open(t, alice)
 	defer f.unlock()
-	const warm = 3 // more than these tests have used at once so far
+	const warm = 3 // more than these tests have used at the same time so far
 	local.fault(t, faults.Rule{Kind: faults.KillBefore, Function: "ingress", Count: warm})
 	for range warm {
-		// It fails: the function is killed.
+		// The refresh fails, because the function is killed.
 		_ = local.post("/sim/suggest", map[string]string{"person": alice, "view_id": f.viewID, "action_id": "account", "query": ""}, nil)
 	}
 

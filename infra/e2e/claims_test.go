@@ -33,7 +33,7 @@ type rawForm struct{ person, viewID, account, set string }
 
 func (f rawForm) id() string { return access.RequestID(team, f.viewID) }
 
-// The kinds of answers to a form.
+// These are the kinds of responses to a form.
 const (
 	accepted = "accepted"
 	already  = "already requested"
@@ -41,7 +41,7 @@ const (
 	tryAgain = "try again"
 )
 
-// sendForm sends the form until the app had time for it, and returns the result.
+// sendForm sends the form until the app responds in time, and returns the result.
 func (s *stack) sendForm(t *testing.T, f rawForm) (kind, answer string) {
 	account, set := s.accountID(t, f.account), s.permissionSetARN(t, f.set)
 	metadata, err := json.Marshal(access.Target{Kind: access.KindAccount, AccountID: account})
@@ -82,7 +82,7 @@ func TestClaims(t *testing.T) {
 		return rawForm{person, fmt.Sprintf("V0CLAIM%03d", n), account, set}
 	}
 	row := "claims#" + s.principalID(t, quentin)
-	// wants sends the form and holds the answer to what is wanted.
+	// wants sends the form and compares the result.
 	wants := func(t *testing.T, f rawForm, want string) *request {
 		t.Helper()
 		if got, answer := s.sendForm(t, f); got != want {
@@ -115,7 +115,7 @@ func TestClaims(t *testing.T) {
 		})
 	}
 
-	// The tests below are one after another: they share the person.
+	// The tests below run one after another, because they share the person.
 	t.Run("one undecided request for a target", func(t *testing.T) {
 		const account, set = "network", "DeveloperAccess"
 		first := form(quentin, account, set)
@@ -128,7 +128,7 @@ func TestClaims(t *testing.T) {
 			}
 			wants(t, form(person, account, set), already)
 		}
-		wants(t, first, accepted) // the same form again: the same request
+		wants(t, first, accepted) // the same form again is the same request
 		if got := s.claims(t, row); len(got) != 1 || !got[r.id] {
 			t.Errorf("claimed by %v, want by %s alone", got, r.id)
 		}
@@ -143,7 +143,8 @@ func TestClaims(t *testing.T) {
 		press(t, third, carol, "approve")
 		third.waitAssigned(t)
 
-		// While the access is active: one more, and no second one. It outlives the first.
+		// While the access is active, one more request is possible, but no second one.
+		// That request outlives the first.
 		fourth := wants(t, form(quentin, account, set), accepted)
 		wants(t, form(oldQuentin, account, set), already)
 		waits(t, fourth)

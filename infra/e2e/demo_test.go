@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	}
 	step("request", "current")
 
-	// The system has searched for unknown access once. Nothing asks for attention.
+	// The system has searched for unknown access once. Nothing needs attention.
 	b.find("the first reconciliation", `[...document.querySelectorAll("[data-execution]")].find(e => e.dataset.status === "SUCCEEDED" && e.textContent.includes("searches for unknown access"))?.id`)
 	if posts := demo.posts(t, ""); len(posts) > 0 {
 		t.Errorf("at the start Slack has the messages %q", textsOf(t, posts[0].Blocks))
@@ -37,19 +37,33 @@ func TestDemo(t *testing.T) {
 	b.find("no access", `document.querySelector("#access .truth-empty")?.textContent`)
 	b.picture("demo-start")
 
-	// 1. Alice requests access, with the duration that the form proposes.
-	b.click(`#tour [data-key="request"]`)
-	b.choose("account", "shop-production")
-	b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
-	b.choose("permission_set", "DeveloperAccess")
-	if got := b.find("the duration", `document.querySelector('.modal [data-action-id="duration"]').dataset.selected`); got != "60" {
-		t.Errorf("the form proposes %s seconds", got)
+	// Alice requests access that the policy approves. There is nothing for Bob to do.
+	request := func(account, permissionSet string) {
+		t.Helper()
+		b.click(`#tour [data-key="request"]`)
+		b.choose("account", account)
+		b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
+		b.choose("permission_set", permissionSet)
+		if got := b.find("the duration", `document.querySelector('.modal [data-action-id="duration"]').dataset.selected`); got != "60" {
+			t.Errorf("the form proposes %s seconds", got)
+		}
 	}
+	submit := func() {
+		t.Helper()
+		b.typeInto(`.modal textarea[data-action-id="reason"]`, "Try the demo")
+		b.click(`.modal [data-submit]`)
+		b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+	}
+	request("shop-development", "ReadOnlyAccess")
+	submit()
+	b.find("the step approve names the rules", `[...document.querySelectorAll('#tour [data-key="approve"][data-state="done"]')].find(e => e.textContent.includes("Approved automatically, rules 0, 1."))?.ariaLabel`)
+
+	// 1. Alice requests access that needs approval, with the duration that the form proposes.
+	request("shop-production", "DeveloperAccess")
 	b.find("the preview", `[...document.querySelectorAll(".modal")].find(m => m.textContent.includes("bob@example.com"))?.dataset.viewId`)
-	b.typeInto(`.modal textarea[data-action-id="reason"]`, "Try the demo")
-	b.click(`.modal [data-submit]`)
-	b.do("see the form close", soon, chromedp.WaitNotPresent(chromedp.CSS(`.modal`)))
+	submit()
 	step("request", "done")
+	step("approve", "current")
 
 	// 2. Bob approves. The step has put the focus on the button.
 	b.find("the request's message", `document.querySelector('.message [data-action-id="approve"]')?.dataset.value`)
@@ -80,7 +94,7 @@ func TestDemo(t *testing.T) {
 	b.find("the record of the approval", `[...document.querySelectorAll('[data-audit="approved"]')].find(e => e.textContent.includes("Bob let Alice have DeveloperAccess in shop-production for 1 minute (rule 1)"))?.dataset.key`)
 	b.picture("demo-ended")
 
-	// Try to break it: everything at once.
+	// The visitor tries all experiments at once.
 	experiments := []string{"stop", "kill", "slack", "byhand", "twice"}
 	b.click(`#tour [data-key="breakIt"]`)
 	for _, id := range experiments {

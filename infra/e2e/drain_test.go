@@ -33,7 +33,7 @@ func TestDrain(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
 	}
 
-	countsCalls(t, s) // while nothing else happens here
+	countsCalls(t, s) // while nothing else happens on this stack
 
 	active := s.ask(t, wish{kim, "data-lake", "ReadOnlyAccess", 129600})
 	active.waitAssigned(t)

@@ -26,14 +26,14 @@ func TestDrift(t *testing.T) {
 	t.Parallel()
 	s := drifting
 
-	// What no run may touch, or tell of.
+	// No run may touch or report this access.
 	untouched := []wish{
-		s.give(t, "Deployers", "payments", "ReadOnlyAccess"), // a group's
+		s.give(t, "Deployers", "payments", "ReadOnlyAccess"), // through a group
 		s.give(t, lena, "outside", "ReadOnlyAccess"),         // in an account
-		s.give(t, lena, "shop", "AdministratorAccess"),       // and of a permission set that the policy does not name
+		s.give(t, lena, "shop", "AdministratorAccess"),       // with a permission set that the policy doesn't name
 	}
-	// A lease whose request is gone, for the sweep: it holds what it says until
-	// the sweep has settled it.
+	// This lease's request is gone. The lease keeps its access until the sweep has
+	// settled it.
 	orphan := s.ask(t, wish{carol, "shop", "ReadOnlyAccess", 10})
 	orphan.waitsIn(t, "AwaitEnd")
 	orphaned := orphan.stop(t)
@@ -45,8 +45,8 @@ func TestDrift(t *testing.T) {
 	aliceShop := s.give(t, alice, "shop", "DeveloperAccess")
 	s.join(t, kim, "Deployers")
 
-	// What kim will get by hand in an emergency. Everything else of the policy
-	// stays as it is.
+	// kim will get this by hand in an emergency. The rest of the policy stays as it
+	// is.
 	const file = "testdata/drift.yaml"
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -118,13 +118,13 @@ func TestDrift(t *testing.T) {
 		s.give(t, judy, "lake", "DeveloperAccess")
 		s.give(t, erin, "lake", "ReadOnlyAccess")
 		r := s.run(t, "warn", s.created(t, judyLake))
-		other := s.run(t, "warn", s.created(t, untouched[0])) // a group's
+		other := s.run(t, "warn", s.created(t, untouched[0])) // through a group
 		r.ended(t, sfntypes.ExecutionStatusSucceeded)
 		wantListed(t, r.report(t), "", "judy@example.com lake DeveloperAccess")
 		r.recorded(t, "drift_found judy@example.com lake DeveloperAccess")
 		other.ended(t, sfntypes.ExecutionStatusSucceeded)
 		other.silent(t)
-		// Whatever mode its input names, such a run removes nothing.
+		// Such a run removes nothing, whatever mode its input names.
 		forced := s.run(t, "revoke", s.created(t, judyLake))
 		forced.ended(t, sfntypes.ExecutionStatusSucceeded)
 		forced.silent(t)
@@ -154,7 +154,8 @@ func TestDrift(t *testing.T) {
 		q := r.question(t)
 		wantListed(t, q, "", found...)
 		wantSays(t, q, "This app has no record of an earlier check.", "4 assignments or memberships")
-		// Somebody who may not answer, and what comes while the question is open.
+		// Someone who may not answer tries to. Meanwhile, more unknown access appears
+		// while the question is open.
 		if res := s.press(t, kim, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
@@ -288,7 +289,7 @@ func TestDrift(t *testing.T) {
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: 1, FailureReason: reason, Count: -1, Body: s.about(t, judyLake)})
 		r := s.run(t, "revoke", "")
 		q := r.question(t)
-		wantSays(t, q, "The app's records are missing or old.") // until a person has let one go on
+		wantSays(t, q, "The app's records are missing or old.") // until a person has approved the removals of one
 		s.takeBack(t, aliceShop)
 		if res := s.press(t, bob, q, "drift_remove", false); !res.OK {
 			t.Fatalf("press: %+v", res)
@@ -315,7 +316,7 @@ func TestDrift(t *testing.T) {
 			r := s.runToEnd(t, "revoke")
 			s.wantThere(t, emergency)
 			p := r.report(t)
-			wantListed(t, p, "Not removed: exempt for now", kimPayments)
+			wantListed(t, p, "Kept because it is exempt for now", kimPayments)
 			wantSays(t, p, says, "exempt for now")
 			if i > 0 {
 				r.recorded(t)
@@ -327,7 +328,7 @@ func TestDrift(t *testing.T) {
 				}
 			}
 		}
-		// Runs that warn tell of it, too.
+		// Runs in mode warn report it, too.
 		r := s.runToEnd(t, "warn")
 		wantListed(t, r.report(t), "", kimPayments)
 		wantSays(t, r.report(t), says)
@@ -344,7 +345,7 @@ func TestDrift(t *testing.T) {
 		s.forgetFaults(t)
 		p := r.report(t)
 		wantListed(t, p, "Removed", "alice@example.com shop DeveloperAccess")
-		wantListed(t, p, "Not removed: exempt for now", kimPayments)
+		wantListed(t, p, "Kept because it is exempt for now", kimPayments)
 		s.wantThere(t, emergency)
 		s.takeBack(t, emergency)
 		wantSays(t, p, "This check could not read everything. More unknown access may exist.", "account "+s.accountID(t, "lake")+": ")
@@ -361,7 +362,7 @@ func TestDrift(t *testing.T) {
 	})
 
 	t.Run("what requests hold is no finding", func(t *testing.T) {
-		const busy = 20 // looks, about a second each
+		const busy = 20 // checks, about a second each
 		granting, active, revoking := wish{kim, "shop", "ReadOnlyAccess", 10}, wish{lena, "payments", "ReadOnlyAccess", 120}, wish{judy, "shop", "ReadOnlyAccess", 10}
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: busy, Body: s.about(t, granting)})
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: busy, Body: s.about(t, revoking)})
@@ -374,7 +375,7 @@ func TestDrift(t *testing.T) {
 		a.waitLease(t, "creating")
 		runs := []*driftRun{s.run(t, "revoke", ""), s.run(t, "warn", "")}
 		for _, r := range runs {
-			r.waitsIn(t, "Collect") // it has looked
+			r.waitsIn(t, "Collect") // the check has happened
 		}
 		if a, b, c := a.leaseState(t), b.leaseState(t), c.leaseState(t); a != "creating" || b != "held" || c != "deleting" {
 			t.Errorf("the leases are %q, %q and %q by now: the runs were not beside what they were to be beside", a, b, c)
@@ -407,8 +408,8 @@ func TestDrift(t *testing.T) {
 		wantEvents(t, c, "requested", "approved", "granted", "revoked")
 	})
 
-	// What failed to be removed is under a lease without holders: the sweep goes
-	// on with it, as with the lease that lost its request.
+	// A lease without holders keeps the access whose removal failed. The sweep
+	// continues the removal, as for the lease whose request is gone.
 	t.Run("the sweep settles the leases that are left", func(t *testing.T) {
 		orphan.waitGone(t, time.Until(orphaned.Add(10*time.Second+sweepLimit)))
 		eventually(t, time.Until(failed.Add(sweepLimit)), "what could not be removed is removed", func() error {
@@ -434,7 +435,8 @@ func TestDrift(t *testing.T) {
 			}
 			return nil
 		})
-		// The record is that of the run which began it, with who let that go on.
+		// The record names the run that began the removal, and the person who approved
+		// it.
 		eventually(t, soon, "the removal that the sweep ended is recorded", func() error {
 			if n := len(unfinished.records(t)); n != 2 {
 				return fmt.Errorf("the run has %d records", n)
@@ -446,7 +448,7 @@ func TestDrift(t *testing.T) {
 				t.Errorf("the record says %v", rec)
 			}
 		}
-		// No run told of the lease that lost its request.
+		// No run reported the access under the lease whose request is gone.
 		for _, p := range s.posts(t, "") {
 			if p.Metadata.EventPayload["purpose"] == "drift_report" && slices.Contains(listedAll(t, p), "carol@example.com shop ReadOnlyAccess") {
 				t.Errorf("a run told of it: %s", p.Blocks)

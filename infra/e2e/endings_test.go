@@ -52,7 +52,7 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 			t.Errorf("%s: %s", where, p.Blocks)
 		}
 	}
-	// Who presses a button that their Slack still shows is told.
+	// A person who presses a button that their Slack still shows gets a reply.
 	if res := r.stack.press(t, bob, pending, "approve", true); !res.OK {
 		t.Errorf("press: %+v", res)
 	}
@@ -140,7 +140,7 @@ func TestRowDeletedWhileActive(t *testing.T) {
 	r.shows(t, "🟢")
 	end := r.stack.requestRow(t, r.id).End
 	r.stack.deleteRow(t, "request#"+r.id)
-	r.reason = "" // it was in the row: the message loses it, too
+	r.reason = "" // the row had it, so the message loses it, too
 	gone := r.waitGone(t, 10*time.Second+removalLimit)
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	if gone.Sub(end) > removalLimit || slices.Contains(states, "RevokeFailed") {
@@ -150,7 +150,7 @@ func TestRowDeletedWhileActive(t *testing.T) {
 	if row.Rebuilt == nil || row.ClosedAt.IsZero() || row.Outcome != nil || row.Removal != access.RemovalDone || !row.End.Equal(end) || row.Audited != 1 {
 		t.Errorf("the row is %+v", row)
 	}
-	wantEvents(t, r, "requested", "revoked", "approved", "granted") // by sequence: revoked is the first event of its row
+	wantEvents(t, r, "requested", "revoked", "approved", "granted") // by sequence: revoked is the first event of the new row
 	for _, rec := range r.audit(t) {
 		detail, _ := rec["detail"].(string)
 		if rec["event"] == "revoked" && (!strings.HasPrefix(detail, "RowLost: ") || rec["requester_email"] != "NA" || rec["permission_duration"] != "10" ||
@@ -177,7 +177,7 @@ func TestRowAndLeaseDeletedWhileActive(t *testing.T) {
 	r.stack.deleteRow(t, r.stack.leaseKey(t, r.wish))
 	r.stack.deleteRow(t, "request#"+r.id)
 	r.waitGone(t, 10*time.Second+removalLimit)
-	r.waitsIn(t, "RevokeWait") // and over again, for somebody to look
+	r.waitsIn(t, "RevokeWait") // again and again, so that someone looks
 	defer r.stop(t)
 	if states := r.stack.states(t, *r.execution(t).ExecutionArn); !slices.Contains(states, "RevokeFailed") || slices.Contains(states, "AuditRevoke") {
 		t.Errorf("the execution went through %s", path(states))

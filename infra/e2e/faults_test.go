@@ -305,7 +305,7 @@ func TestForeignAccess(t *testing.T) {
 func TestRemovalThatFails(t *testing.T) {
 	t.Parallel()
 	w := wish{bob, "log-archive", "ReadOnlyAccess", 10}
-	// Two rounds more than one execution has.
+	// This is two rounds more than one execution has.
 	local.fault(t, faults.Rule{
 		Kind: faults.Denied, Target: "DeleteAccountAssignment", Count: statemachine.RevokeRounds + 2,
 		Body: local.about(t, w),
@@ -332,7 +332,8 @@ func TestRemovalThatFails(t *testing.T) {
 	})
 }
 
-// accounts of the example organization, one for each of the functions' tasks.
+// These accounts of the example organization are used once each, for the functions'
+// tasks.
 var accounts = []string{
 	"shop-production", "shop-staging", "shop-development", "payments-production", "payments-staging",
 	"data-lake", "analytics-sandbox", "shared-services", "network", "log-archive", "security-tooling", "playground",
@@ -344,7 +345,7 @@ func TestPressAroundTheToken(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, account string
-		kind          faults.Kind // of what keeps the token away until the press is answered
+		kind          faults.Kind // of the fault that delays the token until the press is answered
 	}{
 		{"before: the function that stores it is late", "shop-development", faults.Hold},
 		{"between: the function dies with it", "analytics-sandbox", faults.KillBefore},

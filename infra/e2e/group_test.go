@@ -154,7 +154,7 @@ func TestGroupMembership(t *testing.T) {
 	if !msg.has("approve") || !msg.has("deny") || strings.Contains(string(msg.Blocks), "Permission set") {
 		t.Errorf("not the message of a group: %s", msg.Blocks)
 	}
-	// Who approves other things may not, and nothing changes.
+	// An approver of other targets may not decide, and nothing changes.
 	local.press(t, frank, msg, "approve", false)
 	if now := m.message(t); !now.has("approve") || m.current(t) != "" {
 		t.Errorf("somebody who is no approver had an effect: %s", now.Blocks)
@@ -337,7 +337,7 @@ func TestGroupMadeAnewByHand(t *testing.T) {
 	}
 	defer local.identity.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{IdentityStoreId: &local.storeID, MembershipId: made.MembershipId})
 
-	// Whoever asks meanwhile gets nothing of it.
+	// Someone who requests the group meanwhile gets no access from it.
 	second := local.askForGroup(t, alice, "Incident Responders", 10)
 	second.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
 	second.shows(t, "The requester already has this access from outside this app. Nothing changed.")

@@ -19,7 +19,7 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// How many requests a history has: the long one, and that of make test.
+// This is how many requests a history has: a long one, and the one of make test.
 const (
 	longHistory  = 1000
 	shortHistory = 12
@@ -55,9 +55,9 @@ type life struct {
 	wish     wish
 	chance   *rand.Rand
 	request  *request
-	stopped  time.Time // its execution was, from outside
-	redriven bool      // and went on after that
-	refused  bool      // somebody else had given the access before
+	stopped  time.Time // someone stopped its execution
+	redriven bool      // and its execution continued afterwards
+	refused  bool      // someone else had given the access before
 }
 
 // TestHistories lets many people request the same few kinds of access, decide at
@@ -102,7 +102,7 @@ func TestHistories(t *testing.T) {
 			if n := on.stack.assignments(t, w); n != 1 {
 				t.Errorf("what a stranger gave %v is there %d times", w, n)
 			}
-			on.stack.takeBack(t, w) // the matrix asks for it, too
+			on.stack.takeBack(t, w) // the matrix uses it, too
 		}
 		on.nothingLeft(t)
 	}
@@ -112,12 +112,12 @@ func TestHistories(t *testing.T) {
 type side struct {
 	stack *stack
 	alone bool          // nobody else uses the stack
-	slots chan struct{} // for those that are under way
+	slots chan struct{} // for the requests in progress
 
-	// Who asks for what, for how many seconds.
+	// These are the people, the access that they request, and its duration in seconds.
 	people, accounts, sets []string
 	seconds                []int
-	foreign                []wish // what a stranger gave
+	foreign                []wish // access that a stranger gave
 
 	mu    sync.Mutex
 	lives []*life
@@ -128,7 +128,8 @@ func longSide(t *testing.T, s *stack) *side {
 		stack: s, alone: true, slots: make(chan struct{}, atOnce),
 		people:   []string{alice, dave, erin, frank, grace, judy, kim, lena},
 		accounts: accounts[:3], sets: []string{"ReadOnlyAccess", "DeveloperAccess"}, seconds: []int{6, 10, 20},
-		// In an account that nobody else asks for: what a stranger gave there stays.
+		// Nobody else requests access to this account, so a stranger's assignment
+		// stays there.
 		foreign: []wish{s.give(t, alice, "playground", "ReadOnlyAccess"), s.give(t, kim, "playground", "ReadOnlyAccess")},
 	}
 }
@@ -157,7 +158,7 @@ func (s *side) begin(n int) *life {
 	return l
 }
 
-// oneOf is one of them.
+// oneOf returns a random element.
 func oneOf[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
 // live plays the people and the faults of one request.
@@ -191,7 +192,7 @@ func (l *life) live(t *testing.T) {
 	if r.IntN(12) == 0 {
 		stopAfter = time.Duration(1+r.IntN(25)) * time.Second
 		if r.IntN(2) == 0 {
-			// At once, while the sweep is at it, or when it is done.
+			// The redrive comes at once, during the sweep, or after it.
 			redriveAfter = time.Duration(r.IntN(120)) * time.Second * time.Duration(r.IntN(2))
 		}
 	}
@@ -238,7 +239,7 @@ func (l *life) live(t *testing.T) {
 		if row.Outcome == nil && time.Since(announced) > think && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()
 			if rounds++; rounds > 5 {
-				// Somebody without a message of their own can't withdraw.
+				// A person without a direct message can't withdraw.
 				decide = []press{{bob, "deny"}}
 			}
 			var all sync.WaitGroup
@@ -267,7 +268,7 @@ func (l *life) messageOf(row access.Request, person, purpose string) access.Post
 
 func (l *life) press(t *testing.T, person, action string, m access.Post) {
 	err := l.stack.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}, nil)
-	// Slack shows buttons to who is not there as little as the page does.
+	// Like the page, Slack shows no buttons to people outside the channel.
 	if err != nil && !strings.Contains(err.Error(), "404") {
 		t.Errorf("%s presses %s: %v", person, action, err)
 	}
@@ -291,7 +292,8 @@ func (on *side) nothingLeft(t *testing.T) {
 			case strings.HasPrefix(key, "lease#"):
 				t.Errorf("a lease is left: %s", key)
 			case strings.HasPrefix(key, "claims#") && on.alone:
-				// One of a request that never came to be goes within ten minutes.
+				// The lease of a request that was never created goes away within ten
+				// minutes.
 				for id := range s.claims(t, key) {
 					if s.row(t, "request#"+id) != nil {
 						t.Errorf("%s still has a claim of request %s", key, id)
@@ -317,8 +319,8 @@ func (on *side) nothingLeft(t *testing.T) {
 	}
 }
 
-// overlaps returns an error if one request removed access while another's time ran.
-// It also returns how often two requests shared access.
+// overlaps returns an error if a request removed access before another one's end. It
+// also returns how often two requests shared access.
 func overlaps(t *testing.T, lives []*life) (shared int) {
 	t.Helper()
 	rows := map[int]access.Request{}

@@ -20,7 +20,7 @@ const (
 	longestAccount = "longest-account-name-"
 	crowdAccess    = "CrowdAccess-LongestNameThereIs_+"
 	hostileGroup   = "*Group* <!here> <https://evil.test|x> :tada:"
-	maxName        = 100 // what a message shows of a name
+	maxName        = 100 // the part of a name that a message shows
 )
 
 // hostileReason is as long as a reason may be, and contains every kind of markup.
@@ -174,7 +174,7 @@ func TestLongestEverything(t *testing.T) {
 		}
 		return nil
 	})
-	local.press(t, mallory, m, "withdraw", false) // it may have expired
+	local.press(t, mallory, m, "withdraw", false) // the request may have expired
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	checkAll(t, r, mentions...)
 }

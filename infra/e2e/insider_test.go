@@ -85,12 +85,12 @@ func TestSweepOfATakenName(t *testing.T) {
 	r := local.ask(t, wish{carol, "network", "ReadOnlyAccess", 120})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
-	r.execution(t) // before there are decoys of its name
+	r.execution(t) // before decoys with its name exist
 	for minute := range 5 {
 		stamp := time.Now().UTC().Add(time.Duration(minute) * time.Minute).Format("20060102-1504")
 		local.start(t, local.reconcileMachine(t), "sweep-"+r.id+"-"+stamp, `{"mode":"sweep","lease":"none"}`)
 	}
-	// A decoy that goes on running: its evaluation is held up again and again.
+	// This decoy keeps running, because its evaluation is delayed again and again.
 	local.fault(t, faults.Rule{Kind: faults.Delay, Function: "-evaluate", RequestID: "decoy", DelayMS: 15_000, Count: 20})
 	for _, name := range []string{r.id + "-x", "x-" + r.id} {
 		local.start(t, local.machine(t), name, `{"request_id":"decoy"}`)
@@ -112,7 +112,7 @@ func TestSweepOfATakenName(t *testing.T) {
 // the request's execution, and then each sweep before it removes anything.
 func TestSweepsAreStopped(t *testing.T) {
 	t.Parallel()
-	// A sweep is held up, so that there is time to stop it.
+	// The sweep is delayed, so that there is time to stop it.
 	r := local.ask(t, wish{carol, "analytics-sandbox", "ReadOnlyAccess", 120},
 		faults.Rule{Kind: faults.Delay, Function: "-reconcile", Operation: "tombstone", DelayMS: 20_000, Count: 50})
 	r.waitAssigned(t)

@@ -223,7 +223,7 @@ func TestDeniedAndWithdrawn(t *testing.T) {
 	}
 }
 
-// What testdata/elevator.yaml says of reminders and expiry.
+// These are the times of reminders and expiry in testdata/elevator.yaml.
 const (
 	firstReminder      = 10 * time.Second
 	reminderMultiplier = 1.5
@@ -249,7 +249,7 @@ const late = 6 * time.Second
 // clock some time between began and ended.
 type look struct {
 	began, ended time.Time
-	wait         time.Duration // for an approval, 0 where there is none
+	wait         time.Duration // for an approval, or 0 if there is none
 	reminds      bool
 }
 
@@ -288,15 +288,15 @@ func (r *request) looks(t *testing.T) (looks []look) {
 	return looks
 }
 
-// clockError is how far the history's times, which are in milliseconds, may be from
-// the function's clock.
+// clockError is how far times in the history, which are in milliseconds, may differ
+// from the function's clock.
 const clockError = 2 * time.Millisecond
 
 // waitsUntilDue reports whether the wait ends at the first of dues after the look,
 // in whole seconds, rounded up. This does not depend on how busy this machine is.
 func (l look) waitsUntilDue(dues ...time.Time) bool {
 	for i, due := range dues {
-		// Between began and ended this due may be the first one still ahead.
+		// Between began and ended, this may still be the next due time.
 		ahead := due.After(l.began) && (i == 0 || !dues[i-1].After(l.ended))
 		if ahead && !l.began.Add(l.wait).After(due.Add(time.Second+clockError)) && !l.ended.Add(l.wait).Before(due.Add(-clockError)) {
 			return true
@@ -358,7 +358,7 @@ func TestExpiredAfterReminders(t *testing.T) {
 	if took := postedAt(t, m).Sub(made); took >= firstReminder {
 		t.Fatalf("the announcement came %s after the request: there was nothing to be reminded of", took)
 	}
-	var dues []time.Time // of the reminders, and then of the expiry
+	var dues []time.Time // of the reminders, then of the expiry
 	for n := 1; reminderDue(n) < expiration; n++ {
 		dues = append(dues, made.Add(reminderDue(n)))
 	}
@@ -366,15 +366,15 @@ func TestExpiredAfterReminders(t *testing.T) {
 		t.Fatalf("the settings have %d reminders, want 3", len(dues))
 	}
 	dues = append(dues, made.Add(expiration))
-	due := func(at time.Time) (n int) { // how many are by then
+	due := func(at time.Time) (n int) { // how many reminders exist by then
 		for n < len(dues) && !at.Before(dues[n]) {
 			n++
 		}
 		return n
 	}
 
-	// Each look finds what is due by then, and waits for what is due next. A reminder
-	// that a busy machine missed is not made up for.
+	// Each check finds what is due by then, and waits for what is due next. A reminder
+	// that a busy machine missed is not sent later.
 	looks, reminders, sent := r.looks(t), r.reminders(t), 0
 	for i, l := range looks[:len(looks)-1] {
 		if !l.waitsUntilDue(dues...) {
@@ -438,7 +438,7 @@ func TestNoReminderAfterTheOutcome(t *testing.T) {
 			}
 			r.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit+soon)
 			decided, made := r.stack.requestRow(t, r.id, "outcome").Outcome.At, r.at(t, "requested")
-			next := 1 // the first that would be due after the outcome
+			next := 1 // the first one due after the outcome
 			for !made.Add(reminderDue(next)).After(decided) {
 				next++
 			}
@@ -474,7 +474,7 @@ func TestNonApproverPresses(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "payments-staging", "DeveloperAccess", 10})
 	m := r.message(t)
-	for _, person := range []string{erin, alice} { // one who approves other things, and the requester
+	for _, person := range []string{erin, alice} { // an approver of other targets, and the requester
 		for _, action := range []string{"approve", "deny"} {
 			if res := local.press(t, person, m, action, false); !res.OK {
 				t.Fatalf("press: %+v", res)

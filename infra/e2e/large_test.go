@@ -55,7 +55,7 @@ func TestManyAccounts(t *testing.T) {
 			t.Fatalf("before there is a catalog, %q is offered %+v", typed, o)
 		}
 	}
-	// What the select says is no choice.
+	// The select shows a text, which is not an option.
 	option := f.offered(t, "account", "")[0].Value
 	var res simulator.Result
 	if err := starting.post("/sim/press", map[string]string{"person": alice, "view_id": f.viewID, "action_id": "account", "option": option}, &res); err != nil || !res.OK {

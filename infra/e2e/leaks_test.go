@@ -104,10 +104,10 @@ func (r row) ownToken(attribute string) bool {
 	return false
 }
 
-// leaks says where in the evidence a secret, a task token or another credential
-// stands that does not belong there.
+// leaks returns each place in the evidence where a secret, a task token or another
+// credential doesn't belong.
 func (e *evidence) leaks() (leaks []string) {
-	var all, ours secretNeedles // ours are without what Slack's requests bring
+	var all, ours secretNeedles // our own values, without those in Slack's requests
 	both := func(what, value string) { all.add(what, value); ours.add(what, value) }
 	for value, name := range e.secrets {
 		both("the secret "+name, value)
@@ -139,7 +139,7 @@ func (e *evidence) leaks() (leaks []string) {
 	for _, event := range e.histories {
 		text := event.text
 		if event.token != "" {
-			text = strings.Replace(text, event.token, "", 1) // its own, once
+			text = strings.Replace(text, event.token, "", 1) // the row's own token, once
 		}
 		look(&all, event.where, text)
 	}
@@ -188,7 +188,7 @@ func slackCredentials(body string) (responseURLs []string, trigger string) {
 		return more
 	}()...) {
 		if u != "" {
-			// The last part is what nobody can guess; addresses may be written differently.
+			// The last part is secret. Addresses may be written differently.
 			responseURLs = append(responseURLs, u[strings.LastIndexByte(u, '/')+1:])
 		}
 	}

@@ -16,7 +16,7 @@ func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{alice, "network", "DeveloperAccess", 10})
 	m := r.message(t)
-	// While it waits, the row has the token.
+	// While the request waits, the row has the token.
 	var waiting *evidence
 	eventually(t, soon, "the row has the token of the wait", func() error {
 		waiting = local.gathered(t, r.id)
@@ -91,7 +91,7 @@ func TestLeaksAreFound(t *testing.T) {
 	} {
 		for place, plant := range map[string]func(*evidence){
 			"an event of the history": func(e *evidence) { e.histories[3].text += value },
-			// Beside its own token, which belongs there.
+			// This stands beside its own token, which belongs there.
 			"the parameters of a task that waits": func(e *evidence) {
 				i := slices.IndexFunc(e.histories, func(h historyEvent) bool { return h.token != "" })
 				e.histories[i].text += value
@@ -112,7 +112,7 @@ func TestLeaksAreFound(t *testing.T) {
 			}
 		}
 	}
-	// A form or a button that carried it would bring it back.
+	// A form or a button that contained it would send it back.
 	planted := e.clone()
 	planted.incoming[0].Body += "&x=" + url.QueryEscape(token)
 	if leaks := planted.leaks(); len(leaks) != 1 {
@@ -136,7 +136,7 @@ func keysOf(m map[string]string) (keys []string) {
 	return keys
 }
 
-// clone returns a copy in which values can be planted.
+// clone returns a copy that values can be planted in.
 func (e *evidence) clone() *evidence {
 	c := *e
 	c.histories, c.kept, c.incoming = slices.Clone(e.histories), slices.Clone(e.kept), slices.Clone(e.incoming)

@@ -28,7 +28,7 @@ import (
 // a test runs.
 func leaver(n int) string { return fmt.Sprintf("U0CROWD%02d", n) }
 
-// The leavers of the tests, none of whom another test uses.
+// These are the leavers of the tests. No other test uses them.
 const (
 	ofDisabled, ofDeleted, ofPending, ofRunning, ofApprover, ofOutage = 40, 41, 42, 43, 44, 45
 	ofWave                                                            = 46 // to 56
@@ -162,8 +162,8 @@ func TestLeaversLoseAccess(t *testing.T) {
 			stays.waitAssigned(t)
 			r.waitsIn(t, "AwaitEnd")
 			tt.leaves(t, user)
-			// A scheduled recheck may have looked them up just before, and have them to
-			// itself until it is over: then it takes one more.
+			// A scheduled recheck may have chosen them just before. Other rechecks
+			// then skip them until it ends, so one more is needed.
 			eventually(t, soon, "the access ends early", func() error {
 				local.recheck(t)
 				if local.requestRow(t, r.id).EndRequest == nil {
@@ -219,7 +219,7 @@ func TestRecreatedUserIsNotGranted(t *testing.T) {
 		if row := local.requestRow(t, r.id, "outcome"); row.Outcome != nil {
 			t.Errorf("decided: %+v", row.Outcome)
 		}
-		// Denying is safe, whoever is gone.
+		// A denial is safe, whoever is gone.
 		if res := local.press(t, bob, r.message(t), "deny", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
@@ -329,8 +329,8 @@ func TestWaveAsksFirst(t *testing.T) {
 		r.waitAssigned(t)
 		r.waitsIn(t, "AwaitEnd")
 	}
-	// Once each was looked up, no scheduled recheck looks again for five minutes, so
-	// that none sees some of them gone and some not yet.
+	// After each person was looked up, no scheduled recheck looks again for five
+	// minutes. So none sees only some of them gone.
 	eventually(t, 2*soon, "each is looked up", func() error {
 		known := quiet.rechecked(t)
 		for _, user := range users {
@@ -363,8 +363,9 @@ func TestWaveAsksFirst(t *testing.T) {
 			t.Errorf("the question does not name %s", r.wish.person)
 		}
 	}
-	// ReadOnlyAccess has no approvers: those in statements about all accounts
-	// decide. TestPolicyChanges, beside this one, leaves bob one of them.
+	// ReadOnlyAccess has no approvers of its own. The approvers of all accounts
+	// decide. TestPolicyChanges, which runs at the same time, keeps bob as one of
+	// them.
 	listed := fmt.Sprint(plain(&types.AttributeValueMemberM{Value: quiet.partOfRow(t, "run#"+run, "approvers")}))
 	if !strings.Contains(listed, emailOf(t, bob)) || strings.Contains(listed, emailOf(t, kim)) {
 		t.Fatalf("asked are %s, want bob among them and not kim", listed)

@@ -49,7 +49,8 @@ func TestLoad(t *testing.T) {
 	reads := s.timeReads(t, requests[0].id, stop)
 
 	total := much.presses * much.seconds
-	// Once a second: a decision has some 40 calls for the one moto in its wake.
+	// Once a second someone decides. Each decision causes some 40 calls to the only
+	// moto.
 	denies := func(i int) bool { return i%much.presses == much.presses/2 }
 	toldBefore := s.toldToPressAgain(t, carol, "")
 	results := make([]pressed, total)
@@ -95,8 +96,8 @@ func TestLoad(t *testing.T) {
 		t.Errorf("%d answers came after Slack's %s", late, slackWaits)
 	}
 
-	// What the table was too slow for is not lost: who pressed knows, and presses
-	// again.
+	// A press that the table was too slow for is not lost, because the person knows
+	// and presses again.
 	undecided := 0
 	for _, r := range requests[:much.seconds] {
 		if s.requestRow(t, r.id, "outcome").Outcome == nil {
@@ -120,7 +121,7 @@ func TestLoad(t *testing.T) {
 			}
 			return nil
 		})
-		// Somebody who may not press is recorded once, unless the request was decided
+		// A person who may not press is recorded once, unless the request was decided
 		// before they pressed.
 		got, denied := r.events(t), []string{"requested", "denied"}
 		if !slices.Equal(got, denied) && !slices.Equal(got, []string{"requested", "press_refused", "denied"}) {

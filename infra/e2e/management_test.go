@@ -27,7 +27,7 @@ func TestManagementAccount(t *testing.T) {
 	f := local.open(t, kim)
 	defer f.unlock()
 	f.choose(t, "account", account)
-	f.choose(t, "permission_set", "ReadOnlyAccess") // which the policy grants to everybody, everywhere
+	f.choose(t, "permission_set", "ReadOnlyAccess") // which the policy grants to everyone, in all accounts
 	v, err := local.topView(kim)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestManagementAccount(t *testing.T) {
 		t.Error("access although refused")
 	}
 
-	// What would have come of it otherwise.
+	// Without the refusal, this would have happened.
 	_, err = local.sso.CreateAccountAssignment(context.Background(), &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn: &local.instanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
 		TargetId: aws.String(local.accountID(t, account)), PermissionSetArn: aws.String(local.permissionSetARN(t, "ReadOnlyAccess")), PrincipalId: aws.String(local.principalID(t, kim)),

@@ -103,7 +103,7 @@ var speaks = map[string][]string{
 	"":         {states},
 }
 
-// Services, by the beginning of their calls' names.
+// These are the services, by the beginning of their calls' names.
 const (
 	invocation  = "" // of the function itself
 	table       = "DynamoDB_20120810."
@@ -221,7 +221,7 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 		r.Body = s.about(t, w)
 	}
 	if c.trouble.kind == faults.Operation {
-		// One task starts the operation, another one checks it.
+		// One task starts the operation, and another one checks it.
 		r.Function, r.Operation, r.Invocations = "", "", 0
 		if c.spent {
 			r.Count = 3
@@ -533,7 +533,7 @@ func verify(t *testing.T, r *request, of told) {
 	t.Helper()
 	row := r.stack.requestRow(t, r.id)
 
-	// 1, 3, 4, 7: the records say one story, each part of it once.
+	// Invariants 1, 3, 4 and 7: the records tell one story, and each part of it once.
 	events := r.events(t)
 	if err := story(events); err != nil {
 		t.Errorf("the records %q: %v", events, err)
@@ -545,7 +545,7 @@ func verify(t *testing.T, r *request, of told) {
 		t.Errorf("access was there, and the records are %q", events)
 	}
 
-	// 2: the removal began in time.
+	// Invariant 2: the removal began in time.
 	if !row.End.IsZero() {
 		end, limit := row.End, removalLimit
 		if row.EndRequest != nil && row.EndRequest.At.Before(end) {
@@ -561,13 +561,15 @@ func verify(t *testing.T, r *request, of told) {
 		if began := r.entered(t, "Revoke"); row.RevokingAt.Sub(end) > limit && (began.IsZero() || began.Sub(end) > limit) {
 			t.Errorf("the removal began at %v (in the execution: %v), the access ended at %v", row.RevokingAt, began, end)
 		}
-		// 5: it did not begin too early, unless something after the grant failed.
+		// Invariant 5: the removal did not begin too early, unless something after the
+		// grant failed.
 		if active := !r.entered(t, "AwaitEnd").IsZero(); active && of.stopped.IsZero() && row.EndRequest == nil && row.RevokingAt.Before(row.End.Add(-2*time.Second)) {
 			t.Errorf("the removal began at %v, before the access ended at %v", row.RevokingAt, row.End)
 		}
 	}
 
-	// 7, 9: one message of each kind, and none that still asks or shows access.
+	// Invariants 7 and 9: there is one message of each kind, and none still asks or
+	// shows access.
 	purposes := map[string]int{}
 	for _, p := range r.stack.postsAbout(t, r.id) {
 		if p.Ephemeral != "" || !strings.HasPrefix(p.Channel, "C") {

@@ -7,7 +7,7 @@ import (
 // team is the workspace of testdata/elevator.yaml.
 const team = "T0EXAMPLE1"
 
-// People of the example organization, by Slack id.
+// These are people of the example organization, by Slack id.
 const (
 	alice = "U0ALICE01"
 	bob   = "U0BOB0002" // approves DeveloperAccess
@@ -37,7 +37,7 @@ const (
 	zoe = "U0ZOE0099" // is the last of the channel's members
 )
 
-// emails are those in Identity Center.
+// emails are the emails in Identity Center.
 var emails = map[string]string{
 	alice: "alice@example.com", bob: "bob@example.com", carol: "carol@example.com", dave: "dave@example.com",
 	erin: "erin@example.com", frank: "frank@example.com", grace: "grace@example.com",

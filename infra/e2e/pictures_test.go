@@ -65,7 +65,7 @@ func (c *camera) filmDemo(demo *stack) {
 	step := func(key, state string) {
 		c.find("the step "+key+" is "+state, fmt.Sprintf(`document.querySelector('#tour [data-key="%s"][data-state="%s"]')?.ariaLabel`, key, state))
 	}
-	c.resize(1152, filmHeight) // first: otherwise, lines keep the heights that they have with fewer pixels
+	c.resize(1152, filmHeight) // first: otherwise lines keep the heights of a screen with fewer pixels
 	c.open(demo.Page)
 	c.find("the first reconciliation", `[...document.querySelectorAll("[data-execution]")].find(e => e.dataset.status === "SUCCEEDED")?.id`)
 	c.frame(1200 * time.Millisecond)
@@ -102,7 +102,7 @@ func (c *camera) filmDemo(demo *stack) {
 	c.do("see the reply", soon, chromedp.WaitVisible(chromedp.CSS(`.message .message.reply`)))
 	c.run("camera.hidePointer()")
 	for _, shown := range []struct {
-		left, seconds int // the time that is really left, and the time that the page shows
+		left, seconds int // the time that is really left, and the time on the page
 		delay         time.Duration
 	}{
 		{45, 45, 2500 * time.Millisecond}, {30, 30, 700 * time.Millisecond}, {15, 15, 700 * time.Millisecond},

@@ -52,7 +52,7 @@ func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
 		t.Fatal("the policy is in force already")
 	}
 	pointer.SHA256 = hex.EncodeToString(sum[:])
-	// In the same folder: the functions may read no other.
+	// The functions may read only this folder.
 	pointer.Key = pointer.Key[:strings.LastIndexByte(pointer.Key, '/')+1] + pointer.SHA256 + ".json"
 	if _, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &pointer.Bucket, Key: &pointer.Key, Body: bytes.NewReader(content)}); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestPolicyChanges(t *testing.T) {
 	refused := quiet.ask(t, wish{kim, "playground", "BillingAccess", 12},
 		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "evaluate"})
 	defer quiet.forget(t, t.Name())
-	// Until it is held: the execution has only begun.
+	// This waits until the call is held. The execution has only begun.
 	for began := time.Now(); !quiet.hit(t, t.Name()); time.Sleep(50 * time.Millisecond) {
 		if time.Since(began) > time.Minute {
 			t.Fatal("the request does not reach the function that evaluates it")
@@ -131,7 +131,7 @@ func TestPolicyChanges(t *testing.T) {
 		}
 	}
 
-	// By then every function has it.
+	// By then, every function has the new policy.
 	time.Sleep(time.Until(deployed.Add(noticed + time.Second)))
 	if res := quiet.press(t, erin, m, "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)

@@ -43,7 +43,7 @@ func TestPreview(t *testing.T) {
 	)
 	type choice struct{ what, want string }
 	for _, tt := range []struct {
-		name, person, account string // no account: a group
+		name, person, account string // a group has no account
 		choices               []choice
 	}{
 		{"an account", grace, "playground", []choice{{"ReadOnlyAccess", automatic}, {"SupportAccess", self}, {"DeveloperAccess", asked}}},

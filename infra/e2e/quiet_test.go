@@ -17,12 +17,12 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// asking lets one test at a time request something on the quiet stack. One of them
-// puts another policy in force, which functions notice at different times, and must
-// know which ones do.
+// asking lets only one test at a time make a request on the quiet stack. One of the
+// tests changes the policy, which functions notice at different times, and must know
+// which ones do.
 var asking sync.Mutex
 
-// options are what a select of the form that has its options with it offers.
+// options returns the options of a select that doesn't load them from the app.
 func (f *form) options(t *testing.T, action string) (texts, values []string) {
 	t.Helper()
 	v, err := f.stack.topView(f.person)
@@ -62,15 +62,15 @@ func TestQuietSettings(t *testing.T) {
 	asking.Lock()
 	defer asking.Unlock()
 
-	// create_api_gateway: false, create_lambda_url: true, requester_lambda_name:
-	// Slack calls the function itself, by its own name.
+	// With create_api_gateway: false, create_lambda_url: true and
+	// requester_lambda_name, Slack calls the function directly, under this name.
 	t.Run("function's URL", func(t *testing.T) {
 		if want := "/function-url/access-requester/"; !strings.HasSuffix(quiet.SlackRequestURL, want) {
 			t.Errorf("Slack calls %s, want …%s", quiet.SlackRequestURL, want)
 		}
 	})
 
-	// permission_duration_list_override: these, whatever the longest would be.
+	// permission_duration_list_override replaces all other durations.
 	t.Run("durations", func(t *testing.T) {
 		f := quiet.open(t, alice)
 		defer f.unlock()
@@ -83,7 +83,8 @@ func TestQuietSettings(t *testing.T) {
 		}
 	})
 
-	// request_expiration_hours: 0 and no reminders: one wait, of 300 days.
+	// With request_expiration_hours: 0 and no reminders, there is one wait of 300
+	// days.
 	t.Run("no expiry, no reminders", func(t *testing.T) {
 		const longest = 300 * 24 * time.Hour
 		r := quiet.ask(t, wish{dave, "network", "DeveloperAccess", 12})
@@ -99,7 +100,7 @@ func TestQuietSettings(t *testing.T) {
 		if texts := textsOf(t, m.Blocks); !slices.Contains(texts, "Expires: ") || math.Abs(float64(open.Sub(made.Add(longest)))) > float64(time.Second) {
 			t.Errorf("the message says open until %s, want 300 days after %s: %q", open, made, texts)
 		}
-		// Nothing before the expiry, and that so late.
+		// Nothing happens before the expiry, which is that late.
 		if looks := r.looks(t); len(looks) != 1 || !looks[0].waitsUntilDue(made.Add(longest)) {
 			t.Errorf("the execution looks and waits like this: %+v; want one wait until 300 days after the request, %v", looks, made)
 		}
@@ -117,8 +118,8 @@ func TestQuietSettings(t *testing.T) {
 		}
 	})
 
-	// revoker_post_update_to_slack and send_dm_if_user_not_in_channel: false.
-	// The end is seen in the channel's message, and nowhere else.
+	// With revoker_post_update_to_slack and send_dm_if_user_not_in_channel false, only
+	// the channel's message shows the end.
 	t.Run("no word at the end, no direct messages", func(t *testing.T) {
 		r := quiet.ask(t, wish{dave, "network", "ReadOnlyAccess", 12})
 		r.waitAssigned(t)
@@ -141,8 +142,8 @@ func TestQuietSettings(t *testing.T) {
 	})
 }
 
-// submission is what Slack sends when the form is submitted with those values,
-// by action id; metadata, where not empty, takes the place of what the form has.
+// submission is what Slack sends when the form is submitted with those values, by
+// action id. If metadata is not empty, it replaces the form's.
 func (f *form) submission(t *testing.T, values map[string]string, metadata string) string {
 	t.Helper()
 	v, err := f.stack.topView(f.person)
@@ -236,7 +237,8 @@ func TestTamperedSubmission(t *testing.T) {
 			t.Fatalf("%s: a request came of it: %v", name, got)
 		}
 	}
-	// The same with what was offered is a request: nothing else was wrong with it.
+	// The same submission with offered options creates a request, so nothing else was
+	// wrong with it.
 	if answer := submit(offered, ""); !strings.Contains(answer, `"response_action":"clear"`) || quiet.row(t, row) == nil {
 		t.Fatalf("what was offered is answered with %s", answer)
 	}

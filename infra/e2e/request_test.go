@@ -24,14 +24,14 @@ type request struct {
 	wish   wish
 	reason string
 	id     string
-	arn    string // of its execution, once that was looked for
+	arn    string // of its execution, once a test has looked for it
 
-	announced post // its message in the channel, where a test keeps that
+	announced post // its message in the channel, if a test keeps it
 }
 
-// soon is when a test gives up waiting for something without a guaranteed time: one
-// moto, two cores, many tests at once. Nothing takes so long on a quiet machine. If
-// the system guarantees a time, tests use removalLimit or sweepLimit.
+// soon is when a test stops waiting for something without a guaranteed time, with one
+// moto, two cores and many tests at once. Nothing takes this long on a quiet machine.
+// If the system guarantees a time, tests use removalLimit or sweepLimit.
 const soon = 90 * time.Second
 
 // message returns the request's message in the channel, once it exists.
@@ -321,7 +321,7 @@ func (r *request) events(t *testing.T) []string {
 	return kinds
 }
 
-// at is the time that the request's record of an event bears.
+// at returns the time in the request's record of an event.
 func (r *request) at(t *testing.T, event string) time.Time {
 	t.Helper()
 	for _, rec := range r.audit(t) {

@@ -25,8 +25,8 @@ import (
 	"sso-elevator/infra/local/faults"
 )
 
-// runLimit is for a run over the small organization: about 20 calls, five a second,
-// and a function for each step.
+// runLimit is the longest time of a run over the small organization: about 20 calls,
+// five a second, and a function for each step.
 const runLimit = 2 * time.Minute
 
 // driftRun is a run of the reconciliation as a test follows it.
@@ -153,7 +153,7 @@ func (r *driftRun) question(t *testing.T) post {
 }
 
 var (
-	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Not removed: a request now covers it|Already removed by someone else|Not removed: exempt for now) \((\d+)\)$`)
+	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Kept because a request now covers it|Already removed by someone else|Kept because it is exempt for now) \((\d+)\)$`)
 	placeText   = regexp.MustCompile(`^\n?(?:Account|Group) (\S+) \(`)
 	userText    = regexp.MustCompile(`^\n• (\S+@\S+)$`)
 	restText    = regexp.MustCompile(`^(?:: (\S+))?, first seen \d+ \w+ 20\d\d \d\d:\d\d UTC(?:\. Exempt until .+)?$`)
@@ -186,7 +186,7 @@ func listed(t *testing.T, p post) map[string][]string {
 	return all
 }
 
-// listedAll returns all of them.
+// listedAll returns all listed findings.
 func listedAll(t *testing.T, p post) []string {
 	t.Helper()
 	var all []string
@@ -265,7 +265,7 @@ func (w wish) principal(t *testing.T, s *stack) (id string, kind ssotypes.Princi
 	return s.groupID(t, w.person), ssotypes.PrincipalTypeGroup
 }
 
-// give makes an assignment by hand; the person may be the name of a group.
+// give makes an assignment by hand. The person may be the name of a group.
 func (s *stack) give(t *testing.T, person, account, permissionSet string) wish {
 	t.Helper()
 	w := wish{person: person, account: account, permissionSet: permissionSet}

@@ -21,7 +21,7 @@ type form struct {
 	stack  *stack
 	person string
 	viewID string
-	took   time.Duration // for the app, to answer what opened it
+	took   time.Duration // lets the app respond to what opened it
 	unlock func()
 }
 
@@ -99,7 +99,7 @@ func (s *stack) topView(person string) (viewState, error) {
 	return v, err
 }
 
-// choose types into a select that loads from the app, and takes the option with the
+// choose enters text in a select that loads from the app, and takes the option with the
 // text. If the app says that something did not answer in time, the person types
 // again.
 func (f *form) choose(t *testing.T, action, typed string) {
@@ -185,7 +185,7 @@ func (s *stack) doAgain(t *testing.T, took time.Duration, what string) {
 // there was none: a second for a request that was late already, 2.1 s otherwise.
 const waitsAtLeast = 900 * time.Millisecond
 
-// What the app says where something took too long, and what a form says before
+// These are the app's texts when something took too long, and the form's text before
 // anything is known.
 const (
 	loading    = "Loading the form"
@@ -287,7 +287,7 @@ type post struct {
 	Text      string          `json:"text"`
 	Blocks    json.RawMessage `json:"blocks"`
 	Ephemeral string          `json:"ephemeral_to"`
-	AnswerTo  string          `json:"answer_to"` // the message whose button was pressed
+	AnswerTo  string          `json:"answer_to"` // the message with the pressed button
 	Metadata  struct {
 		EventType    string            `json:"event_type"`
 		EventPayload map[string]string `json:"event_payload"`
@@ -322,11 +322,10 @@ func (p post) has(action string) bool {
 	return strings.Contains(strings.ReplaceAll(string(p.Blocks), " ", ""), `"action_id":"`+action+`"`)
 }
 
-// press presses a button of a message. With stale it also presses one that is gone
-// by now, as a slow client would. If the app says that something did not answer in
-// time, the person presses again. The app gives up after 2.6 s, before Slack does.
-// moto, one process for all tests, sometimes takes longer than that for a row of
-// the table.
+// press presses a button of a message. With stale it also presses a button that is
+// gone, as a slow client would. If the app says that something didn't respond in time,
+// the person presses again. The app gives up after 2.6 s, before Slack does. moto, one
+// process for all tests, sometimes needs longer for a row of the table.
 func (s *stack) press(t *testing.T, person string, p post, action string, stale bool) (res simulator.Result) {
 	t.Helper()
 	return s.untilAnswered(t, person+" presses "+action, func() (res simulator.Result, told bool) {
@@ -335,14 +334,14 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if err != nil {
 			t.Fatalf("press %s: %v", action, err)
 		}
-		stale = true // a press that was not answered may have had its effect: then the button is gone by now
+		stale = true // a press without a response may have had its effect, so the button may be gone
 		return res, s.toldToPressAgain(t, person, p.TS) > before
 	})
 }
 
-// toldToPressAgain counts how often a person who pressed a button of that message
-// was told to press again; "" is any message. Other tests let the same person press
-// other buttons.
+// toldToPressAgain counts how often a person who pressed a button of that message (""
+// for any) was told to press again. Other tests have the same person press other
+// buttons.
 func (s *stack) toldToPressAgain(t *testing.T, person, message string) (n int) {
 	t.Helper()
 	for _, p := range s.posts(t, person) {

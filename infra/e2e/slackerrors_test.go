@@ -61,7 +61,7 @@ func (r *request) failures(t *testing.T) []string {
 	return failed
 }
 
-// ended waits for the execution's end where there is no message to find it by.
+// ended waits for the execution's end if no message leads to it.
 func (r *request) ended(t *testing.T, within time.Duration) {
 	t.Helper()
 	eventually(t, within, "the execution succeeds", func() error {
@@ -72,8 +72,8 @@ func (r *request) ended(t *testing.T, within time.Duration) {
 	})
 }
 
-// wantMisconfigured waits until the metric was raised so often since before. A
-// function's output may reach the log after its answer.
+// wantMisconfigured waits until the metric was raised this many times since before. A
+// function's output may reach the log after its response.
 func wantMisconfigured(t *testing.T, before, atLeast int) {
 	t.Helper()
 	eventually(t, soon, "the metric is raised", func() error {
@@ -231,7 +231,7 @@ func TestSlackAnswerLost(t *testing.T) {
 // looked up, and that requester and operators are told.
 func TestSlackScopeMissing(t *testing.T) {
 	t.Parallel()
-	// Nobody else asks for AdministratorAccess: Frank is in no function's memory.
+	// Nobody else requests AdministratorAccess, so no function has Frank in its cache.
 	local.slackFault(t, "users.lookupByEmail", "missing_scope", "frank@example.com", -1, nil)
 	defer local.mend(t, "frank@example.com")
 	r := local.ask(t, wish{zoe, "playground", "AdministratorAccess", 10})

@@ -88,7 +88,7 @@ const signingSecret = "5f2b1e0c9d8a7b6c5d4e3f2a1b0c9d8e"
 const botToken = "xoxb-end-to-end-7c1d9e"
 
 const (
-	startTimeout = 8 * time.Minute // compiles and synthesizes the CDK app on a cold cache
+	startTimeout = 8 * time.Minute // compiles and synthesizes the CDK app with an empty cache
 	repository   = "../.."
 	artefacts    = repository + "/test-artefacts"
 )
@@ -125,7 +125,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	// Side by side, before there is a test to disturb.
+	// These start at the same time, before any test can be disturbed.
 	stacks := map[string]**stack{"elevator": &local, "quiet": &quiet, "drift": &drifting}
 	organizations := map[string]string{"elevator": "organization", "quiet": "organization", "drift": "drift-organization", "faults-1": "organization", "faults-2": "organization", "faults-load": "organization"}
 	if *full {
@@ -136,7 +136,7 @@ func run(m *testing.M) int {
 		}
 	}
 	if *takePictures || flag.Lookup("test.run").Value.String() == "^TestDemo$" {
-		clear(stacks) // they have their own
+		clear(stacks) // they have their own stacks
 	}
 	stops := make(chan func(), len(stacks))
 	failed := make(chan error, len(stacks))
@@ -327,7 +327,7 @@ func (p *launched) ready() (*stack, error) {
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
-	// Whoever waits for the line finds forms that can be filled in.
+	// A test that waits for the line can use the forms at once.
 	if _, err := s.catalogVersion(); err != nil {
 		return nil, fmt.Errorf("it says that it is ready, and there is no catalog: %w", err)
 	}

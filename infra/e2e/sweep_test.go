@@ -67,7 +67,7 @@ func (r *request) swept(t *testing.T, within time.Duration) []string {
 func TestStoppedInEveryState(t *testing.T) {
 	t.Parallel()
 	const (
-		mayHold = 10 * time.Second // for so long after the stop what was held up stays so
+		mayHold = 10 * time.Second // how long the call stays held after the stop
 		sweep   = "Mode? LookAtRequest WhatIsLeft? "
 		revoke  = sweep + "Revoke ConfirmRevoke AuditRevoke NotifyRevoked Close Done"
 		refuse  = sweep + "RefuseRequest LookAgain Refused? AuditOutcome NotifyOutcome Close Done"
@@ -75,23 +75,23 @@ func TestStoppedInEveryState(t *testing.T) {
 	)
 	cases := []struct {
 		state               string // the state in which it is stopped
-		function, operation string // what is held up there; none: the execution waits
+		function, operation string // the call that is held there; if none, the execution waits
 		press               string
 		seconds             int
 		sweep               string
 		events              []string // of the audit records
-		or                  []string // others that are right as well
-		wants               string   // in the message
+		or                  []string // other results that are also right
+		wants               string   // text in the message
 	}{
 		{state: "Evaluate", function: "evaluate", operation: "evaluate", sweep: refuse, events: []string{"requested", "refused"}, wants: "request was interrupted. Please submit it again."},
 		{state: "Announce", function: "notify", operation: "announce", sweep: refuse, events: []string{"requested", "refused"}, wants: "request was interrupted. Please submit it again."},
 		{state: "AwaitApproval", sweep: refuse, events: []string{"requested", "refused"}, wants: "request was interrupted. Please submit it again."},
 		{state: "AuditOutcome", function: "audit", operation: "outcome", press: "deny", sweep: outcome, events: []string{"requested", "denied"}, wants: "denied"},
 		// The function creates the access when nobody waits for it any more, unless a
-		// look gives the request up before that.
+		// check gives the request up first.
 		{state: "Grant", function: "grant", operation: "start", press: "approve", sweep: revoke, events: []string{"requested", "approved", "revoked"}, or: []string{"requested", "approved", "not_granted"}},
 		// The function finds the access when nobody waits for it any more, unless the
-		// sweep has begun to remove it before that.
+		// sweep has begun to remove it first.
 		{state: "ConfirmGrant", function: "grant", operation: "confirm", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}, or: []string{"requested", "approved", "revoked"}},
 		{state: "AuditGrant", function: "audit", operation: "granted", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
 		{state: "AwaitEnd", press: "approve", seconds: 120, sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
@@ -141,7 +141,7 @@ func TestStoppedInEveryState(t *testing.T) {
 			if !slices.Equal(got, tt.events) && !slices.Equal(got, tt.or) {
 				t.Errorf("records %q, want %q", got, tt.events)
 			}
-			cases[i].events = got // and they stay so
+			cases[i].events = got // and they don't change
 			m := r.message(t)
 			if m.has("approve") || m.has("end") || strings.Contains(string(m.Blocks), "🟢") {
 				t.Errorf("the message is that of access, or of a request: %s", m.Blocks)
@@ -168,8 +168,8 @@ func TestStoppedInEveryState(t *testing.T) {
 		}
 		return false
 	}
-	// Somebody starts the executions anew, or redrives them: what was given up
-	// stays given up.
+	// Someone starts the executions again, or redrives them. Requests that were given
+	// up stay so.
 	machine := local.machine(t)
 	for i, r := range requests {
 		input := fmt.Sprintf(`{"request_id":%q}`, r.id)
@@ -196,7 +196,7 @@ func TestStoppedInEveryState(t *testing.T) {
 			}
 			states := local.states(t, arn)
 			if how == "redriven" {
-				// It enters the state again in which it was stopped.
+				// It enters the state in which it was stopped again.
 				at := slices.Index(states, cases[i].state)
 				again := slices.Index(states[at+1:], cases[i].state)
 				if again < 0 {

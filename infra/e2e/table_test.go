@@ -59,7 +59,7 @@ func (s *stack) partOfRow(t *testing.T, key string, attributes ...string) map[st
 func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r access.Request) {
 	t.Helper()
 	if len(attributes) > 0 {
-		attributes = append(attributes, "id") // every row has it: without, one that has none of the others is none
+		attributes = append(attributes, "id") // every row has it; an item without any requested attribute counts as missing
 	}
 	row := s.partOfRow(t, "request#"+id, attributes...)
 	if row == nil {

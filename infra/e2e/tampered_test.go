@@ -132,7 +132,7 @@ func TestTamperedNames(t *testing.T) {
 	}
 	reason, viewID := t.Name()+" "+time.Now().Format(time.RFC3339Nano), "V0TAMPER11"
 	body := submission(alice, viewID, string(metadata), account, set, "10", reason)
-	for range 2 { // and again, byte for byte
+	for range 2 { // and the same bytes again
 		timestamp, signature := sign(signingSecret, time.Now(), body)
 		if status, answer := s.send(t, body, timestamp, signature); status != http.StatusOK || !strings.Contains(answer, `"clear"`) {
 			t.Fatalf("status %d, %s", status, answer)

@@ -114,7 +114,7 @@ func TestUpgradeWithRequestsInFlight(t *testing.T) {
 	denied := quiet.ask(t, wish{alice, "log-archive", "DeveloperAccess", 12})
 	granted.waitsIn(t, "AwaitApproval")
 	denied.waitsIn(t, "AwaitApproval")
-	restore() // this release is deployed
+	restore() // deploys this release
 	unlock()
 
 	if res := quiet.press(t, bob, granted.message(t), "approve", false); !res.OK {
@@ -141,6 +141,6 @@ func TestUpgradeWithRequestsInFlight(t *testing.T) {
 			}
 			return nil
 		})
-		wantEvents(t, r, want...) // and recorded once
+		wantEvents(t, r, want...) // and is recorded once
 	}
 }

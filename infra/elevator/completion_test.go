@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestBash: what bash offers for a line, once it has the script.
+// TestBash checks what bash offers for a line, once it has the script.
 func TestBash(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -30,7 +30,7 @@ func TestBash(t *testing.T) {
 		{"drain --re", "--reopen --reserved"},
 		{"drain --yes --w", "--wait"},
 		{"policy --config e", "elevator two.yaml elevator.yaml"},
-		{"policy --config = o", "other.txt"}, // how bash takes --config=o apart
+		{"policy --config = o", "other.txt"}, // how bash splits --config=o
 		{"policy --account ", ""},
 		{"completion ", "bash zsh fish --help --version"},
 		{"completion z", "zsh"},
@@ -56,7 +56,7 @@ printf '%s\n' "${COMPREPLY[@]}" `
 	}
 }
 
-// TestScripts: each shell's script has all commands and flags.
+// TestScripts checks that each shell's script has all commands and flags.
 func TestScripts(t *testing.T) {
 	for shell, flag := range map[string]string{"bash": "--drift-user ", "zsh": "'--drift-user=[", "fish": "-l drift-user -x "} {
 		code, script, stderr := play("completion " + shell)

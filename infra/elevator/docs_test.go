@@ -39,7 +39,7 @@ func TestDocumentedCommands(t *testing.T) {
 	for _, name := range strings.Split(string(bytes.TrimRight(list, "\x00")), "\x00") {
 		text, err := os.ReadFile(filepath.Join("../..", name))
 		if os.IsNotExist(err) {
-			continue // deleted, and not committed yet
+			continue // deleted, but not committed yet
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -19,7 +19,6 @@ import (
 	"sso-elevator/infra/doctor"
 	"sso-elevator/infra/drain"
 	"sso-elevator/infra/local"
-	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/policy"
 	"sso-elevator/infra/reconcile"
 )
@@ -49,6 +48,6 @@ func run(args []string, s command.Streams) int {
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Description("Check, test, drain and try out sso-elevator, which gives temporary AWS access through Slack."),
-		kong.Vars{"version": version(), "settle": gateway.DefaultSettleDelay.String()},
+		kong.Vars{"version": version()}, local.Variables,
 	}
 }

@@ -26,7 +26,7 @@ func play(line string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// withoutAWS takes away what AWS's SDK would find on this machine.
+// withoutAWS hides what AWS's SDK would find on this machine.
 func withoutAWS(t *testing.T) {
 	t.Helper()
 	for _, pair := range os.Environ() {
@@ -42,15 +42,16 @@ func withoutAWS(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-// TestExitCodes: 0 for an answer, 1 for no and for what is missing, 2 for a wrong
-// command line or a wrong file. A usage error is one line, and names the help.
+// TestExitCodes checks the exit code: 0 for an answer, 1 if the answer is no or
+// something is missing, 2 for a wrong command line or file. A usage error is one line
+// and names the help.
 func TestExitCodes(t *testing.T) {
 	withoutAWS(t)
 	const settings = " --config ../testdata/elevator.yaml"
 	for _, tt := range []struct {
 		line           string
 		code           int
-		stdout, stderr string // parts
+		stdout, stderr string // parts of the output
 	}{
 		{line: "--help", stdout: "Usage: elevator <command>"},
 		{line: "-h", stdout: "Usage: elevator <command>"},
@@ -116,8 +117,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestHelpOfCommands: each command has an example, and says what its exit codes
-// mean.
+// TestHelpOfCommands checks that each command has an example and explains its exit
+// codes.
 func TestHelpOfCommands(t *testing.T) {
 	for _, name := range []string{"policy", "doctor", "acceptance", "reconcile", "drain", "local", "demo", "completion"} {
 		code, stdout, stderr := play(name + " --help")
@@ -130,7 +131,8 @@ func TestHelpOfCommands(t *testing.T) {
 	}
 }
 
-// TestOneDash: flags with one dash, as they were before there was one program.
+// TestOneDash checks that flags with one dash work, as in the earlier separate
+// programs.
 func TestOneDash(t *testing.T) {
 	_, want, _ := play(query + "Admin --json")
 	for _, line := range []string{
@@ -147,7 +149,8 @@ func TestOneDash(t *testing.T) {
 	}
 }
 
-// TestJSON: what a script reads of an answer, and no other key.
+// TestJSON checks the keys that a script reads from an answer, and that there are no
+// others.
 func TestJSON(t *testing.T) {
 	code, stdout, _ := play(query + "Admin --approver dee@example.com --json")
 	var answer map[string]any
@@ -192,7 +195,8 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// TestImports: the program is built in seconds, so it brings along no CDK.
+// TestImports checks that the program doesn't import the CDK, so that it builds in
+// seconds.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", ".").Output()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	player "sso-elevator/infra/local/schedule"
 )
 
-// invoked is a function that answers, or can't be invoked.
+// invoked is a function that responds, or can't be invoked.
 type invoked struct {
 	result lambda.Result
 	err    error

@@ -314,7 +314,7 @@ func (s *local) checkSlackRoute(deployed stack.Deployed) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the template's output %s, %q, is not a route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
+	return fmt.Errorf("the template's output %s is %q, which is not a route of the template", slackRequestURL, deployed.Outputs[slackRequestURL])
 }
 
 // environmentOf returns the environment of all functions together. If several

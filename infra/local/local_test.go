@@ -115,7 +115,7 @@ func wantGone(t *testing.T, pids []int, within time.Duration) {
 	for {
 		var left []string
 		for _, pid := range pids {
-			// A zombie is gone: only its parent has not looked yet.
+			// A zombie counts as gone: its parent just hasn't collected it.
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 			if err == nil && !bytes.Contains(stat, []byte(") Z ")) {
 				cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
@@ -186,7 +186,8 @@ func TestClearErrors(t *testing.T) {
 			if tt.venv != "" {
 				cmd.Env = append(cmd.Env, "ELEVATOR_PYTHON_VENV="+tt.venv)
 			}
-			// A group of its own, to see what is left of it.
+			// The program has its own process group, so the test sees what is left of
+			// it.
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			var stdout, stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -230,7 +231,7 @@ func TestEndsWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(60 * time.Second)
-	// The CDK app and moto run side by side, and either may be the first to be done.
+	// The CDK app and moto run at the same time, and either may finish first.
 	everybody := map[int]bool{pid: true}
 	for !strings.Contains(stderr.String(), "creating the example organization") || len(everybody) < 3 { // moto, the CDK app, itself
 		for _, descendant := range descendants(pid) {

@@ -6,6 +6,10 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/alecthomas/kong"
+
+	"sso-elevator/infra/local/gateway"
 )
 
 // noSeed is the value of --seed that leaves AWS unchanged.
@@ -23,6 +27,9 @@ type Options struct {
 	Seed          string        `placeholder:"FILE" help:"File with an example organization, or the word none to create no organization (default: the demo's)."`
 	Settle        time.Duration `default:"${settle}" placeholder:"DURATION" help:"How long the simulated Identity Center takes for an assignment (default: ${settle})."`
 }
+
+// Variables are the values that the tags of Options name.
+var Variables = kong.Vars{"settle": gateway.DefaultSettleDelay.String()}
 
 // check returns all mistakes in the options, or nil.
 func (o Options) check() error {

@@ -117,7 +117,7 @@ func TestKeptSynths(t *testing.T) {
 		return folder
 	}
 	first := keep("a")
-	if again := keep("a"); again != first { // two programs at once
+	if again := keep("a"); again != first { // two programs at the same time
 		t.Errorf("kept in %s and %s", first, again)
 	}
 	if got := keptSynth(root, "a"); got != first {
@@ -135,7 +135,7 @@ func TestKeptSynths(t *testing.T) {
 		}
 		folders = append(folders, folder)
 	}
-	for _, lock := range locks { // as if the programs had ended, but the one with the first
+	for _, lock := range locks { // as if all programs except the first had ended
 		if filepath.Dir(lock.Name()) != folders[0] {
 			lock.Close()
 		}
@@ -145,7 +145,7 @@ func TestKeptSynths(t *testing.T) {
 	}
 	for i, folder := range folders {
 		_, err := os.Stat(folder)
-		// The first is in use. "a" is the latest, so three others may stay.
+		// The first assembly is in use. "a" is the latest, so three others may stay.
 		if kept := i == 0 || i >= len(folders)-(keptSynths-1); kept != (err == nil) {
 			t.Errorf("the assembly %d: %v", i, err)
 		}

@@ -49,7 +49,7 @@ func TestBatch(t *testing.T) {
 	var queries, want strings.Builder
 	for i, l := range lines {
 		queries.WriteString(l.query)
-		if i < len(lines)-1 { // the last line may lack its end
+		if i < len(lines)-1 { // the last line may have no line break
 			queries.WriteByte('\n')
 		}
 		want.WriteString(l.want + "\n")
@@ -74,31 +74,31 @@ func TestBatch(t *testing.T) {
 		if err := os.WriteFile(f, []byte(queries.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		code, stdout, stderr := runLine("", "-config "+file+" -batch "+f)
+		code, stdout, stderr := runLine("", "--config "+file+" --batch "+f)
 		check(t, code, stdout, stderr)
 	})
 	t.Run("standard input", func(t *testing.T) {
-		code, stdout, stderr := runLine(queries.String(), "-json -config "+file+" -batch -")
+		code, stdout, stderr := runLine(queries.String(), "--json --config "+file+" --batch -")
 		check(t, code, stdout, stderr)
 	})
 	t.Run("an end after the last line", func(t *testing.T) {
-		code, stdout, stderr := runLine(queries.String()+"\n", "-config "+file+" -batch -")
+		code, stdout, stderr := runLine(queries.String()+"\n", "--config "+file+" --batch -")
 		check(t, code, stdout, stderr)
 	})
 	t.Run("no lines", func(t *testing.T) {
-		if code, stdout, stderr := runLine("", "-config "+file+" -batch -"); code != 0 || stdout != "" || stderr != warnings {
+		if code, stdout, stderr := runLine("", "--config "+file+" --batch -"); code != 0 || stdout != "" || stderr != warnings {
 			t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 		}
 	})
 	t.Run("a line that is too long and the last", func(t *testing.T) {
-		code, stdout, _ := runLine(strings.Repeat("x", maxLine+1), "-config "+file+" -batch -")
+		code, stdout, _ := runLine(strings.Repeat("x", maxLine+1), "--config "+file+" --batch -")
 		if want := `{"error":"the line is longer than 1048576 bytes"}` + "\n"; code != 0 || stdout != want {
 			t.Errorf("exit %d, got %s, want %s", code, stdout, want)
 		}
 	})
 }
 
-// A hundred thousand queries give what as many single decisions give, in order.
+// A hundred thousand queries give the same answers as single decisions, in order.
 func TestBatchOfMany(t *testing.T) {
 	policy, _, err := settings.LoadPolicy(file)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestBatchOfMany(t *testing.T) {
 		want.Write(append(d, '\n'))
 	}
 	var out, errs bytes.Buffer
-	if code := run([]string{"-config", file, "-batch", "-"}, &queries, &out, &errs); code != 0 || errs.String() != warnings {
+	if code := run([]string{"--config", file, "--batch", "-"}, &queries, &out, &errs); code != 0 || errs.String() != warnings {
 		t.Fatalf("exit %d: %s", code, errs.String())
 	}
 	got, expected := bufio.NewScanner(&out), bufio.NewScanner(&want)
@@ -152,13 +152,13 @@ func TestBatchOfMany(t *testing.T) {
 	}
 }
 
-// Each answer is there before the next question is asked.
+// Each answer arrives before the next question is asked.
 func TestBatchLineByLine(t *testing.T) {
 	questions, ask := io.Pipe()
 	answers, say := io.Pipe()
 	done := make(chan int)
 	go func() {
-		code := run([]string{"-config", file, "-batch", "-"}, questions, say, io.Discard)
+		code := run([]string{"--config", file, "--batch", "-"}, questions, say, io.Discard)
 		say.Close()
 		done <- code
 	}()
@@ -178,7 +178,7 @@ func TestBatchLineByLine(t *testing.T) {
 	}
 }
 
-// brokenReader gives some lines, and then an error.
+// brokenReader returns some lines, and then an error.
 type brokenReader struct{ lines io.Reader }
 
 var errBroken = errors.New("broken")
@@ -194,7 +194,7 @@ func (r brokenReader) Read(p []byte) (int, error) {
 func TestBatchReadError(t *testing.T) {
 	var out, errs bytes.Buffer
 	in := brokenReader{strings.NewReader(`{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}` + "\n{")}
-	code := run([]string{"-config", file, "-batch", "-"}, in, &out, &errs)
+	code := run([]string{"--config", file, "--batch", "-"}, in, &out, &errs)
 	if code != 2 || errs.String() != warnings+"read queries: broken\n" {
 		t.Errorf("exit %d: %s", code, errs.String())
 	}
@@ -209,9 +209,9 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestWriteError(t *testing.T) {
 	for _, args := range [][]string{
-		{"-config", file, "-batch", "-"},
-		{"-config", file, "-json", "-requester", "ann@example.com", "-account", "111111111111", "-permission-set", "Admin"},
-		{"-config", file, "-requester", "ann@example.com", "-account", "111111111111", "-permission-set", "Admin"},
+		{"--config", file, "--batch", "-"},
+		{"--config", file, "--json", "--requester", "ann@example.com", "--account", "111111111111", "--permission-set", "Admin"},
+		{"--config", file, "--requester", "ann@example.com", "--account", "111111111111", "--permission-set", "Admin"},
 	} {
 		var errs bytes.Buffer
 		code := run(args, strings.NewReader("{}\n"), brokenWriter{}, &errs)

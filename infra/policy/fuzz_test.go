@@ -13,9 +13,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// Each line of a batch has one answer, in order, a line of JSON: a decision, which
-// is the policy's, or what is wrong with the line. What is decided about one line
-// does not hang on the others.
+// Each line of a batch gets one answer, in order, as a line of JSON: the policy's
+// decision, or the mistake in the line. The answer to one line doesn't depend on the
+// others.
 func FuzzBatch(f *testing.F) {
 	yes := true
 	policy := access.Policy{
@@ -64,8 +64,8 @@ func FuzzBatch(f *testing.F) {
 			if a.Error != "" {
 				continue
 			}
-			// Read a second time, leniently: what was decided is what the policy,
-			// without its index, says of it.
+			// A second, lenient parser reads the line. The answer equals the decision
+			// of the policy without its index.
 			var q query
 			if err := json.Unmarshal([]byte(line), &q); err != nil || !settings.ValidEmail(access.NormalizeEmail(q.Requester)) {
 				t.Fatalf("%q is decided: %v", line, err)

@@ -17,8 +17,8 @@ var outcomeTexts = map[access.DecisionOutcome]string{
 
 // reasonTexts describes each reason.
 var reasonTexts = map[access.Reason]string{
-	access.ReasonApprovalNotRequired: "a matching statement sets ApprovalIsNotRequired: true, and none sets false",
-	access.ReasonSelfApproval:        "a matching statement that lists the requester sets AllowSelfApproval: true, and none that lists them sets false",
+	access.ReasonApprovalNotRequired: "at least one matching statement sets ApprovalIsNotRequired: true, and none sets it to false",
+	access.ReasonSelfApproval:        "the requester is an approver in a matching statement with AllowSelfApproval: true, and in none with AllowSelfApproval: false",
 	access.ReasonRequiresApproval:    "matching statements list approvers other than the requester",
 	access.ReasonNoApprovers:         "matching statements list no approver other than the requester",
 	access.ReasonNoStatements:        "no statement matches the request",

@@ -13,7 +13,7 @@ import (
 
 // Command has the command's flags.
 type Command struct {
-	DryRun bool   `required:"" help:"Required. Only list; this command never removes anything."`
+	DryRun bool   `required:"" help:"Required, as a reminder: this command only lists access and never removes any."`
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with the settings (default: elevator.yaml)."`
 	Table  string `placeholder:"NAME" help:"Name of the table (default: the one of the deployed function reconcile)."`
 	JSON   bool   `help:"Print the list as JSON."`

@@ -39,7 +39,7 @@ func (f *fake) dryRun(_ context.Context, _ *settings.Settings, table string) (dr
 
 const example = "../../elevator.example.yaml"
 
-// exempt is a finding that a run leaves alone.
+// exempt is a finding that a run skips.
 var exempt = access.Finding{
 	Subject: access.Subject{PrincipalID: "u-1", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"}}, UserName: "alice",
 	Exemption: &access.Spared{Until: time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), Reason: "Slack is\ndown"},
@@ -69,8 +69,8 @@ func TestRun(t *testing.T) {
 		args       []string
 		backend    fake
 		code       int
-		stdout     []string // lines
-		stderr     string   // contained
+		stdout     []string // lines of the output
+		stderr     string   // contained in the output
 		wantTable  string
 		wantNoCall bool
 	}{
@@ -127,8 +127,8 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// On the local stack's AWS: what is there is listed, what a lease holds is not,
-// and nothing is written.
+// This runs on the local stack's AWS. Existing access is listed unless a lease holds
+// it, and nothing is written.
 func TestOnLocalStack(t *testing.T) {
 	w := startWorld(t)
 	config := filepath.Join(t.TempDir(), "elevator.yaml")
@@ -165,7 +165,7 @@ func TestOnLocalStack(t *testing.T) {
 		t.Errorf("with a lease: %q, %+v", got, p)
 	}
 	w.release(t)
-	p, _ = look(1) // the function is deployed by now
+	p, _ = look(1) // the function is deployed now
 	if got := users(p); !reflect.DeepEqual(got, []string{"ann@example.com in one", "ben@example.com in one", "ben@example.com in Team"}) || !p.LeasesRead {
 		t.Errorf("after the lease: %q, %+v", got, p)
 	}

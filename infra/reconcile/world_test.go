@@ -35,9 +35,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// localWorld is the local stack's AWS with an organization: Ann and Ben have
-// access to the account "one", Ben's is held by a lease, and Ben is a member of
-// a group.
+// localWorld is the local stack's AWS with an organization. Ann and Ben have access to
+// the account "one", and a lease holds Ben's. Ben is also a member of a group.
 type localWorld struct {
 	settings, table string
 	lease           map[string]types.AttributeValue
@@ -106,7 +105,7 @@ group_config:
 	return w
 }
 
-// release removes the lease, and deploys a function that names the table.
+// release deletes the lease, and deploys a function that names the table.
 func (w *localWorld) release(t *testing.T) {
 	t.Helper()
 	if _, err := dynamodb.NewFromConfig(stack.AWS()).DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &w.table, Key: w.lease}); err != nil {
@@ -121,7 +120,7 @@ func (w *localWorld) release(t *testing.T) {
 	}
 }
 
-// config counts the calls that write something.
+// config returns a configuration that counts the calls that write.
 func (w *localWorld) config(context.Context) (aws.Config, error) {
 	cfg := stack.AWS()
 	cfg.HTTPClient = counting{w}

@@ -13,12 +13,12 @@ import (
 	"sso-elevator/functions/access/accesstest"
 )
 
-// capitals is what is said of an address that is normal with capital letters.
+// capitals is the warning about an address with capital letters.
 func capitals(normal string) string {
 	return " is the same address as " + normal + " here. The Terraform module is case-sensitive: there, this person is an approver only if Slack has exactly this spelling"
 }
 
-// The reference's example, as a file of our own.
+// This is the reference's example, as a separate file.
 func referencePolicy(t *testing.T) (access.Policy, []string) {
 	t.Helper()
 	policy, warnings, err := ParsePolicy("f", []byte("config:\n"+readFile(t, filepath.Join("testdata", "reference.json"))+
@@ -29,8 +29,8 @@ func referencePolicy(t *testing.T) (access.Policy, []string) {
 	return policy, warnings
 }
 
-// Both forms of the reference's example mean the same: JSON, and the lists of
-// Terraform with their comments and commas.
+// Both forms of the reference's example mean the same: the JSON, and the Terraform
+// lists with comments and commas.
 func TestReferenceExampleInBothForms(t *testing.T) {
 	want, _ := referencePolicy(t)
 	if len(want.Accounts) != 6 || len(want.Groups) != 3 {
@@ -60,8 +60,8 @@ func TestReferenceExampleInBothForms(t *testing.T) {
 	}
 }
 
-// What the reference decides about its own example, worked out from its
-// description: explicit denial, self approval, no approval.
+// These are the reference's decisions about its own example, derived from its
+// description: explicit denial, self-approval, no approval.
 func TestReferenceExampleDecides(t *testing.T) {
 	policy, _ := referencePolicy(t)
 	const dev, prod, other = "111111111111", "333333333333", "555555555555"
@@ -106,9 +106,9 @@ func TestReferenceExampleDecides(t *testing.T) {
 	}
 }
 
-// The example has a statement that does less than its comment hopes, in the
-// reference as well, and some that somebody should look at again; nothing in it
-// means something else here.
+// One statement of the example does less than its comment says, in the reference, too.
+// The warnings name it and some others. Nothing in the example means something else
+// here.
 func TestReferenceExampleWarns(t *testing.T) {
 	_, got := referencePolicy(t)
 	want := []string{
@@ -123,7 +123,8 @@ func TestReferenceExampleWarns(t *testing.T) {
 	}
 }
 
-// All inputs of the module at once: each is taken, or it is said why not.
+// This has all inputs of the module at once. Each one is accepted, or a message says
+// why not.
 func TestReferenceModule(t *testing.T) {
 	_, err := Load(filepath.Join("testdata", "reference-module.json"))
 	if err == nil {

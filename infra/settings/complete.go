@@ -41,7 +41,7 @@ func (s *Settings) complete(r *reader, root *yaml.Node) {
 func (s *Settings) checkReserved(r *reader) {
 	for key, instances := range map[string]int{"ingress_reserved_concurrency": s.IngressReserved, "revoke_reserved_concurrency": s.RevokeReserved} {
 		if instances > 0 && instances < minReserved {
-			r.mistake(r.keys[key], key, "must be at least %d, or 0 for none, not %d: it also limits the function to that many instances", minReserved, instances)
+			r.mistake(r.keys[key], key, "must be 0 or at least %d, not %d, because it also limits the function to that many instances", minReserved, instances)
 		}
 	}
 }

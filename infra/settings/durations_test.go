@@ -10,7 +10,7 @@ func TestDurationsUpTo(t *testing.T) {
 	const s, m, h = time.Second, time.Minute, time.Hour
 	for _, tt := range []struct {
 		most  time.Duration
-		first []time.Duration // the beginning of the choice
+		first []time.Duration // the first durations
 		count int
 	}{
 		{1 * s, []time.Duration{s}, 1},

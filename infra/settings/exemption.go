@@ -14,8 +14,8 @@ import (
 // within access.MaxExemption. Tests set it.
 var Now = time.Now
 
-// maxExemptions is more than an emergency needs. Each one costs a lookup of its
-// own.
+// maxExemptions is more than an emergency needs. It is limited because each exemption
+// costs an extra lookup.
 const maxExemptions = 50
 
 const (
@@ -93,7 +93,7 @@ func (r *reader) checkUntil(until time.Time, path string) bool {
 	case !until.After(now):
 		r.mistake(r.keys[path], path, "%s is in the past; remove the exemption, or choose a later time", until.Format(time.RFC3339))
 	case until.After(latest):
-		r.mistake(r.keys[path], path, "%s is too late: an exemption lasts at most 72 hours, now until %s", until.Format(time.RFC3339), latest.Truncate(time.Second).Format(time.RFC3339))
+		r.mistake(r.keys[path], path, "%s is too late: an exemption lasts at most 72 hours. Choose a time up to %s", until.Format(time.RFC3339), latest.Truncate(time.Second).Format(time.RFC3339))
 	default:
 		return true
 	}

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// What is wrong with an exemption is said with the path and the line of what is
-// wrong.
+// A mistake in an exemption is reported with its path and line.
 func TestExemptionMistakes(t *testing.T) {
 	const right = "account: 111111111111, permission_set: Admin, email: ann@example.com, until: 2026-03-03T09:00:00Z, reason: x"
 	with := func(old, new string) string {
@@ -43,7 +42,7 @@ func TestExemptionMistakes(t *testing.T) {
 		{"it is over", at(-time.Second), []string{".until: 2026-03-02T08:59:59Z is in the past; remove the exemption, or choose a later time"}},
 		{"it is just over", at(0), []string{".until: 2026-03-02T09:00:00Z is in the past; remove the exemption, or choose a later time"}},
 		{"72 hours", at(72 * time.Hour), nil},
-		{"more than 72 hours", at(72*time.Hour + time.Second), []string{".until: 2026-03-05T09:00:01Z is too late: an exemption lasts at most 72 hours, now until 2026-03-05T09:00:00Z"}},
+		{"more than 72 hours", at(72*time.Hour + time.Second), []string{".until: 2026-03-05T09:00:01Z is too late: an exemption lasts at most 72 hours. Choose a time up to 2026-03-05T09:00:00Z"}},
 		{"a day without a time", with("2026-03-03T09:00:00Z", "2026-03-03"), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not 2026-03-03"}},
 		{"a time without an offset", with("2026-03-03T09:00:00Z", `"2026-03-03T09:00:00"`), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not \"2026-03-03T09:00:00\""}},
 		{"a duration", with("2026-03-03T09:00:00Z", "48h"), []string{".until: must be a time with a time zone, like 2026-03-01T18:00:00Z, not \"48h\""}},
@@ -81,7 +80,7 @@ func TestExemptionMistakes(t *testing.T) {
 	}
 }
 
-// The policy document has the exemptions, and stays as it was without them.
+// The policy document contains the exemptions. Without any, it is the same as before.
 func TestExemptionsAreInThePolicyDocument(t *testing.T) {
 	for exemptions, want := range map[string]string{
 		"": `{"accounts":[],"groups":[]}`, "reconcile_exemptions: []": `{"accounts":[],"groups":[]}`,
@@ -97,7 +96,7 @@ func TestExemptionsAreInThePolicyDocument(t *testing.T) {
 	}
 }
 
-// With removals switched off nothing is in scope of a removal, and synth says so.
+// With removals switched off, no access is in scope of a removal, and synth says so.
 func TestRemovalsSwitchedOffAreSaid(t *testing.T) {
 	const everyone = "config: [{Resource: \"*\", PermissionSet: ReadOnly, Approvers: [ann@example.com, bob@example.com]}]\n"
 	for extra, want := range map[string][]string{

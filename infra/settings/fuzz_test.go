@@ -17,10 +17,10 @@ import (
 	"sso-elevator/functions/schedule"
 )
 
-// Whatever stands in elevator.yaml, JSON that was pasted among it: settings that
-// are taken are within their limits, the policy has nothing in it that no
-// decision could be about, and is the same as the functions read it. Whatever is
-// wrong is said in lines that begin with the file and a line that is there.
+// Whatever elevator.yaml contains, even pasted JSON, accepted settings are within
+// their limits. Every part of the policy can affect a decision, and the functions read
+// the same policy. Each mistake is a line that begins with the file and the number of
+// an existing line.
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"everything.yaml", "mistakes.yaml", "reference-list.yaml"} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))
@@ -48,7 +48,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 20_000 {
-			return // what it takes grows with the square of it
+			return // the time grows with the square of the size
 		}
 		s, err := Parse("elevator.yaml", text)
 		if err != nil {
@@ -89,8 +89,8 @@ func checkMistakes(t *testing.T, text []byte, err error) {
 	}
 }
 
-// checkLine holds a line about a file to saying where in the file, as text that
-// does nothing to a terminal.
+// checkLine checks that a line names an existing line of the file, and has only text
+// that is harmless in a terminal.
 func checkLine(t *testing.T, text []byte, line string) {
 	t.Helper()
 	rest, ok := strings.CutPrefix(line, "elevator.yaml:")
@@ -107,7 +107,7 @@ func checkLine(t *testing.T, text []byte, line string) {
 	}
 }
 
-// lineBreaks counts what YAML breaks lines at.
+// lineBreaks counts the line breaks of YAML.
 func lineBreaks(text []byte) int {
 	s := strings.ReplaceAll(string(text), "\r\n", "\n")
 	return strings.Count(s, "\n") + strings.Count(s, "\r") + strings.Count(s, "\u0085") + strings.Count(s, "\u2028") + strings.Count(s, "\u2029")

@@ -49,7 +49,7 @@ func (s *Settings) checkEndpoint(r *reader) {
 		return
 	}
 	if !s.FunctionURL && !r.hasMistake(url) {
-		r.mistake(r.keys[api], api, "leaves Slack no URL to call; set %s: true, or remove this", url)
+		r.mistake(r.keys[api], api, "would leave Slack without a URL to call; set %s: true, or remove this", url)
 	}
 	for _, key := range []string{"api_gateway_name", "api_gateway_throttling_rate_limit", "api_gateway_throttling_burst_limit"} {
 		if line, there := r.keys[key]; there {

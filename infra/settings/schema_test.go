@@ -32,8 +32,8 @@ func TestExampleNamesTheSchema(t *testing.T) {
 	}
 }
 
-// validator checks a value against the part of JSON Schema that ours is
-// written in. A keyword it does not know is a failure of the test.
+// validator checks a value against the part of JSON Schema that our schema uses. An
+// unknown keyword fails the test.
 type validator struct{ t *testing.T }
 
 func (v validator) valid(s map[string]any, value any) bool {
@@ -132,7 +132,7 @@ func (v validator) holds(keyword string, want any, s map[string]any, value any) 
 	return false
 }
 
-// fromYAML is a document as an editor gives it to a schema.
+// fromYAML returns a document as an editor passes it to a schema.
 func fromYAML(t *testing.T, text string) any {
 	t.Helper()
 	var v any
@@ -159,8 +159,8 @@ func parsedSchema(t *testing.T) map[string]any {
 	return s
 }
 
-// samples are values of each setting, right and wrong, as they stand in the
-// file. Each setting has both; the loader and the schema are asked about each.
+// samples are right and wrong values of each setting, as written in the file. Each
+// setting has both. The test compares loader and schema for each value.
 var samples = map[string]struct{ right, wrong []string }{
 	"config":                           {[]string{`[]`, `[{Resource: "*", PermissionSet: "*"}]`, `~`}, []string{`{}`, `x`, `[1]`, `[~]`, `[[]]`, `[{}]`, `[{Resource: "*"}]`, `[{PermissionSet: "*"}]`, `[{Resource: ~, PermissionSet: "*"}]`, `[{Resource: "*", PermissionSet: "*", Owner: x}]`}},
 	"group_config":                     {[]string{`[]`, `[{Resource: "*"}]`, `[{Resource: [99999999-8888-7777-6666-555555555555, 9067642ac7-99999999-8888-7777-6666-555555555555]}]`}, []string{`{}`, `[{}]`, `[{Resource: "*", PermissionSet: "*"}]`, `[{Resource: "*", ResourceType: Account}]`, `[{Resource: admins}]`, `[{Resource: []}]`}},
@@ -273,7 +273,7 @@ var keySamples = map[string]struct{ right, wrong []string }{
 	"ApprovalIsNotRequired": {[]string{`true`, `"false"`, `~`}, []string{`maybe`, `0`}},
 }
 
-// agree fails unless loader and schema both take the file, or both refuse it.
+// agree fails unless loader and schema both accept the file, or both reject it.
 func agree(t *testing.T, s map[string]any, file string, right bool) {
 	t.Helper()
 	_, err := Parse("f", []byte(file))
@@ -352,13 +352,13 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 		agree(t, s, required+"config: []\ngroup_config: []\n", true)
 		agree(t, s, "[]\n", false)
 		agree(t, s, readFile(t, filepath.Join("testdata", "everything.yaml")), true)
-		agree(t, s, readFile(t, filepath.Join("testdata", "reference.json")), false) // the list alone is no file
+		agree(t, s, readFile(t, filepath.Join("testdata", "reference.json")), false) // the list alone is not a valid file
 		agree(t, s, required+"config: "+readFile(t, filepath.Join("testdata", "reference.json")), true)
 		agree(t, s, readFile(t, filepath.Join("..", "..", "elevator.example.yaml")), true)
 	})
 }
 
-// The default that the schema shows is one that both take.
+// Loader and schema both accept the default that the schema shows.
 func TestDefaultsAreValid(t *testing.T) {
 	s := parsedSchema(t)
 	for _, f := range settingsFields {

@@ -9,7 +9,9 @@ package settings
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -158,9 +160,9 @@ func (r SecretRef) String() string { return string(r.Store) + ":" + r.Name }
 // Load reads the settings of a deployment. It returns an error of reading the file,
 // or Mistakes with everything that is wrong in it.
 func Load(path string) (*Settings, error) {
-	data, err := os.ReadFile(path)
+	data, err := readConfig(path)
 	if err != nil {
-		return nil, fmt.Errorf("read settings: %w", err)
+		return nil, err
 	}
 	return Parse(path, data)
 }
@@ -172,11 +174,22 @@ func Parse(file string, data []byte) (*Settings, error) { return parse(file, dat
 // everything that is there must be right. Errors are those of Load. Warnings are
 // only about the policy.
 func LoadPolicy(path string) (policy access.Policy, warnings []string, err error) {
-	data, err := os.ReadFile(path)
+	data, err := readConfig(path)
 	if err != nil {
-		return access.Policy{}, nil, fmt.Errorf("read settings: %w", err)
+		return access.Policy{}, nil, err
 	}
 	return ParsePolicy(path, data)
+}
+
+func readConfig(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("read settings: %w. To begin, copy elevator.example.yaml to elevator.yaml and edit it (docs/start/deploy.md)", err)
+	case err != nil:
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	return data, nil
 }
 
 // ParsePolicy does the same as LoadPolicy, with data as the content of file.

@@ -17,7 +17,7 @@ import (
 	"sso-elevator/functions/access/accesstest"
 )
 
-// today is before the times in testdata.
+// today is a day before the times in testdata.
 var today = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func init() { Now = func() time.Time { return today } }
@@ -42,7 +42,7 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 }
 
-// required is the least that a deployment has to say.
+// required is the smallest valid file.
 const required = `slack_bot_token: /sso-elevator/slack-bot-token
 slack_signing_secret: secretsmanager:sso-elevator/signing
 slack_channel_id: C0123456789
@@ -50,13 +50,13 @@ slack_team_id: T0123456789
 slack_app_id: A0123456789
 `
 
-// withoutLock is the warning that a file has that says nothing of Object Lock.
+// withoutLock is the warning about a file without a setting for Object Lock.
 func withoutLock(file string) string {
 	return file + ":1: s3_object_lock: is not set: people who can change the audit bucket's policy can delete audit records. Set it to true to protect new records; you can't turn it off again for this bucket. Or set it to false to accept this (docs/reference/audit-bucket.md)"
 }
 
-// TestWithoutObjectLock: leaving the setting out is said at each synthesis;
-// deciding against it is not.
+// TestWithoutObjectLock checks that each synthesis warns if the setting is missing,
+// but not if it is false.
 func TestWithoutObjectLock(t *testing.T) {
 	for added, want := range map[string][]string{
 		"": {withoutLock("f")}, "s3_object_lock: true\n": nil, "s3_object_lock: false\n": nil, "s3_name_of_the_existing_bucket: company-audit\n": nil,
@@ -168,7 +168,7 @@ func TestParseEverything(t *testing.T) {
 	}
 }
 
-// Every mistake there can be, in one file: what a person gets to read.
+// This file has every possible mistake. The golden file shows the messages.
 func TestMistakesAllAtOnce(t *testing.T) {
 	file := filepath.Join("testdata", "mistakes.yaml")
 	_, err := Load(file)
@@ -179,7 +179,7 @@ func TestMistakesAllAtOnce(t *testing.T) {
 	golden(t, filepath.Join("testdata", "mistakes.txt"), []byte(err.Error()+"\n"))
 }
 
-// only is the text of a file's only mistake.
+// only returns the text of a file's only mistake.
 func only(t *testing.T, err error) string {
 	t.Helper()
 	var m *Mistakes
@@ -270,8 +270,8 @@ func TestMistakes(t *testing.T) {
 		{"retention", "config: []\nlogs_retention_in_days: 100\n", "f:2: logs_retention_in_days: must be a CloudWatch Logs retention in days (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653), or 0 for forever, not the number 100"},
 		{"level in lower case", "config: []\nlog_level: info\n", `f:2: log_level: must be one of DEBUG, INFO, WARN, WARNING, ERROR, CRITICAL, not "info"; did you mean INFO?`},
 		{"channel by name", "config: []\nslack_channel_id: \"#access\"\n", `f:2: slack_channel_id: "#access" is not valid: must be a channel id like C0123456789 (not the channel's name)`},
-		{"a reserve that is a limit", "config: []\ningress_reserved_concurrency: 9\n", "f:2: ingress_reserved_concurrency: must be at least 10, or 0 for none, not 9: it also limits the function to that many instances"},
-		{"the other one", "config: []\nrevoke_reserved_concurrency: 1\n", "f:2: revoke_reserved_concurrency: must be at least 10, or 0 for none, not 1: it also limits the function to that many instances"},
+		{"a reserve that is a limit", "config: []\ningress_reserved_concurrency: 9\n", "f:2: ingress_reserved_concurrency: must be 0 or at least 10, not 9, because it also limits the function to that many instances"},
+		{"the other one", "config: []\nrevoke_reserved_concurrency: 1\n", "f:2: revoke_reserved_concurrency: must be 0 or at least 10, not 1, because it also limits the function to that many instances"},
 		{"existing bucket and lock", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_object_lock: true\n", "f:3: s3_object_lock: can't be combined with s3_name_of_the_existing_bucket; set Object Lock on that bucket yourself, and remove this"},
 		{"existing bucket and a new one", "config: []\ns3_bucket_name_for_audit_entry: a-bucket\ns3_name_of_the_existing_bucket: my-bucket\n", "f:2: s3_bucket_name_for_audit_entry: can't be combined with s3_name_of_the_existing_bucket: this app creates a bucket or uses an existing one; remove one of them"},
 		{"existing bucket and access logs", "config: []\ns3_name_of_the_existing_bucket: my-bucket\ns3_logging: {target_bucket: access-logs}\n", "f:3: s3_logging: can't be combined with s3_name_of_the_existing_bucket; set access logs on that bucket yourself, and remove this"},
@@ -282,7 +282,7 @@ func TestMistakes(t *testing.T) {
 		{"a bucket's name too short", "config: []\nconfig_bucket_name: ab\n", "f:2: config_bucket_name: has 2 characters; it must be " + bucketExpected},
 		{"a bucket's name like an address", "config: []\nconfig_bucket_name: 10.0.0.1\n", `f:2: config_bucket_name: "10.0.0.1" looks like an IP address, which S3 doesn't allow; choose another name`},
 		{"a bucket's name of S3's own", "config: []\nconfig_bucket_name: audit-s3alias\n", `f:2: config_bucket_name: "audit-s3alias" begins or ends with something that S3 reserves (xn--, sthree-, amzn-s3-demo-; -s3alias, --ol-s3, .mrap, --x-s3, --table-s3); choose another name`},
-		{"nothing to call", "config: []\ncreate_api_gateway: false\n", "f:2: create_api_gateway: leaves Slack no URL to call; set create_lambda_url: true, or remove this"},
+		{"nothing to call", "config: []\ncreate_api_gateway: false\n", "f:2: create_api_gateway: would leave Slack without a URL to call; set create_lambda_url: true, or remove this"},
 		{"settings of an API that is not made", "config: []\ncreate_api_gateway: false\ncreate_lambda_url: true\napi_gateway_name: x\n", "f:4: api_gateway_name: has no effect when create_api_gateway is false; remove it"},
 		{"not a boolean, and not two mistakes", "config: []\ncreate_api_gateway: maybe\n", `f:2: create_api_gateway: must be true or false, not "maybe"`},
 		{"a function's name taken", "config: []\nrequester_lambda_name: sso-elevator-grant\n", `f:2: requester_lambda_name: "sso-elevator-grant" is already the name of the function grant; choose another name`},
@@ -368,8 +368,8 @@ func TestRequiredSettings(t *testing.T) {
 	})
 }
 
-// A secret that somebody pasted is in no message, whichever setting it was
-// pasted into.
+// No message contains a secret that someone pasted into a setting, whichever one it
+// was.
 func TestSecretsAreNotRepeated(t *testing.T) {
 	for _, tt := range []struct{ key, value string }{
 		{"slack_bot_token", "xoxb-1234-5678-abcdef"},
@@ -399,12 +399,12 @@ func TestFileThatIsNotThere(t *testing.T) {
 		t.Errorf("Load: %v", err)
 	}
 	_, _, err = LoadPolicy("testdata/none.yaml")
-	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read settings: open testdata/none.yaml: no such file or directory" {
+	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read settings: open testdata/none.yaml: no such file or directory. To begin, copy elevator.example.yaml to elevator.yaml and edit it (docs/start/deploy.md)" {
 		t.Errorf("LoadPolicy: %v", err)
 	}
 }
 
-// Nobody copies an example that does not work.
+// The examples that people copy must work.
 func TestExample(t *testing.T) {
 	s, err := Load(filepath.Join("..", "..", "elevator.example.yaml"))
 	if err != nil {
@@ -420,7 +420,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// The reference's forms of a policy, pasted under config: as they are.
+// These are the reference's forms of a policy, pasted unchanged under config.
 func TestPastedJSON(t *testing.T) {
 	indented, err := os.ReadFile(filepath.Join("testdata", "reference.json"))
 	if err != nil {
@@ -485,8 +485,8 @@ f:10: group_config[0]: must be a statement with Resource and Approvers, not the 
 	})
 }
 
-// What Terraform makes of attributes that some statements have and others have
-// not: null, or text.
+// If only some statements have an attribute, Terraform writes null or text for the
+// others.
 func TestStatementForms(t *testing.T) {
 	yes := true
 	want := access.Policy{

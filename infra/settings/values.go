@@ -153,8 +153,8 @@ func tags() kind[map[string]string] {
 	}}
 }
 
-// objectLock has the nesting of the Terraform module's setting for how long records are
-// locked.
+// objectLock says how long records are locked. It is nested like the same setting of
+// the Terraform module.
 type objectLock struct{ Rule struct{ Retention retention } }
 
 type retention struct {
@@ -162,7 +162,7 @@ type retention struct {
 	days, years int // exactly one is set
 }
 
-// S3's longest retention is 100 years, and days have the same limit here.
+// lockConfiguration limits days and years to 100 years, the longest retention in S3.
 var lockConfiguration = object("a mapping with rule, as in the S3 API", nil,
 	prop("rule", object("a mapping with default_retention", nil,
 		prop("default_retention", object("a mapping with mode, and days or years", nil,

@@ -155,7 +155,7 @@ func TestMessagesAndMetadata(t *testing.T) {
 	_, _, _, err = w.slack.GetConversationReplies(&slackgo.GetConversationRepliesParameters{ChannelID: kanal, Timestamp: "1.000000"})
 	same(t, "no thread", errText(err), "thread_not_found")
 
-	// An update without metadata or blocks leaves them; the text changes.
+	// An update without metadata or blocks keeps them, and changes the text.
 	_, _, _, err = w.slack.UpdateMessage(kanal, ts, slackgo.MsgOptionText("first, changed", false))
 	same(t, "update", errText(err), "")
 	h, _ = w.slack.GetConversationHistory(&slackgo.GetConversationHistoryParameters{ChannelID: kanal, IncludeAllMetadata: true})
@@ -226,7 +226,7 @@ func TestPress(t *testing.T) {
 	same(t, "channel", p.Channel.ID, kanal)
 	same(t, "message", p.Message.Timestamp, ts)
 
-	// Somebody outside the channel does not see the button.
+	// Someone outside the channel does not see the button.
 	_, status := w.try("press", map[string]any{"person": "U0CY", "channel": kanal, "ts": ts, "action_id": "approve"})
 	same(t, "press from outside", status, 404)
 
@@ -237,7 +237,7 @@ func TestPress(t *testing.T) {
 	press["stale"] = true
 	same(t, "press from a slow client", w.do("press", press).OK, true)
 
-	// The answer through response_url.
+	// This is the reply through response_url.
 	answer := func(m *slackgo.WebhookMessage) error { return slackgo.PostWebhook(p.ResponseURL, m) }
 	if err := answer(&slackgo.WebhookMessage{Text: "not you"}); err != nil {
 		t.Fatal(err)

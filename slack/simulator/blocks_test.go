@@ -21,7 +21,7 @@ func repeat(s string, n int) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(s+",", n), ",") + "]"
 }
 
-// numbered is repeat with %d in s counting up.
+// numbered is repeat, with %d in s replaced by a running number.
 func numbered(s string, n int) string {
 	var parts []string
 	for i := range n {
@@ -33,7 +33,8 @@ func numbered(s string, n int) string {
 func pt(n int) string  { return `{"type":"plain_text","text":"` + strings.Repeat("é", n) + `"}` }
 func mrk(n int) string { return `{"type":"mrkdwn","text":"` + strings.Repeat("x", n) + `"}` }
 
-// TestMessageLimits checks every limit at its edge and one beyond.
+// TestMessageLimits checks that a message at each limit is accepted, and one above it
+// is not.
 func TestMessageLimits(t *testing.T) {
 	button := func(text, value int) string {
 		return `{"type":"button","action_id":"a%d","text":` + pt(text) + `,"value":"` + strings.Repeat("v", value) + `"}`

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// TestSign checks the example that Slack publishes with its description of
-// signatures.
+// TestSign checks the example in Slack's description of signatures.
 func TestSign(t *testing.T) {
 	body := "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V" +
 		"&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=" +

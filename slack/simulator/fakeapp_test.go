@@ -30,7 +30,7 @@ var people = []Person{
 	{SlackID: "U0GONE", Name: "Gone Girl", Email: "gone@example.com", InChannel: true, Deleted: true},
 }
 
-// received is a request as the fake app got it.
+// received is a request that the fake app received.
 type received struct {
 	header http.Header
 	body   string
@@ -47,7 +47,7 @@ func (r received) payload(t *testing.T) slackgo.InteractionCallback {
 	return ic
 }
 
-// world is a workspace, and an app that does what the test says.
+// world is a workspace, and an app that behaves as the test says.
 type world struct {
 	*Server
 	t     *testing.T
@@ -55,7 +55,7 @@ type world struct {
 	slack *slackgo.Client
 
 	mu    sync.Mutex
-	now   time.Time // zero: the real clock
+	now   time.Time // zero for the real clock
 	got   []received
 	reply func(received) string
 }
@@ -110,7 +110,7 @@ func (w *world) clock() time.Time {
 	return w.now
 }
 
-// pass moves the workspace's clock, which stands still from the first call on.
+// pass moves the workspace's clock, which stands still after the first call.
 func (w *world) pass(d time.Duration) {
 	now := w.clock().Add(d)
 	w.mu.Lock()
@@ -213,9 +213,9 @@ func plain(s string) *slackgo.TextBlockObject {
 	return slackgo.NewTextBlockObject("plain_text", s, true, false)
 }
 
-// form returns a modal like the app's: an account that loads from the app and
-// reports the choice, a fixed duration, a reason. suffix is part of the account's
-// block id.
+// form returns a modal like the app's: an account select that loads its options from
+// the app and reports the choice, a fixed duration, and a reason. suffix is part of
+// the account's block id.
 func form(suffix string) slackgo.ModalViewRequest {
 	account := slackgo.NewOptionsSelectBlockElement("external_select", plain("Type a name"), "account")
 	account.MinQueryLength = new(0)

@@ -81,7 +81,7 @@ func (b *browser) typeInto(selector, words string) {
 	b.run("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), words))
 }
 
-// eval is what a JavaScript expression gives, as JSON.
+// eval returns the value of a JavaScript expression, as JSON.
 func eval[T any](b *browser, expression string) T {
 	b.t.Helper()
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
@@ -98,7 +98,7 @@ func (b *browser) text(selector string) string {
 
 func (b *browser) picture(name string) {
 	b.t.Helper()
-	time.Sleep(400 * time.Millisecond) // what moves comes to rest
+	time.Sleep(400 * time.Millisecond) // until animations have ended
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Logf("picture %s: %v", name, err)
@@ -125,8 +125,8 @@ func (w *world) postBlocks(channel, thread, blocks string) string {
 
 func quoted(s string) string { b, _ := json.Marshal(s); return string(b) }
 
-// TestPageShowsHostileTextAsText checks that the page shows user text as it was
-// typed. The page's renderer would show a forgery if the app let one through.
+// TestPageShowsHostileTextAsText checks that the page shows user text as typed. If the
+// app let a forgery through, the page would show it.
 func TestPageShowsHostileTextAsText(t *testing.T) {
 	w := newWorld(t, nil)
 	hostile := `<!channel> <@U0BOB> *bold* <https://evil.example|click> :red_circle: <b onmouseover=alert(1)>&amp;`
@@ -160,7 +160,7 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 		same(t, "links in "+block, count(at(block)+" a"), links)
 		same(t, "elements of the text in "+block, count(at(block)+" b"), 0)
 	}
-	// Where the app does not escape, the page shows what Slack would make of it.
+	// If the app doesn't escape the text, the page shows what Slack would.
 	same(t, "mentions in what was not escaped", count(at("raw")+marks), 2)
 	same(t, "links in what was not escaped", count(at("raw")+" a"), 1)
 
@@ -305,7 +305,7 @@ func TestPageAsksAndApproves(t *testing.T) {
 	b.wait(`.message [data-action-id="approve"]`)
 	b.wait(`.message .replies .message`)
 
-	// Ada may not; she alone is told. Her direct messages have the receipt.
+	// Ada may not approve, and only she is told. Her direct messages have the receipt.
 	b.click(`.message [data-action-id="approve"]`)
 	b.wait(`.message.ephemeral`)
 	b.wait(`[data-conversation="D0ADA"] .badge`)
@@ -368,8 +368,8 @@ func TestPageAsksAgain(t *testing.T) {
 	same(t, "times that the app was asked", w.count(), 2)
 }
 
-// TestPageOfTruthAlone checks the page without a workspace, which is only the panel.
-// Access that goes away is shown as gone.
+// TestPageOfTruthAlone checks the page without a workspace, where it has only the
+// panel. Access that goes away is shown as gone.
 func TestPageOfTruthAlone(t *testing.T) {
 	var ended atomic.Bool
 	srv := httptest.NewServer(TruthPage(func(context.Context) (Truth, error) {
@@ -434,8 +434,8 @@ func exampleTruth(now time.Time) Truth {
 	}
 }
 
-// TestPageKeepsFocusInDialogs checks the page without a mouse: Tab stays in a form and in
-// a question, Escape closes them, and the focus returns to where it was.
+// TestPageKeepsFocusInDialogs checks the page without a mouse. Tab stays inside a form
+// or a question, Escape closes it, and the focus returns to where it was.
 func TestPageKeepsFocusInDialogs(t *testing.T) {
 	w := newWorld(t, nil)
 	w.app(func(r received) string {
@@ -474,8 +474,8 @@ func TestPageKeepsFocusInDialogs(t *testing.T) {
 	}
 }
 
-// TestPageFollowsSlack checks what Slack itself does: it rejects unknown commands, and
-// nobody can write to an app whose messages are read-only.
+// TestPageFollowsSlack checks two things that Slack itself does: it rejects unknown
+// commands, and nobody can write to an app whose messages are read-only.
 func TestPageFollowsSlack(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MessagesReadOnly = true })
 	b := newBrowser(t)
@@ -521,8 +521,8 @@ func TestPageOpensExecutionsHere(t *testing.T) {
 	}
 }
 
-// contrasts is JavaScript that returns each visible text whose contrast to its background
-// is below 4.5, the minimum of WCAG 2 for normal text.
+// contrasts is JavaScript that returns each visible text whose contrast with its
+// background is below 4.5, the minimum of WCAG 2 for normal text.
 const contrasts = `(() => {
 	const parse = (c) => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
 	const over = (top, under) => under.map((u, i) => i < 3 ? top[i] * top[3] + u * (1 - top[3]) : 1);
@@ -548,8 +548,8 @@ const contrasts = `(() => {
 const nameless = `[...document.querySelectorAll("button,input,select,textarea,a[href],[role=dialog]")].filter((e) =>
 	e.checkVisibility() && !(e.innerText.trim() || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.title)).map((e) => e.outerHTML.slice(0, 120))`
 
-// TestPageIsReadable checks contrast, names and colors at three widths, and that a narrow
-// page has everything: Slack first, direct messages, and the panel as a tab.
+// TestPageIsReadable checks contrast, names and colors at three widths. On a narrow
+// page, Slack comes first, and direct messages and the panel are tabs.
 func TestPageIsReadable(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Truth = func(context.Context) (Truth, error) { return exampleTruth(time.Now()), nil }

@@ -19,7 +19,8 @@ func TestForm(t *testing.T) {
 		return m
 	}
 
-	// Typing asks the app, and the payload says nothing of the form's state.
+	// While someone types, the app is asked for options. The payload has nothing of
+	// the form's state.
 	w.app(func(received) string { return options("alpha", "beta") })
 	res := w.do("suggest", on(map[string]any{"action_id": "account", "query": "a", "values": map[string]any{"reason": "because"}}))
 	same(t, "options", res.Options, []Option{{Text: "alpha", Value: "id-alpha"}, {Text: "beta", Value: "id-beta"}})
@@ -30,8 +31,8 @@ func TestForm(t *testing.T) {
 	same(t, "state", len(p.View.State.Values), 0)
 	same(t, "private metadata", p.View.PrivateMetadata, `{"kind":"account"}`)
 
-	// Choosing tells the app, with the state; the app's update gives the account
-	// a new block, and what was typed elsewhere stays.
+	// A choice is sent to the app with the form's state. The app's update gives the
+	// account a new block, and keeps what was typed elsewhere.
 	w.app(func(r received) string {
 		p := r.payload(t)
 		if _, err := w.slack.UpdateView(form("-2"), "", p.View.Hash, p.View.ID); err != nil {
@@ -73,7 +74,7 @@ func TestForm(t *testing.T) {
 	same(t, "account", p.View.State.Values["account-2"]["account"].SelectedOption.Value, "id-beta")
 	same(t, "duration", p.View.State.Values["duration"]["duration"].SelectedOption.Value, "3600")
 
-	// An empty answer closes it.
+	// An empty response closes it.
 	w.app(nil)
 	same(t, "submission", w.do("submit", on(nil)).OK, true)
 	var open struct{ Views []any }

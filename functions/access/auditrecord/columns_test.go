@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// The table's columns are the fields of a record as it is written, and each
-// takes what stands there. The partition stands for a field of its name.
+// The table's columns match the fields of a written record, and each column's type can
+// hold the field's value. A partition key counts as the field with its name.
 func TestColumnsAreTheFieldsOfARecord(t *testing.T) {
 	written, err := json.Marshal(auditrecord.Of(elevated(), 2))
 	if err != nil {
@@ -33,7 +33,7 @@ func TestColumnsAreTheFieldsOfARecord(t *testing.T) {
 		switch value := value.(type) {
 		case string:
 			fits = column.Type == "string"
-		case bool: // the SerDe writes it out for a column of type string
+		case bool: // for a string column, the SerDe writes any JSON as text
 			fits = column.Type == "boolean" || column.Type == "string"
 		case float64:
 			fits = value == float64(int64(value)) && (column.Type == "bigint" || column.Type == "string")
@@ -47,9 +47,8 @@ func TestColumnsAreTheFieldsOfARecord(t *testing.T) {
 	}
 }
 
-// The table of the Terraform module reads our records: its columns are the
-// first of ours, in its order and with its type. This is its definition, not
-// ours.
+// The Terraform module's table can read our records: its columns are the first of
+// ours, in the same order and with the same types. These are the module's columns.
 func TestColumnsBeginWithTheModules(t *testing.T) {
 	var want []auditrecord.Column
 	for _, name := range []string{

@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// ofRun are the events of an assignment and of a membership that a run found
-// and removed an hour later.
+// ofRun returns the events of an assignment and a membership that a run found, and
+// removed an hour later.
 func ofRun(run access.Run) []auditrecord.Finding {
 	account := access.Finding{
 		Subject: access.Subject{PrincipalID: "p-1", Target: access.Target{
@@ -31,7 +31,7 @@ func ofRun(run access.Run) []auditrecord.Finding {
 	return events
 }
 
-// started is a run on the day of at; the removal comes on the day after it.
+// started is the start of the run, on the day of at. The removal comes a day later.
 func started() access.Run {
 	return access.Run{ID: "run-1", Mode: access.DriftRevoke, StartedAt: at.Add(-time.Minute), ExecutionARN: "arn:aws:states:us-east-1:123456789012:execution:r:run-1"}
 }
@@ -39,7 +39,7 @@ func started() access.Run {
 func letGoOn() access.Run {
 	run := started()
 	run.Guard = access.GuardTooMany
-	// The time was over for what else was asked.
+	// Nobody answered for the other findings in time.
 	run.Answer = &access.RunAnswer{At: at.Add(2 * time.Hour)}
 	run.Answers = []access.RunAnswer{
 		{Remove: true, By: access.Person{SlackID: "U2", Email: "ann@example.com", PrincipalID: "p-9"}, At: at.Add(time.Hour), Findings: [][2]int{{0, 1}}},
@@ -60,7 +60,7 @@ func TestFindingRecords(t *testing.T) {
 	}
 }
 
-// A task that is repeated on the next day writes no second record.
+// A task that is repeated the next day writes no second record.
 func TestFindingKeyDoesNotFollowTheClock(t *testing.T) {
 	for _, run := range []access.Run{started(), letGoOn()} {
 		for _, f := range ofRun(run) {

@@ -11,8 +11,8 @@ import (
 	"sso-elevator/functions/access/auditrecord"
 )
 
-// TestAuditPage checks that the page about the records names every event, field and
-// value, and shows a record as the golden file has it.
+// TestAuditPage checks that the audit page names every event, field and value, and
+// that its example is the golden record.
 func TestAuditPage(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "reference", "audit.md"))
 	if err != nil {

@@ -62,7 +62,7 @@ func neverGranted() access.Request {
 	return r
 }
 
-// rebuilt is a request whose row somebody deleted: of most fields nothing is known.
+// rebuilt is a request whose row someone deleted, so most of its fields are unknown.
 func rebuilt(t *testing.T) access.Request {
 	t.Helper()
 	b := access.Rebuilt{
@@ -81,8 +81,8 @@ func rebuilt(t *testing.T) access.Request {
 	return r
 }
 
-// refusedPresses is a request on which people pressed who may not, before and
-// after it was decided.
+// refusedPresses is a request with refused presses, both before and after its
+// decision.
 func refusedPresses() access.Request {
 	r := elevated()
 	bob := access.Person{SlackID: "U3", Email: "bob@example.com", PrincipalID: "p-3"}
@@ -118,7 +118,8 @@ func approvedByTwo() access.Request {
 	return r
 }
 
-// endedUnasked is access whose execution somebody resumed, without a press.
+// endedUnasked is access that ended because someone resumed its execution without a
+// press.
 func endedUnasked() access.Request {
 	r := elevated()
 	r.GrantedAt, r.End = at, at.Add(time.Hour)
@@ -128,7 +129,7 @@ func endedUnasked() access.Request {
 	return r
 }
 
-// endedByTheSystem is access of somebody who is gone.
+// endedByTheSystem is access that ended because its requester is gone.
 func endedByTheSystem() access.Request {
 	r := endedUnasked()
 	r.EndRequest = &access.EndRequest{At: r.RevokingAt, Reason: access.EndRequesterGone}
@@ -136,7 +137,7 @@ func endedByTheSystem() access.Request {
 	return r
 }
 
-// interrupted is a request whose execution somebody stopped before a decision.
+// interrupted is a request whose execution someone stopped before the decision.
 func interrupted() access.Request {
 	r := elevated()
 	r.Outcome, r.Removal, r.RevokedAt = nil, access.RemovalNothing, at

@@ -20,7 +20,7 @@ import (
 
 var at = time.Date(2026, 3, 31, 23, 59, 58, 250e6, time.UTC)
 
-// granted is a request that was made and granted.
+// granted is a request that was granted.
 func granted() access.Request {
 	return access.Request{
 		ID:        "abcdefghij234567",
@@ -31,7 +31,7 @@ func granted() access.Request {
 	}
 }
 
-// bucket keeps what is put, and answers as S3 does to If-None-Match.
+// bucket keeps what is written, and handles If-None-Match as S3 does.
 type bucket struct {
 	objects map[string]string
 	err     error
@@ -71,7 +71,7 @@ func TestWriteOnce(t *testing.T) {
 	}
 }
 
-// The removal of a finding is recorded with the time of the first try.
+// The removal of a finding is recorded with the time of the first attempt.
 func TestWriteFindingOnce(t *testing.T) {
 	b := &bucket{objects: map[string]string{}}
 	log := auditlog.New(b, "audit", "logs")

@@ -15,8 +15,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
-// TestS3KeepsTheFirst holds the condition on the write against an S3 that is not
-// this test's own.
+// TestS3KeepsTheFirst checks the condition on the write against moto's S3.
 func TestS3KeepsTheFirst(t *testing.T) {
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) { o.UsePathStyle = true })
 	bucket := aws.String("audit")

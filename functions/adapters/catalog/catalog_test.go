@@ -17,16 +17,16 @@ var (
 	quiet  = slog.New(slog.DiscardHandler)
 )
 
-// fakeStore keeps one snapshot and counts what is asked of it.
+// fakeStore keeps one snapshot and counts the calls.
 type fakeStore struct {
-	snapshot  *catalog.Snapshot // nil: there is none
+	snapshot  *catalog.Snapshot // nil if there is none
 	version   string
 	getErr    error
 	putErr    error
-	transfers int // of a whole snapshot
+	transfers int // reads of a whole snapshot
 	checks    int
 	puts      int
-	put       func() // called when it is written
+	put       func() // called on each write
 }
 
 func (f *fakeStore) Get(_ context.Context, version string) (*catalog.Snapshot, string, error) {
@@ -116,7 +116,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// S3 is asked for a newer snapshot once a minute.
+// The catalog asks S3 for a newer snapshot once a minute.
 func TestSnapshotIsCheckedOnceAMinuteAndSurvivesOutages(t *testing.T) {
 	now := start
 	clock := func() time.Time { return now }
@@ -155,7 +155,7 @@ func TestSnapshotIsCheckedOnceAMinuteAndSurvivesOutages(t *testing.T) {
 	}
 }
 
-// A fresh deployment has no snapshot, and says so: it is asked for.
+// A new deployment has no snapshot. The catalog says so and requests one.
 func TestWithoutASnapshot(t *testing.T) {
 	tests := []struct {
 		name      string
@@ -175,7 +175,7 @@ func TestWithoutASnapshot(t *testing.T) {
 			store := &fakeStore{getErr: test.getErr}
 			asked := 0
 			c := &catalog.Catalog{Store: store, Now: clock, Logger: quiet, Ask: func(context.Context) error { asked++; return outage }}
-			for range 3 { // also between two looks
+			for range 3 { // also between two checks for a newer one
 				_, accounts := c.Accounts(t.Context())
 				_, sets := c.PermissionSets(t.Context())
 				_, groups := c.Groups(t.Context())

@@ -14,9 +14,9 @@ import (
 	"sso-elevator/functions/adapters/catalog"
 )
 
-// fakeEmails keeps one index and counts what is asked of it.
+// fakeEmails keeps one index and counts the calls.
 type fakeEmails struct {
-	index          *catalog.Emails // nil: there is none
+	index          *catalog.Emails // nil if there is none
 	version        int
 	getErr, putErr error
 	gets, puts     int
@@ -58,14 +58,14 @@ func TestEmails(t *testing.T) {
 		user("u-lower", "alice@example.com"),
 		user("u-capital", "Grace.Hopper@Example.com"),
 		user("u-one", "Bob@example.com"), user("u-two", "bob@example.com"), user("u-three", "BOB@example.com", "bob@EXAMPLE.com"),
-		user("u-kelvin", "\u212aim@example.com", "Kim@example.com"), // the first is not ASCII
+		user("u-kelvin", "\u212aim@example.com", "Kim@example.com"), // the first email is not ASCII
 		user("u-several", "x@example.com", "Y@example.com"),
 		user("u-odd", "Two Words@example.com", "Line\nbreak@example.com", ""),
 		user("u odd", "Odd@example.com"),
 		user("u-none"),
 	})
 	for email, want := range map[string]string{
-		"alice@example.com":        "", // asking for it in lower case finds it
+		"alice@example.com":        "", // not in the index, because Identity Center finds it by the lower-case email
 		"grace.hopper@example.com": "u-capital",
 		"GRACE.hopper@Example.COM": "u-capital",
 		"hopper@example.com":       "",
@@ -102,15 +102,15 @@ func TestEmails(t *testing.T) {
 	}
 }
 
-// TestRefreshOfEmails: the index is written when it changes, and stays as it was
-// where the users can't be listed in full.
+// TestRefreshOfEmails checks that the index is written when it changes, and left alone
+// if not all users can be listed.
 func TestRefreshOfEmails(t *testing.T) {
 	grace, twin := user("u-1", "Grace@example.com"), user("u-2", "grace@example.com")
 	pages := [][]access.User{{grace}, {user("u-3", "bob@example.com")}}
 	tests := []struct {
 		name     string
 		change   func(*organization)
-		want     []string // who has grace@example.com
+		want     []string // the user who has grace@example.com
 		wantPuts int
 		wantCode access.Code
 		wantLog  string
@@ -192,8 +192,8 @@ func TestEmailIndex(t *testing.T) {
 	has(two, 4)
 }
 
-// 50,000 users with capital letters: what a function that starts has to read and
-// search.
+// With 50,000 users whose emails have capital letters, this measures the time to read
+// and search the index at a cold start.
 func BenchmarkEmails(b *testing.B) {
 	var users []access.User
 	for i := range 50_000 {
@@ -207,7 +207,7 @@ func BenchmarkEmails(b *testing.B) {
 	}
 }
 
-// Listing many users takes minutes: forms don't wait for that.
+// Listing many users takes minutes, and forms don't wait for it.
 func TestSnapshotDoesNotWaitForUsers(t *testing.T) {
 	now, o, store := start, tiny(), &fakeStore{}
 	written := make(chan struct{})

@@ -10,8 +10,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// What is read of S3 is a whole snapshot, with everything that its encoding
-// says, and is the same after it was written again. What is not is Invalid.
+// Either Decode returns a whole snapshot that is the same after it is encoded again,
+// or it returns Invalid.
 func FuzzDecode(f *testing.F) {
 	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	whole := Snapshot{
@@ -85,8 +85,8 @@ func unpack(t testing.TB, packed []byte) []byte {
 	return b.Bytes()
 }
 
-// An index of emails that is read leads from an email to ids, never across lines,
-// and each email that several share is found by it.
+// An index that can be read maps an email to ids and never matches across lines. A
+// lookup finds every email that several users share.
 func FuzzDecodeEmails(f *testing.F) {
 	f.Add([]byte("emails 1\na@b u-1\nb@b u-1 u-2\n"), "b@b")
 	f.Add([]byte("emails 1\n"), "")

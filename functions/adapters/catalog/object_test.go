@@ -19,14 +19,15 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
-var buckets atomic.Int64 // that were made
+var buckets atomic.Int64 // that the client made
 
-// The conditions of reads and writes against an S3 that is not this test's own.
+// This checks the conditions of reads and writes against moto's S3.
 func TestObject(t *testing.T) {
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
 		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
 	})
-	// Of its own, also where the test runs again in the same process.
+	// The bucket is new for each test, even if the test runs again in the same
+	// process.
 	bucket := aws.String(fmt.Sprint("catalog-", buckets.Add(1)))
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
 		t.Fatal(err)
@@ -42,7 +43,7 @@ func TestObject(t *testing.T) {
 	expect("read before there is one", err, access.CodeNotFound)
 
 	one, two := small("one"), small("two")
-	two.ManagementAccount = "999999999999" // one is as the first release wrote it
+	two.ManagementAccount = "999999999999" // one was written by the first release
 	one.NamedAt["arn:ps/1"], two.NamedAt["arn:ps/1"] = start, start.Add(time.Minute)
 	expect("write the first", o.Put(t.Context(), one, ""), "")
 	expect("write the first again", o.Put(t.Context(), two, ""), access.CodeLost)
@@ -79,7 +80,7 @@ func TestObject(t *testing.T) {
 	expect("no bucket", err, access.CodeMisconfigure)
 }
 
-// The index of emails is an object of its own, under the same conditions.
+// The index of emails is a separate object with the same conditions.
 func TestObjectOfEmails(t *testing.T) {
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
 		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true

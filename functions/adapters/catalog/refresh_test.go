@@ -12,23 +12,23 @@ import (
 	"sso-elevator/functions/adapters/catalog"
 )
 
-// organization is what a refresh lists, and what goes wrong with it.
+// organization is what a refresh lists, and the errors of its calls.
 type organization struct {
 	accounts []access.Account
-	names    map[string]string // of permission sets, by ARN
+	names    map[string]string // permission set names, by ARN
 	groups   []access.Group
-	users    [][]access.User // in pages
-	emails   fakeEmails      // the index that is written
+	users    [][]access.User // listed in pages
+	emails   fakeEmails      // the index that was written
 
-	usersErr                        error        // after the first page
-	waitForUsers                    func() error // before the first page
+	usersErr                        error        // fails after the first page
+	waitForUsers                    func() error // fails before the first page
 	accountsErr, setsErr, groupsErr error
-	describeErr                     func(arn string, call int) error // calls are counted from 1
-	gone                            string                           // ARN that is listed and not there any more
+	describeErr                     func(arn string, call int) error // the first call is 1
+	gone                            string                           // an ARN that is listed but no longer exists
 
 	mu          sync.Mutex
 	described   []string
-	under, most int // calls under way
+	under, most int // calls in progress
 }
 
 func (o *organization) Accounts(context.Context) ([]access.Account, error) {
@@ -92,7 +92,7 @@ func (o *organization) UserPages(_ context.Context, each func([]access.User) boo
 	return nil
 }
 
-// large is an organization at the size that the system promises.
+// large is an organization of the largest size that the system supports.
 func large() *organization {
 	o := &organization{names: map[string]string{}}
 	for i := range 10_000 {
@@ -119,7 +119,7 @@ func refresher(o *organization, store catalog.Store, now *time.Time) *catalog.Re
 	return &catalog.Refresher{Lister: o, Store: store, Emails: &o.emails, Now: func() time.Time { return *now }, Logger: quiet}
 }
 
-// What people see of a snapshot.
+// This is what people see of a snapshot.
 func shown(s *catalog.Snapshot) []string {
 	if s == nil {
 		return nil
@@ -139,7 +139,8 @@ func shown(s *catalog.Snapshot) []string {
 
 func TestRefresh(t *testing.T) {
 	before := []string{"Production (111111111111)", "Sandbox (222222222222)", "Admin arn:ps/2", "ReadOnly arn:ps/1", "Billing"}
-	// Everything is other than before, so that each list can be told apart.
+	// Everything differs from the earlier snapshot, so that the test can tell each
+	// list apart.
 	change := func(o *organization) {
 		o.accounts = []access.Account{{ID: "333333333333", Name: "New"}}
 		o.names = map[string]string{"arn:ps/1": "ReadOnly", "arn:ps/3": "Billing"}
@@ -147,7 +148,7 @@ func TestRefresh(t *testing.T) {
 	}
 	tests := []struct {
 		name     string
-		fresh    bool // there is no snapshot of before
+		fresh    bool // there is no earlier snapshot
 		change   func(*organization, *fakeStore)
 		want     []string
 		wantPuts int
@@ -211,13 +212,13 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// Which account manages the organization is kept while no account says so.
+// The catalog remembers the management account until an account names it again.
 func TestRefreshOfTheManagementAccount(t *testing.T) {
 	now, o, store := start, tiny(), &fakeStore{}
 	r := refresher(o, store, &now)
 	for _, step := range []struct {
 		name string
-		id   string // of the account that is the management account
+		id   string // the management account's
 		err  error
 		want string
 	}{
@@ -238,7 +239,7 @@ func TestRefreshOfTheManagementAccount(t *testing.T) {
 	}
 }
 
-// The age of each list is its own.
+// Each list has its own age.
 func TestRefreshKeepsTheTimeOfWhatItKeeps(t *testing.T) {
 	now, o, store := start, tiny(), &fakeStore{}
 	r := refresher(o, store, &now)
@@ -255,7 +256,7 @@ func TestRefreshKeepsTheTimeOfWhatItKeeps(t *testing.T) {
 	}
 }
 
-// A run that takes too long still writes what it has.
+// A refresh that takes too long still writes what it has.
 func TestRefreshLeavesTimeForWriting(t *testing.T) {
 	now, o, store := start, tiny(), &fakeStore{}
 	r := refresher(o, store, &now)
@@ -263,7 +264,7 @@ func TestRefreshLeavesTimeForWriting(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Hour)
-	o.names["arn:ps/3"], o.names["arn:ps/4"] = "New", "Newer" // two at least, for a pause between
+	o.names["arn:ps/3"], o.names["arn:ps/4"] = "New", "Newer" // at least two, so that there is a pause between them
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(10*time.Second))
 	defer cancel()
 	err := r.Refresh(ctx)
@@ -272,8 +273,8 @@ func TestRefreshLeavesTimeForWriting(t *testing.T) {
 	}
 }
 
-// The names of 1,000 permission sets cost 1,000 calls once and 100 in every
-// further run, 4 at once at the most. A rename is seen in ten runs.
+// The names of 1,000 permission sets cost 1,000 calls once, and 100 in each later
+// refresh, at most 4 at a time. A rename shows after at most ten refreshes.
 func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
 	now, o, store := start, large(), &fakeStore{}
 	r := refresher(o, store, &now)
@@ -314,7 +315,7 @@ func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
 	}
 }
 
-// In an organization of ordinary size the next run sees a rename.
+// In an organization of ordinary size, the next refresh sees a rename.
 func TestRenameInASmallOrganization(t *testing.T) {
 	now, o, store := start, tiny(), &fakeStore{}
 	r := refresher(o, store, &now)
@@ -330,7 +331,8 @@ func TestRenameInASmallOrganization(t *testing.T) {
 	}
 }
 
-// Where the client's own retries do not get over throttling, no more is asked.
+// If the client's own retries don't overcome throttling, the refresh makes no more
+// calls.
 func TestRefreshStopsWhereItIsThrottled(t *testing.T) {
 	now, o, store := start, large(), &fakeStore{}
 	o.describeErr = func(_ string, call int) error {

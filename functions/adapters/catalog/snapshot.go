@@ -109,7 +109,7 @@ func decode(packed io.Reader) (*Snapshot, error) {
 	case d.Accounts.ReadAt.IsZero() || d.PermissionSets.ReadAt.IsZero() || d.Groups.ReadAt.IsZero():
 		return nil, access.Errorf(access.CodeInvalid, "%s: it is incomplete", doing)
 	case len(d.PermissionSets.NamedAt) != len(d.PermissionSets.Pairs):
-		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d times for them", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.NamedAt))
+		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d read times", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.NamedAt))
 	}
 	s := &Snapshot{
 		ManagementAccount: d.ManagementAccount,

@@ -15,13 +15,13 @@ import (
 
 var now = time.Date(2026, 3, 2, 10, 5, 0, 0, time.UTC)
 
-// table is the requests table, for several goroutines.
+// table is a requests table for several goroutines.
 type memory struct {
 	mu     sync.Mutex
 	rows   map[string]access.Request
 	claims map[string]access.Claims
 	reads  int // of requests
-	// before is called before each write, with the table unlocked.
+	// before runs before each write. The table is unlocked then.
 	before   func()
 	readErr  error
 	writeErr error
@@ -76,7 +76,7 @@ func (t *memory) PutClaims(_ context.Context, c access.Claims, expect int64, _ t
 	return nil
 }
 
-// create is Store.Create.
+// create calls Store.Create.
 func (t *memory) create(r access.Request) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,7 +123,7 @@ func TestTake(t *testing.T) {
 		claims map[string]access.Claim
 		rows   []access.Request
 		want   claims.Result
-		claim  access.Claim // of the target afterwards
+		claim  access.Claim // the claims of the target afterwards
 	}{
 		{name: "nothing claimed", want: taken, claim: access.Claim{RequestID: "r2", At: now}},
 		{name: "another target claimed", claims: map[string]access.Claim{target(2).Key(): {RequestID: "r1", At: now}}, want: taken, claim: access.Claim{RequestID: "r2", At: now}},
@@ -184,7 +184,7 @@ func TestTakeHoldsToTheLimit(t *testing.T) {
 	if got, err := c.Take(t.Context(), asks("other", "p-2", 10)); err != nil || got.Until.IsZero() {
 		t.Errorf("another person: %+v, %v", got, err)
 	}
-	// Decided, and nobody freed it.
+	// The request is decided, but nobody freed its claim.
 	third := w.rows["r3"]
 	third.Outcome = &access.Outcome{Kind: access.OutcomeExpired}
 	w.rows["r3"] = third
@@ -194,7 +194,7 @@ func TestTakeHoldsToTheLimit(t *testing.T) {
 	if got, err := c.Take(t.Context(), asks("r11", "p-1", 11)); err != nil || !got.Full {
 		t.Errorf("one more: %+v, %v; want full", got, err)
 	}
-	// The target's own claim is stale: there is room for one.
+	// The target's own claim is stale, so there is room for a new one.
 	fifth := w.rows["r5"]
 	fifth.Outcome = &access.Outcome{Kind: access.OutcomeApproved}
 	w.rows["r5"] = fifth
@@ -204,7 +204,7 @@ func TestTakeHoldsToTheLimit(t *testing.T) {
 	if n := len(w.claims["p-1"].Claims); n != 10 {
 		t.Errorf("%d targets are claimed, want 10", n)
 	}
-	// The limit was lowered.
+	// Someone lowered the limit.
 	if got, err := at(w, 3, now).Take(t.Context(), asks("r12", "p-1", 12)); err != nil || !got.Full {
 		t.Errorf("with a lower limit: %+v, %v; want full", got, err)
 	}
@@ -252,7 +252,7 @@ func TestFree(t *testing.T) {
 			t.Errorf("%+v: %v, left %+v; want all three", r.Requester, err, w.claims)
 		}
 	}
-	// Somebody claims another target at the same time.
+	// Someone claims another target at the same time.
 	once := sync.OnceFunc(func() {
 		other := w.claims["p-1"]
 		other.Claims = maps.Clone(other.Claims)
@@ -277,7 +277,7 @@ func TestFree(t *testing.T) {
 	}
 }
 
-// Forty forms at the same moment: one request for each target, and no more than
+// Forty forms at the same moment create one request for each target, and no more than
 // the limit.
 func TestTakeAtOnce(t *testing.T) {
 	for _, targets := range []int{1, 3, 40} {

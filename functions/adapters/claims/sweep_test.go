@@ -12,7 +12,7 @@ import (
 	"sso-elevator/functions/adapters/claims"
 )
 
-// indexed is a table with its index, which shows when each row is due.
+// indexed is a table with an index that shows when each row is due.
 type indexed struct {
 	*memory
 	due      map[string]time.Time
@@ -47,7 +47,7 @@ func TestSweepFreesWhatWasLeft(t *testing.T) {
 		enter("p-1", tenth, map[string]access.Claim{target(1).Key(): claim("waits"), target(2).Key(): claim("decided"), target(3).Key(): claim("never created")})
 		enter("p-2", tenth, map[string]access.Claim{target(1).Key(): claim("closed")})
 		enter("p-3", tenth.Add(time.Second), map[string]access.Claim{target(1).Key(): claim("closed")}) // not due yet
-		w.due["p-4"] = tenth                                                                            // freed since
+		w.due["p-4"] = tenth                                                                            // freed in the meantime
 		return w
 	}
 	look := func(w *indexed, at time.Time) error {

@@ -14,7 +14,7 @@ import (
 	"sso-elevator/functions/adapters/directory"
 )
 
-// center is an Identity Center that finds users by the exact email only.
+// center is an Identity Center that finds users only by their exact email.
 type center struct {
 	users []access.User
 	err   map[string]error // by call
@@ -85,8 +85,8 @@ func TestUserByEmail(t *testing.T) {
 	tests := []struct {
 		name    string
 		email   string
-		now     []access.User // in Identity Center; default everybody
-		indexed []access.User // default everybody
+		now     []access.User // in Identity Center; everyone by default
+		indexed []access.User // everyone by default
 		noIndex bool
 		err     map[string]error
 		want    string
@@ -152,7 +152,7 @@ func TestUserByEmail(t *testing.T) {
 			if !slices.Equal(c.calls, test.calls) {
 				t.Errorf("called %q, want %q", c.calls, test.calls)
 			}
-			// The people who run the app learn who it is, and an alarm goes on.
+			// The operators learn who it is, and an alarm fires.
 			if ambiguous := test.code == access.CodeAmbiguous; ambiguous != slices.Equal(counted, []string{metric.Misconfigured}) ||
 				ambiguous != (strings.Contains(log.String(), "code=Misconfigured") && strings.Contains(log.String(), "u-grace") && strings.Contains(log.String(), "name of u-grace") &&
 					(strings.Contains(log.String(), "name of u-twin") || strings.Contains(log.String(), "name of u-third"))) {
@@ -162,8 +162,8 @@ func TestUserByEmail(t *testing.T) {
 	}
 }
 
-// What holds when somebody asks holds when access is made: by then somebody else
-// may have the email, too.
+// The check at the request also applies at the grant, because someone else may have
+// the email by then.
 func TestUserStatus(t *testing.T) {
 	tests := []struct {
 		name    string

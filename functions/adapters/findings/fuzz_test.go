@@ -11,8 +11,8 @@ import (
 	"sso-elevator/functions/drift"
 )
 
-// Every object of a run: what is read is one JSON document and no more, holds
-// together, and is the same after it was written again. What is not is Invalid.
+// For every object of a run, either the read returns one consistent JSON document that
+// is the same after it is written again, or it returns Invalid.
 func FuzzObjects(f *testing.F) {
 	for _, s := range []string{
 		`{"run":"r-1","mode":"warn","started_at":"2026-01-01T00:00:00Z","policy":{"accounts":null,"groups":null},"accounts":[{"id":"111122223333"}],"permission_sets":[{"id":"arn:1","name":"Admin"}],"groups":[{"id":"g-1"}],"batches":[{"pairs":[{"a":0,"s":[0]}],"accounts":[0],"groups":[0],"users":["u-1"]}]}`,
@@ -71,7 +71,7 @@ func readObject[T any](t *testing.T, body []byte, name string, read func(*Store,
 	}
 	if p, is := any(v).(drift.Plan); is {
 		for _, b := range p.Batches {
-			// What names something names what is there: these would be read.
+			// An index outside the plan panics here.
 			for _, pair := range b.AccountSets {
 				_ = p.Accounts[pair.Account]
 				for _, set := range pair.Sets {
@@ -98,7 +98,7 @@ func refusal(t *testing.T, body []byte, err error) {
 	}
 }
 
-// A name of a run makes a key below the run's folder and nowhere else.
+// A run's name makes a key inside the run's folder and nowhere else.
 func FuzzKey(f *testing.F) {
 	for _, s := range []string{"warn-2026-01-01", "", "..", "a/b", "a\x00", "é", strings.Repeat("a", 81), "a\n"} {
 		f.Add(s)

@@ -23,16 +23,17 @@ func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
 var monday = time.Date(2026, 3, 2, 9, 30, 0, 123456789, time.UTC)
 
-var buckets atomic.Int64 // that were made
+var buckets atomic.Int64 // that the client made
 
-// stores are a bucket of an S3 that is not this test's own, and a memory: both
-// keep the same promises.
+// stores returns a bucket in moto's S3, and a store in memory. Both keep the same
+// promises.
 func stores(t *testing.T) map[string]*findings.Store {
 	t.Helper()
 	client := s3.NewFromConfig(mototest.Config(t), func(o *s3.Options) {
 		o.UsePathStyle, o.DisableLogOutputChecksumValidationSkipped = true, true
 	})
-	// Of its own, also where the test runs again in the same process.
+	// The bucket is new for each test, even if the test runs again in the same
+	// process.
 	bucket := fmt.Sprint(strings.ToLower(t.Name()), "-", buckets.Add(1))
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestStore(t *testing.T) {
 				_, err := s.Plan(t.Context(), "r-1")
 				expect("a plan that names an "+what+" that is not in it", err, access.CodeInvalid)
 			}
-			for range 2 { // everything may be written again
+			for range 2 { // every object may be written again
 				expect("write the plan", s.PutPlan(t.Context(), plan), "")
 			}
 			gotPlan, err := s.Plan(t.Context(), "r-1")

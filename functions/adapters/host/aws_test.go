@@ -17,8 +17,8 @@ func lookupIn(environment map[string]string) func(string) string {
 	return func(name string) string { return environment[name] }
 }
 
-// In Lambda's environment it is what the SDK's own way makes of it, in all that
-// the clients of the functions read.
+// In Lambda's environment, the configuration equals that of the SDK in every field
+// that the functions' clients read.
 func TestAsTheSDKDoes(t *testing.T) {
 	for name, endpoint := range map[string]string{"on AWS": "", "on the local stack": "http://127.0.0.1:4566"} {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Whatever an error says: what leaves the function has a code, is text of at
-// most 1000 bytes and the sign that there was more, and has nothing in it that
-// looks like one of Slack's tokens, a response URL or a task token.
+// Any error that leaves a function has a code and at most 1000 bytes of text, plus a
+// mark if it was cut. The text has nothing that looks like a Slack token, a response
+// URL or a task token.
 func FuzzConvert(f *testing.F) {
 	for _, s := range []string{"", "x", "xoxb-12-34-abc", "https://hooks.slack.com/actions/T1/1/x", "lookup hooks.slack.com/actions/T1/1/x", "Post \"https://hooks.slack.com/x\": EOF", "\xff\xfe", "a\x00b", "xoxb-xoxb-1"} {
 		f.Add(s, "ThrottlingException")

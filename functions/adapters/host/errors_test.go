@@ -21,7 +21,7 @@ import (
 
 func says(s string) *string { return &s }
 
-// answered is an error as the SDK returns it for an HTTP answer.
+// answered is an error as the SDK returns it for an HTTP response.
 func answered(status int, err error) error {
 	return &smithy.OperationError{ServiceID: "SSO Admin", OperationName: "X", Err: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err,

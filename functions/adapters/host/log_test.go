@@ -48,8 +48,8 @@ func TestLinesSayWhichTaskTheyBelongTo(t *testing.T) {
 	}
 }
 
-// A logger that was made before there was a task knows the task by the line's
-// context alone.
+// A logger created before the task learns about the task only from the context of each
+// line.
 func TestNoLineForgetsItsContext(t *testing.T) {
 	bare := regexp.MustCompile(`\b(Logger|Log)\.(Debug|Info|Warn|Error)\(`)
 	root := filepath.Join("..", "..")
@@ -59,7 +59,7 @@ func TestNoLineForgetsItsContext(t *testing.T) {
 			return err
 		}
 		if path == filepath.Join(root, "ingress", "handler.go") || path == filepath.Join(root, "ingress", "function.go") {
-			return nil // before a signature is seen to be right there is no request
+			return nil // before the signature is checked, no request is known
 		}
 		looked++
 		source, err := os.ReadFile(path)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// What is read keeps to its type, and no mistake repeats the value: it may be a
-// secret that somebody put into the wrong place.
+// A value that is read has the right type. No mistake repeats a value, because someone
+// may have put a secret in the wrong place.
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{"", "true", "1", "-1", "9223372036", "9223372037", "1e309", "NaN", "3600,7200", ",,", " 60 , 90 ", "60,x", "INFO", "xoxb-1-2-3-4-5-6", "\x00", "0x10", "1_000"} {
 		f.Add(s)

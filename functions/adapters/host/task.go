@@ -38,9 +38,9 @@ func (in Input) LogArgs() []any {
 type Payload interface{ LogArgs() []any }
 
 // TaskHandler returns a handler that calls handle, logs its errors, and returns them
-// in the form that the state machine's Retry and Catch understand. An error that the
-// machine retries is logged as a warning. An error that someone must fix raises the
-// alarm.
+// in the form that the state machine's Retry and Catch understand. Refusals, and errors
+// that the machine retries, are logged as warnings. An error that someone must fix
+// raises the alarm.
 func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		ctx = withLogArgs(ctx, in.LogArgs())
@@ -52,7 +52,7 @@ func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In
 		if code == access.CodeMisconfigure {
 			p.Metrics.Count(metric.Misconfigured, nil)
 		}
-		if code.Transient() {
+		if code.Transient() || code.IsRefusal() {
 			level = slog.LevelWarn
 		}
 		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", access.ErrorMessage(err))...)

@@ -76,7 +76,9 @@ func TestTaskHandlerTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 		{"a quota", access.Errorf(access.CodeThrottled, "x"), "WARN"},
 		{"not finished", access.Errorf(access.CodeInProgress, "x"), "WARN"},
 		{"time is over, without a code", context.DeadlineExceeded, "WARN"},
-		{"refused", access.Errorf(access.CodeRefused, "x"), "ERROR"},
+		{"refused", access.Errorf(access.CodeRefused, "x"), "WARN"},
+		{"exempt", access.Errorf(access.CodeExempt, "x"), "WARN"},
+		{"an invalid payload", access.Errorf(access.CodeInvalid, "x"), "ERROR"},
 		{"a defect", errors.New("x"), "ERROR"},
 	}
 	for _, test := range tests {

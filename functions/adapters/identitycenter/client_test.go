@@ -30,7 +30,7 @@ var (
 	group = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
 )
 
-// mockAdmin and mockStore panic where a test calls what it did not provide.
+// mockAdmin and mockStore panic if a test makes a call that it didn't set up.
 type mockAdmin struct {
 	identitycenter.SSOAdminAPI
 	instances   []string
@@ -109,11 +109,11 @@ func (m *mockAdmin) ListAccountAssignmentCreationStatus(_ context.Context, in *s
 type mockStore struct {
 	identitycenter.IdentityStoreAPI
 	asked   []string          // emails
-	ids     map[string]string // by exact email
+	ids     map[string]string // users by exact email
 	users   map[string]*identitystore.DescribeUserOutput
 	members map[string]string // "group user" to membership id
 	err     error
-	userErr error // of DescribeUser
+	userErr error // results of DescribeUser
 }
 
 func (m *mockStore) GetUserId(_ context.Context, in *identitystore.GetUserIdInput, _ ...func(*identitystore.Options)) (*identitystore.GetUserIdOutput, error) {
@@ -254,7 +254,7 @@ func TestUserByEmail(t *testing.T) {
 	}
 }
 
-// Only what Identity Center says in so many words makes somebody gone.
+// A user counts as gone only if Identity Center says so explicitly.
 func TestUserStatus(t *testing.T) {
 	store := identitystore.DescribeUserOutput{}
 	with := func(s idtypes.UserStatus) *identitystore.DescribeUserOutput {
@@ -264,7 +264,7 @@ func TestUserStatus(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		user *identitystore.DescribeUserOutput // nil: not found
+		user *identitystore.DescribeUserOutput // nil if not found
 		err  error
 		want access.UserStatus
 		gone bool
@@ -497,7 +497,7 @@ func TestMembership(t *testing.T) {
 	if op, err := c.Creation(ctx, group, id); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Creation = %+v, %v", op, err)
 	}
-	// Another one than is there: that stays.
+	// Another membership is there. It stays.
 	_, err = c.Delete(ctx, group, "m-0")
 	wantCode(t, err, access.CodeNotFound)
 	exists(true)

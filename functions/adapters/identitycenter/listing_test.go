@@ -114,7 +114,7 @@ func TestLists(t *testing.T) {
 		name string
 		list func(*identitycenter.Client) (any, error)
 		want any
-		none any // of what does not exist
+		none any // of a target that doesn't exist
 	}{
 		{"permission sets of an account", func(c *identitycenter.Client) (any, error) { return c.ProvisionedPermissionSets(ctx, "1") }, []string{"arn:1 in 1", "arn:2 in 1"}, []string(nil)},
 		{"accounts of a permission set", func(c *identitycenter.Client) (any, error) { return c.AccountsWith(ctx, "arn:1") }, []string{"1 with arn:1", "2 with arn:1"}, []string(nil)},

@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(mototest.Run(m)) }
 
-// TestOnTheWire runs what moto knows of Identity Center with the SDK's own
-// clients: that requests and answers have the shape the services speak.
+// TestOnTheWire runs the operations that moto supports with the SDK's own clients.
+// Requests and responses then have the shape that the services use.
 func TestOnTheWire(t *testing.T) {
 	cfg := mototest.Config(t)
 	admin, store := ssoadmin.NewFromConfig(cfg), identitystore.NewFromConfig(cfg)
@@ -104,8 +104,8 @@ func TestOnTheWire(t *testing.T) {
 	}
 }
 
-// TestCreateMembershipIsTriedOnce: a creation whose answer is lost is not
-// repeated where nobody sees it.
+// TestCreateMembershipIsTriedOnce checks that the SDK doesn't silently repeat a
+// creation whose response got lost.
 func TestCreateMembershipIsTriedOnce(t *testing.T) {
 	calls := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

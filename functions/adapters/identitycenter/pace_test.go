@@ -22,7 +22,7 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// throttled answers the first calls with an error that the SDK repeats.
+// throttled answers the first calls with an error after which the SDK tries again.
 type throttled struct {
 	mu   sync.Mutex
 	left int
@@ -39,7 +39,7 @@ func (h *throttled) Do(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
-// Every attempt waits for its turn, and is counted.
+// Every attempt waits for its turn and is counted.
 func TestPace(t *testing.T) {
 	now := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	var waits []time.Duration
@@ -74,7 +74,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// pagesOfAccounts answers ListAccounts with that many pages.
+// pagesOfAccounts answers ListAccounts with this many pages.
 type pagesOfAccounts struct{ pages int }
 
 func (h *pagesOfAccounts) Do(*http.Request) (*http.Response, error) {
@@ -86,8 +86,8 @@ func (h *pagesOfAccounts) Do(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
-// 2,000 accounts are 100 pages: no second has more than 4 calls, where
-// Organizations takes 8.
+// 2,000 accounts are 100 pages. No second has more than 4 calls; Organizations allows
+// 8.
 func TestAccountsAreListedAtAPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := identitycenter.Paced(aws.Config{
@@ -101,7 +101,7 @@ func TestAccountsAreListedAtAPace(t *testing.T) {
 		if took := time.Since(began); took != 99*250*time.Millisecond {
 			t.Errorf("100 pages took %s, want 24.75 s", took)
 		}
-		// The next call has to wait for its turn, as long as its caller has time.
+		// The next call waits for its turn as long as its caller's context allows.
 		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		if _, err := client.Accounts(short); access.CodeOf(err) != access.CodeUnavailable {

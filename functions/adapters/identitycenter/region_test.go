@@ -17,7 +17,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// hosts records where calls go, and lets none through.
+// hosts records the hosts that calls go to, and blocks all calls.
 type hosts []string
 
 func (h *hosts) Do(r *http.Request) (*http.Response, error) {

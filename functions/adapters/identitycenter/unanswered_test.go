@@ -16,7 +16,7 @@ import (
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
-// answering is Identity Center over HTTP: it counts the tries of a deletion.
+// answering is Identity Center over HTTP. It counts the attempts of a deletion.
 type answering struct {
 	deletion func() (*http.Response, error)
 	tries    int
@@ -34,8 +34,8 @@ func answer(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// A deletion that was not answered may still be on its way: only whoever knows
-// for how long may send another.
+// A deletion without a response may still arrive. Only a caller that knows how late it
+// may arrive can send another one.
 func TestDeletionIsRepeatedOnlyIfItWasAnswered(t *testing.T) {
 	for _, test := range []struct {
 		name     string

@@ -11,14 +11,14 @@ import (
 	"sso-elevator/functions/adapters/leases"
 )
 
-// replace removes the membership by hand and makes it anew.
+// replace removes the membership by hand and creates a new one.
 func (w *world) replace() {
 	w.steps++
 	w.makeByHand()
 }
 
-// What somebody removes and makes anew by hand is theirs from then on, whenever
-// they do it: it is left, the lease goes, and the row says so.
+// If someone removes the access and creates it again by hand, at any time, the new
+// access is theirs. It stays, the lease is deleted, and the row says so.
 func TestMadeAnewByHand(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -40,7 +40,7 @@ func TestMadeAnewByHand(t *testing.T) {
 		}, access.RemovalForeign, "m-2"},
 		{"the id is not known", func(w *world, _ *leases.Leases) {
 			lease := w.leases[membership.Key()]
-			lease.MembershipIDs = nil // of the previous release
+			lease.MembershipIDs = nil // by the previous release
 			w.leases[membership.Key()] = lease
 			w.replace()
 		}, access.RemovalDone, ""},
@@ -69,8 +69,8 @@ func TestMadeAnewByHand(t *testing.T) {
 	}
 }
 
-// Made by hand just before the system would have made it, it is not what the
-// system made, although its lease is there: Identity Center said so.
+// Someone creates the membership by hand just before the system would have. The
+// system's lease exists, but the system didn't create it, as Identity Center said.
 func TestMadeByHandBeforeCreate(t *testing.T) {
 	w, l := stillOf(membership, "a")
 	w.on(1, "Create", func() error {
@@ -87,7 +87,8 @@ func TestMadeByHandBeforeCreate(t *testing.T) {
 	}
 }
 
-// Made anew before the grant is confirmed, it is not what was granted.
+// A membership that someone creates again before the grant is confirmed is not the
+// granted one.
 func TestMadeAnewBeforeConfirm(t *testing.T) {
 	w, l := stillOf(membership, "a")
 	if err := l.Acquire(ctx, w.rows["a"]); err != nil {
@@ -104,8 +105,8 @@ func TestMadeAnewBeforeConfirm(t *testing.T) {
 	}
 }
 
-// Who asks while a membership made by hand is there in place of ours gets what
-// anybody gets whose access is there already.
+// If someone replaced our membership by hand, a new request is refused, like any
+// request for access that exists already.
 func TestNobodyJoinsWhatIsMadeByHand(t *testing.T) {
 	w, l := stillOf(membership, "a", "b")
 	w.grant(t, l, "a")
@@ -119,12 +120,12 @@ func TestNobodyJoinsWhatIsMadeByHand(t *testing.T) {
 	}
 }
 
-// Removed by hand, the membership is made again for who comes next. Both ids
-// are ours then, and whoever looks at it with a lease read before knows.
+// After someone removes the membership by hand, the next request creates it again.
+// Both ids are then ours, even for a caller that read the lease earlier.
 func TestMadeAgainForTheNext(t *testing.T) {
 	w, l := stillOf(membership, "a", "b", "c")
 	w.grant(t, l, "a")
-	w.on(1, "MembershipID", func() error { // c has read the lease, and is about to look
+	w.on(1, "MembershipID", func() error { // c has read the lease, and is about to check the access
 		w.before = nil
 		w.removeByHand()
 		w.grant(t, l, "b")
@@ -142,8 +143,8 @@ func TestMadeAgainForTheNext(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// Two creations answer in the wrong order: the membership that is there is ours
-// all the same.
+// Two creations are answered in the wrong order. The existing membership still counts
+// as ours.
 func TestAnswersInTheWrongOrder(t *testing.T) {
 	w, l := stillOf(membership, "a", "b")
 	l.IdentityCenter = interrupted{l.IdentityCenter, func() {
@@ -167,7 +168,7 @@ func TestAnswersInTheWrongOrder(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// interrupted lets something happen between a creation and its answer.
+// interrupted runs a function between a creation and its response.
 type interrupted struct {
 	leases.IdentityCenter
 	happens func()
@@ -179,12 +180,12 @@ func (i interrupted) Create(ctx context.Context, s access.Subject) (string, erro
 	return id, err
 }
 
-// Without the table's order: what the table says was made by hand is left, and
-// where it says nothing, taking away wins.
+// Without the table's order of events, access that the table calls made by hand stays.
+// If the table says nothing, the access is removed.
 func TestForceRemoveMadeByHand(t *testing.T) {
 	tests := []struct {
 		name string
-		what string // of the table does not answer
+		what string // of a table that doesn't answer
 		want string // the membership afterwards
 	}{
 		{"writes fail", "PutLease", "m-2"},
@@ -209,7 +210,7 @@ func TestForceRemoveMadeByHand(t *testing.T) {
 			}
 		})
 	}
-	// Nothing is known and nothing can be seen: that is no success.
+	// If nothing is known and nothing can be seen, the removal fails.
 	w, l := stillOf(membership, "a")
 	w.grant(t, l, "a")
 	w.before = func(what string) error {
@@ -221,8 +222,8 @@ func TestForceRemoveMadeByHand(t *testing.T) {
 	wantCode(t, l.ForceRemove(ctx, "a", membership, false), access.CodeUnavailable)
 }
 
-// failing lets every deletion fail that Identity Center accepts, as it does where
-// there is nothing to delete.
+// failing makes every accepted deletion fail, as Identity Center does if there is
+// nothing to delete.
 type failing struct{ leases.IdentityCenter }
 
 func (failing) Delete(context.Context, access.Subject, string) (string, error) { return "op-404", nil }
@@ -230,8 +231,8 @@ func (failing) Deletion(context.Context, access.Subject, string) (identitycenter
 	return identitycenter.Operation{Status: identitycenter.StatusFailed, Reason: "Received a 404 status error: Assignment not found."}, nil
 }
 
-// Only where it is known that somebody else removed the access does the row say
-// so; otherwise it says that we did, or may have.
+// The row says that someone else removed the access only if that is known. Otherwise
+// it says that we did, or may have.
 func TestAlreadyGone(t *testing.T) {
 	byHand := func(w *world) { w.removeByHand() }
 	start := func(t *testing.T, w *world, l *leases.Leases, execution string) {
@@ -345,7 +346,7 @@ func TestAlreadyGone(t *testing.T) {
 	}
 }
 
-// look is the call that looks for the access.
+// look is the call that checks whether the access exists.
 func look(w *world) string {
 	if w.group() {
 		return "MembershipID"

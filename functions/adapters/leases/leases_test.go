@@ -19,8 +19,8 @@ var (
 	nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 )
 
-// still is a world without scheduler: calls take no time, operations of
-// Identity Center end at once, and time passes in Sleep only.
+// still is a world without a scheduler. Calls take no time, operations of Identity
+// Center end at once, and only Sleep moves the clock.
 func still(ids ...string) (*world, *leases.Leases) { return stillOf(subject, ids...) }
 
 func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
@@ -49,7 +49,7 @@ func (w *world) direct(what string, effect func() error) error {
 	return effect()
 }
 
-// on lets f happen just before the nth call that begins with what.
+// on runs f just before the nth call whose name begins with what.
 func (w *world) on(nth int, what string, f func() error) {
 	w.before = func(call string) error {
 		if !strings.HasPrefix(call, what) {
@@ -62,7 +62,7 @@ func (w *world) on(nth int, what string, f func() error) {
 	}
 }
 
-// grant runs a request up to its grant.
+// grant runs a request until it is granted.
 func (w *world) grant(t *testing.T, l *leases.Leases, id string) {
 	t.Helper()
 	if err := l.Acquire(ctx, w.rows[id]); err != nil {
@@ -119,7 +119,7 @@ func TestGrantAndRevoke(t *testing.T) {
 	if lease.State != access.LeaseHeld || !reflect.DeepEqual(lease.Holders, want) {
 		t.Errorf("lease = %+v", lease)
 	}
-	// A minute later, quickly: the access goes in the first call.
+	// A minute later, the removal needs only one call.
 	w.now = r.End
 	w.calls = nil
 	if _, err := l.Release(ctx, "a", "arn:a", false); err != nil {
@@ -195,7 +195,7 @@ func TestRefusedOnceRemovalHasBegun(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w, l := still("a")
 			r := w.rows["a"]
-			w.on(1, "PutLease", func() error { // just after the caller's own look
+			w.on(1, "PutLease", func() error { // just after the caller checked
 				over := r
 				test.over(&over)
 				w.rows["a"] = over
@@ -243,15 +243,15 @@ func TestSlowCreation(t *testing.T) {
 	}
 }
 
-// The answer to Create is lost with the function, Identity Center takes longer
-// than any deadline: the removal must not believe that there is nothing.
+// The function dies before it gets the response to Create, and Identity Center takes
+// longer than any deadline. The removal must not conclude that there is no access.
 func TestRevokeWaitsForUnknownCreation(t *testing.T) {
 	w, l := still("a")
 	w.on(2, "PutLease", func() error { return access.Errorf(access.CodeUnavailable, "killed") })
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeUnavailable)
 	w.before = nil
 	w.operations[0].doneAt = nine.Add(10 * time.Minute)
-	w.now = nine.Add(5 * time.Minute) // settled long since
+	w.now = nine.Add(5 * time.Minute) // settled long ago
 	for range 3 {
 		_, err := l.Release(ctx, "a", "arn:a", true)
 		wantCode(t, err, access.CodeInProgress)
@@ -264,8 +264,8 @@ func TestRevokeWaitsForUnknownCreation(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// Nothing is created, but a function may still be about to: the removal waits
-// until it must have ended.
+// No access exists, but a function may still be about to create it. The removal waits
+// until that function must have ended.
 func TestRevokeWaitsForDeadline(t *testing.T) {
 	w, l := still("a")
 	w.on(1, "Create", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })
@@ -273,15 +273,15 @@ func TestRevokeWaitsForDeadline(t *testing.T) {
 	w.before = nil
 	_, err := l.Release(ctx, "a", "arn:a", true)
 	wantCode(t, err, access.CodeInProgress)
-	w.now = nine.Add(40 * time.Second) // 30 s of the function, 10 s of margin
+	w.now = nine.Add(40 * time.Second) // the function's 30 s and 10 s of margin
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
 		t.Errorf("removal = %s", got)
 	}
 	w.wantNothingLeft(t)
 }
 
-// Two functions with the same deadline set out to create. The one that is
-// answered says when its own call settles, not when the other's does.
+// Two functions with the same deadline are about to create the access. A response to
+// one says when its own call settles, not when the other's does.
 func TestClaimsAreTold(t *testing.T) {
 	w, l := still("a", "b")
 	w.on(1, "Create", func() error {
@@ -297,8 +297,8 @@ func TestClaimsAreTold(t *testing.T) {
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeUnavailable)
 }
 
-// A function is held up right before Delete, another one finishes the removal,
-// and somebody else wants the access: it must not go away from under them.
+// A function stalls right before Delete. Another one finishes the removal, and someone
+// else requests the access. The first function must not delete the new access.
 func TestHeldUpDelete(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
@@ -323,8 +323,8 @@ func TestHeldUpDelete(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// A function is held up right before it gives the lease up, until there is
-// another lease under the same key.
+// A function stalls right before it deletes the lease, until another lease exists
+// under the same key.
 func TestHeldUpGivingUp(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
@@ -333,7 +333,7 @@ func TestHeldUpGivingUp(t *testing.T) {
 		w.before = nil
 		w.release(t, l, "a")
 		w.grant(t, l, "b")
-		// Written as often as the first one.
+		// This lease was written as often as the first one.
 		for range 10 {
 			lease := w.leases[subject.Key()]
 			if err := l.Table.PutLease(ctx, bumped(lease), lease.Version); err != nil {
@@ -355,7 +355,8 @@ func bumped(l access.Lease) access.Lease {
 	return l
 }
 
-// The first version of each lease is behind the last one of the lease before.
+// The first version of each lease is higher than the last version of the lease before
+// it.
 func TestVersionsNeverRepeat(t *testing.T) {
 	w, l := still()
 	last := int64(0)
@@ -404,15 +405,15 @@ func TestDeletionFails(t *testing.T) {
 	if !strings.Contains(err.Error(), "role is protected") || w.leases[subject.Key()].State != access.LeaseDeleting {
 		t.Errorf("error %v, lease %+v", err, w.leases[subject.Key()])
 	}
-	// The next round deletes again.
+	// The next round deletes the access again.
 	if got := w.release(t, l, "a"); got != access.RemovalDone {
 		t.Errorf("removal = %s", got)
 	}
 	w.wantNothingLeft(t)
 }
 
-// The row has the membership's id, also where the answer to its creation got
-// lost. Who joins has the same one, an assignment has none.
+// The row has the membership's id, even if the response to its creation got lost. A
+// request that joins gets the same id. An assignment has none.
 func TestMembershipID(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -446,7 +447,7 @@ func (f forgetful) Create(ctx context.Context, s access.Subject) (string, error)
 	return "", err
 }
 
-// The lists show an assignment of a user who is gone, and it can't be deleted.
+// The lists still show a gone user's assignment, which can't be deleted.
 func TestVanishedUser(t *testing.T) {
 	w, l := still("a")
 	w.grant(t, l, "a")
@@ -467,7 +468,7 @@ func (gone) Delete(context.Context, access.Subject, string) (string, error) {
 
 func (gone) Vanished(context.Context, access.Subject) (bool, error) { return true, nil }
 
-// What the list does not show is deleted all the same, once, if it was created.
+// Access that was created is deleted once, even if the list doesn't show it.
 func TestLaggingList(t *testing.T) {
 	w, l := still("a")
 	w.grant(t, l, "a")
@@ -482,7 +483,7 @@ type blind struct{ leases.IdentityCenter }
 
 func (blind) Exists(context.Context, access.Subject) (bool, error) { return false, nil }
 
-// Killed at each single call of grant and revoke, and tried again: the access
+// Grant and revoke are killed at every single call, and tried again. The access still
 // comes, stays and goes as if nothing had happened.
 func TestKilledAtEachCall(t *testing.T) {
 	dead := access.Errorf(access.CodeUnavailable, "killed")
@@ -567,10 +568,10 @@ func TestForceRemove(t *testing.T) {
 	tests := []struct {
 		name    string
 		holders []string
-		lose    bool // the lease is not there
-		down    bool // the table does not answer
+		lose    bool // the lease doesn't exist
+		down    bool // the table doesn't answer
 		rowGone bool
-		want    bool // access afterwards
+		want    bool // the access afterwards
 	}{
 		{name: "table down", holders: []string{"a"}, down: true},
 		{name: "table down, others hold it: taking away wins", holders: []string{"a", "b"}, down: true},

@@ -56,21 +56,21 @@ type trouble struct {
 	abandons float64 // chance per look that the state machine gives up a running function
 	outages  bool    // the table is down for minutes
 	// sleepers is the chance that an invocation freezes once, for most of its time.
-	// Meanwhile the state machine gives it up and tries again, and everything else
-	// goes on, quickly.
+	// Meanwhile the state machine gives it up and retries, and everything else
+	// continues at full speed.
 	sleepers float64
 	calm     bool // operations of Identity Center never fail
-	// stops is the chance per step of a state machine that its execution is stopped.
-	// Then two sweeps come at once, and somebody may start the execution again.
+	// stops is the chance per step that a state machine's execution is stopped. Then
+	// two sweeps start at once, and someone may start the execution again.
 	stops float64
-	// deletes is the chance that somebody deletes a request's row while it has
-	// access, or while that is being removed.
+	// deletes is the chance that someone deletes a request's row while its access
+	// exists or is being removed.
 	deletes float64
 	// reconciles adds scans that remove access without a lease.
 	reconciles bool
 }
 
-// quick shortens a time if others are to get far while a sleeper sleeps.
+// quick shortens a time, so that others get far while a sleeper sleeps.
 func (t trouble) quick(d time.Duration) time.Duration {
 	if t.sleepers > 0 {
 		return d / 20
@@ -154,8 +154,8 @@ func testModel(t *testing.T, s access.Subject) {
 	}
 }
 
-// world is everything in a run of the model: clock, table, Identity Center, and
-// what really happened.
+// world is everything in a run of the model: the clock, the table, Identity Center,
+// and what really happened.
 type world struct {
 	rng     *rand.Rand
 	trouble trouble
@@ -165,8 +165,8 @@ type world struct {
 
 	rows   map[string]access.Request
 	leases map[string]access.Lease
-	// removals are the results of findings' removals, latest is the last one.
-	// deletions counts the deletions that Identity Center accepted for findings.
+	// removals are the results of findings' removals, and latest is the last one.
+	// deletions counts the deletions of findings that Identity Center accepted.
 	removals  map[access.FindingRef]access.DriftRemoval
 	latest    access.DriftRemoval
 	deletions int
@@ -174,46 +174,46 @@ type world struct {
 	subject    access.Subject
 	center     *identitycentertest.Center
 	client     *identitycenter.Client // of center
-	foreign    bool                   // the access existed before everything
+	foreign    bool                   // the access existed before the run began
 	operations []*operation
 
-	// Of memberships.
-	byHand   map[string]int // those made by hand, and at which step
-	removed  bool           // somebody has removed one by hand
-	outlived bool           // one that was made by hand existed at the end
+	// These are about memberships.
+	byHand   map[string]int // those created by hand, with the step
+	removed  bool           // someone has removed one by hand
+	outlived bool           // one that was created by hand existed at the end
 	acquires []*proc        // invocations of grant that wrote a lease
 	steps    int            // of the scheduler
-	unsureAt int            // the last step at which a creation had no answer
-	blind    bool           // access was taken away without the table
+	unsureAt int            // the last step at which a creation got no response
+	blind    bool           // access was removed without the table
 
-	// before is called before each call in tests without scheduler. If it returns an
-	// error, the call does.
+	// before runs before each call in tests without a scheduler. If it returns an
+	// error, the call does, too.
 	before func(what string) error
 	calls  []string
 
-	// Who really removed the access.
+	// These say who really removed the access.
 	removedHand bool            // it was last removed by hand
 	deletedAt   int             // the last step at which a deletion was accepted
-	goneBefore  bool            // somebody else had removed it when its removal began
-	claimedAt   time.Time       // when the first deletion was claimed after that
-	foundGone   map[string]bool // requests whose access somebody else had removed before us
+	goneBefore  bool            // someone else had removed it when its removal began
+	claimedAt   time.Time       // when a function first intended to delete it after that
+	foundGone   map[string]bool // requests whose access someone else removed first
 	grantedAt   map[string]int  // the step at which a request was granted
 	requests    int
 
-	// deleted are the requests whose rows somebody deleted while they held the
-	// access, and whether its removal had begun.
+	// deleted are the requests whose rows someone deleted while they held the access.
+	// The value says whether the removal had begun.
 	deleted map[string]bool
 
 	active    map[string]bool
 	grants    int
 	stopped   int // executions
-	drift     int // foreign access that was removed
+	drift     int // access that the system didn't create and that was removed
 	violation string
 	verbose   bool
 	log       []string
 }
 
-// operation is when and how an operation of Identity Center ends.
+// operation says when and how an operation of Identity Center ends.
 type operation struct {
 	id     string
 	doneAt time.Time
@@ -229,7 +229,7 @@ var subject = access.Subject{
 
 var membership = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
 
-// worldOf returns a world at nine o'clock in which nothing has happened yet.
+// worldOf returns a world at nine o'clock in which nothing has happened.
 func worldOf(rng *rand.Rand, trouble trouble, s access.Subject) *world {
 	w := &world{
 		rng: rng, trouble: trouble, now: nine, subject: s,
@@ -277,7 +277,7 @@ func newWorld(seed uint64, trouble trouble, s access.Subject) *world {
 	return w
 }
 
-// enter writes an approved request's row.
+// enter writes the row of an approved request.
 func (w *world) enter(id string) {
 	w.rows[id] = access.Request{
 		ID: id, Target: w.subject.Target, Duration: 60, ExecutionARN: "arn:" + id,
@@ -285,7 +285,7 @@ func (w *world) enter(id string) {
 	}
 }
 
-// request starts the machine of a new request.
+// request starts the state machine for a new request.
 func (w *world) request(id string) {
 	w.enter(id)
 	w.requests++
@@ -322,14 +322,14 @@ func (w *world) execute(p *proc, id string, body func()) {
 
 type stopped struct{}
 
-// mayStop stops the execution now and then.
+// mayStop stops the execution at random.
 func (w *world) mayStop(p *proc) {
 	if p.stoppable && w.chance(w.trouble.stops) {
 		panic(stopped{})
 	}
 }
 
-// sweep does what the reconcile machine does for a request without execution.
+// sweep does the reconcile machine's work for a request without an execution.
 func (w *world) sweep(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(60 * time.Second)))
 	p.step()
@@ -340,12 +340,12 @@ func (w *world) sweep(p *proc, id string) {
 	w.logf(p, "gives it up")
 	r.Tombstone = true
 	w.rows[id] = r
-	delete(w.active, id) // an execution that was started anew meanwhile
+	delete(w.active, id) // an execution that was started again meanwhile
 	w.remove(p, id)
 }
 
-// deleteRow deletes the request's row at some time while it holds the access. Then
-// only the lease knows of the request.
+// deleteRow deletes the request's row at a random time while it holds the access. Then
+// only the lease knows about the request.
 func (w *world) deleteRow(p *proc, id string) {
 	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(150 * time.Second)))
 	p.step()
@@ -370,7 +370,7 @@ func (w *world) drifting() bool {
 	return found && lease.State == access.LeaseDeleting && len(lease.Holders) == 0
 }
 
-// noteDeletion notes a deletion of access that existed before. Only the removal of
+// noteDeletion notes a deletion of access that existed before. Only a removal of
 // unknown access may do that.
 func (w *world) noteDeletion(what string) {
 	if !w.drifting() {
@@ -404,8 +404,8 @@ func (w *world) reconcile(p *proc) {
 	}
 }
 
-// lookAtLease sweeps the lease at any time, even while requests hold it: a lagging
-// index or a person may start a sweep too early.
+// lookAtLease sweeps the lease at any time, even while requests hold it: a sweep may
+// start too early if the index lags or a person starts it.
 func (w *world) lookAtLease(p *proc) {
 	for range 1 + w.rng.IntN(5) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(120 * time.Second)))
@@ -479,14 +479,14 @@ func (w *world) exists() bool {
 	return exists
 }
 
-// member returns the id of the membership that exists; "": there is none.
+// member returns the id of the existing membership, or "" if there is none.
 func (w *world) member() string {
 	a, _ := w.center.Find(w.subject.Key())
 	return a.MembershipID
 }
 
-// makeByHand makes the access by hand, in place of what exists, and returns the
-// id of a membership.
+// makeByHand creates the access by hand, replacing any that exists, and returns the id
+// of a membership.
 func (w *world) makeByHand() (id string) {
 	if id = w.center.Add(w.subject); id != "" {
 		w.byHand[id] = w.steps
@@ -497,8 +497,8 @@ func (w *world) makeByHand() (id string) {
 // removeByHand removes the access by hand.
 func (w *world) removeByHand() { w.center.Remove(w.subject) }
 
-// meddle is somebody who removes the access by hand. They may create a membership
-// again, in half of the cases at once.
+// meddle plays someone who removes the access by hand. They may create a membership
+// again; in half of those cases they do so at once.
 func (w *world) meddle(p *proc) {
 	for range w.rng.IntN(4) {
 		p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(100 * time.Second)))
@@ -523,28 +523,28 @@ func (w *world) meddle(p *proc) {
 	}
 }
 
-// wantTruth compares a row's record of the removal with what happened.
+// wantTruth compares what a row says about the removal with what happened.
 func (w *world) wantTruth(id string, state access.RemovalState) {
 	switch {
 	case state == access.RemovalAlreadyGone && !w.foundGone[id]:
 		w.violation = id + " says that somebody else removed its access, and nobody did"
 	case state == access.RemovalDone && w.requests == 1 && w.trouble.none() && w.deletedAt < w.grantedAt[id] && w.goneBefore &&
-		w.claimedAt.Sub(w.rows[id].RevokingAt) < leases.UntouchedFor-2*time.Second: // which it takes to begin
+		w.claimedAt.Sub(w.rows[id].RevokingAt) < leases.UntouchedFor-2*time.Second: // which it intends to begin
 		w.violation = id + " says that we removed its access, and nothing was deleted since its grant"
 	}
 }
 
-// none reports whether nothing but time goes wrong.
+// none reports whether only time can cause trouble.
 func (t trouble) none() bool { return t == trouble{name: t.name, calm: t.calm} }
 
-// tellable reports whether the system can know that the membership was made by
-// hand: all our creations since then got an answer, and the table answered.
+// tellable reports whether the system can know that someone created the membership by
+// hand. It can if all our creations since then got a response, and the table answered.
 func (w *world) tellable(id string) bool {
 	at, byHand := w.byHand[id]
 	return byHand && !w.blind && at > w.unsureAt
 }
 
-// unanswered reports whether a creation may have no answer: a grant that wrote a
+// unanswered reports whether a creation may have no response: a grant that wrote a
 // lease is running, or failed.
 func (w *world) unanswered() bool {
 	for _, p := range w.acquires {
@@ -565,21 +565,21 @@ func (w *world) logf(p *proc, format string, args ...any) {
 	}
 }
 
-// proc is a machine or an invocation of a function. Only one runs at a time; it
-// hands over at every step.
+// proc is a state machine or an invocation of a function. Only one runs at a time, and
+// it hands over at every step.
 type proc struct {
 	name      string
-	deadline  time.Time // zero: a machine, which is never killed
+	deadline  time.Time // zero for a machine, which is never killed
 	wakeAt    time.Time
 	stoppable bool // an execution
 	granted   bool // an execution whose Grant succeeded
 	own       bool // the request's own execution
-	sleepAt   int  // the step at which it falls asleep; 0: never
+	sleepAt   int  // the step at which it falls asleep, or 0 for never
 	asleep    bool
 	done      bool
 	err       error
 
-	resume chan bool // false: die
+	resume chan bool // false to die
 	yield  chan struct{}
 }
 
@@ -616,12 +616,12 @@ func (p *proc) step() {
 	}
 }
 
-// run schedules everything, checks the end, and then sends one more request
-// through, without trouble.
+// run schedules everything and checks the end. It then sends one more request, without
+// any trouble.
 func (w *world) run() {
 	w.schedule()
 	if w.drifting() {
-		// A late function left it: the look at leases finds it.
+		// A late function left the access, and the check of leases finds it.
 		w.start(&proc{name: "sweep"}, w.settleLease)
 		w.schedule()
 	}
@@ -631,7 +631,7 @@ func (w *world) run() {
 	}
 	w.trouble = trouble{name: "none", calm: true}
 	w.outage = [2]time.Time{}
-	w.removeByHand() // what was made by hand would be in the way
+	w.removeByHand() // access created by hand would be in the way
 	before := w.grants
 	w.request("next")
 	w.schedule()
@@ -746,7 +746,7 @@ func (w *world) check() {
 		}
 	}
 	for id, leaving := range w.deleted {
-		// If the removal had begun, another request may have given the lease up before
+		// If the removal had begun, another request may have deleted the lease before
 		// the row was rebuilt.
 		if _, there := w.rows[id]; !there && !leaving {
 			w.violation = id + " held access when its row was deleted, and nothing says that it ended"
@@ -759,7 +759,8 @@ func (w *world) check() {
 	}
 }
 
-// advance moves the clock: a bit, or, if all sleep, to the next one's time.
+// advance moves the clock a little or, if all sleep, to the time at which the next one
+// wakes.
 func (w *world) advance(running []*proc, all bool) {
 	if !all {
 		w.now = w.now.Add(w.upTo(w.trouble.quick(2 * time.Second)))
@@ -776,7 +777,7 @@ func (w *world) advance(running []*proc, all bool) {
 	w.settle()
 }
 
-// accepted draws when and how an operation of Identity Center ends.
+// accepted picks at random when and how an operation of Identity Center ends.
 func (w *world) accepted(id string) {
 	w.operations = append(w.operations, &operation{
 		id: id, doneAt: w.now.Add(w.upTo(w.trouble.quick(20 * time.Second))), fails: !w.trouble.calm && w.chance(0.05),
@@ -803,7 +804,7 @@ func (w *world) settle() {
 	}
 }
 
-// changed notes access that a call took away.
+// changed notes access that a call removed.
 func (w *world) changed(exists bool) {
 	if exists {
 		return
@@ -855,7 +856,7 @@ type deadline struct {
 
 func (d deadline) Deadline() (time.Time, bool) { return d.at, true }
 
-// sleep lets a state machine wait.
+// sleep pauses a state machine.
 func (w *world) sleep(p *proc, d time.Duration) {
 	w.mayStop(p)
 	p.wakeAt = w.now.Add(d)
@@ -919,7 +920,7 @@ func (w *world) machine(p *proc, id string) {
 // remove repeats the removal until the request's access is gone.
 func (w *world) remove(p *proc, id string) {
 	entered, round := w.now, 0
-	// The revoke function.
+	// This is the revoke function.
 	revoke := func(wait bool) func(context.Context, *leases.Leases) error {
 		return func(ctx context.Context, l *leases.Leases) error {
 			var err error
@@ -962,14 +963,14 @@ func (w *world) remove(p *proc, id string) {
 	}
 }
 
-// withoutLease does what the revoke function does if the table has neither row nor
+// withoutLease does what the revoke function does if the table has neither a row nor a
 // lease.
 func (w *world) withoutLease(ctx context.Context, l *leases.Leases, id string, p *proc) error {
 	noRow := access.Errorf(access.CodeNotFound, "there is no request %q", id)
 	if !p.granted || w.trouble.faults > 0 {
 		return noRow
 	}
-	w.blind = true // one membership can't be told from another
+	w.blind = true // nothing tells one membership from another
 	if err := l.ForceRemove(ctx, id, w.subject, true); err != nil {
 		return err
 	}
@@ -989,8 +990,8 @@ func (p *proc) execution(id string) string {
 	return "arn:sweep"
 }
 
-// call makes a call of table or Identity Center: it may not arrive, arrive and get
-// no answer, or get a late answer.
+// call makes a call to the table or Identity Center. The call may get lost, its
+// response may get lost, or the response may be late.
 func (w *world) call(p *proc, what string, isTable bool, effect func() error) error {
 	if p == nil {
 		return w.direct(what, effect)
@@ -1059,7 +1060,7 @@ func (t *table) BeginRevoke(_ context.Context, id, execution string, at time.Tim
 			return access.Errorf(access.CodeRefused, "not the request's own execution")
 		}
 		// A stopped execution's function may come late, after another execution has
-		// granted again: the removal counts.
+		// granted the access again. The removal counts.
 		delete(t.w.active, id)
 		if r.RevokingAt.IsZero() {
 			r.RevokingAt = at
@@ -1126,7 +1127,7 @@ func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error 
 			t.w.claimedAt = t.w.now
 		}
 		if l.Missing && !t.w.leases[l.Key].Missing {
-			_, anew := t.w.byHand[t.w.member()] // since we looked
+			_, anew := t.w.byHand[t.w.member()] // since the last check
 			for id := range l.Holders {
 				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists() || anew)
 			}
@@ -1187,8 +1188,8 @@ func copyOf(holders map[string]access.Holder) map[string]access.Holder {
 	return copied
 }
 
-// center is Identity Center's client as one invocation has it: the client's
-// methods are the calls that a fault meets.
+// center is the Identity Center client of one invocation. Faults affect the client's
+// methods.
 type center struct {
 	w *world
 	p *proc
@@ -1196,7 +1197,7 @@ type center struct {
 
 var _ leases.IdentityCenter = (*center)(nil)
 
-// calls makes a call of the client.
+// calls makes a client call.
 func calls[Out any](c *center, what string, call func(context.Context) (Out, error)) (out Out, err error) {
 	err = c.w.call(c.p, what, false, func() (err error) {
 		out, err = call(context.Background())

@@ -14,8 +14,8 @@ import (
 	"sso-elevator/functions/adapters/leases"
 )
 
-// holders is a table with one lease that many requests hold. A read of a request
-// takes a while; several may be read at once.
+// holders is a table with one lease that many requests hold. Reading a request takes a
+// while; several can be read at once.
 type holders struct {
 	leases.Table
 	rows  map[string]access.Request
@@ -85,7 +85,7 @@ func (h *holders) Get(ctx context.Context, id string) (access.Request, error) {
 	return r, nil
 }
 
-// heldBy is a lease of "me" and n others.
+// heldBy is a lease that "me" and n other requests hold.
 func heldBy(n int) *holders {
 	h := &holders{rows: map[string]access.Request{}, fails: map[string]error{}, slow: map[string]bool{}}
 	h.lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseHeld, Holders: map[string]access.Holder{}, Version: 1}
@@ -114,7 +114,7 @@ func TestReleaseReadsOtherHoldersInParallel(t *testing.T) {
 	closed := h.rows["r04"]
 	closed.ClosedAt = nine
 	h.rows["r04"] = closed
-	delete(h.rows, "r05") // somebody deleted its row: it gets another, and keeps its time
+	delete(h.rows, "r05") // someone deleted its row: it gets a new one and keeps its end
 	r, err := h.release()
 	if err != nil || r.Removal != access.RemovalKept {
 		t.Fatalf("released: %q, %v", r.Removal, err)

@@ -65,8 +65,8 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
-// A holder whose row was deleted keeps its access to its end, whoever leaves
-// before: its execution, or the sweep, comes for it.
+// A holder whose row was deleted keeps its access until its end, even if another
+// holder leaves earlier. Then its execution or the sweep removes it.
 func TestOthersWithoutARow(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
@@ -84,8 +84,8 @@ func TestOthersWithoutARow(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// A holder whose row was deleted, and whose time is over, keeps nothing. Its new
-// row lets the sweep record its end.
+// A holder whose row was deleted, and whose end has passed, loses its access. Its new
+// row lets the sweep record the end.
 func TestOthersWithoutARowWhoseTimeIsOver(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
@@ -105,7 +105,7 @@ func TestOthersWithoutARowWhoseTimeIsOver(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// A holder that ended so long ago that the table has dropped its row is none.
+// A holder that ended so long ago that the table has dropped its row no longer counts.
 func TestOthersOfLongAgo(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
@@ -121,8 +121,8 @@ func TestOthersOfLongAgo(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// The sweep of a lease whose holders have no rows enters their removals in new
-// ones, before it gives the lease up.
+// The sweep of a lease whose holders have no rows creates rows that record their
+// removals. Only then does it delete the lease.
 func TestSettleWithoutRows(t *testing.T) {
 	for _, s := range []access.Subject{subject, membership} {
 		w, l := stillOf(s, "a", "b", "c")

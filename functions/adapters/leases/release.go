@@ -104,10 +104,10 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 	return r, access.Errorf(access.CodeConflict, "release the lease: other writes kept changing it")
 }
 
-// leave removes the request from the lease if others hold it. If not, it moves
-// the lease to deleting: then holds is true, and the request is its only holder.
-// A lease that is not stored doesn't exist. moved reports whether this call moved
-// it.
+// leave removes the request from the lease if others hold it. If not, it moves the
+// lease to deleting: then holds is true, and the request is its only holder. If there
+// is no lease in the table, the returned lease is not stored. moved reports whether
+// this call moved it.
 func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, holds, moved bool, err error) {
 	const doing = "release the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())

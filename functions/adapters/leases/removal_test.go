@@ -9,7 +9,7 @@ import (
 	"sso-elevator/functions/adapters/leases"
 )
 
-// removeAndSettle does what a run does about a finding.
+// removeAndSettle does what a run does to remove a finding.
 func (w *world) removeAndSettle(t *testing.T, l *leases.Leases, f access.Finding, ref access.FindingRef) access.RemovalResult {
 	t.Helper()
 	if err := l.RemoveDrift(ctx, f, ref, nil); err != nil {
@@ -36,8 +36,8 @@ func (w *world) settleDrift(t *testing.T, l *leases.Leases, ref access.FindingRe
 	return ""
 }
 
-// A removal counts as ours only if Identity Center accepted our deletion and did
-// not fail it. The result is in the table before the lease goes.
+// A removal counts as ours only if Identity Center accepted our deletion and the
+// deletion didn't fail. The table has the result before the lease is deleted.
 func TestSettleDrift(t *testing.T) {
 	finding := access.Finding{Subject: subject}
 	byHand := func(w *world) func() error {
@@ -95,7 +95,7 @@ func TestSettleDrift(t *testing.T) {
 			if got != want || w.deletions != test.deleted {
 				t.Errorf("recorded %+v after %d deletions, want %+v after %d", got, w.deletions, want, test.deleted)
 			}
-			// The sweep, whose last answer was lost, says the same.
+			// The sweep says the same after its last response got lost.
 			s, err := l.Settle(ctx, subject.Key(), false)
 			if err != nil || s != (leases.Settlement{Finding: ref, Result: test.want}) {
 				t.Errorf("the sweep settles %+v, %v", s, err)
@@ -107,7 +107,7 @@ func TestSettleDrift(t *testing.T) {
 	}
 }
 
-// failed goes past errors of a deletion that failed: the sweep tries again.
+// failed ignores errors of a deletion that failed, because the sweep tries again.
 func (w *world) failed(t *testing.T, l *leases.Leases) {
 	t.Helper()
 	for range 20 {
@@ -122,8 +122,8 @@ func (w *world) failed(t *testing.T, l *leases.Leases) {
 	}
 }
 
-// What was recorded first stays: access that is made again by hand is another
-// finding's, and this one's authorization does not reach it.
+// The first recorded result stays. Access that is created again by hand belongs to
+// another finding, and this authorization doesn't cover it.
 func TestARemovalIsMadeOnce(t *testing.T) {
 	w, l := still()
 	w.makeByHand()
@@ -144,8 +144,8 @@ func TestARemovalIsMadeOnce(t *testing.T) {
 	}
 }
 
-// A removal without an execution is made, and its record is left to a sweep: the
-// lease leads there. What somebody makes by hand in between stays.
+// A removal without an execution happens, and a sweep records it later, because the
+// lease leads there. Access that someone creates by hand in between stays.
 func TestRemovalThatASweepRecords(t *testing.T) {
 	w, l := still()
 	w.makeByHand()
@@ -173,7 +173,7 @@ func TestRemovalThatASweepRecords(t *testing.T) {
 	if w.exists() || w.leases[subject.Key()].Drift == nil {
 		t.Errorf("there: access %v, leases %v; want the lease alone", w.exists(), w.leases)
 	}
-	w.makeByHand() // somebody makes it again
+	w.makeByHand() // someone creates it again
 	settle(true)
 	settle(false)
 	if !w.exists() || w.deletions != 1 || len(w.leases) != 0 {
@@ -181,7 +181,7 @@ func TestRemovalThatASweepRecords(t *testing.T) {
 	}
 }
 
-// Of two runs that found the same, one removed it.
+// Two runs found the same access, and one of them removed it.
 func TestRemoveDriftUnderTheLeaseOfAnotherRun(t *testing.T) {
 	w, l := still()
 	w.makeByHand()
@@ -199,8 +199,8 @@ func TestRemoveDriftUnderTheLeaseOfAnotherRun(t *testing.T) {
 	}
 }
 
-// A request that waited for the removal gets the access before the run's last
-// step: the removal is still the run's. Without a removal, the request holds it.
+// A request that waited for the removal gets the access before the run's last step.
+// The run still removed the access. Without a removal, the request holds it.
 func TestSettleDriftOfWhatARequestGotSince(t *testing.T) {
 	w, l := still("a", "b")
 	w.makeByHand()
@@ -221,7 +221,7 @@ func TestSettleDriftOfWhatARequestGotSince(t *testing.T) {
 	}
 }
 
-// A grant leaves the lease of a removal to whoever records how that ended.
+// A grant leaves a removal's lease to whatever records how the removal ended.
 func TestAGrantGivesUpNoLeaseOfDrift(t *testing.T) {
 	w, l := still("a")
 	w.makeByHand()
@@ -240,8 +240,8 @@ func TestAGrantGivesUpNoLeaseOfDrift(t *testing.T) {
 	w.grant(t, l, "a")
 }
 
-// A removal is reserved before the deletion, once, and only where there is
-// something to delete.
+// A removal is reserved before the deletion, once, and only if there is something to
+// delete.
 func TestRemovalsAreReserved(t *testing.T) {
 	tests := []struct {
 		name    string

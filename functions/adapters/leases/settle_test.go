@@ -11,7 +11,7 @@ import (
 
 var ref = access.FindingRef{Run: "run-1", Index: 3}
 
-// settleAll repeats Settle until it is done, and returns its last word.
+// settleAll repeats Settle until it is done, and returns the last result.
 func (w *world) settleAll(t *testing.T, l *leases.Leases) error {
 	t.Helper()
 	var err error
@@ -45,9 +45,9 @@ func TestRemoveDrift(t *testing.T) {
 	if got := w.leases[subject.Key()].Drift; got == nil || *got != ref {
 		t.Errorf("the lease is about %v, want %v", got, ref)
 	}
-	// A request for the same access waits until it is over.
+	// A request for the same access waits until the removal is over.
 	wantCode(t, l.Acquire(ctx, w.rows["a"]), access.CodeLeaseDeleting)
-	// Repeated, by a retry or by another run: nothing more.
+	// A retry or another run repeats Settle. Nothing else happens.
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestRemoveDrift(t *testing.T) {
 	w.grant(t, l, "a")
 }
 
-// What a request holds by now, gets, or leaves, is not touched.
+// Access that a request now holds, gets or leaves stays untouched.
 func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
 	for _, state := range []access.LeaseState{access.LeaseCreating, access.LeaseHeld, access.LeaseDeleting} {
 		w, l := still("a")
@@ -77,7 +77,7 @@ func TestRemoveDriftOfWhatIsHeld(t *testing.T) {
 	}
 }
 
-// A request comes between the look at the lease and the removal.
+// A request arrives between the check of the lease and the removal.
 func TestRemoveDriftBesideAGrant(t *testing.T) {
 	for _, call := range []string{"Exists", "PutLease", "Delete"} {
 		w, l := still("a")
@@ -91,7 +91,7 @@ func TestRemoveDriftBesideAGrant(t *testing.T) {
 		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 			t.Fatal(err)
 		}
-		want := access.CodeForeign // it was there before
+		want := access.CodeForeign // it existed before
 		if call == "Delete" {
 			want = access.CodeLeaseDeleting
 		}
@@ -115,7 +115,7 @@ func TestRemoveDriftThatIsGone(t *testing.T) {
 	}
 }
 
-// Of memberships the one that was found goes, and none that came into its place.
+// Only the membership that was found is removed, not one that replaced it.
 func TestRemoveDriftOfAMembership(t *testing.T) {
 	w, l := stillOf(membership)
 	found := w.makeByHand()
@@ -136,7 +136,8 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 	}
 	w.wantNothingLeft(t)
 
-	// Which one it was has to be said: whoever is a member now may be another's.
+	// The finding must say which membership it was, because the current one may belong
+	// to someone else.
 	w.makeByHand()
 	wantCode(t, l.RemoveDrift(ctx, access.Finding{Subject: membership}, ref, nil), access.CodeInvalid)
 	if !w.exists() || len(w.leases) > 0 {
@@ -144,8 +145,9 @@ func TestRemoveDriftOfAMembership(t *testing.T) {
 	}
 }
 
-// A run that found what came after the membership that another run just removes
-// waits: else it would settle that one's lease, and record what it found as gone.
+// A run that found a membership created after the one that another run is removing has
+// to wait. Otherwise it would settle the other run's lease and record its own finding
+// as gone.
 func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
 	w, l := stillOf(membership)
 	first := access.Finding{Subject: membership, MembershipID: w.makeByHand()}
@@ -169,8 +171,8 @@ func TestRemoveDriftBesideAnotherMembership(t *testing.T) {
 	w.wantNothingLeft(t)
 }
 
-// The lease of a request that has no row any more, or is done: what hangs on it
-// goes.
+// If the lease's request has no row, or is over, the access under the lease is
+// removed.
 func TestSettle(t *testing.T) {
 	for _, state := range []access.LeaseState{access.LeaseCreating, access.LeaseHeld, access.LeaseDeleting} {
 		for name, leave := range map[string]func(*world){
@@ -195,8 +197,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// A creation that its dead function has set going comes down late: the lease is
-// not given up before.
+// A creation takes effect late, after its function died. The lease stays until then.
 func TestSettleWaitsForALateCreation(t *testing.T) {
 	w, l := still("a")
 	w.on(1, "Create", func() error { return access.Errorf(access.CodeUnavailable, "killed") })
@@ -208,7 +209,7 @@ func TestSettleWaitsForALateCreation(t *testing.T) {
 	if !w.now.Before(settles) {
 		t.Fatal("the test is too slow for itself")
 	}
-	w.makeByHand() // now it comes down
+	w.makeByHand() // now the creation takes effect
 	if err := w.settleAll(t, l); err != nil {
 		t.Fatal(err)
 	}

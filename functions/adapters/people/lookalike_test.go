@@ -21,13 +21,13 @@ import (
 	"sso-elevator/slack"
 )
 
-// noIndex is a catalog without an index of emails: all users are listed.
+// noIndex is a catalog without an email index, so all users are listed.
 type noIndex struct{}
 
 func (noIndex) Emails(context.Context) *catalog.Emails { return nil }
 
-// folding is an Identity Store, and a Slack, that take a look-alike for the
-// address: they find the one user whatever they are asked for.
+// folding is an Identity Store and a Slack that mistake a look-alike for the real
+// address: they find the one user, whatever email they get.
 type folding struct {
 	identitycenter.IdentityStoreAPI
 	has string // the user's email in Identity Center
@@ -61,8 +61,8 @@ func (f foldingSlack) UserByEmail(context.Context, string) (slack.User, bool, er
 	return slack.User{ID: "UKIM", TeamID: "T1", Email: f.email, EmailConfirmed: true}, true, nil
 }
 
-// Even where Slack and Identity Center fold Unicode, a look-alike is nobody: on
-// Slack's side, and on Identity Center's.
+// Even if Slack and Identity Center fold Unicode, a look-alike finds nobody, on either
+// side.
 func TestLookAlikesAreNobody(t *testing.T) {
 	finder := func(inSlack, inDirectory string) *people.Finder {
 		center := identitycenter.New(oneInstance{}, folding{has: inDirectory}, nil, "arn:aws:sso:::instance/ssoins-1")

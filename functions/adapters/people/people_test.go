@@ -20,12 +20,12 @@ type world struct {
 	users   map[string]string // email to Identity Center user id
 	off     map[string]bool   // ids of users who are disabled
 
-	unconfirmed map[string]bool // Slack ids of those whose email isn't confirmed
+	unconfirmed map[string]bool // Slack ids of users whose email isn't confirmed
 
 	asked   atomic.Int32
 	mu      sync.Mutex
 	running int
-	most    int // lookups by email at the same time
+	most    int // lookups by email in progress
 	err     error
 }
 
@@ -160,15 +160,15 @@ func TestAnswersAreKeptForAMinute(t *testing.T) {
 	}
 }
 
-// Whoever decides is looked up at each press, and so is whom they decide about.
+// Each press looks up the person who decides, and the person whose request it is.
 func TestPressesUseNoOldAnswers(t *testing.T) {
 	jane := access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
 	const anew = "The requester now has another user in IAM Identity Center than when they submitted this request."
 	for _, tt := range []struct {
 		name     string
 		change   func(*world)
-		approver string // what Approver says
-		remains  string // what Remains says
+		approver string // the result of Approver
+		remains  string // the result of Remains
 		code     access.Code
 	}{
 		{name: "nothing changed", change: func(*world) {}},
@@ -299,8 +299,8 @@ func asked(r access.Request) *access.Case {
 	return &access.Case{Requester: r.Requester.Identity(nil), Target: r.Target}
 }
 
-// A requester found under a secondary domain approves nothing, also not as a
-// second Slack user who has the very email.
+// A requester found under a secondary domain can't approve anything, not even as a
+// second Slack user with exactly that email.
 func TestPermitsNobodyWhoIsARequesterUnderASecondaryDomain(t *testing.T) {
 	yes := true
 	policy := &access.Policy{Accounts: []access.Statement{

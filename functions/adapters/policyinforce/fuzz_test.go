@@ -21,7 +21,7 @@ import (
 	"sso-elevator/functions/access/accesstest"
 )
 
-// stored is a parameter and the one object that there is, whatever is asked for.
+// stored is a parameter and a single object, which it returns for any key.
 type stored struct{ pointer, object []byte }
 
 func (s stored) GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -36,10 +36,10 @@ var anything = []access.Target{
 	{Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "Admin"}, {Kind: access.KindGroup, GroupID: "g-1"},
 }
 
-// Whatever stands in the parameter and in the object: a policy in force is the
-// one that the pointer's digest is of, reads the same when it was written again,
-// and grants nothing that none of its statements is about. All else is for a
-// person to mend, and no access follows.
+// Whatever the parameter and the object contain, a policy in force matches the
+// pointer's digest and is the same after it is written again. It grants only what one
+// of its statements covers. Anything else is an error that someone must fix, and gives
+// no access.
 func FuzzDocument(f *testing.F) {
 	for _, s := range []string{
 		`{"accounts":[{"resources":["*"],"permission_sets":["Admin"],"approvers":["ann@example.com"]}],"groups":null}`,

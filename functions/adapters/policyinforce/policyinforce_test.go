@@ -21,12 +21,12 @@ import (
 	"sso-elevator/functions/adapters/policyinforce"
 )
 
-// fakeAWS is a parameter and the objects by key, and counts what is read.
+// fakeAWS is a parameter and the objects by key. It counts reads.
 type fakeAWS struct {
 	pointer  string
 	objects  map[string]string
 	err      error
-	set      *time.Time // when the pointer was
+	set      *time.Time // when the pointer was written
 	pointers int
 	bodies   int
 }
@@ -125,8 +125,8 @@ func TestLoadRefusesWhatIsNotThePolicy(t *testing.T) {
 	}
 }
 
-// An exemption lasts 72 hours after the pointer was set at the most: who writes a
-// policy by hand gets no longer one than a deployment does.
+// An exemption lasts at most 72 hours after the pointer was written. Someone who
+// writes a policy by hand gets no longer one than a deployment does.
 func TestExemptionsEndAfterThePointerWasSet(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	const body = `{"accounts":[],"groups":[],"exemptions":[{"group_id":"g","email":"a@example.com","until":"2026-01-03T12:00:00Z","reason":"x"},{"group_id":"h","email":"a@example.com","until":"2027-01-01T00:00:00Z","reason":"x"}]}`
@@ -147,7 +147,7 @@ func TestExemptionsEndAfterThePointerWasSet(t *testing.T) {
 	if got, want := untils(), []string{"2026-01-03T12:00:00Z", "2026-01-04T11:00:00Z", "2026-01-01T11:00:00Z"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	// The same policy deployed again.
+	// The same policy is deployed again.
 	now = now.Add(time.Hour)
 	set = now
 	if got, want := untils(), []string{"2026-01-03T12:00:00Z", "2026-01-04T13:00:00Z", "2026-01-01T13:00:00Z"}; !reflect.DeepEqual(got, want) {

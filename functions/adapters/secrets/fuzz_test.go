@@ -15,7 +15,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// keeper is SSM and Secrets Manager with one value under every name.
+// keeper is SSM and Secrets Manager with the same value under every name.
 type keeper string
 
 func (k keeper) GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -26,8 +26,8 @@ func (k keeper) GetSecretValue(context.Context, *secretsmanager.GetSecretValueIn
 	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String(string(k))}, nil
 }
 
-// A secret is what stands there without the space around it, never nothing; and
-// no error says it.
+// A secret is the stored value without surrounding space. It is never empty, and no
+// error contains it.
 func FuzzGet(f *testing.F) {
 	for _, reference := range []string{"ssm:/slack/token", "secretsmanager:slack", "ssm:", "", "/slack", "SSM:/x", "vault:x", "xoxb-pasted-by-mistake"} {
 		f.Add(reference, " xoxb-1-2-3 \n")

@@ -34,7 +34,7 @@ type Vault interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// RefreshAfter is the age from which Refresh has a secret read again.
+// RefreshAfter is how old a secret must be before Refresh discards it.
 const RefreshAfter = 10 * time.Second
 
 // Reader reads secrets. It keeps each for MaxAge, and errors for RetryAfter.
@@ -60,12 +60,11 @@ func New(parameters Parameters, vault Vault, now func() time.Time) *Reader {
 	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]entry{}}
 }
 
-// Get returns the secret that reference names. The reference is "ssm:/name",
-// a SecureString parameter, or "secretsmanager:" and the name or ARN of a
-// secret with a string. White space around the secret is removed. If a secret
-// was read before and AWS is unavailable or throttles, Get returns the old
-// value. If it doesn't exist, may not be read or is empty, the error is
-// Misconfigured and contains the reference.
+// Get returns the secret that reference names. The reference is "ssm:" and the name of
+// a SecureString parameter, or "secretsmanager:" and the name or ARN of a secret.
+// White space around the secret is removed. If a secret was read before and AWS is
+// unavailable or throttles, Get returns the old value. If it doesn't exist, may not be
+// read or is empty, the error is Misconfigured and contains the reference.
 func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -95,12 +95,12 @@ func TestGetKeepsForFiveMinutesAndThroughAnOutage(t *testing.T) {
 	fake.err = &ssmtypes.InternalServerError{}
 	want("two", 3)
 	now = now.Add(secrets.RetryAfter - time.Millisecond)
-	want("two", 3) // nobody is asked on every request
+	want("two", 3) // most requests cause no call
 	now = now.Add(time.Millisecond)
 	want("two", 4)
 }
 
-// While nothing can be read, a flood of requests costs a call now and then.
+// While nothing can be read, a flood of requests causes only occasional calls.
 func TestGetKeepsAFailureForTwoSeconds(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	fake := &fakeAWS{values: map[string]string{}}
@@ -120,8 +120,8 @@ func TestGetKeepsAFailureForTwoSeconds(t *testing.T) {
 	}
 }
 
-// Who finds that a secret does not fit gets the one that replaced it, and a
-// stranger whose signature never fits does not cause a call each time.
+// A caller whose secret doesn't fit gets its replacement. A stranger whose signature
+// never fits does not cause a call each time.
 func TestRefresh(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	fake := &fakeAWS{values: map[string]string{"/a": "one"}}
@@ -154,7 +154,7 @@ func TestRefresh(t *testing.T) {
 	now = now.Add(secrets.RefreshAfter)
 	reader.Refresh("ssm:/a")
 	fake.err = &ssmtypes.InternalServerError{}
-	want("two", 3) // an outage does not take away what there is
+	want("two", 3) // an outage doesn't remove the current secret
 }
 
 func TestAnySource(t *testing.T) {
@@ -176,7 +176,7 @@ func TestAnySource(t *testing.T) {
 			fake := &fakeAWS{values: values}
 			failed := 0
 			get := secrets.New(fake, fake, time.Now).AnySource(test.references, func(error) { failed++ })
-			for range 3 { // within RetryAfter: what failed is not told again
+			for range 3 { // within RetryAfter the failure is not reported again
 				got, err := get(t.Context())
 				if !slices.Equal(got, test.want) || access.CodeOf(err) != test.wantCode {
 					t.Errorf("got %q, %v; want %q, code %q", got, err, test.want, test.wantCode)

@@ -58,8 +58,8 @@ func (t *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 	return tableError(err, doing)
 }
 
-// OpenClaims returns the principal ids of people with claims, and when all of
-// their claims can be judged. The index may be some moments behind the table.
+// OpenClaims returns the principal ids of people with claims. A person is due when it
+// is certain which of their claims are stale. The index may lag behind the table.
 func (t *Table) OpenClaims(ctx context.Context) ([]access.Due, error) {
 	return t.listOpen(ctx, openClaims, ClaimsPrefix)
 }

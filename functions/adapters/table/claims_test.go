@@ -20,7 +20,7 @@ func TestClaims(t *testing.T) {
 		return c
 	}
 	equal(t, "before", read(), access.Claims{PrincipalID: "p-1"})
-	wantCode(t, s.PutClaims(ctx, access.Claims{PrincipalID: "p-1"}, 0, monday), "") // nothing is claimed, nothing is written
+	wantCode(t, s.PutClaims(ctx, access.Claims{PrincipalID: "p-1"}, 0, monday), "") // no claims, so no writes
 	equal(t, "row of nothing", len(rawRow(t, client, tableName, "claims#p-1")), 0)
 
 	first := access.Claims{PrincipalID: "p-1", Claims: map[string]access.Claim{"account#1#arn:ps.1": claim("r1")}}

@@ -14,7 +14,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// oneRow is a table that answers every read with one row. Nothing is written.
+// oneRow is a table that answers every read with one row. It ignores writes.
 type oneRow struct {
 	API
 	row item
@@ -28,9 +28,8 @@ func (o oneRow) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.O
 	return &dynamodb.QueryOutput{Items: []item{o.row}}, nil
 }
 
-// Whatever somebody wrote into a row: it is read, and is the same after it was
-// written again, or it is a defect that is told; a row that is not there is
-// NotFound.
+// Whatever someone wrote into a row, either it is read and is the same after it is
+// written again, or the read returns an error. A missing row is NotFound.
 func FuzzRow(f *testing.F) {
 	for _, s := range []string{
 		`{"pk":"request#r1","id":"r1","target":{"kind":"account","account_id":"111122223333"},"reason":"x","duration_seconds":3600,"created_at":"2026-01-01T00:00:00Z","requester":{"slack_id":"U1"},"posts":{},"events":[{"kind":"requested","at":"2026-01-01T00:00:00Z"}],"audited":0,"open":"request","due":"2026-01-01T00:00:00Z"}`,
@@ -41,7 +40,7 @@ func FuzzRow(f *testing.F) {
 	} {
 		f.Add([]byte(s), "")
 	}
-	f.Add([]byte(`{"version":0}`), "NaN") // numbers that are not JSON's
+	f.Add([]byte(`{"version":0}`), "NaN") // numbers that JSON doesn't have
 	f.Add([]byte(`{"audited":0}`), "0x1")
 	f.Fuzz(func(t *testing.T, text []byte, number string) {
 		decoder := json.NewDecoder(bytes.NewReader(text))

@@ -12,7 +12,7 @@ func TestBeat(t *testing.T) {
 	if b, found, err := s.Heartbeat(ctx); found || err != nil {
 		t.Fatalf("in an empty table: %+v, %v, %v", b, found, err)
 	}
-	// Fractions that RFC 3339 writes with fewer digits must not sort wrongly.
+	// RFC 3339 times with fewer fractional digits must still sort correctly.
 	second := monday.Truncate(time.Second)
 	steps := []struct {
 		put, want access.Heartbeat

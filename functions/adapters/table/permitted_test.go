@@ -17,12 +17,12 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// template is the deployed template, as its golden test keeps it.
+// template is the deployed template, from its golden file.
 const template = "../../../infra/testdata/template.json"
 
-// namedInUpdates is a table that notes which attributes the updates of a row
-// name, by the rows' prefix. That is what IAM compares (dynamodb:Attributes): of
-// a path it is the first part.
+// namedInUpdates is a table that notes the attributes named in updates, by the prefix
+// of the row. IAM compares the same names (dynamodb:Attributes): of a path, the first
+// part.
 type namedInUpdates struct {
 	table.API
 	names map[string]map[string]bool
@@ -45,9 +45,9 @@ func (n *namedInUpdates) UpdateItem(_ context.Context, in *dynamodb.UpdateItemIn
 	return &dynamodb.UpdateItemOutput{}, nil
 }
 
-// An update that names one attribute more than the role's policy has is refused
-// as a whole, and moto, which asks no policy, does not show it. One that is
-// permitted and never named is a right that nobody needs.
+// IAM rejects an update that names even one attribute outside the role's policy. moto
+// checks no policy, so it doesn't show this. An attribute that is permitted but never
+// named is a right that nobody needs.
 func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	type change = func(*table.Table) error
 	at, person, post := monday, access.Person{SlackID: "U1"}, access.Post{Channel: "C1"}
@@ -137,8 +137,8 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	}
 }
 
-// permittedUpdates are the attributes that the function's role may name in
-// updates, sorted, by the rows' prefix.
+// permittedUpdates returns the attributes that the function's role may name in
+// updates, sorted, by the prefix of the row.
 func permittedUpdates(t *testing.T, function string) map[string][]string {
 	t.Helper()
 	body, err := os.ReadFile(template)
@@ -160,7 +160,7 @@ func permittedUpdates(t *testing.T, function string) map[string][]string {
 			Properties struct {
 				PolicyDocument struct {
 					Statement []struct {
-						Action    any // one, or several
+						Action    any // one value or several
 						Condition json.RawMessage
 					}
 				}

@@ -10,8 +10,7 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// The first result of a removal stays, and the latest one of a subject is found
-// by its key.
+// The first result of a removal stays. A subject's latest result is found by its key.
 func TestRemoval(t *testing.T) {
 	s, client, tableName := newStore(t)
 	const subject = "account#111122223333#arn:ps#p-1"
@@ -47,7 +46,7 @@ func TestRemoval(t *testing.T) {
 		t.Fatalf("LatestRemoval = %v, %v", found, err)
 	}
 	equal(t, "latest", latest, second)
-	// Run names have no "#": no other finding has the same key.
+	// Run names have no "#", so no two findings share a key.
 	row := rawRow(t, client, tableName, "removal#run#run-1#7")
 	equal(t, "attributes", names(row), map[string]bool{"pk": true, "expires": true, "run": true, "index": true, "subject": true, "result": true, "at": true})
 	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(60*24*time.Hour).Unix()); got != want {
@@ -55,7 +54,7 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// Removals count for 24 hours, and up to ten minutes longer.
+// A removal counts for 24 hours, and for up to ten minutes more.
 func TestReserveRemoval(t *testing.T) {
 	s, _, _ := newStore(t)
 	at := monday.Truncate(10 * time.Minute)
@@ -85,7 +84,7 @@ func TestReserveRemoval(t *testing.T) {
 	}
 }
 
-// Functions side by side don't exceed the limit.
+// Functions that run at the same time don't exceed the limit.
 func TestReserveRemovalsAtOnce(t *testing.T) {
 	s, _, _ := newStore(t)
 	const limit, functions = 3, 12

@@ -12,7 +12,7 @@ import (
 	"sso-elevator/functions/adapters/table"
 )
 
-// run is a run that asks, as reconcile enters it.
+// run is a run that asks, as reconcile writes it.
 func run(id string) access.Run {
 	return access.Run{
 		ID: id, Mode: access.DriftRevoke, StartedAt: monday, ExecutionARN: "arn:aws:states:::execution:r:" + id,
@@ -57,7 +57,7 @@ func TestCreateRunKeepsTheFirst(t *testing.T) {
 
 func TestRunUnknown(t *testing.T) {
 	s, client, _ := newStore(t)
-	// A request of the same id is not a run, nor the other way round.
+	// A request is not a run with the same id, nor the other way round.
 	create(t, s, "nobody")
 	_, err := s.Run(ctx, "nobody")
 	wantCode(t, err, access.CodeNotFound)
@@ -101,8 +101,8 @@ func TestRunRoundTrip(t *testing.T) {
 	equal(t, "row", got, full)
 }
 
-// Of answers at the same time one is entered; the others are told, and may be
-// given again to the row as it is then. The last one ends the question.
+// If several answers come at once, one is written. The others get an error, and can be
+// retried on the new row. The last answer ends the question.
 func TestAnswerRun(t *testing.T) {
 	s, _, _ := newStore(t)
 	createRun(t, s, "a")
@@ -158,7 +158,7 @@ func TestAnswerRun(t *testing.T) {
 	}
 }
 
-// What was answered before the time was over stays.
+// Answers that came in time stay.
 func TestExpireRun(t *testing.T) {
 	s, _, _ := newStore(t)
 	r := createRun(t, s, "a")
@@ -178,8 +178,7 @@ func TestExpireRun(t *testing.T) {
 	}
 }
 
-// Whichever comes first, the token or the answer: the write of the second
-// returns both.
+// The second write returns both the token and the answer, whichever comes first.
 func TestStoreRunToken(t *testing.T) {
 	s, _, _ := newStore(t)
 	createRun(t, s, "t")

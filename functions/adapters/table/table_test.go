@@ -28,7 +28,7 @@ var (
 	tables atomic.Int64
 )
 
-// newStore is a store in a table of its own.
+// newStore returns a store with its own table.
 func newStore(t *testing.T) (*table.Table, *dynamodb.Client, string) {
 	t.Helper()
 	client := dynamodb.NewFromConfig(mototest.Config(t))
@@ -147,8 +147,8 @@ func TestCreateIsOneRequest(t *testing.T) {
 	want.Posts = map[string]access.Post{}
 	equal(t, "stored", stored, want)
 
-	// What has not happened has no attribute, or conditions would not mean
-	// what they say.
+	// Something that hasn't happened has no attribute. Otherwise conditions would
+	// fail.
 	equal(t, "attributes", names(rawRow(t, client, tableName, "request#one")), map[string]bool{
 		"pk": true, "open": true, "due": true, "id": true, "target": true, "reason": true, "duration_seconds": true,
 		"team_id": true, "view_id": true, "requester": true, "created_at": true, "execution_name": true,
@@ -164,7 +164,7 @@ func TestGetUnknown(t *testing.T) {
 	wantCode(t, err, access.CodeNotFound)
 	_, err = s.BeginRevoke(ctx, "nobody", ownARN("nobody"), monday)
 	wantCode(t, err, access.CodeNotFound)
-	// A table that is not there is a matter of settings, not a request that is not there.
+	// A missing table is a mistake in the settings, not a missing request.
 	_, err = table.New(client, "no-such-table").Get(ctx, "nobody")
 	wantCode(t, err, access.CodeMisconfigure)
 }
@@ -235,7 +235,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("due = %s, want the expiry in whole seconds, rounded up", got)
 	}
 
-	// Again, with nobody to ask: what is not there goes.
+	// The same again without approvers: attributes that are not set disappear.
 	e.Approvers, e.UnknownApprovers, e.ExpiresAt = nil, nil, time.Time{}
 	if r, err = s.Evaluate(ctx, "e", e); err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("second evaluation left %+v", r)
 	}
 
-	// A decided request keeps its principal: a lease may stand under it.
+	// A decided request keeps its principal, because a lease may depend on it.
 	if _, _, err := s.Decide(ctx, "e", access.Outcome{Kind: access.OutcomeAutomatic, At: monday}); err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestRequestEnd(t *testing.T) {
 		t.Fatalf("while granted: %v, %v, token %q", won, err, r.EndToken)
 	}
 	equal(t, "last event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, By: e.By})
-	// The sweep looks at it from the next whole second on.
+	// The sweep sees the row from the next whole second on.
 	if got, want := text(rawRow(t, client, tableName, "request#r")["due"]), monday.Truncate(time.Second).Add(time.Second).Format(time.RFC3339); got != want {
 		t.Errorf("due = %s, want %s", got, want)
 	}
@@ -477,8 +477,8 @@ func TestFailKeepsTheFirst(t *testing.T) {
 	equal(t, "failure", *r.Failure, first)
 }
 
-// Another execution than the request's own ends no access before its removal has
-// begun, and takes over only what has begun.
+// Only the request's own execution can end access before its removal has begun.
+// Another execution can only continue a removal that has begun.
 func TestBeginRevokeIsForTheOwnExecution(t *testing.T) {
 	const other = "arn:aws:states:::execution:m:other"
 	tests := []struct {
@@ -549,8 +549,8 @@ func TestRevokedOnce(t *testing.T) {
 	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventRevoked, At: monday, Reason: "removed"}})
 }
 
-// A row that was deleted is made anew from what the lease knows. Its removal can
-// be recorded and closed, and nothing else.
+// A deleted row is created again from what the lease knows. Its removal can be
+// recorded and closed, and nothing else.
 func TestRebuild(t *testing.T) {
 	s, client, tableName := newStore(t)
 	subject := access.Subject{Target: access.Target{Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "ReadOnly", PermissionSetARN: "arn:ps-1"}, PrincipalID: "p-1"}
@@ -576,7 +576,7 @@ func TestRebuild(t *testing.T) {
 	if err != nil || len(open) != 1 || open[0].ID != "lost" || open[0].At.Sub(found) > time.Second {
 		t.Errorf("open are %v, %v", open, err)
 	}
-	// Again, and over a row that is there: nothing changes.
+	// Repeating it, or doing it over an existing row, changes nothing.
 	again := b
 	again.At = found.Add(time.Minute)
 	if err := s.Rebuild(ctx, again); err != nil {
@@ -675,7 +675,7 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 
 func TestAppendEvent(t *testing.T) {
 	s, _, _ := newStore(t)
-	read := create(t, s, "a") // before the others append
+	read := create(t, s, "a") // before the others are written
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
@@ -700,7 +700,7 @@ func TestAppendEvent(t *testing.T) {
 	}
 	equal(t, "events by kind", counts, map[access.EventKind]int{access.EventRequested: 1, access.EventGranted: 1, access.EventRevokeFailed: 4})
 
-	// What is gone has not failed to go.
+	// A removal of access that is gone hasn't failed.
 	if _, err := s.RecordRemoval(ctx, r, monday, access.RemovalDone); err != nil {
 		t.Fatal(err)
 	}
@@ -713,8 +713,8 @@ func TestAppendEvent(t *testing.T) {
 	}
 }
 
-// Each refused press is appended once for each person and reason, however many
-// come at once, and none to a closed request.
+// Each refused press is appended once for each person and reason, however many come at
+// once. A closed request gets none.
 func TestAppendRefusedPress(t *testing.T) {
 	s, _, _ := newStore(t)
 	read := create(t, s, "a")
@@ -876,7 +876,7 @@ func TestOpenRequests(t *testing.T) {
 	}
 }
 
-// A row that somebody spoiled by hand is looked at, and hides no other.
+// A row that someone damaged by hand is still checked, and hides no other row.
 func TestOpenRequestsWithoutATime(t *testing.T) {
 	s, client, tableName := newStore(t)
 	for _, id := range []string{"good", "spoiled"} {
@@ -897,8 +897,7 @@ func TestOpenRequestsWithoutATime(t *testing.T) {
 	}
 }
 
-// Nothing is decided or granted for a request that was given up, and the reason
-// is the first one.
+// A request that was given up can't be decided or granted, and keeps the first reason.
 func TestGiveUp(t *testing.T) {
 	s, _, _ := newStore(t)
 	create(t, s, "r")

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// TestVerdicts checks what becomes of an experiment: its promise is kept, is kept too
-// late, or the experiment itself fails. It plays one at a time, and again afterwards.
+// TestVerdicts checks the three results of an experiment: its promise is kept, is kept
+// too late, or the experiment itself fails. Only one experiment runs at a time, and it
+// can run again.
 func TestVerdicts(t *testing.T) {
 	clock := func(seconds int) func(context.Context, *trial) error {
 		return func(ctx context.Context, tr *trial) error {
@@ -74,7 +75,7 @@ func TestVerdicts(t *testing.T) {
 		body, contentType string
 		want              int
 	}{
-		{`{"id":"kept"}`, "text/plain", http.StatusBadRequest}, // what another web page could send
+		{`{"id":"kept"}`, "text/plain", http.StatusBadRequest}, // a request that another web page could send
 		{`{"id":"unknown"}`, "application/json", http.StatusNotFound},
 		{`{"id":"broken"}`, "application/json", http.StatusAccepted},
 		{`{"id":"broken"}`, "application/json", http.StatusConflict},

@@ -25,7 +25,7 @@ func TestInvocation(t *testing.T) {
 	const task = `{"operation":"start","request_id":"r1"}`
 	for _, tt := range []struct {
 		name, rule, function, payload string
-		want                          []lambda.Fault // of one invocation after another
+		want                          []lambda.Fault // of successive invocations
 	}{
 		{"once by default", `{"kind":"kill_before","function":"-grant"}`, "x-grant", task, []lambda.Fault{{KillBefore: true}, {}}},
 		{"always", `{"kind":"kill_after","count":-1}`, "x-grant", task, []lambda.Fault{{KillAfter: true}, {KillAfter: true}}},
@@ -82,7 +82,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// service counts its calls, and answers with their number.
+// service counts its calls, and returns their number.
 type service struct{ calls int }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,15 +91,16 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%d %s", s.calls, body)
 }
 
-// front is a service with rules in front of it. The path names a call, and its
-// header names the calling instance. The caller gives up when giveUp returns.
+// front is a service with rules in front of it. The path names a call, and a header
+// names the calling instance. The caller gives up when giveUp returns.
 func front(t *testing.T, f *Rules, s http.Handler, giveUp func()) (call func(path, instance, body string) (int, string, error)) {
 	t.Helper()
 	server := httptest.NewServer(f.Calls(s, func(r *http.Request) string { return strings.TrimPrefix(r.URL.Path, "/") }, func(r *http.Request) string { return r.Header.Get("Instance") }))
 	t.Cleanup(server.Close)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	return func(path, instance, body string) (int, string, error) {
-		// What hangs ends when the test gives up, which is when all that is to come has come.
+		// A call that hangs ends when the test gives up, after all other responses
+		// have come.
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		if giveUp != nil {
@@ -124,7 +125,7 @@ func TestRefusedCall(t *testing.T) {
 	const create = "SWBExternalService.CreateAccountAssignment"
 	for _, tt := range []struct {
 		name, rule, call, body string
-		wantStatus             int // 200: not hit
+		wantStatus             int // 200 if not hit
 		wantCode               string
 	}{
 		{"throttled", `{"kind":"throttle","target":"CreateAccount"}`, create, "{}", 400, "ThrottlingException"},
@@ -166,7 +167,7 @@ func TestRefusedCall(t *testing.T) {
 func TestCallWithoutAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		rule   string
-		effect int // calls of the service, in the end
+		effect int // total calls of the service
 		killed bool
 	}{
 		{`{"kind":"reset_before","target":"x"}`, 0, false},
@@ -183,7 +184,7 @@ func TestCallWithoutAnswer(t *testing.T) {
 			done := make(chan struct{}, 1)
 			var s service
 			set(t, &f, tt.rule)
-			came := make(chan struct{}) // all that is to come
+			came := make(chan struct{}) // all expected responses
 			call := front(t, &f, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.ServeHTTP(w, r); done <- struct{}{} }), func() { <-came })
 			go func() {
 				defer close(came)
@@ -298,7 +299,7 @@ func TestCourse(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, rule, target, body string
-		want                     []course // of one operation after another
+		want                     []course // of successive operations
 	}{
 		{"slow", `{"kind":"operation","target":"CreateAccountAssignment","polls":3}`, create, "{}", []course{{3, "", true}, {}}},
 		{"fails", `{"kind":"operation","target":"DeleteAccountAssignment","polls":1,"failure_reason":"gone"}`, remove, "{}", []course{{1, "gone", true}, {}}},
@@ -321,7 +322,7 @@ func TestCourse(t *testing.T) {
 			}
 		})
 	}
-	// Nor is a course an error: the call is accepted.
+	// A course is not an error either: the call is accepted.
 	var f Rules
 	set(t, &f, `{"kind":"operation","target":"CreateAccountAssignment","polls":1}`)
 	var s service

@@ -125,7 +125,7 @@ func (r Rule) check() error {
 	switch {
 	case slices.Contains(invocationKinds, r.Kind):
 		if r.Target != "" || len(r.Body) > 0 {
-			return fmt.Errorf("fault %q is for invocations, which have no target and body", r.Kind)
+			return fmt.Errorf("fault %q hits invocations, so it can have neither target nor body", r.Kind)
 		}
 	case slices.Contains(callKinds, r.Kind):
 		if r.Target == "" {
@@ -145,9 +145,9 @@ func (r Rule) check() error {
 	case r.Kind != Operation && (r.Polls != 0 || r.FailureReason != ""):
 		return fmt.Errorf("fault %q must have neither polls nor failure_reason", r.Kind)
 	case slices.Contains(delayKinds, r.Kind) != (r.DelayMS > 0):
-		return fmt.Errorf("fault %q: exactly the faults %v have delay_ms", r.Kind, delayKinds)
+		return fmt.Errorf("fault %q: the faults %v need delay_ms, and all others must not have it", r.Kind, delayKinds)
 	case r.Cold && !slices.Contains(invocationKinds, r.Kind):
-		return fmt.Errorf("fault %q is not for invocations, so it can't be cold", r.Kind)
+		return fmt.Errorf("fault %q must not have cold, because it hits calls, not invocations", r.Kind)
 	case r.Probability < 0 || r.Probability > 1:
 		return fmt.Errorf("probability %v is not between 0 and 1", r.Probability)
 	case r.Hits != 0:

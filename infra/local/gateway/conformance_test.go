@@ -325,7 +325,7 @@ func TestKnownDifferences(t *testing.T) {
 	t.Run("a Wait until a time ends up to a second early", func(t *testing.T) {
 		at := time.Now().UTC().Add(2900 * time.Millisecond).Truncate(time.Second)
 		_, events := finish(t, "early", fmt.Sprintf(`{"StartAt":"A","States":{"A":{"Type":"Wait","Timestamp":%q,"Next":"B"},"B":{"Type":"Succeed"}}}`, at.Format(time.RFC3339)))
-		// A busy machine may have begun to wait when the time was over.
+		// On a busy machine, the wait may have begun after the time was over.
 		began, ended := aws.ToTime(events[1].Timestamp), aws.ToTime(events[len(events)-1].Timestamp)
 		if early := at.Sub(ended); early > time.Second || began.Before(at) && early < -5*time.Second {
 			t.Errorf("began at %v and ended at %v, %v before its time", began, ended, early)

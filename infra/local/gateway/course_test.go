@@ -15,12 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
-// courses is a separate gateway on the shared moto, whose next operation takes the
+// courses is a separate gateway on the shared moto. Its next operation follows the
 // given course.
 type courses struct {
 	*ssoadmin.Client
 	mu   sync.Mutex
-	next map[string]gateway.Course // by the end of the target; used up
+	next map[string]gateway.Course // by the end of the target, until used up
 }
 
 func newCourses(t *testing.T) *courses {
@@ -106,7 +106,7 @@ func TestCourse(t *testing.T) {
 		creation bool
 		course   gateway.Course
 		want     types.StatusValues
-		before   int // assignments while it is under way
+		before   int // assignments during the operation
 		after    int
 	}{
 		{"a creation fails", true, gateway.Course{Polls: 2, FailureReason: "quota exceeded"}, types.StatusValuesFailed, 0, 0},
@@ -125,13 +125,13 @@ func TestCourse(t *testing.T) {
 		if s.Status != types.StatusValuesInProgress {
 			t.Fatalf("%s: the call is answered with %s", step.name, s.Status)
 		}
-		time.Sleep(2 * gateway.DefaultSettleDelay) // it does not settle by itself
+		time.Sleep(2 * gateway.DefaultSettleDelay) // the operation doesn't settle by itself
 		for n := range step.course.Polls {
 			if status, _ := c.look(t, s, step.creation); status != types.StatusValuesInProgress || x.count(t) != step.before {
 				t.Errorf("%s: poll %d: %s, listed %d times; want IN_PROGRESS, %d", step.name, n+1, status, x.count(t), step.before)
 			}
 		}
-		for range 2 { // what has ended stays as it is
+		for range 2 { // an operation that has ended doesn't change
 			if status, reason := c.look(t, s, step.creation); status != step.want || reason != step.course.FailureReason || x.count(t) != step.after {
 				t.Errorf("%s: it ends %s, %q, listed %d times; want %s, %q, %d", step.name, status, reason, x.count(t), step.want, step.course.FailureReason, step.after)
 			}

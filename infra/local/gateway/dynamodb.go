@@ -23,5 +23,5 @@ func (g *Gateway) writeItem(ctx context.Context, call *Call) *Answer {
 // failing transaction in moto restores an old copy of the table and undoes the
 // writes of others. Conditional writes of single items are sound.
 func (g *Gateway) refuseTransaction(context.Context, *Call) *Answer {
-	return refuse("ValidationException", "The local stack does not run TransactWriteItems: a failing one loses the writes of others. Use single-item conditional writes.")
+	return refuse("ValidationException", "The local stack does not support TransactWriteItems, because a failed transaction would undo other writes. Use single-item conditional writes.")
 }

@@ -25,7 +25,7 @@ func TestHTTPAPI(t *testing.T) {
 	tests := []struct {
 		name, method, path, contentType, body string
 		wantStatus                            int
-		wantBody                              string // of the event; empty: no event
+		wantBody                              string // part of the event, or empty for no event
 		wantBase64                            bool
 	}{
 		{name: "form", method: "POST", path: "/slack", contentType: "application/x-www-form-urlencoded", body: "payload=%7B%7D", wantStatus: 201, wantBody: "payload=%7B%7D", wantBase64: true},

@@ -11,8 +11,8 @@ import (
 	"sso-elevator/infra/local/iam"
 )
 
-// TestRolesAreEnforced checks that a function gets what its role permits. Other
-// calls get AWS's refusal and never reach moto. Callers that are no functions get
+// TestRolesAreEnforced checks that a function may do what its role permits. Its other
+// calls get AWS's refusal and never reach moto. Callers that are not functions may do
 // everything.
 func TestRolesAreEnforced(t *testing.T) {
 	reached := 0

@@ -193,7 +193,7 @@ func TestCreateAssignmentValidation(t *testing.T) {
 	tests := []struct {
 		name       string
 		change     func(*target)
-		wantCode   string // of the answer
+		wantCode   string // part of the response
 		wantReason string // contained in the reason of the failed creation
 	}{
 		{name: "permission set", change: func(x *target) { x.permissionSet = ids(t).InstanceARN + "/ps-0000000000000000" }, wantCode: "ResourceNotFoundException"},
@@ -496,8 +496,8 @@ func TestMemberships(t *testing.T) {
 	}
 }
 
-// userWithoutEmail creates a user without an email: one is enough to make moto
-// answer a lookup without a match with 500.
+// userWithoutEmail creates a user without an email. With a single such user, moto
+// answers a lookup without a match with 500.
 func userWithoutEmail(t *testing.T) {
 	t.Helper()
 	_, err := identitystore.NewFromConfig(stack.AWS()).CreateUser(context.Background(), &identitystore.CreateUserInput{

@@ -16,8 +16,8 @@ var organizationsCorrections = map[string]correction{
 
 // SetManagementAccount sets the account that manages the organization. "" means the
 // account in which everything runs, as in moto. With another account, all callers are
-// in a delegated administrator account. AWS then refuses account assignments in the
-// management account, and the list of a principal's assignments.
+// in a delegated administrator account. AWS then refuses to assign access to the
+// management account, and to list a principal's assignments.
 func (g *Gateway) SetManagementAccount(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -17,7 +17,7 @@ func TestSessionDuration(t *testing.T) {
 		{name: "WithOne", made: "PT8H", want: "PT8H"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// Made at the gateway, and by somebody else, past it.
+			// One is created through the gateway, and one directly in moto.
 			through, past := ssoadmin.NewFromConfig(stack.AWS()), ssoadmin.NewFromConfig(stack.AWS(), func(o *ssoadmin.Options) { o.BaseEndpoint = &stack.Moto.URL })
 			in := &ssoadmin.CreatePermissionSetInput{InstanceArn: aws.String(ids(t).InstanceARN), Name: aws.String(test.name)}
 			if test.made != "" {

@@ -59,8 +59,8 @@ func (l *redriveLog) current(arn string) string {
 	return arn
 }
 
-// redrivePrefix begins the names of the machines made for redrives, and of the
-// state that each of them has in addition.
+// redrivePrefix begins the names of the machines made for redrives. It also begins the
+// name of the state that is added to each of them.
 const redrivePrefix = "redriven-"
 
 // redriveExecution continues an execution that did not succeed, from the state

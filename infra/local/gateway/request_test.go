@@ -67,7 +67,7 @@ func TestRequestMachine(t *testing.T) {
 	tests := []struct {
 		name   string
 		script map[string]any
-		resume string // state whose token is answered, with next: approved
+		resume string // state whose token is resumed with next: approved
 		want   []string
 		status types.ExecutionStatus
 	}{
@@ -173,8 +173,8 @@ func goesThrough(way, want []string) bool {
 	return way[len(way)-1] == want[len(want)-1]
 }
 
-// wantHandedOver checks that a fresh execution continues the removal, and ends it:
-// in these tests it would hand over forever.
+// wantHandedOver checks that a new execution continues the removal. It then ends that
+// execution, which would hand over forever in these tests.
 func wantHandedOver(t *testing.T, machine string) {
 	t.Helper()
 	client := sfn.NewFromConfig(stack.AWS())

@@ -126,7 +126,7 @@ func TestStopExecution(t *testing.T) {
 					t.Errorf("%d executions are %s (%v), want %d", len(list.Executions), status, err, want)
 				}
 			}
-			time.Sleep(500 * time.Millisecond) // what would go on after the stop had time to
+			time.Sleep(500 * time.Millisecond) // anything that continues after the stop has had time to
 			if names := entered(history(t, execution)); names[len(names)-1] == "After" {
 				t.Errorf("went on after the stop: %v", names)
 			}

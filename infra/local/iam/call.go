@@ -43,7 +43,7 @@ func (p Place) Requests(c Call) ([]Request, error) {
 	service, operation, _ := strings.Cut(c.Target, ".")
 	var in map[string]any
 	if err := json.Unmarshal(c.Body, &in); err != nil {
-		return nil, fmt.Errorf("read call of %s: %w", c.Target, err)
+		return nil, fmt.Errorf("parse call %s: %w", c.Target, err)
 	}
 	if in == nil {
 		in = map[string]any{}

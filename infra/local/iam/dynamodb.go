@@ -26,7 +26,7 @@ func (p Place) dynamoDBRequests(operation string, body []byte) ([]Request, error
 		AttributeUpdates, Expected, KeyConditions, AttributesToGet json.RawMessage
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, fmt.Errorf("read call of DynamoDB: %w", err)
+		return nil, fmt.Errorf("parse DynamoDB call: %w", err)
 	}
 	call := Call{Target: "DynamoDB_20120810." + operation}
 	if in.AttributeUpdates != nil || in.Expected != nil || in.KeyConditions != nil || in.AttributesToGet != nil {

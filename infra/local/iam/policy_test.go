@@ -14,9 +14,10 @@ func parse(t *testing.T, document string) Policy {
 	return p
 }
 
-// The examples of AWS's documentation:
+// These are the examples in AWS's documentation:
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-// and .../IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+// and
+// .../IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
 const (
 	ownItems = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
 		"Action":["dynamodb:GetItem","dynamodb:UpdateItem"],"Resource":"arn:aws:dynamodb:us-west-2:123456789012:table/GameScores",

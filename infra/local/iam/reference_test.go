@@ -17,10 +17,10 @@ var differences = map[string]string{
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-specific-table-indexes.html
 	"dynamodb:Query requires arn:${Partition}:dynamodb:${Region}:${Account}:table/${TableName}": "query of an index",
 	// The reference lists alternatives as required: an execution is standard or
-	// express, and executions are listed of a machine or of a map run.
+	// express, and ListExecutions is about a machine or a map run.
 	"states:DescribeExecution requires arn:${Partition}:states:${Region}:${Account}:express:${StateMachineName}:${ExecutionId}:${ExpressId}": "standard execution",
 	"states:ListExecutions requires arn:${Partition}:states:${Region}:${Account}:mapRun:${StateMachineName}/${MapRunLabel}:${MapRunId}":      "executions of a machine",
-	// AWS names the state machine when it refuses: https://github.com/aws/aws-cdk/pull/8486.
+	// AWS's refusal names the state machine: https://github.com/aws/aws-cdk/pull/8486.
 	"states:SendTaskSuccess does not accept " + machine: "token of a machine",
 	"states:SendTaskFailure does not accept " + machine: "token of a machine",
 }
@@ -87,7 +87,7 @@ func TestActionsExist(t *testing.T) {
 		statements = append(statements, s)
 	}
 
-	// The check itself sees what is wrong.
+	// The check itself must find mistakes.
 	known := len(statements)
 	statements = append(statements,
 		statement{[]string{"sso:AssignAccount"}, []string{instance}},

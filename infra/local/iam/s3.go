@@ -62,7 +62,7 @@ func deleteRequests(bucket string, body []byte) (all []Request, err error) {
 		Object []struct{ Key, VersionId string }
 	}
 	if err := xml.Unmarshal(body, &in); err != nil {
-		return nil, fmt.Errorf("read call of S3: %w", err)
+		return nil, fmt.Errorf("parse S3 call: %w", err)
 	}
 	for _, o := range in.Object {
 		action := "s3:DeleteObject"

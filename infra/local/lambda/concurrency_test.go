@@ -49,12 +49,12 @@ func TestReservedConcurrency(t *testing.T) {
 		}
 	}
 
-	// Two at once where there is room for one.
+	// Two invocations at once exceed a limit of one.
 	call(http.MethodPut, put, `{"ReservedConcurrentExecutions":1}`)
 	slow := make(chan error)
 	go func() {
 		err := lambda.ErrThrottled
-		for errors.Is(err, lambda.ErrThrottled) { // by an echo
+		for errors.Is(err, lambda.ErrThrottled) { // the response of an echo
 			_, err = s.Invoke(context.Background(), "probe", "live", []byte(`{"do":"hang"}`))
 		}
 		slow <- err

@@ -64,7 +64,7 @@ func TestInvoke(t *testing.T) {
 		name      string
 		function  string
 		payload   string
-		want      string // the payload; of an error, its type
+		want      string // the payload or, for an error, its type
 		wantError string
 	}{
 		{name: "answer", function: "probe", payload: `{"do":"echo","value":{"a":[1,2]}}`, want: `{"a":[1,2]}`},
@@ -131,7 +131,7 @@ func TestEnvironment(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	if got.Remaining <= 0 || got.Remaining > 5 { // of a busy machine's process some seconds are gone
+	if got.Remaining <= 0 || got.Remaining > 5 { // on a busy machine, a process may lose some seconds
 		t.Errorf("%.1f s remain of 5", got.Remaining)
 	}
 }
@@ -239,7 +239,7 @@ func TestInvokeAPI(t *testing.T) {
 		name, path, kind, payload string
 		wantStatus                int
 		wantHeader, wantValue     string
-		wantBody                  string // contained in the body
+		wantBody                  string // part of the body
 	}{
 		{name: "name", path: "probe/invocations", payload: `{"do":"echo","value":1}`, wantStatus: 200, wantHeader: "X-Amz-Executed-Version", wantValue: "$LATEST", wantBody: "1"},
 		{name: "ARN with alias", path: "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Aprobe%3Alive/invocations", payload: `{"do":"echo","value":2}`, wantStatus: 200, wantHeader: "X-Amz-Executed-Version", wantValue: "3", wantBody: "2"},

@@ -89,7 +89,7 @@ func TestErr(t *testing.T) {
 	if err := p.Err(); !errors.As(err, &exit) || exit.ExitCode() != 3 {
 		t.Errorf("ended with %v, want exit code 3", err)
 	}
-	p.Stop(time.Second) // of what is gone already
+	p.Stop(time.Second) // of a process that is gone already
 }
 
 // TestDiesWithStarter checks that a child doesn't outlive its parent, even a killed

@@ -158,7 +158,7 @@ func TestStartAfterSleep(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		cancel()
 		synctest.Wait()
-		// The one that was due is late; the next is that of the new hour.
+		// The call that was due is late. The next one is in the new hour.
 		if want := []string{"01 00:00", "01 08:00", "01 08:01", "01 08:02"}; !slices.Equal(did, want) {
 			t.Errorf("did %q, want %q", did, want)
 		}

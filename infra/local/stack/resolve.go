@@ -151,7 +151,7 @@ func (r *resolver) getAtt(argument any) (any, error) {
 func (r *resolver) arguments(name string, argument any, n int) ([]any, error) {
 	list, ok := argument.([]any)
 	if !ok || len(list) != n {
-		return nil, fmt.Errorf("%s needs a list of %d", name, n)
+		return nil, fmt.Errorf("%s needs a list of %d items", name, n)
 	}
 	resolved, err := r.value(list)
 	if err != nil {
@@ -186,7 +186,7 @@ func (r *resolver) sub(argument any) (any, error) {
 	if !isText {
 		list, ok := argument.([]any)
 		if !ok || len(list) != 2 {
-			return nil, errors.New("Fn::Sub needs a text, or a text and names")
+			return nil, errors.New("Fn::Sub needs a text, or a text and a map of variables")
 		}
 		pattern = fmt.Sprint(list[0])
 		names, err := r.value(list[1])

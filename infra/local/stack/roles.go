@@ -11,8 +11,8 @@ import (
 )
 
 // createRole keeps a role whose permissions are in the template. It refuses managed
-// policies, because it doesn't know what they permit. It ignores who may assume a
-// role, and its boundary: both only restrict.
+// policies, because it doesn't know what they permit. It ignores the trust policy and
+// the permissions boundary, because they only restrict.
 func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	if managed, _ := p["ManagedPolicyArns"].([]any); len(managed) > 0 {
 		return returnValues{}, fmt.Errorf("the local stack does not support the managed policies %v", managed)
@@ -33,7 +33,7 @@ func (d *deployer) createRole(_ context.Context, id string, p map[string]any) (r
 func (d *deployer) createPolicy(_ context.Context, id string, p map[string]any) (returnValues, error) {
 	roles, _ := p["Roles"].([]any)
 	if len(roles) == 0 || p["Users"] != nil || p["Groups"] != nil {
-		return returnValues{}, errors.New("the local stack supports only policies of roles")
+		return returnValues{}, errors.New("the local stack supports only policies that are attached to roles")
 	}
 	for _, role := range roles {
 		if err := d.permit(fmt.Sprint(role), p["PolicyDocument"]); err != nil {

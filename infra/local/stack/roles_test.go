@@ -26,7 +26,7 @@ func TestRolesSuffice(t *testing.T) {
 	tests := []struct {
 		name       string
 		statements []any
-		want       []string // in the error; none for no error
+		want       []string // part of the error, or none for no error
 	}{
 		{"both", []any{invoke, start}, nil},
 		{"the function without its alias", []any{statement("lambda:InvokeFunction", strings.TrimSuffix(function, ":live")), start}, []string{"lacks the permission lambda:InvokeFunction on " + function}},

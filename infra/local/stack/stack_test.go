@@ -209,7 +209,7 @@ func TestDeploy(t *testing.T) {
 		client := sfn.NewFromConfig(local.AWS())
 		player := &schedule.Player{Executions: client, Now: func() time.Time { return time.Date(2026, 7, 1, 22, 59, 59, 990e6, time.UTC) }, Say: t.Errorf}
 		nightly := deployed.Schedules[0]
-		nightly.Expression = parse(t, "rate(1 day)") // at once
+		nightly.Expression = parse(t, "rate(1 day)") // at the same time
 		player.Start(ctx, []schedule.Schedule{nightly})
 		var input, name string
 		for deadline := time.Now().Add(20 * time.Second); input == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {

@@ -115,8 +115,8 @@ func TestPolicyChecksAgainstDecisions(t *testing.T) {
 				}
 			}
 		}
-		// Powerful access in the account that no statement names: if someone can
-		// get it alone, a statement has a warning.
+		// Someone can get powerful access alone in the account that no statement
+		// names. Then a statement has a warning.
 		alone, warned := false, false
 		for _, set := range sets[1:] {
 			target := access.Target{Kind: access.KindAccount, AccountID: accounts[2], PermissionSet: set}
@@ -149,8 +149,7 @@ func processorTime(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// Two thousand statements, of the kinds that are most work for the checks, are
-// checked within a second.
+// Two thousand statements of the most expensive kinds are checked within a second.
 func TestChecksAreFast(t *testing.T) {
 	const many = 2000
 	name := func(prefix string, i int) string { return fmt.Sprintf("%s%d", prefix, i) }

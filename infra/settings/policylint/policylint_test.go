@@ -53,7 +53,7 @@ func TestPolicyChecks(t *testing.T) {
 		name, file string
 		want       []string
 	}{
-		// Access that nobody can get.
+		// Nobody can get this access.
 		{"nobody approves", one(""), []string{"3: config[0]: nobody can get Billing in account 111111111111: no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},
 		{"nobody approves, and that is meant", one(", Approvers: []"), nil},
 		{"somebody approves by another statement", two(dev+"Billing", everyone+"[Billing]"+annBob), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
@@ -65,7 +65,7 @@ func TestPolicyChecks(t *testing.T) {
 		{"a restriction of nothing", two(everyone+"Billing, ApprovalIsNotRequired: false", dev+"Support"+annBob), []string{"3: config[0]: nobody can get anything that this statement covers: it requires approval, and no statement lists approvers. List approvers, or write Approvers: [] if nobody should get it"}},
 		{"a group that nobody approves", "group_config: [{Resource: " + group + "}]\n", []string{"1: group_config[0]: nobody can get group " + group + ": no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},
 
-		// A single approver.
+		// These have a single approver.
 		{"one approver", one(ann), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
 		{"one approver, in two spellings", one(", Approvers: [ann@example.com, ann@Example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
 		{"one approver, who must not approve their own", one(ann + ", AllowSelfApproval: false"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver"}},
@@ -75,7 +75,7 @@ func TestPolicyChecks(t *testing.T) {
 		{"another approver by another statement", two(dev+"Billing"+ann, everyone+"[Billing, Support], Approvers: [bob@example.com, cid@example.com]"), nil},
 		{"another approver for one of two only", two(dev+"[Billing, Support]"+ann, everyone+"Support, Approvers: [bob@example.com, cid@example.com]"), []string{"3: config[0].Approvers: ann@example.com is the only approver of Billing in account 111111111111: they can't get it themselves, and nobody can while they are away. List a second approver, or set AllowSelfApproval: true"}},
 
-		// Statements without effect.
+		// These statements have no effect.
 		{"the same twice", two(dev+"Billing"+annBob, dev+"Billing"+annBob), []string{"4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
 		{"less than another", two(dev+"Billing"+annBob, everyone+`[Billing, Support]`+annBob+", ApprovalIsNotRequired: false"), []string{"3: config[0]: redundant: config[1] already covers it. Remove this statement, or check what it was meant to do"}},
 		{"less, but another answer", two(dev+"Billing"+annBob+", ApprovalIsNotRequired: false", everyone+"[Billing, Support]"+annBob), nil},
@@ -84,7 +84,7 @@ func TestPolicyChecks(t *testing.T) {
 		{"automatic in part", two(everyone+"Billing"+annBob+", ApprovalIsNotRequired: true", dev+"Billing"+annBob+", ApprovalIsNotRequired: false"), nil},
 		{"names that differ in capital letters", two(dev+"ReadOnly"+annBob, `Resource: "222222222222", PermissionSet: [Billing, readonly]`+annBob), []string{"4: config[1].PermissionSet: readonly and ReadOnly in config[0] differ only in capital letters. Names are case-sensitive, so one of the two matches nothing. Use the same spelling"}},
 
-		// Power over the system.
+		// These give power over the system.
 		{"administrators everywhere, for everybody", two(everyone+"AdministratorAccess, ApprovalIsNotRequired: true", dev+"Billing"+annBob), []string{"3: config[0]: gives everyone AdministratorAccess " + inAll + ", without approval. Anyone could then change this app and its policy. Name the accounts" + insist}},
 		{"everything everywhere, for an approver", two(everyone+`"*"`+annBob+", AllowSelfApproval: true", dev+"Billing"+annBob), []string{"3: config[0]: lets ann@example.com, bob@example.com take every permission set " + inAll + ", without a second person. One person could then change this app and its policy. Name the accounts" + insist, "4: config[1]: redundant: config[0] already covers it. Remove this statement, or check what it was meant to do"}},
 		{"power users everywhere, with approval", never + "config: [{" + everyone + "PowerUserAccess" + annBob + "}]\n", []string{"2: config[0]: allows requests for PowerUserAccess " + inAll + ". " + powerOver + "Name the accounts" + insist}},
@@ -98,7 +98,7 @@ func TestPolicyChecks(t *testing.T) {
 		{"administrators of another account than the protected ones", never + "protected_account_ids: [\"222222222222\"]\nconfig: [{" + dev + "Admin" + annBob + ", AllowSelfApproval: true}]\n", nil},
 		{"administrators everywhere, two in the protected account", never + "protected_account_ids: [\"111111111111\"]\nconfig:\n- {" + everyone + "Admin" + annBob + "}\n- {" + dev + "Admin" + annBob + ", AllowSelfApproval: false, ApprovalIsNotRequired: false}\n", nil},
 
-		// The scope of the removal.
+		// These are about the scope of the removal.
 		{"all accounts", "config: [{" + everyone + "[ReadOnly, Billing]" + annBob + "}]\n", []string{`1: config[0].Resource: At cron(0 23 * * ? *), this app removes every direct user assignment of ReadOnly or Billing that it didn't grant, in all accounts. Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`}},
 		{"all accounts and groups, twice", "schedule_expression: rate(7 days)\nconfig:\n- {" + everyone + `"*"` + annBob + ", ApprovalIsNotRequired: false}\n- {" + everyone + "Billing, ApprovalIsNotRequired: false, Approvers: [cid@example.com, dee@example.com]}\ngroup_config: [{Resource: \"*\", ApprovalIsNotRequired: false" + annBob + "}]\n", []string{
 			`3: config[0].Resource: Every 7 days, this app removes every direct user assignment that it didn't grant, in all accounts (also because of config[1]). Assignments to groups stay. Name the accounts, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
@@ -113,8 +113,8 @@ func TestPolicyChecks(t *testing.T) {
 	}
 }
 
-// The page about the policy says how to limit power over this app. That is enough,
-// even beside a statement that gives everything everywhere.
+// The policy page explains how to limit power over this app. Its advice suffices, even
+// with a statement that gives everything everywhere.
 func TestInsistingOnTwo(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "reference", "policy.md"))
 	if err != nil {
@@ -142,7 +142,7 @@ func TestExampleHasNoWarnings(t *testing.T) {
 	}
 }
 
-// Of many warnings of one kind, some are written in full, and one names the rest.
+// Of many warnings of one kind, some are printed in full, and one line names the rest.
 func TestManyWarningsOfOneKind(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("schedule_expression: \"\"\nconfig:\n")
@@ -168,7 +168,7 @@ func TestManyWarningsOfOneKind(t *testing.T) {
 	}
 }
 
-// The worst warning is written in full, wherever its statement is.
+// The worst warning is printed in full, wherever its statement is.
 func TestWorstPowerFirst(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("schedule_expression: \"\"\nconfig:\n")

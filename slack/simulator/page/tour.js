@@ -42,16 +42,30 @@ const actions = {
 
 const isDone = (e, name) => e.steps.some((s) => s.name.startsWith(name) && s.status === "done");
 
+// rules names the rules of the policy that decided a request. Its audit record, which is
+// written after the decision, has them.
+function rules(execution, truth) {
+  const record = truth.audit.find((r) => r.event === "approved" && r.record.request_id === execution.request_id)?.record;
+  const numbers = record?.decision_statements;
+  return !numbers || numbers === "NA" ? "" : `, rule${numbers.includes(",") ? "s" : ""} ${numbers.replaceAll(",", ", ")}`;
+}
+
 function contents(box, state, truth) {
   const person = (id) => state.people.find((p) => p.id === id), first = (p) => p.name.split(" ")[0];
   const requester = person(state.tour.requester), approver = person(state.tour.approver);
   const requests = truth.executions.filter((e) => e.requester === requester.email);
-  const approved = requests.filter((e) => isDone(e, "Approved") && !isDone(e, "Approved by the policy"));
-  const removed = approved.filter((e) => isDone(e, "Removed"));
-  const active = approved.flatMap((e) => e.steps).find((s) => s.name === "Active" && s.status === "now");
+  const approved = requests.filter((e) => isDone(e, "Approved"));
+  const byPerson = approved.filter((e) => !isDone(e, "Approved by the policy"));
+  const isWaiting = requests.some((e) => e.steps.some((s) => s.name === "Waiting for approval" && s.status === "now"));
+  // Requests that the policy approved count only while there is no other to approve.
+  const automatic = byPerson.length || isWaiting ? undefined : approved[0];
+  const counted = automatic ? approved : byPerson;
+  const removed = counted.filter((e) => isDone(e, "Removed"));
+  const active = counted.flatMap((e) => e.steps).find((s) => s.name === "Active" && s.status === "now");
   const steps = [
     { key: "request", done: requests.length > 0, title: `You are ${first(requester)}: request access`, note: state.tour.hint },
-    { key: "approve", done: approved.length > 0, title: `Become ${first(approver)}: approve`, note: "Press Approve in the message." },
+    { key: "approve", done: counted.length > 0, title: `Become ${first(approver)}: approve`,
+      note: automatic ? `Approved automatically${rules(automatic, truth)}.` : "Press Approve in the message." },
     { key: "watch", done: removed.length > 0, title: "Watch it appear, and end",
       note: removed.length ? "Removed from AWS, and checked." : active ? `${first(requester)} has access for ${minutes(new Date(active.until) - Date.now())} more.` : "Nobody has to remember to remove it." },
   ];

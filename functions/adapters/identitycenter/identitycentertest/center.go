@@ -82,7 +82,7 @@ type Center struct {
 	operations  []Operation
 	memberships int // made so far
 	calls       map[string]int
-	events      []func() // for after the call, without the lock
+	events      []func() // run after the call, without the lock
 }
 
 var (

@@ -100,7 +100,7 @@ func deletion(t *testing.T, c *identitycentertest.Center, id string) (*types.Acc
 	return out.AccountAssignmentDeletionStatus, nil
 }
 
-// listed reports whether ListAccountAssignments has the assignment.
+// listed reports whether ListAccountAssignments returns the assignment.
 func listed(t *testing.T, c *identitycentertest.Center, s access.Subject) bool {
 	t.Helper()
 	out, err := c.ListAccountAssignments(t.Context(), &ssoadmin.ListAccountAssignmentsInput{
@@ -236,8 +236,8 @@ func TestWhatAnSSOCallNamesAndIsNotThereIsNotFound(t *testing.T) {
 	wantCode(t, "list of no instance", err, "ResourceNotFoundException")
 }
 
-// SSO, CreateAccountAssignment: "the specified permission set will automatically
-// be provisioned to the account". AWS doesn't document when it stops to be.
+// SSO, CreateAccountAssignment: "the specified permission set will automatically be
+// provisioned to the account". AWS doesn't document when that ends.
 func TestACreationProvisionsThePermissionSetToTheAccount(t *testing.T) {
 	c := newCenter()
 	lists := func() (sets, accounts []string) {
@@ -279,8 +279,8 @@ func TestAssignmentsOfAPrincipalAreThoseInEveryAccount(t *testing.T) {
 	}
 }
 
-// MaxResults of the list operations: 1 to 100, in Organizations 1 to 20. A page
-// may have fewer items; NextToken says whether there are more.
+// MaxResults of the list operations is 1 to 100, in Organizations 1 to 20. A page may
+// have fewer items. NextToken says whether there are more.
 func TestListsHavePagesOfAtMostMaxResults(t *testing.T) {
 	c := newCenter()
 	var want []string
@@ -449,7 +449,7 @@ func TestUndocumentedOneOperationAtATimeForAnAccountAndPermissionSet(t *testing.
 	do[*types.AccountAssignmentOperationStatus](t)(create(t, c, colleague))
 }
 
-// What the test learns, and what it can do to a call.
+// This is what the test sees of a call, and what it can do to the call.
 func TestTheTestHasEveryCallAndEveryChange(t *testing.T) {
 	c := newCenter()
 	var told []string
@@ -457,7 +457,7 @@ func TestTheTestHasEveryCallAndEveryChange(t *testing.T) {
 		told = append(told, fmt.Sprint("accepted ", op.ID, " deletion ", op.Deletion, " by hand ", op.ByHand))
 	}
 	c.Changed = func(a identitycentertest.Access, exists bool) {
-		_, is := c.Find(a.Subject.Key()) // the fake can be asked
+		_, is := c.Find(a.Subject.Key()) // calls to the fake are allowed here
 		told = append(told, fmt.Sprint("changed ", a.Subject.Kind, " ", exists, is, " by hand ", a.ByHand))
 	}
 	c.Succeed(*do[*types.AccountAssignmentOperationStatus](t)(create(t, c, assignment)).RequestId)
