@@ -120,7 +120,7 @@ func TestAuditQueriesNameOnlyWhatThereIs(t *testing.T) {
 	events := []access.EventKind{
 		access.EventRequested, access.EventApproved, access.EventDenied, access.EventWithdrawn, access.EventExpired,
 		access.EventRefused, access.EventNotGranted, access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed,
-		access.EventDriftFound, access.EventDriftRevoked, access.EventPressRefused,
+		access.EventDriftFound, access.EventDriftRevoked, access.EventPressRefused, access.EventApprovalGiven, access.EventApprovalTakenBack,
 	}
 	for _, q := range queries() {
 		t.Run(q.name, func(t *testing.T) {

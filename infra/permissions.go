@@ -72,7 +72,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.readRows(requests, leases, runs, claims), // leases: memberships that it granted don't decide
 		p.createRequests(),
 		p.writeClaims(),
-		p.updateRequests(rows.DecideAttributes, rows.RequestEndAttributes),
+		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
 		p.updateRuns(rows.AnswerRunAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -89,7 +89,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 func (p permitter) evaluate() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases, claims),
-		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
+		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.ApprovalAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
 		p.writeClaims(), // it deletes the claim of a request that it decides
 		p.readPolicy(),
 		p.readCatalog(),

@@ -37,8 +37,8 @@ const (
 )
 
 // RequestMessage returns the message in the channel, in the state that the row says.
-// It has the buttons Approve, Deny and Withdraw while the request is open, and End
-// now while the access exists. Everyone sees the same buttons; the app checks who
+// It has the buttons Approve, Deny and Withdraw while the request is open, Take back
+// approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
 // may use one when someone presses it.
 func RequestMessage(r access.Request) Message {
 	s := stateOf(r)
@@ -58,11 +58,14 @@ func RequestMessage(r access.Request) Message {
 	}
 	switch s {
 	case statePending:
-		m.Blocks = append(m.Blocks, buttons(
+		elements := []slackgo.BlockElement{
 			button(ActionApprove, "Approve", slackgo.StylePrimary, r.ID),
 			button(ActionDeny, "Deny", slackgo.StyleDanger, r.ID),
-			button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID),
-		))
+		}
+		if len(r.Approvals) > 0 {
+			elements = append(elements, button(ActionTakeBack, "Take back approval", slackgo.StyleDefault, r.ID))
+		}
+		m.Blocks = append(m.Blocks, buttons(append(elements, button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID))...))
 	case stateActive:
 		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
 	}
@@ -166,8 +169,10 @@ func nameWithID(name, id string) string {
 }
 
 func writeApprovers(b *richText, r access.Request) {
-	if len(r.Approvers)+len(r.ApproverGroups) > 0 {
-		b.label("Approvers (any one can approve)").approvers(r)
+	if t := r.Tally(); len(t.Requirements) > 0 {
+		writeRequirements(b, r, t)
+	} else if len(r.Approvers)+len(r.ApproverGroups) > 0 {
+		b.label("Approvers (any one can approve)").approvers(r.Approvers, r.ApproverGroups)
 	}
 	if len(r.UnknownApprovers) > 0 {
 		b.label("Approvers not found in Slack")
@@ -218,7 +223,7 @@ func writeDecision(b *richText, s state, r access.Request) {
 	case access.OutcomeAutomatic:
 		b.text("Approved automatically, ").time(o.At).text(": " + automaticApprovalReason(o.Reason))
 	case access.OutcomeApproved:
-		b.text("Approved by ").person(o.By).text(", ").time(o.At)
+		b.text("Approved by ").list(r.CountedApprovers()).text(", ").time(o.At)
 	case access.OutcomeDenied:
 		b.text("Denied by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeWithdrawn:

@@ -16,6 +16,7 @@ var (
 	alice  = access.Person{SlackID: "U0ALICE", Email: "alice@example.com", Name: "Alice"}
 	bob    = access.Person{SlackID: "U0BOB", Email: "bob@example.com", Name: "Bob"}
 	carol  = access.Person{SlackID: "U0CAROL", Email: "carol@example.com", Name: "Carol"}
+	dan    = access.Person{SlackID: "U0DAN", Email: "dan@example.com", Name: "Dan"}
 )
 
 // pending is a request that waits for approval. The changes are applied in order.
@@ -44,6 +45,62 @@ func outcome(kind access.OutcomeKind, by access.Person, reason, text string) fun
 }
 
 func approved(r *access.Request) { outcome(access.OutcomeApproved, bob, "", "")(r) }
+
+// several is a statement that needs two approvals.
+func several(r *access.Request) {
+	r.Approvers = []access.Person{bob, carol, dan}
+	r.EvaluatedDecision = &access.Decision{Requirements: []access.Requirement{needs(2, bob, carol, dan)}}
+}
+
+// twoStatements are one for managers and one for security.
+func twoStatements(r *access.Request) {
+	r.Approvers = []access.Person{bob, carol, dan}
+	r.EvaluatedDecision = &access.Decision{Requirements: []access.Requirement{needs(1, bob), needs(1, carol, dan)}}
+}
+
+func needs(n int, from ...access.Person) access.Requirement {
+	q := access.Requirement{Needed: n}
+	for _, p := range from {
+		q.Approvers = append(q.Approvers, p.Email)
+	}
+	return q
+}
+
+// by adds an approval, which counts for the requirements given.
+func by(p access.Person, lapse access.Lapse, requirements ...int) func(*access.Request) {
+	return func(r *access.Request) {
+		t := r.Tally()
+		r.ApprovalProgress = t.Requirements
+		for _, q := range requirements {
+			r.ApprovalProgress[q].Given = append(r.ApprovalProgress[q].Given, len(r.Approvals))
+		}
+		r.Approvals = append(r.Approvals, access.Approval{By: p, At: monday, Lapse: lapse})
+	}
+}
+
+// severalLongest has as many statements and approvers as a message names, and more.
+func severalLongest(r *access.Request) {
+	longest(r)
+	r.ApprovalProgress = nil
+	for range 20 {
+		q := access.Requirement{Needed: 2}
+		for i := range 30 {
+			q.Approvers = append(q.Approvers, fmt.Sprintf("%s%02d@example.net", strings.Repeat("b", 240), i))
+		}
+		r.ApprovalProgress = append(r.ApprovalProgress, access.RequirementProgress{Requirement: q})
+	}
+}
+
+// severalMentions has one statement whose approvers are all in Slack.
+func severalMentions(r *access.Request) {
+	longest(r)
+	q := access.Requirement{Needed: 2}
+	for i := range r.Approvers {
+		r.Approvers[i].Email = fmt.Sprintf("a%02d@example.com", i)
+		q.Approvers = append(q.Approvers, r.Approvers[i].Email)
+	}
+	r.EvaluatedDecision = &access.Decision{Requirements: []access.Requirement{q}}
+}
 
 func granted(r *access.Request) {
 	r.GrantedAt = monday.Add(6 * time.Minute)
@@ -153,6 +210,19 @@ func requests() map[string]access.Request {
 		"pending_no_expiry":                           pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
 		"pending_longest":                             pending(longest),
 		"pending_hostile":                             pending(hostileTexts),
+		"pending_several":                             pending(several),
+		"pending_several_one":                         pending(several, by(bob, "", 0)),
+		"pending_several_lapsed":                      pending(several, by(bob, access.LapseGone), by(carol, "", 0)),
+		"pending_several_not_permitted":               pending(several, by(bob, access.LapseNotPermitted)),
+		"pending_several_group":                       pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com", "group:g-1"} }),
+		"pending_several_nobody":                      pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com"} }),
+		"pending_two_statements":                      pending(twoStatements),
+		"pending_two_statements_one":                  pending(twoStatements, by(carol, "", 1)),
+		"pending_several_longest":                     pending(severalLongest),
+		"pending_several_mentions_longest":            pending(severalMentions),
+		"approved_several":                            pending(several, by(carol, "", 0), by(dan, access.LapseGone), by(bob, "", 0), approved),
+		"active_several":                              pending(several, by(carol, "", 0), by(bob, "", 0), approved, granted),
+		"denied_several":                              pending(several, by(carol, "", 0), outcome(access.OutcomeDenied, bob, "", "")),
 		"approved":                                    pending(approved),
 		"automatic":                                   pending(outcome(access.OutcomeAutomatic, access.Person{}, "ApprovalNotRequired", "")),
 		"self_approval":                               pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
@@ -213,6 +283,9 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRemind, "pending_by_group_and_people"},
 		{PurposeRemind, "pending_by_slack_group"},
 		{PurposeRemind, "pending_longest"},
+		{PurposeRemind, "pending_several"},
+		{PurposeRemind, "pending_several_one"},
+		{PurposeRemind, "pending_two_statements_one"},
 		{PurposeRemind, "pending_hostile"},
 		{PurposeGranted, "active"},
 		{PurposeGranted, "self_approval"},
@@ -304,6 +377,10 @@ func TestButtonsAndColours(t *testing.T) {
 		buttons string
 	}{
 		{"pending", "🟡", "approve deny withdraw"},
+		{"pending_several", "🟡", "approve deny withdraw"},
+		{"pending_several_one", "🟡", "approve deny take_back withdraw"},
+		{"approved_several", "🔵", ""},
+		{"denied_several", "🔴", ""},
 		{"approved", "🔵", ""},
 		{"automatic", "🔵", ""},
 		{"active", "🟢", "end"},
@@ -399,6 +476,11 @@ func TestMentions(t *testing.T) {
 	}{
 		{"pending tags the approvers", RequestMessage(all["pending"]), []string{"U0ALICE", "U0BOB", "U0CAROL"}},
 		{"a reminder tags only them", ThreadMessage(PurposeRemind, all["pending"]), []string{"U0BOB", "U0CAROL"}},
+		{"a request that needs several approvals tags all approvers", RequestMessage(all["pending_two_statements"]), []string{"U0ALICE", "U0BOB", "U0CAROL", "U0DAN"}},
+		{"a reminder tags nobody who approved", ThreadMessage(PurposeRemind, all["pending_several_one"]), []string{"U0CAROL", "U0DAN"}},
+		{"a reminder tags nobody whose statement has its approvals", ThreadMessage(PurposeRemind, all["pending_two_statements_one"]), []string{"U0BOB"}},
+		{"a reminder tags again whose approval lapsed", ThreadMessage(PurposeRemind, all["pending_several_not_permitted"]), []string{"U0BOB", "U0CAROL", "U0DAN"}},
+		{"approved by several names all whose approval counted", RequestMessage(all["approved_several"]), []string{"U0ALICE", "U0BOB", "U0CAROL"}},
 		{"decided names who decided", RequestMessage(all["denied"]), []string{"U0ALICE", "U0BOB"}},
 		{"who requested is not known", RequestMessage(all["rebuilt"]), nil},
 		{"what is typed mentions nobody", RequestMessage(all["pending_hostile"]), []string{"U0BOB", "U0CAROL"}},

@@ -24,6 +24,7 @@ const (
 const (
 	ActionApprove  = "approve"
 	ActionDeny     = "deny"
+	ActionTakeBack = "take_back" // removes an approval of a request that needs several
 	ActionWithdraw = "withdraw"
 	ActionEnd      = "end"
 )

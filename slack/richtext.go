@@ -69,22 +69,39 @@ func (b *richText) people(list []access.Person) *richText {
 	return b
 }
 
+// list mentions several people, separated by commas.
+func (b *richText) list(people []access.Person) *richText {
+	for i, p := range people {
+		if i > 0 {
+			b.text(", ")
+		}
+		b.person(p)
+	}
+	return b
+}
+
 // approvers mentions the people who may approve a request, and says from which groups
 // others may.
-func (b *richText) approvers(r access.Request) *richText {
-	people := slices.Clone(r.Approvers)
-	for _, g := range r.ApproverGroups {
+func (b *richText) approvers(people []access.Person, groups []access.ApproverGroup) *richText {
+	people = slices.Clone(people)
+	for _, g := range groups {
 		people = append(people, g.Mentioned...)
 	}
 	b.people(people)
 	isFirst := len(people) == 0
-	for i, g := range r.ApproverGroups {
+	for i, g := range groups {
 		if i == maxGroups {
-			return b.text(fmt.Sprintf(", and members of %d more groups", len(r.ApproverGroups)-i))
+			return b.text(fmt.Sprintf(", and members of %d more groups", len(groups)-i))
 		}
 		b.group(g, isFirst)
 		isFirst = false
 	}
+	return b
+}
+
+// slackGroup mentions a Slack user group.
+func (b *richText) slackGroup(id string) *richText {
+	b.current = append(b.current, slackgo.NewRichTextSectionUserGroupElement(id))
 	return b
 }
 
@@ -98,9 +115,7 @@ func (b *richText) group(g access.ApproverGroup, isFirst bool) *richText {
 	}
 	switch {
 	case isSlackGroupID(g.SlackGroup):
-		b.text(strings.TrimPrefix(separator, ","))
-		b.current = append(b.current, slackgo.NewRichTextSectionUserGroupElement(g.SlackGroup))
-		return b.text(" (" + name + ")")
+		return b.text(strings.TrimPrefix(separator, ",")).slackGroup(g.SlackGroup).text(" (" + name + ")")
 	case len(g.Mentioned) == 0:
 		return b.text(separator + "members of " + name)
 	case g.More:

@@ -16,11 +16,11 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	b := new(richText)
 	if purpose == PurposeRemind {
 		m.Text = "⏰ This access request is still waiting for approval"
-		switch {
-		case len(r.ApproverGroups) > 0:
-			b.approvers(r).text(". ")
-		case len(r.Approvers) > 0:
-			b.people(r.Approvers).text(" ")
+		switch people, groups := awaitedApprovers(r); {
+		case len(groups) > 0:
+			b.approvers(people, groups).text(". ")
+		case len(people) > 0:
+			b.people(people).text(" ")
 		}
 		b.text("Please approve or deny this request. It has been waiting since ").time(r.CreatedAt).text(".")
 		if !r.ExpiresAt.IsZero() {

@@ -24,7 +24,7 @@ func (k OutcomeKind) Grants() bool { return k == OutcomeAutomatic || k == Outcom
 type Outcome struct {
 	Kind OutcomeKind `json:"kind"`
 	// By is the person who pressed the button; zero for automatic, expired and
-	// refused.
+	// refused. If several approved, it is the last of them.
 	By Person    `json:"by,omitzero"`
 	At time.Time `json:"at"`
 	// Reason is the policy's reason, or the error code if the request could not
@@ -42,15 +42,19 @@ type Outcome struct {
 type EventKind string
 
 const (
-	EventRequested  EventKind = "requested"
-	EventApproved   EventKind = "approved"
-	EventDenied     EventKind = "denied"
-	EventWithdrawn  EventKind = "withdrawn"
-	EventExpired    EventKind = "expired"
-	EventRefused    EventKind = "refused"
-	EventNotGranted EventKind = "not_granted" // approved, but no access was granted
-	EventGranted    EventKind = "granted"
-	EventEnded      EventKind = "ended" // someone ended it before its time
+	EventRequested EventKind = "requested"
+	EventApproved  EventKind = "approved"
+	// EventApprovalGiven and EventApprovalTakenBack: one of several approvals that the
+	// request needs.
+	EventApprovalGiven     EventKind = "approval_given"
+	EventApprovalTakenBack EventKind = "approval_taken_back"
+	EventDenied            EventKind = "denied"
+	EventWithdrawn         EventKind = "withdrawn"
+	EventExpired           EventKind = "expired"
+	EventRefused           EventKind = "refused"
+	EventNotGranted        EventKind = "not_granted" // approved, but no access was granted
+	EventGranted           EventKind = "granted"
+	EventEnded             EventKind = "ended" // someone ended it before its time
 	// EventPressRefused: someone pressed a button that they may not press.
 	EventPressRefused EventKind = "press_refused"
 	EventRevoked      EventKind = "revoked"
@@ -114,6 +118,7 @@ const (
 	RefusalNotApprover   Refusal = "NotApprover"   // the policy in force doesn't let them approve this
 	RefusalNotRequester  Refusal = "NotRequester"  // only the requester may withdraw
 	RefusalNotPermitted  Refusal = "NotPermitted"  // the policy in force refuses the request; the message says why
+	RefusalNoApproval    Refusal = "NoApproval"    // they have given no approval that they could take back
 	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
 )
 
@@ -143,8 +148,8 @@ type Event struct {
 	At      time.Time `json:"at"`
 	By      Person    `json:"by,omitzero"`
 	Message string    `json:"message,omitempty"`
-	// Action is the button of a refused press: "approve", "deny", "withdraw" or
-	// "end".
+	// Action is the button of a refused press: "approve", "deny", "take_back",
+	// "withdraw" or "end".
 	Action string `json:"action,omitempty"`
 	// PolicyDigest, Reason and Statements are set for events that are decisions.
 	PolicyDigest string `json:"policy_digest,omitempty"`

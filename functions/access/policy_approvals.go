@@ -22,7 +22,7 @@ type Progress struct {
 // RequirementProgress is a requirement and the approvals that count for it.
 type RequirementProgress struct {
 	Requirement
-	Given []int // indexes of approvals, ascending
+	Given []int `json:"given,omitempty"` // indexes of approvals, ascending
 }
 
 // Progress applies the policy to the approvals of a request. An approval counts if its

@@ -89,6 +89,13 @@ type Request struct {
 	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
 	RemindersSent  int             `json:"reminders_sent,omitempty"`
 
+	// Approvals are those of a request that needs several, in order. One that was taken
+	// back is removed. If one approval is enough, Outcome has it.
+	Approvals []Approval `json:"approvals,omitempty"`
+	// ApprovalProgress is what the approvals meant to the policy when they were last
+	// checked.
+	ApprovalProgress []RequirementProgress `json:"approval_progress,omitempty"`
+
 	// Outcome is the decision; written once, by ingress or evaluate only.
 	Outcome *Outcome `json:"outcome,omitempty"`
 	// EndRequest ends the access early; written once, by ingress or reconcile.

@@ -8,7 +8,6 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/table"
 )
 
@@ -21,7 +20,7 @@ func (h *Handler) findApprovers(ctx context.Context, x *access.Index, d access.D
 		return "", err
 	}
 	e.UnknownApprovers = unknown
-	e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return people.Same(p, requester) })
+	e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return access.SamePerson(p, requester) })
 	requirements := d.Requirements
 	if len(requirements) == 0 {
 		requirements = []access.Requirement{{Needed: 1, Approvers: d.Approvers}}

@@ -56,6 +56,7 @@ type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Evaluate(ctx context.Context, id string, e table.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
+	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
 	CountReminder(ctx context.Context, id string, n int) error
 	TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error)
 }
@@ -64,6 +65,8 @@ type Table interface {
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error)
+	CheckRequester(ctx context.Context, requester access.Person) error
+	CheckApprover(ctx context.Context, approver access.Person) error
 }
 
 // Policy returns the policy in force.
@@ -277,7 +280,12 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	case !now.Before(h.expiresAt(r)):
 		r, err = h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeExpired})
 	case r.Posts[slack.PurposeAnnounce].TS != "":
-		return h.remind(ctx, r, now)
+		if len(r.Approvals) > 0 {
+			r = h.recount(ctx, r)
+		}
+		if r.Open() {
+			return h.remind(ctx, r, now)
+		}
 	case now.Sub(r.CreatedAt) < h.AnnounceFor:
 		return Next{Next: "announce", WaitSeconds: h.waitSeconds(r)}, nil
 	default:

@@ -42,6 +42,10 @@ type world struct {
 	// management is the management account as the catalog has it.
 	management string
 
+	requesterErr error
+	approverErrs map[string]error // by Slack id
+	changes      int              // of approvals
+
 	evaluated *table.Evaluation
 	counted   []int
 	freed     []string // the outcomes of requests when their claims were freed
@@ -65,6 +69,25 @@ func (w *world) Decide(_ context.Context, _ string, o access.Outcome) (access.Re
 	}
 	w.row.Outcome = &o
 	return w.row, true, nil
+}
+
+func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.ApprovalChange) (access.Request, bool, error) {
+	if w.rival != nil {
+		w.row.Outcome = w.rival
+		return w.row, false, nil
+	}
+	w.changes++
+	w.row.Approvals, w.row.ApprovalProgress = c.Tally.Approvals, c.Tally.Requirements
+	if c.Outcome != nil {
+		w.row.Outcome = c.Outcome
+	}
+	return w.row, true, nil
+}
+
+func (w *world) CheckRequester(context.Context, access.Person) error { return w.requesterErr }
+
+func (w *world) CheckApprover(_ context.Context, approver access.Person) error {
+	return w.approverErrs[approver.SlackID]
 }
 
 func (w *world) Free(_ context.Context, r access.Request) error {

@@ -7,11 +7,15 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
 )
+
+// maxLookups limits how many approvers are looked up at once.
+const maxLookups = 8
 
 // Input is the payload that the state machine sends. Only Execution, which Step
 // Functions itself fills in, and the row of RequestID are trusted.
@@ -136,13 +140,19 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	if err != nil {
 		return err
 	}
-	var approver access.Identity
-	if r.Outcome != nil {
-		if approver, err = h.Cases.Identity(ctx, index, c, r.Outcome.By); err != nil {
+	approvals := collectedApprovals(r)
+	if len(r.Approvals) > 0 {
+		if err := h.checkApprovers(ctx, approvals); err != nil {
 			return err
 		}
 	}
-	if err := checkDecision(r, index, c, approver); err != nil {
+	as := make([]access.Identity, len(approvals))
+	for i, a := range approvals {
+		if as[i], err = h.Cases.Identity(ctx, index, c, a.By); err != nil {
+			return err
+		}
+	}
+	if err := checkDecision(r, index, c, approvals, as); err != nil {
 		return err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
@@ -153,13 +163,30 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 		return access.Errorf(access.CodeManagement, "only the management account itself can grant access to the management account")
 	}
 	checks := []func() error{func() error { return h.checkEnabled(ctx, "requester", r.Requester) }}
-	if r.Outcome.Kind == access.OutcomeApproved && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
+	if r.Outcome.Kind == access.OutcomeApproved && len(r.Approvals) == 0 && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
 		checks = append(checks, func() error { return h.checkEnabled(ctx, "approver", r.Outcome.By) })
 	}
 	if r.Target.Kind == access.KindAccount {
 		checks = append(checks, func() error { return h.checkName(ctx, r.Target) })
 	}
 	return runAll(checks)
+}
+
+// checkApprovers marks those of several approvals whose approvers are gone. Without them,
+// the others may still be enough.
+func (h *Handler) checkApprovers(ctx context.Context, approvals []access.Approval) error {
+	errs := make([]error, len(approvals))
+	parallel.Do(len(approvals), maxLookups, func(i int) { errs[i] = h.checkEnabled(ctx, "approver", approvals[i].By) })
+	for i, err := range errs {
+		switch access.CodeOf(err) {
+		case "":
+		case access.CodeRefused, access.CodeAmbiguous:
+			approvals[i].Lapse = access.LapseGone
+		default:
+			return err
+		}
+	}
+	return nil
 }
 
 // checkName checks that the permission set is the one that was requested.

@@ -1,9 +1,13 @@
 package grant
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/slack"
 )
 
 // checkRequest refuses if this execution may not grant the request. The
@@ -23,11 +27,12 @@ func checkRequest(r access.Request, execution string) error {
 }
 
 // checkDecision refuses unless the row has a decision that the policy in force
-// permits, made by someone who may make it. c is the request as the policy sees it, and
-// approver the person who decided. An approver must have a user in Identity
+// permits, made by those who may make it. c is the request as the policy sees it.
+// approvals are those that led to the decision (collectedApprovals), with LapseGone for
+// approvers who are gone, and as their approvers. An approver must have a user in Identity
 // Center, which ingress found. Without that user, we could not rule out that they are
 // the requester under another email.
-func checkDecision(r access.Request, policy *access.Index, c *access.Case, approver access.Identity) error {
+func checkDecision(r access.Request, policy *access.Index, c *access.Case, approvals []access.Approval, as []access.Identity) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {
 		return refuse("the request is not approved")
@@ -55,24 +60,64 @@ func checkDecision(r access.Request, policy *access.Index, c *access.Case, appro
 		}
 		return nil
 	}
+	tally := policy.Count(c, r, approvals, as)
+	switch {
+	case tally.Met:
+		return nil
+	case len(approvals) == 1 && len(tally.Requirements) == 0:
+		return refuse(approverProblem(r, policy, c, approvals[0].By, as[0]))
+	}
+	return refuse(missingApprovals(tally))
+}
 
-	by := r.Outcome.By
-	if by.SlackID == "" || by.Email == "" {
-		return refuse("the approver is unknown")
+// approverProblem returns why the approval of the only approver doesn't count.
+func approverProblem(r access.Request, policy *access.Index, c *access.Case, by access.Person, as access.Identity) string {
+	switch {
+	case by.SlackID == "" || by.Email == "":
+		return "the approver is unknown"
+	case by.PrincipalID == "":
+		return "the approver has no user in IAM Identity Center"
+	case by.SecondaryDomain:
+		return "the approver was found under a fallback domain and can't approve requests"
+	case !policy.Permits(c, as):
+		return "the current policy does not let the approver approve this"
 	}
-	if by.PrincipalID == "" {
-		return refuse("the approver has no user in IAM Identity Center")
+	return "the current policy does not let the requester approve their own request"
+}
+
+// missingApprovals says which approvals the policy in force needs, and which of those
+// given don't count.
+func missingApprovals(t access.Tally) string {
+	var missing, lapsed []string
+	for _, q := range t.Requirements {
+		if len(q.Given) < q.Needed {
+			missing = append(missing, fmt.Sprintf("%d of %d from %s", len(q.Given), q.Needed, slack.ListNames(q.Approvers)))
+		}
 	}
-	if by.SecondaryDomain {
-		return refuse("the approver was found under a fallback domain and can't approve requests")
+	for _, a := range t.Approvals {
+		if a.Lapse != "" {
+			lapsed = append(lapsed, a.By.Email)
+		}
 	}
-	if !policy.Permits(c, approver) {
-		return refuse("the current policy does not let the approver approve this")
+	text := "approvals are missing"
+	if len(missing) > 0 {
+		text += ": " + strings.Join(missing, ", and ")
 	}
-	self := by.SlackID == r.Requester.SlackID || by.PrincipalID == r.Requester.PrincipalID ||
-		access.NormalizeEmail(by.Email) == access.NormalizeEmail(r.Requester.Email)
-	if self && (r.Requester.SecondaryDomain || !policy.Permits(c, c.Requester)) {
-		return refuse("the current policy does not let the requester approve their own request")
+	if len(lapsed) > 0 {
+		text += ". No longer counted: " + slack.ListNames(lapsed)
 	}
-	return nil
+	return text
+}
+
+// collectedApprovals returns the approvals that led to the decision: those that the
+// request collected, or else the one in its outcome.
+func collectedApprovals(r access.Request) []access.Approval {
+	all := slices.Clone(r.Approvals)
+	for i := range all {
+		all[i].Lapse = ""
+	}
+	if o := r.Outcome; o != nil && o.Kind == access.OutcomeApproved && r.ApprovalBy(o.By) < 0 {
+		all = append(all, access.Approval{By: o.By, At: o.At})
+	}
+	return all
 }

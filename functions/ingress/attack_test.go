@@ -28,6 +28,8 @@ func besieged() *world {
 	running := active()
 	running.ID = "r2"
 	w.rows = map[string]access.Request{"r1": waiting(), "r2": running, "r3": bobs}
+	w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+	w.rows["r4"] = approvedBy(ann)
 	w.runs, w.findings = map[string]access.Run{"run1": asking()}, unasked()
 	return w
 }
@@ -224,13 +226,15 @@ func TestTruncated(t *testing.T) {
 // used up by then.
 func TestReplayed(t *testing.T) {
 	for name, body := range map[string]string{
-		"approve":  pressBy("UANN", "approve", "r1"),
-		"deny":     pressBy("UANN", "deny", "r1"),
-		"withdraw": pressBy("UJANE", "withdraw", "r1"),
-		"end":      pressBy("UJANE", "end", "r2"),
-		"remove":   pressBy("UANN", "drift_remove", "run1"),
-		"leave":    pressBy("UANN", "drift_leave", "run1"),
-		"submit":   filled("UJANE", production, admin, "3600", "deploy"),
+		"approve":                  pressBy("UANN", "approve", "r1"),
+		"deny":                     pressBy("UANN", "deny", "r1"),
+		"withdraw":                 pressBy("UJANE", "withdraw", "r1"),
+		"end":                      pressBy("UJANE", "end", "r2"),
+		"approve, the last of two": pressBy("UBOB", "approve", "r4"),
+		"take back":                pressBy("UANN", "take_back", "r4"),
+		"remove":                   pressBy("UANN", "drift_remove", "run1"),
+		"leave":                    pressBy("UANN", "drift_leave", "run1"),
+		"submit":                   filled("UJANE", production, admin, "3600", "deploy"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := besieged()
@@ -300,6 +304,17 @@ func TestForgedButtons(t *testing.T) {
 		{"end by somebody else", "UBOB", "end", "r2", "You can't end this access. The requester, ann@example.com or twin@example.com can."},
 		{"approve one's own", "UJANE", "approve", "r1", "You can't approve or deny this request. This is your own request. ann@example.com or twin@example.com can."},
 		{"approve by who may not", "UBOB", "approve", "r1", "You can't approve or deny this request. ann@example.com or twin@example.com can."},
+		{"approve a second time", "UANN", "approve", "r4", "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com."},
+		{"approve a second time by another Slack user", "UANN2", "approve", "r4", "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com."},
+		{"approve one's own that somebody approved", "UJANE", "approve", "r4", "You can't approve or deny this request. This is your own request. ann@example.com, annie@example.com, bob@example.com or twin@example.com can."},
+		{"approve one's own as another Slack user", "UTWIN", "approve", "r4", "You can't approve or deny this request. This is your own request. ann@example.com, annie@example.com or bob@example.com can."},
+		{"take back what somebody else gave", "UBOB", "take_back", "r4", "You haven't approved this request, so there is nothing to take back."},
+		{"take back from one's own request", "UJANE", "take_back", "r4", "You haven't approved this request, so there is nothing to take back."},
+		{"take back by a guest", "UGUEST", "take_back", "r4", "You haven't approved this request, so there is nothing to take back."},
+		{"take back what nobody gave", "UANN", "take_back", "r1", "You haven't approved this request, so there is nothing to take back."},
+		{"take back after the decision", "UANN", "take_back", "r2", "ann@example.com already approved this request."},
+		{"take back from a run", "UANN", "take_back", "run1", noRequest},
+		{"take back in capitals", "UANN", "TAKE_BACK", "r4", "This app doesn't know this button. Please tell the people who run it."},
 		{"answer a run by who may not", "UBOB", "drift_remove", "run1", "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."},
 		{"a button that is not ours", "UANN", "approve_all", "r1", "This app doesn't know this button. Please tell the people who run it."},
 		{"an action in capitals", "UANN", "Approve", "r1", "This app doesn't know this button. Please tell the people who run it."},
@@ -467,7 +482,7 @@ func TestTamperedFormIsReadByItsIDs(t *testing.T) {
 			}
 			want := access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: admin, PermissionSet: "Admin"}
 			r := w.rows[requestID]
-			if r.Target != want || r.Requester != jane || r.Outcome != nil || r.ID != requestID || len(w.rows) != 4 || len(w.started) != 1 {
+			if r.Target != want || r.Requester != jane || r.Outcome != nil || r.ID != requestID || len(w.rows) != 5 || len(w.started) != 1 {
 				t.Errorf("the row is %+v of %d, started %q; want the target %+v", r, len(w.rows), w.started, want)
 			}
 		})

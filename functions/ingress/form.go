@@ -2,9 +2,11 @@ package ingress
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -138,7 +140,7 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, t access
 		return "", 0, err
 	}
 	d := index.Decide(c)
-	return previewText(d, h.approverNames(ctx, d.Approvers)), time.Duration(d.MaxDuration) * time.Second, nil
+	return previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) }), time.Duration(d.MaxDuration) * time.Second, nil
 }
 
 // approverNames returns how people see approvers: emails, and then the names of groups.
@@ -155,14 +157,19 @@ func (h *Handler) approverNames(ctx context.Context, approvers []string) []strin
 	return append(emails, groups...)
 }
 
-func previewText(d access.Decision, approvers []string) string {
+// previewText returns what would happen to a request. names returns how people see
+// approvers.
+func previewText(d access.Decision, names func(approvers []string) []string) string {
 	switch d.Reason {
 	case access.ReasonApprovalNotRequired:
 		return "This will be granted automatically: the policy requires no approval here."
 	case access.ReasonSelfApproval:
 		return "This will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
-		return "Approvers (any one can approve): " + slack.ListNames(approvers)
+		if len(d.Requirements) > 0 {
+			return requirementsText(d.Requirements, names)
+		}
+		return "Approvers (any one can approve): " + slack.ListNames(names(d.Approvers))
 	case access.ReasonNoApprovers:
 		return "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."
 	case access.ReasonNotAllowed:
@@ -172,6 +179,20 @@ func previewText(d access.Decision, approvers []string) string {
 	default:
 		return "This would be refused, because the policy doesn't offer it. Choose something else."
 	}
+}
+
+// requirementsText says how many approvals are needed, and from whom.
+func requirementsText(all []access.Requirement, names func([]string) []string) string {
+	const most = 5
+	var needed []string
+	for _, q := range all[:min(len(all), most)] {
+		needed = append(needed, fmt.Sprintf("%d of %s", q.Needed, slack.ListNames(names(q.Approvers))))
+	}
+	text := "Approvals needed: " + strings.Join(needed, "; and ")
+	if more := len(all) - most; more > 0 {
+		text += fmt.Sprintf("; and those of %d more rules", more)
+	}
+	return text
 }
 
 // maxOptions is Slack's limit of options in a menu.

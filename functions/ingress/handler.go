@@ -26,6 +26,7 @@ type Table interface {
 	Create(ctx context.Context, r access.Request) (stored access.Request, created bool, err error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error)
+	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	Run(ctx context.Context, id string) (access.Run, error)
@@ -51,6 +52,7 @@ type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
 	CheckRequester(ctx context.Context, requester access.Person) error
+	CheckApprover(ctx context.Context, approver access.Person) error
 }
 
 // Catalog lists what can be requested.

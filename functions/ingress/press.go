@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/approvals"
 	"sso-elevator/slack"
 )
 
@@ -41,6 +42,7 @@ var (
 var actions = map[string]action{
 	slack.ActionApprove:     {aRequest, (*press).tooLateToDecide, (*press).allowApprove, (*press).approve},
 	slack.ActionDeny:        {aRequest, (*press).tooLateToDecide, (*press).allowDeny, (*press).deny},
+	slack.ActionTakeBack:    {aRequest, (*press).tooLateToDecide, (*press).allowTakeBack, (*press).takeBack},
 	slack.ActionWithdraw:    {aRequest, (*press).tooLateToWithdraw, (*press).allowWithdraw, (*press).withdraw},
 	slack.ActionEnd:         {aRequest, (*press).tooLateToEnd, (*press).allowEnd, (*press).end},
 	slack.ActionDriftRemove: {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).remove},
@@ -59,11 +61,13 @@ type press struct {
 	request access.Request
 	run     access.Run
 
-	by       access.Person // the person who pressed
-	index    *access.Index // of the policy in force, if allow loaded it
+	by       access.Person   // the person who pressed
+	as       access.Identity // that person as the policy sees them, if allow asked it
+	index    *access.Index   // of the policy in force, if allow loaded it
 	digest   string
-	asked    *access.Case // the request under the policy
-	question question     // of the run
+	asked    *access.Case     // the request under the policy
+	check    *approvals.Check // of the approvals given before
+	question question         // of the run
 }
 
 // reply is what happens after a press, in the order of the fields.
@@ -76,6 +80,8 @@ type reply struct {
 	// decided means that this press decided the request, so its claim is
 	// freed.
 	decided bool
+	// changed means that the request's message is updated to show its approvals.
+	changed bool
 	// answered means that the run's question is updated to show the answers for findings,
 	// which may be nil if the question has ended.
 	answered bool
@@ -162,6 +168,9 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	}
 	if r.decided {
 		p.freeClaim(ctx, p.log, p.request)
+	}
+	if r.changed && !p.showApprovals(ctx) && text == "" {
+		text = "Your press is recorded. The message will show it later."
 	}
 	if r.answered {
 		p.showAnswers(ctx, r.findings)

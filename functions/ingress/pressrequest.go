@@ -38,13 +38,17 @@ func (p *press) tooLateToDecide() (reply, bool) {
 // allowApprove allows the approvers of the policy in force, as long as the
 // requester still exists.
 func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
-	var gone error
+	var gone, lookUpErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { gone = p.People.CheckRequester(ctx, p.request.Requester) })
-	refusal, err = p.allowDeny(ctx)
+	wait.Go(func() { lookUpErr = p.lookUpApprovers(ctx) })
+	refusal, err = p.allowApprover(ctx, "You can't approve or deny this request.", people.Permits)
 	wait.Wait()
 	if refusal != "" || err != nil {
 		return refusal, err
+	}
+	if lookUpErr != nil {
+		return "", lookUpErr
 	}
 	if why := notPermittedText(p.index.Decide(p.asked)); why != "" {
 		p.log.Info("approval refused: the policy in force refuses the request", "policy_digest", p.digest)
@@ -63,10 +67,10 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	return text + " This request can't be approved. Please deny it.", nil
 }
 
-// allowDeny allows the same approvers. Denying is safe even if the requester
-// is gone.
+// allowDeny allows everyone whom a statement that applies lists. Denying is safe even if
+// the requester is gone.
 func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
-	return p.allowApprover(ctx, "You can't approve or deny this request.")
+	return p.allowApprover(ctx, "You can't approve or deny this request.", people.PermitsDenial)
 }
 
 // notPermittedText returns why nobody may approve the request under the policy in force,
@@ -84,17 +88,20 @@ func notPermittedText(d access.Decision) string {
 }
 
 func (p *press) approve(ctx context.Context) (reply, error) {
-	return p.decideByPolicy(ctx, access.OutcomeApproved)
+	d := p.index.Decide(p.asked)
+	if len(d.Requirements) > 0 || len(p.request.Approvals) > 0 {
+		return p.addApproval(ctx, d)
+	}
+	return p.decideByPolicy(ctx, access.OutcomeApproved, d)
 }
 
 func (p *press) deny(ctx context.Context) (reply, error) {
-	return p.decideByPolicy(ctx, access.OutcomeDenied)
+	return p.decideByPolicy(ctx, access.OutcomeDenied, p.index.Decide(p.asked))
 }
 
 // decideByPolicy decides the request, and records what the policy in force
 // says about it.
-func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind) (reply, error) {
-	d := p.index.Decide(p.asked)
+func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind, d access.Decision) (reply, error) {
 	return p.decide(ctx, access.Outcome{
 		Kind: kind, By: p.by, At: p.Now().UTC(),
 		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
@@ -193,7 +200,7 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 		p.by = p.request.Requester
 		return "", nil
 	}
-	return p.allowApprover(ctx, "You can't end this access.")
+	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
 }
 
 // end records that the access ends early.
@@ -244,10 +251,13 @@ func notActiveText(r access.Request) string {
 // byRequester reports whether the requester pressed the button.
 func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
 
-// allowApprover looks up the person and allows those who may approve the
-// request under the policy in force. For the others, it returns refused and
-// why, or who can do this instead.
-func (p *press) allowApprover(ctx context.Context, refused string) (refusal string, err error) {
+// permission is what a person needs from the policy: people.Permits or
+// people.PermitsDenial.
+type permission func(*access.Index, *access.Case, access.Request, access.Person, access.Identity) bool
+
+// allowApprover looks up the person and allows those whom the policy in force permits
+// it. For the others, it returns refused and why, or who can do this instead.
+func (p *press) allowApprover(ctx context.Context, refused string, permits permission) (refusal string, err error) {
 	by, err := p.People.Approver(ctx, p.in.UserID)
 	if err != nil {
 		text, personal := explain(err)
@@ -267,13 +277,15 @@ func (p *press) allowApprover(ctx context.Context, refused string) (refusal stri
 	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Target, p.request.Duration); err != nil {
 		return "", err
 	}
-	as, err := p.FreshCases.Identity(ctx, p.index, p.asked, by)
-	if err != nil {
+	if p.as, err = p.FreshCases.Identity(ctx, p.index, p.asked, by); err != nil {
 		return "", err
 	}
-	if !people.Permits(p.index, p.asked, p.request, by, as) {
+	if !permits(p.index, p.asked, p.request, by, p.as) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
+		if p.in.Action.ID == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
+			refused = "You can deny this request, but you can't approve it."
+		}
 		return refused + " " + p.whoCanText(ctx), nil
 	}
 	return "", nil
@@ -289,8 +301,12 @@ func (p *press) whoCanText(ctx context.Context) string {
 	approvers := d.Approvers
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
+		permits := p.index.PermitsDenial
+		if p.in.Action.ID == slack.ActionApprove {
+			permits = p.index.Permits
+		}
 		for _, a := range r.Approvers {
-			if p.index.Permits(p.asked, a.Identity(nil)) {
+			if permits(p.asked, a.Identity(nil)) {
 				approvers = append(approvers, a.Email)
 			}
 		}
@@ -302,7 +318,7 @@ func (p *press) whoCanText(ctx context.Context) string {
 		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
 		return "Nobody can under the current policy. The requester can withdraw the request."
-	case people.Same(r.Requester, p.by):
+	case access.SamePerson(r.Requester, p.by):
 		return "This is your own request. " + canText(approvers)
 	default:
 		return canText(approvers)

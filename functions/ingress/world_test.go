@@ -23,6 +23,7 @@ import (
 	"sso-elevator/functions/adapters/cases/casestest"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
+	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
 
@@ -42,6 +43,7 @@ var (
 	jane = access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
 	ann  = access.Person{SlackID: "UANN", Email: "ann@example.com", PrincipalID: "p-ann"}
 	bob  = access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	ann2 = access.Person{SlackID: "UANN2", Email: "annie@example.com", PrincipalID: "p-ann"} // ann's second Slack user
 	twin = access.Person{SlackID: "UTWIN", Email: "twin@example.com", PrincipalID: "p-jane"} // jane's second Slack user
 )
 
@@ -59,11 +61,17 @@ type world struct {
 
 	log      bytes.Buffer
 	views    []shown
-	told     []string // texts that only one person saw
-	started  []string // execution names
-	resumed  []string // "token output"
-	updated  []string // "channel timestamp fallback text"
+	told     []string        // texts that only one person saw
+	started  []string        // execution names
+	resumed  []string        // "token output"
+	updated  []string        // "channel timestamp fallback text"
+	shows    []slack.Message // what they were updated to
 	deadline time.Duration
+
+	checked  []string                // Slack ids of approvers who were checked again
+	checkErr error                   // of that check
+	others   []func(*access.Request) // what happens to the row just before ChangeApprovals
+	late     func(*access.Request)   // what happens to it while a message is updated
 
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
 	rival                                                                                                                                                       *access.Outcome // written by someone else just before Decide
@@ -81,7 +89,7 @@ type shown struct {
 func newWorld() *world {
 	yes := true
 	return &world{
-		people: map[string]access.Person{"UJANE": jane, "UANN": ann, "UBOB": bob, "UTWIN": twin},
+		people: map[string]access.Person{"UJANE": jane, "UANN": ann, "UBOB": bob, "UTWIN": twin, "UANN2": ann2},
 		rows:   map[string]access.Request{},
 		claims: map[string]access.Claims{}, limit: 10,
 		runs: map[string]access.Run{},
@@ -148,6 +156,12 @@ func (w *world) UpdateView(_ context.Context, id, hash string, view slackgo.Moda
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
 	if w.updateErr == nil {
 		w.updated = append(w.updated, channel+" "+ts+" "+m.Text)
+		w.shows = append(w.shows, m)
+	}
+	if w.late != nil {
+		r := w.rows[m.RequestID]
+		w.late(&r)
+		w.rows[m.RequestID], w.late = r, nil
 	}
 	return w.updateErr
 }
@@ -224,6 +238,45 @@ func (w *world) Decide(_ context.Context, id string, o access.Outcome) (access.R
 	}
 	w.rows[id] = r
 	return r, won, nil
+}
+
+// CheckApprover is what people.Finder says of somebody who approved.
+func (w *world) CheckApprover(_ context.Context, approver access.Person) error {
+	w.checked = append(w.checked, approver.SlackID)
+	if w.checkErr != nil {
+		return w.checkErr
+	}
+	if now := w.people[approver.SlackID]; now.PrincipalID != approver.PrincipalID || now.Email != approver.Email {
+		return access.Errorf(access.CodeRefused, "The approver is gone.")
+	}
+	return nil
+}
+
+// ChangeApprovals is what the table does. w.others change the row first, one at each
+// call.
+func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.ApprovalChange) (access.Request, bool, error) {
+	if w.decideErr != nil {
+		return access.Request{}, false, w.decideErr
+	}
+	now := w.rows[r.ID]
+	if len(w.others) > 0 {
+		w.others[0](&now)
+		w.others = w.others[1:]
+	}
+	won := now.Outcome == nil && len(now.Events) == len(r.Events)
+	if won {
+		now.Approvals, now.ApprovalProgress = c.Tally.Approvals, c.Tally.Requirements
+		now.Events = slices.Clone(now.Events)
+		if c.Event != nil {
+			now.Events = append(now.Events, *c.Event)
+		}
+		if c.Outcome != nil {
+			now.Outcome = c.Outcome
+			now.Events = append(now.Events, access.Event{Kind: access.EventOf(c.Outcome.Kind), By: c.Outcome.By})
+		}
+	}
+	w.rows[r.ID] = now
+	return now, won, nil
 }
 
 func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {

@@ -52,7 +52,9 @@ func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation
 	if !r.deletedAt.Before(inv.began) { // somebody deleted the row, and the decision with it
 		return
 	}
-	if r.row.Outcome == nil {
+	recorded := map[string]access.EventKind{"approve": access.EventApprovalGiven, "take_back": access.EventApprovalTakenBack}[action]
+	changed := slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == recorded && access.SamePerson(e.By, by) })
+	if r.row.Outcome == nil && !changed {
 		l.broken(4, "%s pressed %s of %s and was told nothing (%q), and nothing is decided", by.SlackID, action, id, text)
 	}
 }
@@ -169,7 +171,10 @@ func (l *ledger) checkClosedRequest(d *dossier, records map[int]auditrecord.Reco
 		kinds = append(kinds, e.Kind)
 	}
 	want := l.eventsOf(r)
-	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool { return k == access.EventRevokeFailed || k == access.EventPressRefused })
+	got := slices.DeleteFunc(slices.Clone(kinds), func(k access.EventKind) bool {
+		return k == access.EventRevokeFailed || k == access.EventPressRefused || isOfApproval(k)
+	})
+	l.checkApprovals(r)
 	refused := map[string]bool{}
 	for _, e := range r.Events {
 		if e.Kind != access.EventPressRefused {

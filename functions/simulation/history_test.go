@@ -246,7 +246,7 @@ func (p *plan) submit() {
 	meet := d.between(time.Second, 4*time.Minute)
 	for range d.below(4) {
 		by := pick(d, people)
-		action := pick(d, []string{"approve", "approve", "approve", "deny", "withdraw"})
+		action := pick(d, []string{"approve", "approve", "approve", "approve", "take_back", "deny", "withdraw"})
 		if action == "withdraw" && d.chance(0.8) {
 			by = p.person
 		}
@@ -258,16 +258,23 @@ func (p *plan) submit() {
 		if d.chance(0.3) {
 			p.press(at+d.between(0, 800*time.Millisecond), by, action)
 		}
+		if action == "approve" && d.chance(0.3) {
+			p.press(at+d.between(0, 20*time.Second), by, "take_back")
+		}
 	}
-	// An approver decides, so that most requests don't expire.
+	between := pick(d, []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 20 * time.Second})
+	// Approvers decide, so that most requests don't expire.
 	if d.chance(0.8) {
 		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
 		w.then(w.clock.now().Add(at), order, func() {
-			for _, who := range people {
-				policy := w.ledger.policies[len(w.ledger.policies)-1].policy
+			policy := w.ledger.policies[len(w.ledger.policies)-1].policy
+			several := len(accesstest.Decide(policy, p.person.Email, p.target).Requirements) > 0
+			for i, who := range people {
 				if who.SlackID != guest && accesstest.Permits(policy, p.person.Email, who.Email, p.target) {
-					p.press(0, who, action)
-					return
+					p.press(time.Duration(i)*between, who, action)
+					if !several {
+						return
+					}
 				}
 			}
 		})

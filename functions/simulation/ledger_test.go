@@ -244,12 +244,20 @@ func (l *ledger) checkCreation(key string) {
 // decision.
 func (l *ledger) isPermitted(r access.Request, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
-		if r.Outcome.Kind == access.OutcomeAutomatic {
+		switch r.Outcome.Kind {
+		case access.OutcomeAutomatic:
 			if accesstest.Decide(p, r.Requester.Email, r.Target).Outcome == access.DecideAutomatic {
 				return true
 			}
-		} else if r.Outcome.By.SlackID != guest && accesstest.Permits(p, r.Requester.Email, r.Outcome.By.Email, r.Target) {
-			return true
+		case access.OutcomeApproved:
+			if l.isApprovedUnder(p, r, since) {
+				return true
+			}
+		default:
+			denier := access.Identity{Email: r.Outcome.By.Email}
+			if r.Outcome.By.SlackID != guest && access.NewIndex(&p).PermitsDenial(accesstest.Case(r.Requester.Email, r.Target), denier) {
+				return true
+			}
 		}
 	}
 	return false
@@ -580,6 +588,15 @@ func (l *ledger) checkUnchanged(was, is access.Request) {
 	if was.Outcome != nil {
 		change("the outcome", was.Outcome, is.Outcome)
 	}
+	approvers := func(r access.Request) (all []access.Person) {
+		for _, a := range r.Approvals {
+			all = append(all, a.By)
+		}
+		return all
+	}
+	if len(was.Events) == len(is.Events) && !slices.Equal(approvers(was), approvers(is)) || was.Outcome != nil && !reflect.DeepEqual(was.Approvals, is.Approvals) {
+		l.broken(14, "request %s: the approvals were %+v and are %+v", id, was.Approvals, is.Approvals)
+	}
 	if was.EndRequest != nil {
 		change("the early end", was.EndRequest, is.EndRequest)
 	}
@@ -608,7 +625,9 @@ func (l *ledger) checkDecision(r access.Request) {
 	inv := l.world.doing
 	kinds := map[access.OutcomeKind]string{access.OutcomeApproved: "approve", access.OutcomeDenied: "deny", access.OutcomeWithdrawn: "withdraw"}
 	if kind, byPerson := kinds[r.Outcome.Kind]; byPerson {
-		if inv.function != "ingress" || !l.hasPressed(r.ID, kind, r.Outcome.By) {
+		// A reminder may approve a request that has enough approvals by now.
+		byReminder := inv.function == "evaluate" && kind == "approve" && len(r.Approvals) > 0
+		if inv.function != "ingress" && !byReminder || !l.hasPressed(r.ID, kind, r.Outcome.By) {
 			l.broken(1, "request %s is %s by %s, who did not press: %s", r.ID, r.Outcome.Kind, r.Outcome.By.SlackID, inv.function)
 		}
 		if r.Outcome.Kind == access.OutcomeApproved {

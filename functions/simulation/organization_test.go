@@ -75,6 +75,15 @@ var policies = []access.Policy{
 		},
 		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"clo@example.com", "gus@example.com"}}},
 	},
+	{
+		Accounts: []access.Statement{
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"ann@example.com", "bob@example.com", "clo@example.com"}, ApprovalsNeeded: 2},
+			{Resources: []string{"*"}, PermissionSets: []string{"ReadOnly"}, Approvers: []string{"bob@example.com"}, ApprovalIsNotRequired: aws.Bool(true)},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com", "bob@example.com"}, ApprovalsNeeded: 1},
+			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Approvers: []string{"bob@example.com", "clo@example.com", "dan@example.com"}, ApprovalsNeeded: 1},
+		},
+		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"ann@example.com", "bob@example.com", "dan@example.com"}, ApprovalsNeeded: 2}},
+	},
 }
 
 // durations are the durations that the form offers.

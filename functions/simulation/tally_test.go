@@ -1,8 +1,14 @@
 package simulation
 
+import "sso-elevator/functions/access"
+
 // tally counts what happened in histories. A test in which nothing happens proves
 // nothing.
 type tally struct {
+	// BySeveral is how many requests were approved by several people, TakenBack how many
+	// approvals were taken back.
+	BySeveral, TakenBack int
+
 	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused                          int
 	Granted, EndedEarly, Kept, AlreadyGone, RowsDeleted, Tombstones, Sweeps, Runs, DriftRemoved int
 	// Overlaps is how often a lease got a second holder. Repeated is how often someone
@@ -46,6 +52,8 @@ func (l *ledger) tally() tally {
 				*n++
 			}
 		}
+		count(&t.BySeveral, r.IsApproved() && len(r.Approvals) > 1)
+		t.TakenBack += r.CountEvents(access.EventApprovalTakenBack)
 		count(&t.Granted, !r.GrantedAt.IsZero())
 		count(&t.EndedEarly, r.EndRequest != nil)
 		count(&t.Kept, r.Removal == "kept")
@@ -70,7 +78,7 @@ func (t *tally) add(o tally) {
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.AlreadyGone, &o.AlreadyGone}, {&t.RowsDeleted, &o.RowsDeleted}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
-		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime},
+		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.TakenBack, &o.TakenBack},
 	} {
 		*pair.to += *pair.from
 	}

@@ -76,8 +76,9 @@ func edit(t *testing.T, text, from, to string) string {
 
 // TestPolicyChanges deploys a new policy while a request waits. The button refuses
 // people who may no longer approve, and nothing is granted; the other approvers
-// still can. A request that the new policy has no statement about is refused, even
-// if the form accepted it a moment before.
+// still can. Requests that have approvals need fewer or more of them from then on. A
+// request that the new policy has no statement about is refused, even if the form
+// accepted it a moment before.
 func TestPolicyChanges(t *testing.T) {
 	t.Parallel()
 	asking.Lock()
@@ -91,6 +92,11 @@ func TestPolicyChanges(t *testing.T) {
 	later := edit(t, string(text), "Approvers: [erin@example.com, frank@example.com]", "Approvers: frank@example.com")
 	later = edit(t, later, `  - {ResourceType: Account, Resource: "*", PermissionSet: BillingAccess, ApprovalIsNotRequired: true}`, "")
 
+	later = edit(t, later, "PermissionSet: OrphanAccess, Approvers: [bob@example.com, carol@example.com], ApprovalsNeeded: 2", "PermissionSet: OrphanAccess, Approvers: [bob@example.com, carol@example.com], ApprovalsNeeded: 1")
+	later = edit(t, later, "PermissionSet: FallbackAccess, Approvers: [bob@example.com, carol@example.com, erin@example.com], ApprovalsNeeded: 2",
+		"PermissionSet: FallbackAccess, Approvers: [bob@example.com, carol@example.com, erin@example.com], ApprovalsNeeded: 3")
+
+	lowered, raised := approvalsBefore(t)
 	waiting := quiet.ask(t, wish{alice, "playground", "AdministratorAccess", 12})
 	m := waiting.message(t)
 	if mentioned := string(m.Blocks); !strings.Contains(mentioned, erin) || !strings.Contains(mentioned, frank) {
@@ -151,4 +157,5 @@ func TestPolicyChanges(t *testing.T) {
 			t.Errorf("it was approved by policy %v, want %s", rec["policy_digest"], digest)
 		}
 	}
+	wantApprovalsAfter(t, lowered, raised)
 }

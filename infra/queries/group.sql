@@ -7,7 +7,7 @@ WITH asked AS (
   WHERE event = 'revoked'
   GROUP BY request_id
 )
-SELECT requester_email, group_name, approver_email, reason, from_iso8601_timestamp(time) AS since, gone_at, request_id
+SELECT requester_email, group_name, approver_email, approvers, reason, from_iso8601_timestamp(time) AS since, gone_at, request_id
 FROM audit
 CROSS JOIN asked
 LEFT JOIN gone USING (request_id)

@@ -26,6 +26,7 @@ func TestAuditPage(t *testing.T) {
 	for _, kind := range []access.EventKind{
 		access.EventRequested, access.EventApproved, access.EventDenied, access.EventWithdrawn, access.EventExpired, access.EventRefused,
 		access.EventNotGranted, access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed, access.EventPressRefused,
+		access.EventApprovalGiven, access.EventApprovalTakenBack,
 		access.EventDriftFound, access.EventDriftExempted, access.EventDriftRevoked,
 	} {
 		want = append(want, string(kind))
@@ -41,7 +42,7 @@ func TestAuditPage(t *testing.T) {
 	} {
 		want = append(want, string(reason))
 	}
-	for _, refusal := range []access.Refusal{access.RefusalNotEligible, access.RefusalNotApprover, access.RefusalNotRequester, access.RefusalRequesterGone} {
+	for _, refusal := range []access.Refusal{access.RefusalNotEligible, access.RefusalNotApprover, access.RefusalNotRequester, access.RefusalNoApproval, access.RefusalRequesterGone} {
 		want = append(want, string(refusal))
 	}
 	for _, guard := range []access.Guard{access.GuardTooMany, access.GuardNoRecord, access.GuardLostRecord} {

@@ -30,7 +30,7 @@ type Record struct {
 	RequesterSlackID       string `json:"requester_slack_id"`
 	RequesterEmail         string `json:"requester_email"`
 	RequestID              string `json:"request_id"`        // for a finding, the run's id
-	ApproverSlackID        string `json:"approver_slack_id"` // who approved or denied
+	ApproverSlackID        string `json:"approver_slack_id"` // who approved or denied; of several, the last
 	ApproverEmail          string `json:"approver_email"`
 	OperationType          string `json:"operation_type"`      // "grant" or "revoke" if access came or went
 	PermissionDuration     string `json:"permission_duration"` // seconds
@@ -59,6 +59,8 @@ type Record struct {
 	ActorPrincipalID    string `json:"actor_principal_id"` // Identity Center user id
 	ApproverPrincipalID string `json:"approver_principal_id"`
 	Action              string `json:"action"` // the button, for press_refused
+	// Approvers are the emails of everyone whose approval counted, separated by commas.
+	Approvers string `json:"approvers"`
 }
 
 // Actors without a Slack user.
@@ -104,12 +106,24 @@ func Of(r access.Request, seq int) Record {
 	if r.Duration > 0 { // unknown if the row was rebuilt
 		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
 	}
-	// Only events after the decision have its approver and policy. Refused presses don't.
+	// Only events after the decision have its approver and policy. Refused presses don't,
+	// and each of several approvals has its own.
 	if e.Kind == access.EventPressRefused {
 		rec.PolicyDigest, rec.DecisionReason, rec.Action = e.PolicyDigest, e.Reason, e.Action
+	} else if e.Kind == access.EventApprovalGiven || e.Kind == access.EventApprovalTakenBack {
+		rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = e.By.SlackID, e.By.Email, e.By.PrincipalID
+		rec.PolicyDigest, rec.DecisionReason = e.PolicyDigest, e.Reason
+		rec.DecisionStatements = join(e.Statements)
 	} else if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
 		if o.Kind == access.OutcomeApproved || o.Kind == access.OutcomeDenied {
 			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = o.By.SlackID, o.By.Email, o.By.PrincipalID
+		}
+		if o.Kind == access.OutcomeApproved {
+			var emails []string
+			for _, p := range r.CountedApprovers() {
+				emails = append(emails, p.Email)
+			}
+			rec.Approvers = strings.Join(emails, ",")
 		}
 		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
 		rec.DecisionStatements = join(o.Statements)
@@ -145,7 +159,7 @@ func fillEmpty(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
-		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers,
 	} {
 		if *field == "" {
 			*field = notApplicable

@@ -95,6 +95,29 @@ func refusedPresses() access.Request {
 	return r
 }
 
+// approvedByTwo is a request that three people approved. One took their approval back,
+// and another is gone by now.
+func approvedByTwo() access.Request {
+	r := elevated()
+	ann := r.Outcome.By
+	bob := access.Person{SlackID: "U3", Email: "bob@example.com", PrincipalID: "p-3"}
+	zoe := access.Person{SlackID: "U4", Email: "zoe@example.com", PrincipalID: "p-4"}
+	event := func(kind access.EventKind, by access.Person, after time.Duration) access.Event {
+		return access.Event{Kind: kind, At: at.Add(after), By: by, PolicyDigest: "d0", Reason: string(access.ReasonRequiresApproval), Statements: []int{0}}
+	}
+	r.Approvals = []access.Approval{{By: bob, At: at}, {By: zoe, At: at, Lapse: access.LapseGone}, {By: ann, At: at}}
+	r.Events = []access.Event{
+		r.Events[0],
+		event(access.EventApprovalGiven, ann, time.Second),
+		{Kind: access.EventApprovalTakenBack, At: at.Add(2 * time.Second), By: ann},
+		event(access.EventApprovalGiven, bob, 3*time.Second),
+		event(access.EventApprovalGiven, zoe, 4*time.Second),
+		event(access.EventApprovalGiven, ann, 5*time.Second),
+		r.Events[1],
+	}
+	return r
+}
+
 // endedUnasked is access that ended because someone resumed its execution without a
 // press.
 func endedUnasked() access.Request {
@@ -129,6 +152,7 @@ func TestRecords(t *testing.T) {
 		request access.Request
 	}{
 		{"elevated", elevated()},
+		{"approved-by-two", approvedByTwo()},
 		{"refused-group", refusedGroup()},
 		{"never-granted", neverGranted()},
 		{"rebuilt", rebuilt(t)},

@@ -111,6 +111,23 @@ func (f *Finder) CheckRequester(ctx context.Context, requester access.Person) er
 	return nil
 }
 
+// CheckApprover looks up a person who approved a request. It returns nil if they could
+// still approve something, with the same email, and their enabled user in Identity
+// Center is the one in the approval. Otherwise it returns Refused. Any other error means
+// that a lookup failed and nothing is known.
+func (f *Finder) CheckApprover(ctx context.Context, approver access.Person) error {
+	p, absent, err := f.find(ctx, approver.SlackID, nil, true)
+	switch {
+	case err != nil:
+		return err
+	case absent.code != "":
+		return access.Errorf(access.CodeRefused, "%s", absent.toThem)
+	case p.PrincipalID != approver.PrincipalID || !access.SameEmail(p.Email, approver.Email):
+		return access.Errorf(access.CodeRefused, "The approver now has another user in IAM Identity Center, or another email address.")
+	}
+	return nil
+}
+
 // absence is why a person can't do anything here. The zero value means that
 // they can.
 type absence struct {
@@ -238,23 +255,26 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 	return known, unknown, nil
 }
 
-// Same reports whether a and b are one person: they have the same Slack user
-// or the same Identity Center user. Emails don't matter.
-func Same(a, b access.Person) bool {
-	return a.SlackID != "" && a.SlackID == b.SlackID || a.PrincipalID != "" && a.PrincipalID == b.PrincipalID
-}
-
-// Permits reports whether the policy lets approver decide about r. c is the request as
+// Permits reports whether the policy lets approver approve r. c is the request as
 // the policy sees it, and as is the approver. If approver is the requester, under any
 // email, the policy must also let the requester approve their own request. People
 // found under a secondary domain, or not found, can't decide. Grant checks the same
 // about the recorded decision.
 func Permits(x *access.Index, c *access.Case, r access.Request, approver access.Person, as access.Identity) bool {
-	if approver.PrincipalID == "" || approver.SecondaryDomain {
+	return permits(x.Permits, c, r, approver, as)
+}
+
+// PermitsDenial is Permits for denying r, and for ending its access.
+func PermitsDenial(x *access.Index, c *access.Case, r access.Request, by access.Person, as access.Identity) bool {
+	return permits(x.PermitsDenial, c, r, by, as)
+}
+
+func permits(policy func(*access.Case, access.Identity) bool, c *access.Case, r access.Request, by access.Person, as access.Identity) bool {
+	if by.PrincipalID == "" || by.SecondaryDomain {
 		return false
 	}
-	if !x.Permits(c, as) {
+	if !policy(c, as) {
 		return false
 	}
-	return !Same(r.Requester, approver) || !r.Requester.SecondaryDomain && x.Permits(c, c.Requester)
+	return !access.SamePerson(r.Requester, by) || !r.Requester.SecondaryDomain && policy(c, c.Requester)
 }

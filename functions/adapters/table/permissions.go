@@ -34,9 +34,10 @@ const (
 
 // The attributes that each update of a row names, in its condition too, separated
 // by spaces. The functions' roles permit these and no others
-// (dynamodb:Attributes). Only Decide and Evaluate name outcome.
+// (dynamodb:Attributes). Only Decide, ChangeApprovals and Evaluate name outcome.
 const (
 	DecideAttributes        = "outcome events tombstone closed_at revoking_at"
+	ApprovalAttributes      = "approvals approval_progress outcome events posts tombstone closed_at revoking_at"
 	RequestEndAttributes    = "end_request events due granted_at revoking_at revoked_at closed_at"
 	EvaluateAttributes      = "requester approvers unknown_approvers approver_groups evaluated_decision expires_at due outcome tombstone closed_at"
 	CountReminderAttributes = "reminders_sent"

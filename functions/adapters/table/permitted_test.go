@@ -52,6 +52,11 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	type change = func(*table.Table) error
 	at, person, post := monday, access.Person{SlackID: "U1"}, access.Post{Channel: "C1"}
 	decide := func(s *table.Table) error { _, _, err := s.Decide(ctx, "a", access.Outcome{At: at}); return err }
+	approve := func(s *table.Table) error {
+		r := access.Request{ID: "a", Posts: map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}}}
+		_, _, err := s.ChangeApprovals(ctx, r, table.ApprovalChange{Outcome: &access.Outcome{At: at}, Purpose: "announce"})
+		return err
+	}
 	fail := func(s *table.Table) error { return s.Fail(ctx, "a", access.Failure{At: at}) }
 	answer := func(s *table.Table) error {
 		_, _, err := s.AnswerRun(ctx, access.Run{ID: "a"}, access.RunAnswer{At: at}, true)
@@ -67,11 +72,11 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		return err
 	}
 	functions := map[string][]change{
-		"Ingress": {decide, answer, answerMore, end, func(s *table.Table) error {
+		"Ingress": {decide, approve, answer, answerMore, end, func(s *table.Table) error {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
 		}},
-		"Evaluate": {decide, func(s *table.Table) error { return s.CountReminder(ctx, "a", 1) }, func(s *table.Table) error {
+		"Evaluate": {decide, approve, func(s *table.Table) error { return s.CountReminder(ctx, "a", 1) }, func(s *table.Table) error {
 			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, ExpiresAt: at})
 			return err
 		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},

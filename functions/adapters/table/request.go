@@ -73,17 +73,10 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 		},
 		absent: []string{"outcome", "tombstone", "closed_at"},
 	}
-	optional := func(attribute string, there bool, v any) {
-		if there {
-			c.set[attribute] = v
-		} else {
-			c.remove = append(c.remove, attribute)
-		}
-	}
-	optional("approvers", len(e.Approvers) > 0, e.Approvers)
-	optional("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
-	optional("approver_groups", len(e.ApproverGroups) > 0, e.ApproverGroups)
-	optional("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
+	c.setOrRemove("approvers", len(e.Approvers) > 0, e.Approvers)
+	c.setOrRemove("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
+	c.setOrRemove("approver_groups", len(e.ApproverGroups) > 0, e.ApproverGroups)
+	c.setOrRemove("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
 		c.set[AttributeDue] = formatDue(e.ExpiresAt)
 	}
@@ -96,14 +89,18 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 // says which. The row has the task token if the wait has stored one.
 func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r access.Request, won bool, err error) {
 	return t.apply(ctx, id, change{
-		doing: "record outcome",
-		set:   map[string]any{"outcome": o},
-		events: []access.Event{{
-			Kind: access.EventOf(o.Kind), At: o.At, By: o.By, Message: o.Message,
-			PolicyDigest: o.PolicyDigest, Reason: o.Reason, Statements: o.Statements,
-		}},
+		doing:  "record outcome",
+		set:    map[string]any{"outcome": o},
+		events: []access.Event{outcomeEvent(o)},
 		absent: []string{"outcome", "tombstone", "closed_at", "revoking_at"},
 	})
+}
+
+func outcomeEvent(o access.Outcome) access.Event {
+	return access.Event{
+		Kind: access.EventOf(o.Kind), At: o.At, By: o.By, Message: o.Message,
+		PolicyDigest: o.PolicyDigest, Reason: o.Reason, Statements: o.Statements,
+	}
 }
 
 // RequestEnd records that access ends early, with its event, if the access is granted

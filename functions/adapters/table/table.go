@@ -21,6 +21,7 @@
 //	Create        everything it is given (PutItem; all others are UpdateItem)
 //	Evaluate      requester approvers unknown_approvers evaluated_decision expires_at due
 //	Decide        outcome events
+//	ChangeApprovals  approvals approval_progress events outcome posts
 //	RequestEnd    end_request events due
 //	StoreToken    approval_token or end_token
 //	CountReminder reminders_sent
@@ -36,7 +37,7 @@
 //	GiveUp        failure tombstone
 //	Close         closed_at expires; removes open due approval_token end_token
 //
-// Only Evaluate and Decide name the attribute outcome, even in a condition.
+// Only Evaluate, Decide and ChangeApprovals name the attribute outcome, even in a condition.
 // Leases and claims are written with PutItem and DeleteItem. These methods write a
 // run:
 //

@@ -182,6 +182,8 @@ func TestRoundTrip(t *testing.T) {
 	full.ExpiresAt = monday.Add(8 * time.Hour)
 	full.RemindersSent = 3
 	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}}
+	full.Approvals = []access.Approval{{By: person, At: monday, PolicyDigest: "d", Statements: []int{7}, Lapse: access.LapseGone}}
+	full.ApprovalProgress = []access.RequirementProgress{{Requirement: access.Requirement{Statement: 7, Needed: 2, Approvers: []string{"b@example.com"}}, Given: []int{0}}}
 	full.EndRequest = &access.EndRequest{By: person, At: monday}
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
 	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)

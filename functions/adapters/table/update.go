@@ -37,6 +37,15 @@ type change struct {
 	post string
 }
 
+// setOrRemove sets the attribute to v, or removes it.
+func (c *change) setOrRemove(attribute string, set bool, v any) {
+	if set {
+		c.set[attribute] = v
+	} else {
+		c.remove = append(c.remove, attribute)
+	}
+}
+
 // apply makes the change in a request's row and returns the updated row. If a
 // condition was not met, won is false, and it returns the row as it is. NotFound:
 // there is no row.
@@ -142,11 +151,14 @@ func (t *Table) buildInput(key item, c change) (*dynamodb.UpdateItemInput, error
 		}
 	}
 
-	expression := "SET " + strings.Join(sets, ", ")
+	expression := ""
+	if len(sets) > 0 {
+		expression = "SET " + strings.Join(sets, ", ")
+	}
 	if len(removes) > 0 {
 		expression += " REMOVE " + strings.Join(removes, ", ")
 	}
-	in.UpdateExpression = aws.String(expression)
+	in.UpdateExpression = aws.String(strings.TrimSpace(expression))
 	in.ConditionExpression = aws.String(strings.Join(conditions, " AND "))
 	return in, nil
 }

@@ -77,6 +77,10 @@ func (n names) sentence(r auditrecord.Record) string {
 			return fmt.Sprintf("The policy let %s have %s%s%s", requester, target, forDuration(r), rules(r))
 		}
 		return fmt.Sprintf("%s let %s have %s%s%s", actor, requester, target, forDuration(r), rules(r))
+	case access.EventApprovalGiven:
+		return fmt.Sprintf("%s approved %s’s request for %s, one of several approvals that it needs", actor, requester, target)
+	case access.EventApprovalTakenBack:
+		return fmt.Sprintf("%s took back their approval of %s’s request for %s", actor, requester, target)
 	case access.EventDenied:
 		return fmt.Sprintf("%s denied %s %s%s", actor, requester, target, detail)
 	case access.EventWithdrawn:

@@ -38,6 +38,8 @@ func TestSentences(t *testing.T) {
 		{record("requested", by("alice@example.com")), "Alice requested DeveloperAccess in shop-production for 1 minute: “fix it”"},
 		{record("approved", by("bob@example.com")), "Bob let Alice have DeveloperAccess in shop-production for 1 minute (rule 1)"},
 		{record("approved", func(r *auditrecord.Record) { r.DecisionStatements = "0,3" }), "The policy let Alice have DeveloperAccess in shop-production for 1 minute (rules 0, 3)"},
+		{record("approval_given", by("bob@example.com")), "Bob approved Alice’s request for DeveloperAccess in shop-production, one of several approvals that it needs"},
+		{record("approval_taken_back", by("bob@example.com")), "Bob took back their approval of Alice’s request for DeveloperAccess in shop-production"},
 		{record("denied", by("cole@example.com")), "Carol Cole denied Alice DeveloperAccess in shop-production"},
 		{record("granted", nil), "Alice got DeveloperAccess in shop-production for 1 minute"},
 		{record("granted", func(r *auditrecord.Record) { r.GroupName, r.GroupID = "On call", "g1" }), "Alice got membership in On call for 1 minute"},

@@ -1,0 +1,56 @@
+package evaluate
+
+import (
+	"context"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/approvals"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/slack"
+)
+
+// recount checks the approvals of a request that waits for more, and approves the request
+// if they are enough by now: the policy may need fewer than before. If something can't be
+// looked up, nothing changes. The next press checks them again, and so does the next
+// reminder.
+func (h *Handler) recount(ctx context.Context, r access.Request) access.Request {
+	now, err := h.countApprovals(ctx, r)
+	if err != nil {
+		h.Logger.WarnContext(ctx, "approvals could not be checked", "request_id", r.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return r
+	}
+	return now
+}
+
+func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.Request, error) {
+	policy, digest, err := h.Policy.Load(ctx)
+	if err != nil {
+		return r, err
+	}
+	index := access.NewIndex(&policy)
+	c, err := h.Cases.Case(ctx, index, r.Requester, r.Target, r.Duration)
+	if err != nil {
+		return r, err
+	}
+	check := approvals.Check{People: h.People, Cases: h.Cases}
+	tally, err := check.Count(ctx, index, c, r, r.Approvals)
+	if err != nil {
+		return r, err
+	}
+	change := table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	switch {
+	case tally.Met:
+		if err := h.People.CheckRequester(ctx, r.Requester); err != nil {
+			return r, err
+		}
+		change.Outcome = approvals.Outcome(tally, index.Decide(c), digest, h.Now().UTC())
+	case tally.SameAs(r):
+		return r, nil
+	}
+	now, won, err := h.Table.ChangeApprovals(ctx, r, change)
+	if err == nil && won && change.Outcome != nil {
+		h.Logger.InfoContext(ctx, "request decided", "request_id", r.ID, "execution", r.ExecutionARN, "outcome", change.Outcome.Kind, "approvals", len(now.Approvals))
+		h.freeClaim(ctx, now)
+	}
+	return now, err
+}

@@ -1,0 +1,195 @@
+package ingress
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/approvals"
+	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/tasktoken"
+	"sso-elevator/slack"
+)
+
+// approvalTries is how often an approval is written while others write to the row at the
+// same time.
+const approvalTries = 10
+
+// lookUpApprovers looks up those who approved before.
+func (p *press) lookUpApprovers(ctx context.Context) error {
+	p.check = &approvals.Check{People: p.People, Cases: p.FreshCases}
+	return p.check.LookUp(ctx, p.request.Approvals)
+}
+
+// addApproval adds the person's approval to those of the request, and approves the
+// request if that is enough. It checks the earlier approvals again each time. If they
+// alone are enough by now, it approves the request without adding one.
+func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, error) {
+	p.check.Know(p.by, p.as)
+	for range approvalTries {
+		change, refusal, err := p.approvalChange(ctx, d)
+		if err != nil {
+			return reply{}, err
+		}
+		if change == nil {
+			return reply{text: refusal}, nil
+		}
+		r, won, err := p.Table.ChangeApprovals(ctx, p.request, *change)
+		if err != nil {
+			return reply{}, err
+		}
+		p.request = r
+		switch {
+		case !won && !r.Open():
+			return p.decidedReply(), nil
+		case !won:
+			continue
+		case change.Outcome != nil:
+			p.log.Info("request decided", "outcome", change.Outcome.Kind, "approvals", len(r.Approvals))
+			return reply{token: r.ApprovalToken, output: tasktoken.ApprovalOutput(change.Outcome.Kind), decided: true}, nil
+		}
+		p.log.Info("approvals changed", "approvals", len(r.Approvals), "added", change.Event != nil)
+		return reply{changed: true, text: refusal}, nil
+	}
+	return reply{}, access.Errorf(access.CodeUnavailable, "record approval: gave up after %d conflicting writes", approvalTries)
+}
+
+// approvalChange returns what the press changes in the row, nil if nothing. If it adds no
+// approval, refusal says why.
+func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *table.ApprovalChange, refusal string, err error) {
+	r := p.request
+	tally, err := p.check.Count(ctx, p.index, p.asked, r, r.Approvals)
+	if err != nil {
+		return nil, "", err
+	}
+	change = &table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	at := p.Now().UTC()
+	mine := r.ApprovalBy(p.by)
+	switch {
+	case tally.Met:
+	case mine >= 0 && tally.Approvals[mine].Lapse == "":
+		if tally.SameAs(r) {
+			change = nil
+		}
+		return change, "You already approved this request. It still needs an approval from " + slack.AnyOf(tally.Awaited()) + ".", nil
+	case r.CountEvents(access.EventApprovalGiven) >= access.MaxApprovalEvents:
+		return nil, "Too many approvals of this request were given or taken back. Please deny it. The requester can submit a new one.", nil
+	default:
+		all := slices.Clone(r.Approvals)
+		if mine >= 0 {
+			all = slices.Delete(all, mine, mine+1) // it no longer counts
+		}
+		all = append(all, access.Approval{By: p.by, At: at, PolicyDigest: p.digest, Statements: d.Statements})
+		if change.Tally, err = p.check.Count(ctx, p.index, p.asked, r, all); err != nil {
+			return nil, "", err
+		}
+		change.Event = &access.Event{
+			Kind: access.EventApprovalGiven, At: at, By: p.by,
+			PolicyDigest: p.digest, Reason: string(d.Reason), Statements: d.Statements,
+		}
+	}
+	change.Outcome = approvals.Outcome(change.Tally, d, p.digest, at)
+	return change, "", nil
+}
+
+// allowTakeBack allows those who approved. Taking an approval back is safe whatever
+// became of them or of the policy, so neither is checked.
+func (p *press) allowTakeBack(ctx context.Context) (refusal string, err error) {
+	p.by.SlackID = p.in.UserID
+	if p.request.ApprovalBy(p.by) >= 0 {
+		return "", nil
+	}
+	// They may have approved as another Slack user of theirs.
+	by, err := p.People.Approver(ctx, p.in.UserID)
+	if err == nil {
+		p.by = by
+	} else if _, personal := explain(err); !personal {
+		return "", err
+	}
+	if p.tookBack() {
+		return takenBackText, nil
+	}
+	if p.request.ApprovalBy(p.by) < 0 {
+		p.log.Info("press refused: person has not approved the request")
+		p.recordRefusal(ctx, access.RefusalNoApproval, "")
+		return "You haven't approved this request, so there is nothing to take back.", nil
+	}
+	return "", nil
+}
+
+const takenBackText = "You already took your approval back."
+
+// tookBack reports whether the person took an approval back and has none now.
+func (p *press) tookBack() bool {
+	return p.request.ApprovalBy(p.by) < 0 && slices.ContainsFunc(p.request.Events, func(e access.Event) bool {
+		return e.Kind == access.EventApprovalTakenBack && access.SamePerson(e.By, p.by)
+	})
+}
+
+// takeBack removes the person's approval.
+func (p *press) takeBack(ctx context.Context) (reply, error) {
+	for range approvalTries {
+		r := p.request
+		mine := r.ApprovalBy(p.by)
+		if mine < 0 {
+			return reply{text: takenBackText}, nil
+		}
+		if r.CountEvents(access.EventApprovalTakenBack) >= access.MaxTakenBack {
+			return reply{text: fmt.Sprintf("Approvals of this request were already taken back %d times. You can deny the request instead.", access.MaxTakenBack)}, nil
+		}
+		by := p.by
+		if by.Email == "" {
+			by = r.Approvals[mine].By
+		}
+		r, won, err := p.Table.ChangeApprovals(ctx, r, table.ApprovalChange{
+			Tally:   r.WithoutApproval(mine),
+			Event:   &access.Event{Kind: access.EventApprovalTakenBack, At: p.Now().UTC(), By: by},
+			Purpose: slack.PurposeAnnounce,
+		})
+		if err != nil {
+			return reply{}, err
+		}
+		p.request = r
+		switch {
+		case won:
+			p.log.Info("approval taken back", "approvals", len(r.Approvals))
+			return reply{changed: true}, nil
+		case !r.Open():
+			return p.decidedReply(), nil
+		}
+	}
+	return reply{}, access.Errorf(access.CodeUnavailable, "take back approval: gave up after %d conflicting writes", approvalTries)
+}
+
+// showTries limits how often a press updates the request's message.
+const showTries = 3
+
+// showApprovals updates the request's message, and reports whether it could. Another
+// press may update it at the same time, and Slack may apply the older update last. So the
+// row is read again after the update, and if it shows something else by now, the message
+// is updated again.
+func (p *press) showApprovals(ctx context.Context) bool {
+	r := p.request
+	for range showTries {
+		post := r.Posts[slack.PurposeAnnounce]
+		if post.TS == "" {
+			return false // the message is not there yet, and will show the approvals
+		}
+		m := slack.RequestMessage(r)
+		if err := p.Slack.Update(ctx, post.Channel, post.TS, m); err != nil {
+			p.log.Error("message could not be updated", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			return false
+		}
+		now, err := p.Table.Get(ctx, r.ID)
+		if err != nil {
+			p.log.Warn("request could not be read after its message was updated", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			return true
+		}
+		if slack.RequestMessage(now).Digest() == m.Digest() {
+			return true
+		}
+		r = now
+	}
+	return true
+}

@@ -1,0 +1,82 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/accesstest"
+)
+
+func isOfApproval(k access.EventKind) bool {
+	return k == access.EventApprovalGiven || k == access.EventApprovalTakenBack
+}
+
+// checkApprovals checks a row's approvals against its events: each person who approved
+// pressed, counts once, and has taken nothing back since. Nothing is given or taken back
+// after the decision.
+func (l *ledger) checkApprovals(r access.Request) {
+	var by []access.Person
+	decided := false
+	for _, e := range r.Events {
+		same := func(p access.Person) bool { return access.SamePerson(p, e.By) }
+		switch e.Kind {
+		case access.EventApprovalGiven:
+			if !l.hasPressed(r.ID, "approve", e.By) {
+				l.broken(1, "request %s has an approval by %s, who never pressed", r.ID, e.By.SlackID)
+			}
+			by = append(slices.DeleteFunc(by, same), e.By) // an approval that lapsed may be given again
+		case access.EventApprovalTakenBack:
+			if !l.hasPressed(r.ID, "take_back", e.By) || !slices.ContainsFunc(by, same) {
+				l.broken(4, "request %s has an approval taken back by %s, who has none or did not press", r.ID, e.By.SlackID)
+			}
+			by = slices.DeleteFunc(by, same)
+		case access.EventApproved, access.EventDenied, access.EventWithdrawn, access.EventExpired, access.EventRefused:
+			decided = true
+			continue
+		default:
+			continue
+		}
+		if decided {
+			l.broken(4, "request %s has %s after its decision", r.ID, e.Kind)
+		}
+	}
+	var has []access.Person
+	for _, a := range r.Approvals {
+		has = append(has, a.By)
+	}
+	if !slices.Equal(by, has) {
+		l.broken(14, "request %s has the approvals of %v, and by its events those of %v", r.ID, has, by)
+	}
+}
+
+// isApprovedUnder reports whether the row's approvals are enough under a policy, without
+// those of people who were gone all the time since then.
+func (l *ledger) isApprovedUnder(p access.Policy, r access.Request, since time.Time) bool {
+	by := []access.Person{r.Outcome.By}
+	for _, a := range r.Approvals {
+		by = append(by, a.By)
+	}
+	if len(r.Approvals) > 0 {
+		by = slices.DeleteFunc(by, func(p access.Person) bool {
+			return l.world.absent.throughout(p.PrincipalID, since, l.world.clock.now())
+		})
+	}
+	by = slices.DeleteFunc(by, func(p access.Person) bool { return p.SlackID == guest || !l.hasPressed(r.ID, "approve", p) })
+	requirements := accesstest.Decide(p, r.Requester.Email, r.Target).Requirements
+	if len(requirements) == 0 {
+		return slices.ContainsFunc(by, func(a access.Person) bool { return accesstest.Permits(p, r.Requester.Email, a.Email, r.Target) })
+	}
+	for _, q := range requirements {
+		different := map[string]bool{}
+		for _, a := range by {
+			if slices.Contains(q.Approvers, a.Email) && a.PrincipalID != r.Requester.PrincipalID {
+				different[a.PrincipalID] = true
+			}
+		}
+		if len(different) < q.Needed {
+			return false
+		}
+	}
+	return true
+}
