@@ -96,6 +96,7 @@ func (p permitter) evaluate() []awsiam.PolicyStatement {
 		p.secret(p.props.settings.SlackBotToken),
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers"), // it lists users as long as there is no index of emails
+		p.findUnits(),
 	)
 }
 
@@ -121,7 +122,7 @@ func (p permitter) notify() []awsiam.PolicyStatement {
 func (p permitter) grant() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases),
-		p.updateRequests(rows.RecordGrantAttributes, rows.FailAttributes),
+		p.updateRequests(rows.RecordOUPathAttributes, rows.RecordGrantAttributes, rows.FailAttributes),
 		p.writeLeases(),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -130,6 +131,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 			"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
 		p.identityStore("DescribeUser", "ListUsers", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+		p.findUnits(),
 		p.readManagementAccount(), p.changeManagementAccount(),
 	)
 }
@@ -141,7 +143,8 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 		p.writeLeases(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 		p.readRuns(),
-		p.readPolicy(), // it removes only findings that the policy covers
+		p.readPolicy(),  // it removes only findings that the policy covers
+		p.readCatalog(), // for the organizational units in it
 		p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 		p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),
@@ -174,6 +177,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		p.readRuns(),
 		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
 		permit("organizations:ListAccounts", jsii.String("*")),
+		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", jsii.String("*")),
 		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),
 		permit("states:DescribeExecution", executionsOf(p.stack, requestMachineName(s)), executionsOf(p.stack, reconcileMachineName(s))),
 		permit("states:StartExecution", reconcileMachineARN(p.stack, s)),
@@ -187,6 +191,12 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 			"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
 		p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships"),
 	)
+}
+
+// findUnits permits finding the organizational units of an account. Which units exist
+// is not known when the stack is made.
+func (p permitter) findUnits() []awsiam.PolicyStatement {
+	return permit("organizations:ListParents", jsii.String("*"))
 }
 
 // readRows permits reading rows with keys that match one of these patterns.

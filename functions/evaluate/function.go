@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/directory"
@@ -41,6 +42,7 @@ type Clients struct {
 	SSM           policyinforce.Parameters
 	SSOAdmin      identitycenter.SSOAdminAPI
 	IdentityStore identitycenter.IdentityStoreAPI
+	Organizations identitycenter.OrganizationsAPI
 	Slack         people.Slack
 }
 
@@ -52,19 +54,21 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 		SSM:           policyinforce.Connect(p.AWS),
 		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
 		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		Organizations: identitycenter.ConnectParents(p.AWS),
 		Slack:         slackclient.Connect(s.Slack, secrets.Connect(p.AWS)),
 	}, p)
 }
 
 // New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, c.Organizations, s.IdentityCenter.InstanceARN)
 	names := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
 		Table:       rows,
 		Claims:      &claims.Claims{Table: rows, Now: p.Now},
 		People:      people.New(c.Slack, directory.New(center, names, p), s.People, p.Now),
+		Cases:       cases.Reader{Units: cases.Live{Organization: center}},
 		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Catalog:     catalog.New(names, p),
 		Account:     s.Stack.Account,

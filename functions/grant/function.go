@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/host"
@@ -32,6 +33,7 @@ type Clients struct {
 	SSM           policyinforce.Parameters
 	SSOAdmin      identitycenter.SSOAdminAPI
 	IdentityStore identitycenter.IdentityStoreAPI
+	Organizations identitycenter.OrganizationsAPI
 }
 
 // Open returns the function as it runs in Lambda.
@@ -42,15 +44,17 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 		SSM:           policyinforce.Connect(p.AWS),
 		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
 		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		Organizations: identitycenter.ConnectParents(p.AWS),
 	}, p)
 }
 
 // New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, c.Organizations, s.IdentityCenter.InstanceARN)
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
 		Table:     rows,
+		Cases:     cases.Reader{Units: cases.Live{Organization: center}},
 		Policy:    policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Directory: Center{center, directory.New(center, catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p)},
 		Catalog:   catalog.New(catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p),

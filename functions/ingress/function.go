@@ -9,6 +9,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/directory"
@@ -115,11 +116,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
-		Table:    rows,
-		Claims:   &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},
-		Slack:    c.Slack,
-		People:   people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
-		Catalog:  names,
+		Table:   rows,
+		Claims:  &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},
+		Slack:   c.Slack,
+		People:  people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
+		Catalog: names,
+		Cases:   cases.Reader{Units: names}, FreshCases: cases.Reader{Units: names},
 		Policy:   policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Machine:  requests,
 		Tokens:   tasktoken.Resumer{API: c.StepFunctions},

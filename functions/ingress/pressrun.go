@@ -43,6 +43,7 @@ type question struct {
 	findings []access.Finding // all of the run's
 	asked    []int            // indexes of those in the question
 	index    *access.Index
+	ousOf    func(accountID string) []string // the organizational units above an account
 }
 
 // allowAnswer reads the findings and the policy and looks up the person, all
@@ -57,6 +58,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		policy, digest, err := p.Policy.Load(ctx)
 		if policyErr = err; err == nil {
 			q.index = p.menus.index(&policy, digest)
+			q.ousOf, policyErr = p.Catalog.OUsOf(ctx, q.index.OUs())
 		}
 	})
 	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
@@ -123,13 +125,19 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
 		case run.AnswerAbout(i) != nil:
-		case q.index.MayDecide(by, nil, q.findings[i].Target, nil):
+		case q.mayDecide(by, i):
 			mine = append(mine, i)
 		default:
 			others = append(others, i)
 		}
 	}
 	return mine, others
+}
+
+// mayDecide reports whether the person may decide about the finding with that index.
+func (q question) mayDecide(by access.Person, finding int) bool {
+	t := q.findings[finding].Target
+	return q.index.MayDecide(by, nil, t, q.ousOf(t.AccountID))
 }
 
 // deciders returns the emails of those who may decide about at least one of
@@ -139,7 +147,7 @@ func (q question) deciders(indexes []int) []string {
 	for _, i := range indexes {
 		targets = append(targets, q.findings[i].Target)
 	}
-	emails, _ := q.index.DecidersOfAny(targets, nil)
+	emails, _ := q.index.DecidersOfAny(targets, q.ousOf)
 	return emails
 }
 
@@ -151,7 +159,7 @@ func (q question) notYoursText(run access.Run, by access.Person, others []int) s
 		who = "These people can: " + slack.ListNames(all) + "."
 	}
 	for _, i := range q.asked {
-		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, nil, q.findings[i].Target, nil) {
+		if a := run.AnswerAbout(i); a != nil && q.mayDecide(by, i) {
 			return "Everything that you may answer is already answered. " + who
 		}
 	}

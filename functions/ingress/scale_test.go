@@ -79,6 +79,8 @@ func (e *enterprise) Groups(context.Context) ([]access.Group, error) {
 	return all, nil
 }
 
+func (e *enterprise) UnitsIn(context.Context, string) ([]string, error)         { return nil, nil }
+func (e *enterprise) AccountsIn(context.Context, string) ([]string, error)      { return nil, nil }
 func (e *enterprise) UserPages(context.Context, func([]access.User) bool) error { return nil }
 
 // bucket is S3 with the catalog and the index of emails, and counts the calls that
@@ -149,7 +151,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	w.policy = largePolicy()
 	clock := func() time.Time { return now }
 	store := catalog.Object{Client: objects, Bucket: "catalog"}
-	refresh := &catalog.Refresher{Lister: org, Store: store, Emails: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
+	refresh := &catalog.Refresher{Lister: org, Policy: func(context.Context) (access.Policy, error) { return w.policy, nil }, Store: store, Emails: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	if err := refresh.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

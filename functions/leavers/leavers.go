@@ -97,6 +97,9 @@ type Checker struct {
 	Remove func(ctx context.Context, requestID string, s access.Subject) error
 	// Policy returns the policy in force, which says who may answer a question.
 	Policy func(context.Context) (access.Policy, error)
+	// OUsOf returns a function that returns the organizational units above an account,
+	// at least those that are wanted.
+	OUsOf func(ctx context.Context, wanted []string) (func(accountID string) []string, error)
 	// Show updates the run's question in Slack.
 	Show func(ctx context.Context, run string) error
 	// NewID returns a name for a run that asks, which nobody can predict.

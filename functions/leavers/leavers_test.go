@@ -20,6 +20,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 // world is a table, a bucket and Identity Center, and what was done to them.
 type world struct {
+	ous     map[string][]string // above accounts
 	now     time.Time
 	rows    map[string]access.Request
 	leases  map[string]access.Lease
@@ -189,6 +190,9 @@ func (w *world) checker() *leavers.Checker {
 			return w.failing["Remove"]
 		},
 		Policy: func(context.Context) (access.Policy, error) { return w.policy, w.failing["Policy"] },
+		OUsOf: func(_ context.Context, wanted []string) (func(string) []string, error) {
+			return func(accountID string) []string { return w.ous[accountID] }, w.failing["OUsOf"]
+		},
 		Show: func(_ context.Context, run string) error {
 			w.shown = append(w.shown, run)
 			return w.failing["Show"]

@@ -95,13 +95,19 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 		return nil, err
 	}
 	index := access.NewIndex(&policy)
+	ousOf, err := c.OUsOf(ctx, index.OUs())
+	if err != nil {
+		return nil, err
+	}
 	by := map[string]access.Person{}
 	for i, f := range findings {
 		if a := run.AnswerAbout(i); a != nil && a.Remove {
 			by[f.Key()] = a.By
 		}
 	}
-	return func(r access.Request) bool { return index.MayDecide(by[r.Subject().Key()], nil, r.Target, nil) }, nil
+	return func(r access.Request) bool {
+		return index.MayDecide(by[r.Subject().Key()], nil, r.Target, ousOf(r.Target.AccountID))
+	}, nil
 }
 
 // showAnswer updates the message of an answered question. If that fails, ingress may
@@ -168,6 +174,11 @@ func (c *Checker) createQuestion(ctx context.Context, people []string, holders m
 	if err != nil {
 		return People{}, err
 	}
+	index := access.NewIndex(&policy)
+	ousOf, err := c.OUsOf(ctx, index.OUs())
+	if err != nil {
+		return People{}, err
+	}
 	var findings []access.Finding
 	var targets []access.Target
 	var asked []string
@@ -194,7 +205,7 @@ func (c *Checker) createQuestion(ctx context.Context, people []string, holders m
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
 		Removals: len(findings), People: len(asked)}
-	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets, nil)
+	run.Approvers, run.Undecided = index.DecidersOfAny(targets, ousOf)
 	slices.SortFunc(findings, func(a, b access.Finding) int { return strings.Compare(a.Key(), b.Key()) })
 	if err := c.Store.PutFindings(ctx, run.ID, findings); err != nil {
 		return People{}, err

@@ -103,6 +103,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	return &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: c.IdentityCenter(catalog.CallEvery),
+			Policy: policy,
 			Store:  names,
 			Emails: names,
 			Now:    p.Now,
@@ -128,6 +129,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			},
 			Remove: removeGranted(remover),
 			Policy: policy,
+			OUsOf:  catalog.New(names, p).OUsOf,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
 				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
@@ -138,9 +140,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Logger: p.Logger,
 		},
 		Drift: &drift.Engine{
-			Directory:   c.IdentityCenter(drift.CallEvery),
-			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
-			Policy:      policy,
+			Directory: c.IdentityCenter(drift.CallEvery),
+			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
+			Policy:    policy,
+			OUs: func(ctx context.Context, wanted []string) (func(string) ([]string, bool), error) {
+				return readOUs(ctx, names, wanted)
+			},
 			Table:       rows,
 			Store:       store,
 			Limit:       s.Removals.Max,

@@ -58,7 +58,8 @@ type Record struct {
 
 	ActorPrincipalID    string `json:"actor_principal_id"` // Identity Center user id
 	ApproverPrincipalID string `json:"approver_principal_id"`
-	Action              string `json:"action"` // the button, for press_refused
+	Action              string `json:"action"`  // the button, for press_refused
+	OUPath              string `json:"ou_path"` // organizational units above the account, the outermost first, separated by slashes
 }
 
 // Actors without a Slack user.
@@ -117,6 +118,7 @@ func Of(r access.Request, seq int) Record {
 	switch e.Kind {
 	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
 		rec.GroupMembershipID = r.GroupMembershipID // known after the grant
+		rec.OUPath = strings.Join(r.OUPath, "/")
 	}
 	if recordsEnd(r, e.Kind) {
 		rec.Removal = string(r.Removal)
@@ -145,7 +147,7 @@ func fillEmpty(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
-		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.OUPath,
 	} {
 		if *field == "" {
 			*field = notApplicable

@@ -18,9 +18,9 @@ type Memberships interface {
 
 // Units finds accounts in the organization.
 type Units interface {
-	// OUs returns the ids of the organizational units above the account, and of the
-	// root.
-	OUs(ctx context.Context, accountID string) ([]string, error)
+	// OUs returns the ids of organizational units above the account: at least those
+	// that are wanted, and maybe others. wanted is not empty.
+	OUs(ctx context.Context, accountID string, wanted []string) ([]string, error)
 }
 
 // Reader gathers cases. If a read fails, the policy can't decide: the caller must
@@ -35,8 +35,8 @@ type Reader struct {
 func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Person, t access.Target, duration int64) (*access.Case, error) {
 	c := &access.Case{Target: t, Duration: duration}
 	var err error
-	if t.Kind == access.KindAccount && x.NamesOUs() {
-		if c.OUs, err = r.Units.OUs(ctx, t.AccountID); err != nil {
+	if wanted := x.OUsAffecting(t); len(wanted) > 0 {
+		if c.OUs, err = r.Units.OUs(ctx, t.AccountID, wanted); err != nil {
 			return nil, err
 		}
 	}

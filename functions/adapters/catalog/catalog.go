@@ -22,8 +22,8 @@ const (
 	CheckEvery = time.Minute
 	// CheckMissingEvery is the time between two checks while there is no snapshot.
 	CheckMissingEvery = 5 * time.Second
-	// If there is no snapshot yet, a process asks for a refresh at most once per
-	// AskEvery. It is longer than a refresh takes. Concurrent refreshes would use up the
+	// If there is no snapshot yet, or it lacks an organizational unit that the policy
+	// names, a process asks for a refresh at most once per AskEvery. It is longer than a refresh takes. Concurrent refreshes would use up the
 	// quota that grants need.
 	AskEvery = 10 * time.Minute
 )
@@ -48,7 +48,7 @@ var _ Store = Object{}
 // reads the snapshot.
 type Catalog struct {
 	Store  Store
-	Ask    func(context.Context) error // asks for a first snapshot; may be nil
+	Ask    func(context.Context) error // asks for a snapshot; may be nil
 	Now    func() time.Time
 	Logger *slog.Logger
 
@@ -64,10 +64,11 @@ type lists struct {
 	accounts          *List[access.Account]
 	permissionSets    *List[access.PermissionSet]
 	groups            *List[access.Group]
+	ous               *OUs
 }
 
 func newLists(s *Snapshot) *lists {
-	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText)}
+	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText), NewOUs(s.Units)}
 }
 
 // ManagementAccount returns the id of the organization's management account. It
@@ -185,11 +186,11 @@ func (c *Catalog) askForSnapshot(ctx context.Context, now time.Time) {
 		return
 	}
 	c.askedAt = now
-	c.Logger.InfoContext(ctx, "no catalog yet; requested one")
+	c.Logger.InfoContext(ctx, "no catalog yet, or an incomplete one; requested one")
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := c.Ask(asking); err != nil {
-		c.Logger.WarnContext(ctx, "first catalog could not be requested", "error", access.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "catalog refresh could not be requested", "error", access.ErrorMessage(err))
 	}
 }
 
@@ -245,7 +246,7 @@ func (c *Catalog) completeGroup(ctx context.Context, t access.Target) (access.Ta
 	return t, nil
 }
 
-// New returns a catalog that reads from store. It doesn't ask for a first snapshot.
+// New returns a catalog that reads from store. It doesn't ask for snapshots.
 func New(store Store, p host.Process) *Catalog {
 	return &Catalog{Store: store, Now: p.Now, Logger: p.Logger}
 }

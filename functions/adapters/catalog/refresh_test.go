@@ -28,6 +28,9 @@ type organization struct {
 
 	mu          sync.Mutex
 	described   []string
+	tree        // of the policy's organizational units
+	policy      access.Policy
+	policyErr   error
 	under, most int // calls under way
 }
 
@@ -75,6 +78,8 @@ func (o *organization) Groups(context.Context) ([]access.Group, error) {
 	return o.groups, o.groupsErr
 }
 
+func (o *organization) inForce(context.Context) (access.Policy, error) { return o.policy, o.policyErr }
+
 func (o *organization) UserPages(_ context.Context, each func([]access.User) bool) error {
 	if o.waitForUsers != nil {
 		if err := o.waitForUsers(); err != nil {
@@ -116,7 +121,7 @@ func tiny() *organization {
 }
 
 func refresher(o *organization, store catalog.Store, now *time.Time) *catalog.Refresher {
-	return &catalog.Refresher{Lister: o, Store: store, Emails: &o.emails, Now: func() time.Time { return *now }, Logger: quiet}
+	return &catalog.Refresher{Lister: o, Policy: o.inForce, Store: store, Emails: &o.emails, Now: func() time.Time { return *now }, Logger: quiet}
 }
 
 // What people see of a snapshot.
