@@ -177,7 +177,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		p.readRuns(),
 		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
 		permit("organizations:ListAccounts", jsii.String("*")),
-		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", jsii.String("*")),
+		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", organizationARN("ou/o-*/ou-*")),
 		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),
 		permit("states:DescribeExecution", executionsOf(p.stack, requestMachineName(s)), executionsOf(p.stack, reconcileMachineName(s))),
 		permit("states:StartExecution", reconcileMachineARN(p.stack, s)),
@@ -193,10 +193,15 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 	)
 }
 
-// findUnits permits finding the organizational units of an account. Which units exist
-// is not known when the stack is made.
+// findUnits permits finding the organizational units of an account.
 func (p permitter) findUnits() []awsiam.PolicyStatement {
-	return permit("organizations:ListParents", jsii.String("*"))
+	return permit("organizations:ListParents", organizationARN("account/o-*/*"), organizationARN("ou/o-*/ou-*"))
+}
+
+// organizationARN returns the ARN of something in the organization. It contains the
+// organization's id and its management account, which may be another one.
+func organizationARN(resource string) *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:organizations::*:"+resource), nil)
 }
 
 // readRows permits reading rows with keys that match one of these patterns.

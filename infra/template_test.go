@@ -306,20 +306,24 @@ func TestWhoInvokesWhom(t *testing.T) {
 // have.
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
-		"sso:CreateAccountAssignment":            "grant",
-		"sso:DeleteAccountAssignment":            "grant revoke", // grant: what all holders of a lease left
-		"identitystore:CreateGroupMembership":    "grant",
-		"identitystore:DeleteGroupMembership":    "grant revoke",
-		"organizations:ListAccounts":             "reconcile",
-		"states:StartExecution":                  "ingress reconcile",
-		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile: access of people who are gone ends
-		"states:StopExecution":                   "",
-		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
-		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
-		"secretsmanager:GetSecretValue":          "ingress",
-		"identitystore:IsMemberInGroups":         "",
-		"sso:ProvisionPermissionSet":             "",
-		"sso:AttachManagedPolicyToPermissionSet": "",
+		"sso:CreateAccountAssignment":                    "grant",
+		"sso:DeleteAccountAssignment":                    "grant revoke", // grant: what all holders of a lease left
+		"identitystore:CreateGroupMembership":            "grant",
+		"identitystore:DeleteGroupMembership":            "grant revoke",
+		"organizations:ListAccounts":                     "reconcile",
+		"organizations:ListAccountsForParent":            "reconcile",
+		"organizations:ListOrganizationalUnitsForParent": "reconcile",
+		"organizations:ListParents":                      "evaluate grant",
+		"organizations:MoveAccount":                      "",
+		"states:StartExecution":                          "ingress reconcile",
+		"states:SendTaskSuccess":                         "await ingress ingress reconcile", // for each machine; reconcile: access of people who are gone ends
+		"states:StopExecution":                           "",
+		"s3:PutObject":                                   "audit reconcile",   // reconcile: TestCatalog
+		"lambda:InvokeFunction":                          "ingress reconcile", // TestWhoInvokesWhom
+		"secretsmanager:GetSecretValue":                  "ingress",
+		"identitystore:IsMemberInGroups":                 "",
+		"sso:ProvisionPermissionSet":                     "",
+		"sso:AttachManagedPolicyToPermissionSet":         "",
 
 		"sso:DescribeAccountAssignmentCreationStatus": "grant revoke",
 		"sso:DescribeAccountAssignmentDeletionStatus": "grant revoke",

@@ -91,6 +91,24 @@ func (c *Center) ListAccountsForParent(ctx context.Context, in *organizations.Li
 	})
 }
 
+// DescribeOrganizationalUnit is for the doctor.
+func (c *Center) DescribeOrganizationalUnit(ctx context.Context, in *organizations.DescribeOrganizationalUnitInput, opts ...func(*organizations.Options)) (*organizations.DescribeOrganizationalUnitOutput, error) {
+	id := aws.ToString(in.OrganizationalUnitId)
+	return answer(ctx, c, organizationCall("DescribeOrganizationalUnit", id, opts), func() (*organizations.DescribeOrganizationalUnitOutput, error) {
+		if _, found := c.Units[id]; !found {
+			return nil, &orgtypes.OrganizationalUnitNotFoundException{Message: aws.String("You specified an organizational unit that doesn't exist.")}
+		}
+		return &organizations.DescribeOrganizationalUnitOutput{OrganizationalUnit: &orgtypes.OrganizationalUnit{Id: &id}}, nil
+	})
+}
+
+// ListRoots is for the doctor.
+func (c *Center) ListRoots(ctx context.Context, in *organizations.ListRootsInput, opts ...func(*organizations.Options)) (*organizations.ListRootsOutput, error) {
+	return answer(ctx, c, organizationCall("ListRoots", "", opts), func() (*organizations.ListRootsOutput, error) {
+		return &organizations.ListRootsOutput{Roots: []orgtypes.Root{{Id: aws.String(Root)}}}, nil
+	})
+}
+
 // DescribeOrganization is for the doctor.
 func (c *Center) DescribeOrganization(ctx context.Context, _ *organizations.DescribeOrganizationInput, opts ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error) {
 	return answer(ctx, c, organizationCall("DescribeOrganization", "", opts), func() (*organizations.DescribeOrganizationOutput, error) {
