@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 )
@@ -25,6 +26,7 @@ const own = "arn:aws:states:us-east-1:123456789012:execution:m:own"
 
 // world is the table with one row, the people and the policy.
 type world struct {
+	cases     cases.Reader
 	row       access.Request
 	requester access.Person
 	whoErr    error
@@ -110,7 +112,7 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Catalog: w, Cases: w.cases, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }
