@@ -144,7 +144,7 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 		p.readRuns(),
 		p.readPolicy(),  // it removes only findings that the policy covers
-		p.readCatalog(), // for the organizational units in it
+		permit("s3:GetObject", p.props.catalog.ArnForObjects(jsii.String(catalog.Key))), // for the organizational units in it
 		p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 		p.identityStore("DescribeUser", "GetGroupMembershipId", "DeleteGroupMembership"),

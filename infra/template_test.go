@@ -410,8 +410,8 @@ func (t template) bucket(test *testing.T, id string) resource {
 	return resource{}
 }
 
-// TestCatalog checks that only reconcile writes the catalog, that ingress reads it,
-// and that evaluate and grant read it to know which account manages the
+// TestCatalog checks that only reconcile writes the catalog, that ingress and revoke
+// read it, and that evaluate and grant read it to know which account manages the
 // organization. A schedule refreshes it, and an alarm fires if that stops.
 func TestCatalog(t *testing.T) {
 	template := sharedStack(t).template
@@ -442,7 +442,9 @@ func TestCatalog(t *testing.T) {
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
 		case "evaluate", "grant":
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey
-		case "notify", "revoke", "audit":
+		case "revoke": // which accounts are in the policy's organizational units
+			read = "/" + catalog.Key + " /reconcile/*"
+		case "notify", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
 			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
