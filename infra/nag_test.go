@@ -194,6 +194,16 @@ var acceptedOfAwsSolutions = []accepted{
 		reason: "X-Ray knows no resources.",
 	},
 	{
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:organizations::*:account/o-*/*]",
+		places: "Evaluate/Role Grant/Role",
+		reason: "ListParents: accounts come and go. The ids of the organization and of its management account are not in the settings.",
+	},
+	{
+		rule:   "IAM5[Resource::arn:<AWS::Partition>:organizations::*:ou/o-*/ou-*]",
+		places: "Evaluate/Role Grant/Role Reconcile/Role",
+		reason: "They only read which units and accounts are in or above a unit. Units below those in the policy come and go.",
+	},
+	{
 		rule:   "SQS3",
 		places: "DeadLetters",
 		reason: "It is where the dead letters go.",

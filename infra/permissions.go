@@ -99,6 +99,7 @@ func (p permitter) evaluate() []awsiam.PolicyStatement {
 			"ListUsers", // as long as there is no index of emails
 			"IsMemberInGroups",
 			"ListGroupMemberships"), // to find an approver
+		p.findUnits(),
 	)
 }
 
@@ -124,7 +125,7 @@ func (p permitter) notify() []awsiam.PolicyStatement {
 func (p permitter) grant() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases),
-		p.updateRequests(rows.RecordGrantAttributes, rows.FailAttributes),
+		p.updateRequests(rows.RecordOUPathAttributes, rows.RecordGrantAttributes, rows.FailAttributes),
 		p.writeLeases(),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -133,6 +134,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus",
 			"DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus"),
 		p.identityStore("DescribeUser", "ListUsers", "IsMemberInGroups", "GetGroupMembershipId", "CreateGroupMembership", "DeleteGroupMembership"),
+		p.findUnits(),
 		p.readManagementAccount(), p.changeManagementAccount(),
 	)
 }
@@ -145,6 +147,7 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 		p.readRuns(),
 		p.readPolicy(), // it removes only findings that the policy covers
+		permit("s3:GetObject", p.props.catalog.ArnForObjects(jsii.String(catalog.Key))), // for the organizational units in it
 		p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),
 		p.identityStore("DescribeUser", "IsMemberInGroups", "GetGroupMembershipId", "DeleteGroupMembership"),
@@ -177,6 +180,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		p.readRuns(),
 		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
 		permit("organizations:ListAccounts", jsii.String("*")),
+		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", organizationARN("ou/o-*/ou-*")),
 		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),
 		permit("states:DescribeExecution", executionsOf(p.stack, requestMachineName(s)), executionsOf(p.stack, reconcileMachineName(s))),
 		permit("states:StartExecution", reconcileMachineARN(p.stack, s)),
@@ -190,6 +194,17 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 			"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),
 		p.identityStore("ListGroups", "DescribeGroup", "ListUsers", "DescribeUser", "ListGroupMemberships", "IsMemberInGroups"),
 	)
+}
+
+// findUnits permits finding the organizational units of an account.
+func (p permitter) findUnits() []awsiam.PolicyStatement {
+	return permit("organizations:ListParents", organizationARN("account/o-*/*"), organizationARN("ou/o-*/ou-*"))
+}
+
+// organizationARN returns the ARN of something in the organization. It contains the
+// organization's id and its management account, which may be another one.
+func organizationARN(resource string) *string {
+	return awscdk.Fn_Sub(jsii.String("arn:${AWS::Partition}:organizations::*:"+resource), nil)
 }
 
 // readRows permits reading rows with keys that match one of these patterns.

@@ -307,21 +307,25 @@ func TestWhoInvokesWhom(t *testing.T) {
 // have.
 func TestWhoMayDoWhat(t *testing.T) {
 	want := map[string]string{
-		"sso:CreateAccountAssignment":            "grant",
-		"sso:DeleteAccountAssignment":            "grant revoke", // grant deletes access that all holders of a lease left behind
-		"identitystore:CreateGroupMembership":    "grant",
-		"identitystore:DeleteGroupMembership":    "grant revoke",
-		"organizations:ListAccounts":             "reconcile",
-		"states:StartExecution":                  "ingress reconcile",
-		"states:SendTaskSuccess":                 "await ingress ingress reconcile", // for each machine; reconcile ends the access of people who are gone
-		"states:StopExecution":                   "",
-		"s3:PutObject":                           "audit reconcile",   // reconcile: TestCatalog
-		"lambda:InvokeFunction":                  "ingress reconcile", // TestWhoInvokesWhom
-		"secretsmanager:GetSecretValue":          "ingress",
-		"identitystore:IsMemberInGroups":         "evaluate grant ingress reconcile revoke", // who decides, or checks who decided
-		"identitystore:ListGroupMemberships":     "evaluate reconcile",                      // evaluate: to find an approver
-		"sso:ProvisionPermissionSet":             "",
-		"sso:AttachManagedPolicyToPermissionSet": "",
+		"sso:CreateAccountAssignment":                    "grant",
+		"sso:DeleteAccountAssignment":                    "grant revoke", // grant deletes access that all holders of a lease left behind
+		"identitystore:CreateGroupMembership":            "grant",
+		"identitystore:DeleteGroupMembership":            "grant revoke",
+		"organizations:ListAccounts":                     "reconcile",
+		"organizations:ListAccountsForParent":            "reconcile",
+		"organizations:ListOrganizationalUnitsForParent": "reconcile",
+		"organizations:ListParents":                      "evaluate grant",
+		"organizations:MoveAccount":                      "",
+		"states:StartExecution":                          "ingress reconcile",
+		"states:SendTaskSuccess":                         "await ingress ingress reconcile", // for each machine; reconcile ends the access of people who are gone
+		"states:StopExecution":                           "",
+		"s3:PutObject":                                   "audit reconcile",   // reconcile: TestCatalog
+		"lambda:InvokeFunction":                          "ingress reconcile", // TestWhoInvokesWhom
+		"secretsmanager:GetSecretValue":                  "ingress",
+		"identitystore:IsMemberInGroups":                 "evaluate grant ingress reconcile revoke", // who decides, or checks who decided
+		"identitystore:ListGroupMemberships":             "evaluate reconcile",                      // evaluate: to find an approver
+		"sso:ProvisionPermissionSet":                     "",
+		"sso:AttachManagedPolicyToPermissionSet":         "",
 
 		"sso:DescribeAccountAssignmentCreationStatus": "grant revoke",
 		"sso:DescribeAccountAssignmentDeletionStatus": "grant revoke",
@@ -408,8 +412,8 @@ func (t template) bucket(test *testing.T, id string) resource {
 	return resource{}
 }
 
-// TestCatalog checks that only reconcile writes the catalog, that ingress reads it,
-// and that evaluate and grant read it to know which account manages the
+// TestCatalog checks that only reconcile writes the catalog, that ingress and revoke
+// read it, and that evaluate and grant read it to know which account manages the
 // organization. A schedule refreshes it, and an alarm fires if that stops.
 func TestCatalog(t *testing.T) {
 	template := sharedStack(t).template
@@ -440,7 +444,9 @@ func TestCatalog(t *testing.T) {
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
 		case "evaluate", "grant":
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey
-		case "notify", "revoke", "audit":
+		case "revoke": // which accounts are in the policy's organizational units
+			read = "/" + catalog.Key + " /reconcile/*"
+		case "notify", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
 			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"

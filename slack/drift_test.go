@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,9 +125,9 @@ func longestReport(r *access.DriftReport) {
 	r.Mode, r.Results = access.DriftRevoke, map[string]access.RemovalResult{}
 	for i, f := range r.Findings {
 		r.Results[f.Key()] = []access.RemovalResult{
-			access.DriftFailed, access.DriftHeld, access.DriftRemoved, access.DriftOutOfScope, access.DriftAlreadyGone, access.DriftExempt, access.DriftOverLimit, access.DriftNotAllowed,
-		}[i%8]
-		if i%8 == 5 {
+			access.DriftFailed, access.DriftHeld, access.DriftRemoved, access.DriftOutOfScope, access.DriftAlreadyGone, access.DriftExempt, access.DriftOverLimit, access.DriftNotAllowed, access.DriftProtected,
+		}[i%9]
+		if i%9 == 5 {
 			r.Findings[i].Exemption = &access.Spared{Until: monday.Add(72 * time.Hour), Reason: strings.Repeat("<", 300)}
 		}
 	}
@@ -148,24 +149,34 @@ func hostileReport(r *access.DriftReport) {
 	r.ExecutionARN += "x|<!channel>"
 }
 
+// protected makes the first finding one in a protected account.
+func protected(r *access.DriftReport) {
+	r.Findings = slices.Clone(r.Findings)
+	r.Findings[0].Protected = true
+}
+
 func reports() map[string]access.DriftReport {
 	all := []access.RemovalResult{access.DriftRemoved, access.DriftRemoved, access.DriftRemoved, access.DriftRemoved, access.DriftRemoved}
 	return map[string]access.DriftReport{
-		"warn":         report(found),
-		"warn_part":    report(found, func(r *access.DriftReport) { r.Total = 12 }),
-		"warn_no_next": report(found, func(r *access.DriftReport) { r.NextRevocation = time.Time{} }),
-		"removed":      report(found, revokes(all...)),
-		"failed":       report(found, revokes(access.DriftRemoved, access.DriftFailed, access.DriftHeld, access.DriftRemoved)),
-		"held":         report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftHeld)),
-		"out_of_scope": report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftOutOfScope)),
-		"already_gone": report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftAlreadyGone)),
-		"exempt":       report(found, spared, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftExempt)),
-		"exempt_warn":  report(found, spared),
-		"some":         report(found, spared, revokes(access.DriftExempt, access.DriftOverLimit, access.DriftAlreadyGone, access.DriftRemoved, access.DriftNotAllowed)),
-		"let_go_on":    report(found, revokes(all...), guarded(access.GuardTooMany, false, said(true, bob, 0, 5))),
-		"left":         report(found, guarded(access.GuardNoRecord, false, said(false, bob, 0, 5))),
-		"expired":      report(found, guarded(access.GuardLostRecord, true)),
-		"unanswered":   report(found, guarded(access.GuardTooMany, false)),
+		"warn":                report(found),
+		"warn_part":           report(found, func(r *access.DriftReport) { r.Total = 12 }),
+		"warn_no_next":        report(found, func(r *access.DriftReport) { r.NextRevocation = time.Time{} }),
+		"removed":             report(found, revokes(all...)),
+		"failed":              report(found, revokes(access.DriftRemoved, access.DriftFailed, access.DriftHeld, access.DriftRemoved)),
+		"held":                report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftHeld)),
+		"out_of_scope":        report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftOutOfScope)),
+		"already_gone":        report(found, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftAlreadyGone)),
+		"exempt":              report(found, spared, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftExempt)),
+		"exempt_warn":         report(found, spared),
+		"protected":           report(found, protected, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }, revokes(access.DriftProtected)),
+		"protected_warn":      report(found, protected),
+		"protected_warn_only": report(found, protected, func(r *access.DriftReport) { r.Findings = r.Findings[:1]; r.Total = 1 }),
+		"grown":               report(found, revokes(access.DriftRemoved, access.DriftNotAllowed), guarded(access.GuardScopeGrew, true)),
+		"some":                report(found, spared, revokes(access.DriftExempt, access.DriftOverLimit, access.DriftAlreadyGone, access.DriftRemoved, access.DriftNotAllowed)),
+		"let_go_on":           report(found, revokes(all...), guarded(access.GuardTooMany, false, said(true, bob, 0, 5))),
+		"left":                report(found, guarded(access.GuardNoRecord, false, said(false, bob, 0, 5))),
+		"expired":             report(found, guarded(access.GuardLostRecord, true)),
+		"unanswered":          report(found, guarded(access.GuardTooMany, false)),
 		"part": report(found, revokes(access.DriftRemoved, access.DriftRemoved, access.DriftNotAllowed, access.DriftNotAllowed, access.DriftNotAllowed),
 			guarded(access.GuardTooMany, true, said(true, bob, 0, 2), said(false, kim, 2, 3))),
 		"incomplete": report(found, func(r *access.DriftReport) {
@@ -221,27 +232,32 @@ func questions() map[string]struct {
 	}
 	still := func(r *access.Run) { r.Answer = nil }
 	several := func(r *access.Run) { r.Approvers = []string{"bob@example.com", "kim@example.com"} }
+	grown := func(r *access.Run) {
+		r.Guard, r.Removals, r.InScope = access.GuardScopeGrew, 2, [][2]int{{0, 2}, {4, 5}}
+	}
 	guard := func(g access.Guard) func(*access.Run) { return func(r *access.Run) { r.Guard = g } }
 	return map[string]question{
-		"too_many":     {asked(), someFindings()},
-		"no_record":    {asked(guard(access.GuardNoRecord)), someFindings()},
-		"lost_record":  {asked(guard(access.GuardLostRecord), func(r *access.Run) { r.Removals = 1 }), someFindings()[:1]},
-		"remove":       {asked(answers(false, said(true, bob, 0, 5))), nil},
-		"leave":        {asked(answers(false, said(false, bob, 0, 5))), nil},
-		"both":         {asked(several, answers(false, said(true, bob, 0, 3), said(false, kim, 3, 5))), nil},
-		"expired":      {asked(answers(true)), nil},
-		"part_expired": {asked(several, answers(true, said(true, bob, 0, 3))), nil},
-		"part":         {asked(several, answers(false, said(true, bob, 0, 3)), still), someFindings()},
-		"nobody":       {asked(func(r *access.Run) { r.Approvers, r.Undecided = nil, 5 }), someFindings()},
-		"undecided":    {asked(func(r *access.Run) { r.Undecided = 2 }), someFindings()},
-		"gone":         {asked(gone), goneFindings()},
-		"gone_remove":  {asked(gone, answers(false, said(true, bob, 0, 5))), nil},
-		"gone_leave":   {asked(gone, answers(false, said(false, bob, 0, 5))), nil},
-		"gone_both":    {asked(gone, several, answers(false, said(true, bob, 0, 3), said(false, kim, 3, 5))), nil},
-		"gone_expired": {asked(gone, answers(true)), nil},
-		"gone_part":    {asked(gone, several, answers(false, said(true, bob, 0, 3)), still), goneFindings()},
-		"gone_longest": {asked(gone, func(r *access.Run) { r.ID, r.Removals, r.People = strings.Repeat("r", 80), 100_000, 100_000 }), longestFindings(400)},
-		"gone_hostile": {asked(gone), []access.Finding{hostileFinding()}},
+		"too_many":      {asked(), someFindings()},
+		"no_record":     {asked(guard(access.GuardNoRecord)), someFindings()},
+		"lost_record":   {asked(guard(access.GuardLostRecord), func(r *access.Run) { r.Removals = 1 }), someFindings()[:1]},
+		"remove":        {asked(answers(false, said(true, bob, 0, 5))), nil},
+		"leave":         {asked(answers(false, said(false, bob, 0, 5))), nil},
+		"both":          {asked(several, answers(false, said(true, bob, 0, 3), said(false, kim, 3, 5))), nil},
+		"expired":       {asked(answers(true)), nil},
+		"part_expired":  {asked(several, answers(true, said(true, bob, 0, 3))), nil},
+		"part":          {asked(several, answers(false, said(true, bob, 0, 3)), still), someFindings()},
+		"nobody":        {asked(func(r *access.Run) { r.Approvers, r.Undecided = nil, 5 }), someFindings()},
+		"undecided":     {asked(func(r *access.Run) { r.Undecided = 2 }), someFindings()},
+		"grown":         {asked(grown), someFindings()},
+		"grown_expired": {asked(grown, answers(true)), nil},
+		"gone":          {asked(gone), goneFindings()},
+		"gone_remove":   {asked(gone, answers(false, said(true, bob, 0, 5))), nil},
+		"gone_leave":    {asked(gone, answers(false, said(false, bob, 0, 5))), nil},
+		"gone_both":     {asked(gone, several, answers(false, said(true, bob, 0, 3), said(false, kim, 3, 5))), nil},
+		"gone_expired":  {asked(gone, answers(true)), nil},
+		"gone_part":     {asked(gone, several, answers(false, said(true, bob, 0, 3)), still), goneFindings()},
+		"gone_longest":  {asked(gone, func(r *access.Run) { r.ID, r.Removals, r.People = strings.Repeat("r", 80), 100_000, 100_000 }), longestFindings(400)},
+		"gone_hostile":  {asked(gone), []access.Finding{hostileFinding()}},
 		"longest": {asked(guard(access.GuardNoRecord), func(r *access.Run) {
 			r.ID, r.Removals = strings.Repeat("r", 80), 100_000
 			for i := range 40 {
@@ -313,6 +329,10 @@ func TestDriftReportSays(t *testing.T) {
 			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC",
 				"Group Operators (g-1)", "• carol|, first seen 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
+		{report: "protected", colour: "🟠", want: []string{"Removed: |0|", "Never removed, because the account is protected and no statement names it (1)"}},
+		{report: "protected_warn", colour: "🟠", want: []string{"Never removed, because the account is protected and no statement names it (1)", "The next removal will delete this access"}},
+		{report: "protected_warn_only", colour: "🟠", want: []string{"If nobody needs this access, remove it"}, not: []string{"The next removal will delete"}},
+		{report: "grown", colour: "🔴", want: []string{"covers more than at earlier checks", "the access in this question stays"}, not: []string{"nothing was removed"}},
 		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total. Below are the 5 that are new"}},
 		{report: "warn_no_next", colour: "🟠", want: []string{"Next removal: |not scheduled"}},
 		{report: "removed", colour: "⚪", want: []string{"Removed: |5|", "Removed (5)"}, not: []string{"Removal not confirmed", "Stopped"}},

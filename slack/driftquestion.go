@@ -22,14 +22,17 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	link := executionLink(r.ExecutionARN)
 	if r.Answer != nil {
 		why.label("Asked about").text(countText(n))
-		writeAnswers(why, r.Answers, r.Answer)
+		writeAnswers(why, r.Answers, r.Answer, len(r.InScope) > 0)
 		m.Blocks = append([]slackgo.Block{header(m.Text), why.label("Checked").time(r.StartedAt).block("run")}, link...)
 		return m
 	}
 	why.label("To remove").text(countText(n))
 	writeRunApprovers(why, r)
 	why.text(" If nobody answers for some access, it stays.")
-	writeAnswers(why, r.Answers, nil)
+	if other := countIn(r.InScope); other > 0 {
+		why.text(fmt.Sprintf(" When the question ends, this app also removes %s that need no answer.", countText(other)))
+	}
+	writeAnswers(why, r.Answers, nil, false)
 	before := []slackgo.Block{header(m.Text), why.label("Checked").time(r.StartedAt).block("run")}
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
@@ -37,6 +40,8 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
 	return m
 }
+
+func countIn(ranges [][2]int) int { return access.RunAnswer{Findings: ranges}.Count() }
 
 // unanswered returns the findings that the run asks about and nobody has answered.
 func unanswered(r access.Run, findings []access.Finding) (waiting []access.Finding) {
@@ -71,6 +76,8 @@ func questionTitle(r access.Run) string {
 		return "🟠 Remove " + countText(r.Removals) + " that this app didn't grant?"
 	case r.HasConsent():
 		return "🔵 Removal approved: access without a request"
+	case len(r.InScope) > 0:
+		return "⚪ None of this will be removed: access without a request"
 	default:
 		return "⚪ Nothing will be removed: access without a request"
 	}
@@ -102,6 +109,8 @@ func guardReason(g access.Guard, limit int) string {
 		return "This check found more access than this app may remove within 24 hours without asking."
 	case access.GuardNoRecord:
 		return "This app has no record of an earlier check. This list may include access that someone added by hand and wants to keep. Check before you remove it."
+	case access.GuardScopeGrew:
+		return "The policy or an organizational unit covers more than at earlier checks, or this app doesn't know what they covered. This list may include access that someone wants to keep. Check before you remove it."
 	case access.GuardLostRecord:
 		return "The app's records are missing or old. This list may include access that was properly granted. Check before you remove it."
 	default:
@@ -110,8 +119,9 @@ func guardReason(g access.Guard, limit int) string {
 }
 
 // writeAnswers lists the answers to a run's question. end is the answer that closed
-// the question. If it is an expiry, writeAnswers adds that the time is over.
-func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer) {
+// the question. If it is an expiry, writeAnswers adds that the time is over. othersRemoved
+// means that the run removes other access without an answer.
+func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer, othersRemoved bool) {
 	if len(answers) > 0 || end != nil {
 		b.label("Answers")
 	}
@@ -134,7 +144,10 @@ func writeAnswers(b *richText, answers []access.RunAnswer, end *access.RunAnswer
 		return
 	}
 	text := "Nobody answered in time, so nothing was removed."
-	if len(answers) > 0 {
+	switch {
+	case othersRemoved && len(answers) == 0:
+		text = "Nobody answered in time, so the access in this question stays."
+	case len(answers) > 0:
 		text = "Nobody answered for the rest in time, so it stays."
 		b.newLine()
 	}

@@ -32,12 +32,21 @@ type driftOutcome struct {
 	outOfScope, exempt    []access.Finding
 	alreadyGone           []access.Finding
 	overLimit, notAllowed []access.Finding
+	protected             []access.Finding
+	left                  []access.Finding // not protected; if the run was not meant to remove access
 }
 
 func outcomeOf(r access.DriftReport) driftOutcome {
 	o := driftOutcome{DriftReport: r}
-	o.removing = r.Mode == access.DriftRevoke && (r.Guard == "" || access.Run{Answers: r.Answers, Answer: r.Answer}.HasConsent())
+	o.removing = r.Mode == access.DriftRevoke && (r.Guard == "" || len(r.Results) > 0 || access.Run{Answers: r.Answers, Answer: r.Answer}.HasConsent())
 	if !o.removing {
+		for _, f := range r.Findings {
+			if f.Protected {
+				o.protected = append(o.protected, f)
+			} else {
+				o.left = append(o.left, f)
+			}
+		}
 		return o
 	}
 	for _, f := range r.Findings {
@@ -52,6 +61,8 @@ func outcomeOf(r access.DriftReport) driftOutcome {
 			o.alreadyGone = append(o.alreadyGone, f)
 		case access.DriftExempt:
 			o.exempt = append(o.exempt, f)
+		case access.DriftProtected:
+			o.protected = append(o.protected, f)
 		case access.DriftOverLimit:
 			o.overLimit = append(o.overLimit, f)
 		case access.DriftNotAllowed:
@@ -79,6 +90,8 @@ func (o driftOutcome) title() string {
 		return "⚪ Nothing removed: someone else already removed it"
 	case len(o.exempt) > 0:
 		return "🟠 Nothing removed: this access is exempt for now"
+	case o.removing && len(o.protected) > 0:
+		return "🟠 Nothing removed: this access is in protected accounts"
 	case len(o.outOfScope) > 0:
 		return "⚪ Nothing removed: the policy no longer covers this access"
 	case len(o.Findings) > 0 && o.Guard != "":
@@ -99,6 +112,7 @@ const (
 	labelOutOfScope  = "Kept because the policy no longer covers it"
 	labelAlreadyGone = "Already removed by someone else"
 	labelExempt      = "Kept because it is exempt for now"
+	labelProtected   = "Never removed, because the account is protected and no statement names it"
 	labelOverLimit   = "Kept until the next check asks, because the 24-hour limit is reached"
 	labelNotAllowed  = "Kept because removals are off or no approver agreed"
 )
@@ -123,7 +137,7 @@ func (o driftOutcome) summary() slackgo.Block {
 			b.label(labelHeld).text(strconv.Itoa(n))
 		}
 		for _, kept := range []findingSection{
-			{labelOverLimit, o.overLimit}, {labelNotAllowed, o.notAllowed}, {labelExempt, o.exempt}, {labelAlreadyGone, o.alreadyGone}, {labelOutOfScope, o.outOfScope},
+			{labelOverLimit, o.overLimit}, {labelNotAllowed, o.notAllowed}, {labelExempt, o.exempt}, {labelProtected, o.protected}, {labelAlreadyGone, o.alreadyGone}, {labelOutOfScope, o.outOfScope},
 		} {
 			if n := len(kept.findings); n > 0 {
 				b.label(kept.title).text(strconv.Itoa(n))
@@ -136,11 +150,11 @@ func (o driftOutcome) summary() slackgo.Block {
 		if end == nil {
 			end = new(access.RunAnswer)
 		}
-		writeAnswers(b, o.Answers, end)
+		writeAnswers(b, o.Answers, end, o.removing)
 	}
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		text := "If nobody needs this access, remove it in IAM Identity Center."
-		if !o.NextRevocation.IsZero() {
+		if !o.NextRevocation.IsZero() && len(o.left) > 0 {
 			text = "The next removal will delete this access, unless an exemption in the settings covers it."
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)
@@ -157,7 +171,7 @@ func (o driftOutcome) summary() slackgo.Block {
 // sections returns the findings by result, the worst first.
 func (o driftOutcome) sections() []findingSection {
 	if !o.removing {
-		return []findingSection{{findings: o.Findings}}
+		return []findingSection{{findings: o.left}, {labelProtected, o.protected}}
 	}
 	return []findingSection{
 		{labelFailed, o.failed},
@@ -168,6 +182,7 @@ func (o driftOutcome) sections() []findingSection {
 		{"Removed", o.removed},
 		{labelAlreadyGone, o.alreadyGone},
 		{labelOutOfScope, o.outOfScope},
+		{labelProtected, o.protected},
 	}
 }
 

@@ -29,7 +29,7 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 	}
 	writeRunApprovers(why, r)
 	why.text(" If nobody answers, this access stays until its scheduled end, and we ask again after 24 hours.")
-	writeAnswers(why, r.Answers, nil)
+	writeAnswers(why, r.Answers, nil, false)
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
@@ -63,7 +63,7 @@ func isPartlyLeft(r access.Run) bool {
 }
 
 func writeGoneAnswers(b *richText, r access.Run) {
-	writeAnswers(b, r.Answers, r.Answer)
+	writeAnswers(b, r.Answers, r.Answer, false)
 	b.newLine()
 	if r.HasConsent() {
 		b.text("This access ends within minutes. People who are back keep theirs. ")

@@ -32,7 +32,14 @@ type Finding struct {
 	MembershipID string `json:"membership_id,omitempty"`
 	// Exemption is set while the policy exempts this access.
 	Exemption *Spared `json:"exemption,omitempty"`
+	// Protected is set if the account is protected, and only "*" or an organizational
+	// unit in the policy covers the access. Such access is only reported.
+	Protected bool `json:"protected,omitempty"`
 }
+
+// MayBeRemoved reports whether runs may remove the access: it is neither exempt nor
+// protected.
+func (f *Finding) MayBeRemoved() bool { return f.Exemption == nil && !f.Protected }
 
 // Unread is a part of the scope that a run could not read.
 type Unread struct {
@@ -59,6 +66,8 @@ const (
 	// DriftNotAllowed: left alone, because nobody authorized this removal, or
 	// removals are switched off.
 	DriftNotAllowed RemovalResult = "not_allowed"
+	// DriftProtected: left alone, because the account is protected (Finding.Protected).
+	DriftProtected RemovalResult = "protected"
 )
 
 // DriftRemoval is the result of the removal of a finding: removed, or already
@@ -77,6 +86,7 @@ const (
 	GuardTooMany    Guard = "too_many"    // more than may be removed within 24 hours without a person
 	GuardNoRecord   Guard = "no_record"   // no run before: the table knows nothing yet
 	GuardLostRecord Guard = "lost_record" // the table has forgotten runs: emptied, or restored
+	GuardScopeGrew  Guard = "scope_grew"  // some of it was out of the scope of the last run, or that scope is unknown
 	GuardGone       Guard = "people_gone" // many people were found gone from Identity Center at once
 )
 
@@ -95,6 +105,9 @@ type Run struct {
 	Guard Guard `json:"guard,omitempty"`
 	// Removals is how many findings the run asks about.
 	Removals int `json:"removals,omitempty"`
+	// InScope are ranges [from, to) of the indexes of the findings that need no answer,
+	// although the run asks about others; set for GuardScopeGrew only.
+	InScope [][2]int `json:"in_scope,omitempty"`
 	// People is how many people's access it asks about; set for GuardGone only.
 	People int `json:"people,omitempty"`
 	// Approvers are those who could answer when the run asked: emails in lower case,
@@ -117,14 +130,23 @@ type Run struct {
 }
 
 // MayRemove reports whether the run is authorized to remove the finding with that
-// index. If the run had to ask, someone must have approved the removal of that
+// index. If the run had to ask about it, someone must have approved the removal of that
 // finding. The policy in force says whether they still may (Index.MayDecide).
 func (r Run) MayRemove(finding int) bool {
 	if r.Mode != DriftRevoke || r.Partial {
 		return false
 	}
 	a := r.AnswerAbout(finding)
-	return r.Guard == "" || r.Answer != nil && a != nil && a.Remove
+	return !r.NeedsConsent(finding) || r.Answer != nil && a != nil && a.Remove
+}
+
+// NeedsConsent reports whether someone must agree before the finding with that index
+// is removed.
+func (r Run) NeedsConsent(finding int) bool { return r.Guard != "" && !isIn(r.InScope, finding) }
+
+// isIn reports whether n is in one of the ranges.
+func isIn(ranges [][2]int, n int) bool {
+	return slices.ContainsFunc(ranges, func(r [2]int) bool { return r[0] <= n && n < r[1] })
 }
 
 // HasConsent reports whether the question is over and someone approved the
@@ -137,19 +159,19 @@ func (r Run) HasConsent() bool {
 // is none.
 func (r Run) AnswerAbout(finding int) *RunAnswer {
 	for i, a := range r.Answers {
-		if slices.ContainsFunc(a.Findings, func(f [2]int) bool { return f[0] <= finding && finding < f[1] }) {
+		if isIn(a.Findings, finding) {
 			return &r.Answers[i]
 		}
 	}
 	return nil
 }
 
-// Asked returns the indexes of the findings that the run asks about. It skips exempt
-// findings, which stay no matter what people answer.
+// Asked returns the indexes of the findings that the run asks about. It skips those
+// that stay, or need no answer, no matter what people answer.
 func (r Run) Asked(findings []Finding) []int {
 	var asked []int
 	for i, f := range findings {
-		if f.Exemption == nil && len(asked) < r.Removals {
+		if f.MayBeRemoved() && !isIn(r.InScope, i) && len(asked) < r.Removals {
 			asked = append(asked, i)
 		}
 	}

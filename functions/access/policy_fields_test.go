@@ -287,7 +287,7 @@ func TestGroupsAndUnitsOfAPolicy(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
-	if !x.NamesOUs() || NewIndex(&Policy{Accounts: []Statement{{Resources: list(root)}}}).NamesOUs() {
-		t.Error("want a unit named, and a root not to count as one")
+	if got := x.OUs(); !slices.Equal(got, list("ou-abcd-11111111")) {
+		t.Errorf("units of the index: got %q, want no root among them", got)
 	}
 }

@@ -57,9 +57,33 @@ func (x *Index) GroupsAffecting(t Target, ous []string) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// NamesOUs reports whether a statement names an organizational unit. A decision about
-// an account needs the account's units only then.
-func (x *Index) NamesOUs() bool { return x.accounts.ous != nil }
+// OUs returns the ids of all organizational units that statements name, sorted, each
+// once; nil if there are none. Roots are left out: they are above every account.
+func (x *Index) OUs() []string { return slices.Sorted(maps.Keys(x.accounts.ous)) }
+
+// OUsAffecting returns the organizational units that a decision about t depends on,
+// sorted, each once: it may change with whether the account is below them. nil if
+// there are none. A unit doesn't matter if its statements match t in another way, or
+// can't match t.
+func (x *Index) OUsAffecting(t Target) []string {
+	if x.accounts.ous == nil || t.Kind != KindAccount || !t.isComplete() {
+		return nil
+	}
+	matching := x.appendAffecting(&t, nil, false, nil)
+	if x.protected[t.AccountID] && len(matching) > 0 {
+		return nil // without any, units decide between ProtectedAccount and NoStatements
+	}
+	var all []string
+	for ou, statements := range x.accounts.ous {
+		if slices.ContainsFunc(statements, func(i int) bool {
+			return !slices.Contains(matching, i) && x.policy.Accounts[i].covers(&t)
+		}) {
+			all = append(all, ou)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
 
 // OUs returns the ids of all organizational units and roots that statements name,
 // sorted, each once.

@@ -110,6 +110,10 @@ type Request struct {
 	GrantedAt time.Time `json:"granted_at,omitzero"` // when the access was seen to exist
 	End       time.Time `json:"end,omitzero"`        // GrantedAt + Duration
 	Failure   *Failure  `json:"failure,omitempty"`   // why the grant did not happen
+	// OUPath are the organizational units above the account that grant read for its
+	// decision, from the outermost to the account's own. It is empty if no statement about
+	// a unit mattered. If grant didn't have to read further, it doesn't begin with the root.
+	OUPath []string `json:"ou_path,omitempty"`
 	// GroupMembershipID is Identity Center's id of the membership that was
 	// granted; empty if the target is an account.
 	GroupMembershipID string `json:"group_membership_id,omitempty"`

@@ -96,6 +96,7 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	}
 	c.PlannedAt = plan.StartedAt
 	e.nameUsers(ctx, plan, findings)
+	markProtected(plan, findings)
 	now := e.Now()
 	findings, unread := e.markExempt(ctx, &plan.Policy, findings, now)
 	c.Unread = append(c.Unread, unread...)
@@ -112,7 +113,7 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 		return nil, c, err
 	}
 	sortFindings(findings, func(f access.Finding) bool { return before.Findings[f.Key()].FirstRun == plan.Run })
-	if err := e.decideNext(ctx, plan, before, countRemovable(findings), &c); err != nil {
+	if err := e.decideNext(ctx, plan, before, findings, &c); err != nil {
 		return nil, c, err
 	}
 	if err := e.Store.PutFindings(ctx, plan.Run, findings); err != nil {
@@ -126,12 +127,15 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 func (e *Engine) createRun(ctx context.Context, plan *Plan, c *Collected, findings []access.Finding, removals []int) error {
 	row := access.Run{ID: plan.Run, Mode: plan.Mode, StartedAt: plan.StartedAt, ExecutionARN: plan.Execution, Partial: plan.Partial, Guard: c.Guard}
 	if c.Guard != "" {
+		row.InScope = c.InScope
 		var targets []access.Target
 		for _, i := range removals {
-			targets = append(targets, findings[i].Target)
+			if row.NeedsConsent(i) {
+				targets = append(targets, findings[i].Target)
+			}
 		}
-		row.Removals = len(removals)
-		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets, nil)
+		row.Removals = len(targets)
+		row.Approvers, row.Undecided = access.NewIndex(&plan.Policy).DecidersOfAny(targets, plan.ousOf)
 	}
 	return e.Table.CreateRun(ctx, row)
 }

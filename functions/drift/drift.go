@@ -125,8 +125,12 @@ type Engine struct {
 	// that are known without asking for each. It may be nil, and may fail.
 	Names  func(context.Context) (accounts, permissionSets map[string]string, err error)
 	Policy func(context.Context) (access.Policy, error)
-	Table  Table
-	Store  Store
+	// OUs returns a function that returns the organizational units above an account, at
+	// least those that are wanted. known is false for an account whose units are not
+	// known. It is called only if the policy names units.
+	OUs   func(ctx context.Context, wanted []string) (of func(accountID string) (ous []string, known bool), err error)
+	Table Table
+	Store Store
 	// Limit is how many findings all runs together may remove within 24 hours without
 	// consent.
 	Limit int

@@ -86,10 +86,11 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if !p.covers(t.AccountID, set.Name) {
+	account := p.withOUs(access.Account{ID: t.AccountID, Name: p.accountNames[t.AccountID]}, []Named{set})
+	if !p.covers(account, set.Name) {
 		return nil
 	}
-	p.plan.Accounts = []Named{{ID: t.AccountID, Name: p.accountNames[t.AccountID]}}
+	p.plan.Accounts = []Named{account}
 	p.plan.Sets = []Named{set}
 	p.pairs = []AccountSets{{Account: 0, Sets: []int{0}}}
 	return nil

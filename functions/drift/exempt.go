@@ -84,13 +84,10 @@ func enterExempt(h *History, plan *Plan, findings []access.Finding, now time.Tim
 	return first
 }
 
-// countRemovable returns how many of the findings a run may remove: those without
-// an exemption.
-func countRemovable(findings []access.Finding) (n int) {
-	for _, f := range findings {
-		if f.Exemption == nil {
-			n++
-		}
+// markProtected marks the findings in protected accounts that no statement names.
+func markProtected(plan *Plan, findings []access.Finding) {
+	index := access.NewIndex(&plan.Policy)
+	for i, f := range findings {
+		findings[i].Protected = !index.CoversByName(f.Target, plan.ousOf(f.AccountID))
 	}
-	return n
 }

@@ -15,7 +15,7 @@ import (
 func (w *world) trusted(t *testing.T) {
 	t.Helper()
 	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
-	if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: w.beat.At}}, ""); err != nil {
+	if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: w.beat.At}, Scope: scopeOf(w.policy)}, ""); err != nil {
 		t.Fatal(err)
 	}
 }

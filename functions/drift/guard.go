@@ -6,11 +6,22 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// decideNext decides what a run that could remove that many findings does next, and
-// why it asks for consent. revoke counts each removal again before making it, because
-// concurrent runs may have decided at the same time.
-func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals int, c *Collected) error {
-	c.Next, c.Guard, c.Limit = nextReport, "", 0
+// decideNext decides what a run with these findings does next, and why it asks for
+// consent. revoke counts each removal again before making it, because concurrent runs
+// may have decided at the same time.
+func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, findings []access.Finding, c *Collected) error {
+	c.Next, c.Guard, c.Limit, c.InScope = nextReport, "", 0, nil
+	removals := 0
+	var inScope []int
+	for i, f := range findings {
+		if !f.MayBeRemoved() {
+			continue
+		}
+		removals++
+		if h.Scope.has(f.Target) {
+			inScope = append(inScope, i)
+		}
+	}
 	// If removals are off, the plan's mode is already warn. Only plans of the previous
 	// release need the check of RemovalsOff.
 	if plan.Mode != access.DriftRevoke || plan.Partial || e.RemovalsOff || removals == 0 {
@@ -26,8 +37,11 @@ func (e *Engine) decideNext(ctx context.Context, plan *Plan, h History, removals
 		if err != nil {
 			return err
 		}
-		if before+removals > e.Limit {
+		switch {
+		case before+len(inScope) > e.Limit:
 			guard, c.Limit = access.GuardTooMany, e.Limit
+		case len(inScope) < removals:
+			guard, c.InScope = access.GuardScopeGrew, access.Ranges(inScope)
 		}
 	}
 	if guard != "" {

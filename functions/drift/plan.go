@@ -45,6 +45,7 @@ func (e *Engine) Plan(ctx context.Context, s Start) ([]int, error) {
 		p.plan.Mode = access.DriftWarn
 	}
 	p.readNames(ctx)
+	p.readOUs(ctx)
 	reading, cancel := withWriteTime(ctx)
 	defer cancel()
 	if isPartial {
@@ -85,6 +86,7 @@ type planner struct {
 	gaps   gaps
 
 	accountNames, setNames map[string]string
+	ousOf                  func(accountID string) (ous []string, known bool)
 
 	pairs        []AccountSets
 	undiscovered []int // accounts whose permission sets are still to be listed
@@ -102,6 +104,37 @@ func (p *planner) readNames(ctx context.Context) {
 		return
 	}
 	p.accountNames, p.setNames = accounts, sets
+}
+
+// readOUs reads the organizational units of accounts. Without them, the run checks only
+// what the policy covers in another way, and is incomplete.
+func (p *planner) readOUs(ctx context.Context) {
+	p.ousOf = func(string) ([]string, bool) { return nil, true }
+	wanted := p.index.OUs()
+	if len(wanted) == 0 {
+		return
+	}
+	of, err := p.engine.OUs(ctx, wanted)
+	if err != nil {
+		p.gaps.add("the accounts in organizational units", err)
+		return
+	}
+	p.ousOf = of
+}
+
+// withOUs returns the account with its organizational units. If they are not known, it
+// counts as unread, unless they make no difference.
+func (p *planner) withOUs(a access.Account, sets []Named) Named {
+	n := Named{ID: a.ID, Name: a.Name, Management: a.Management}
+	var known bool
+	if n.OUs, known = p.ousOf(a.ID); known {
+		return n
+	}
+	inAll := Named{ID: a.ID, OUs: p.index.OUs()}
+	if slices.ContainsFunc(sets, func(s Named) bool { return p.covers(inAll, s.Name) && !p.covers(n, s.Name) }) {
+		p.gaps.addText(accountText(n), "the catalog doesn't know its organizational unit yet")
+	}
+	return n
 }
 
 // planGroups takes the groups that the policy names, or all groups if it says
@@ -253,10 +286,11 @@ func (p *planner) findScope(ctx context.Context, ownAccount string) error {
 	slices.SortFunc(accounts, func(a, b access.Account) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(sets, func(a, b Named) int { return strings.Compare(a.ID, b.ID) })
 	ofAny := map[string]bool{}
-	for _, a := range accounts {
+	for _, account := range accounts {
+		a := p.withOUs(account, sets)
 		here := false
 		for _, s := range sets {
-			if (!here || !ofAny[s.ID]) && p.covers(a.ID, s.Name) {
+			if (!here || !ofAny[s.ID]) && p.covers(a, s.Name) {
 				here, ofAny[s.ID] = true, true
 			}
 		}
@@ -265,7 +299,7 @@ func (p *planner) findScope(ctx context.Context, ownAccount string) error {
 		case a.Management && ownAccount != "" && ownAccount != a.ID:
 			p.gaps.addUnmanageable(a.ID)
 		default:
-			p.plan.Accounts = append(p.plan.Accounts, Named{ID: a.ID, Name: a.Name, Management: a.Management})
+			p.plan.Accounts = append(p.plan.Accounts, a)
 		}
 	}
 	for _, s := range sets {
@@ -289,8 +323,8 @@ func (p *planner) permissionSet(ctx context.Context, arn string) (Named, error) 
 	return Named{ID: arn, Name: name}, err
 }
 
-func (p *planner) covers(accountID, permissionSet string) bool {
-	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: accountID, PermissionSet: permissionSet}, nil)
+func (p *planner) covers(account Named, permissionSet string) bool {
+	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: account.ID, PermissionSet: permissionSet}, account.OUs)
 }
 
 // countCovered returns how many pairs of account and permission set the policy
@@ -301,7 +335,7 @@ func (p *planner) countCovered() int {
 	n := 0
 	for _, a := range p.plan.Accounts {
 		for _, s := range p.plan.Sets {
-			if p.covers(a.ID, s.Name) {
+			if p.covers(a, s.Name) {
 				n++
 			}
 		}
@@ -399,7 +433,7 @@ func (p *planner) discover(ctx context.Context) {
 	for a, account := range accounts {
 		pair := AccountSets{Account: a}
 		for s, set := range sets {
-			if in[a][s] && p.covers(account.ID, set.Name) {
+			if in[a][s] && p.covers(account, set.Name) {
 				pair.Sets = append(pair.Sets, s)
 			}
 		}

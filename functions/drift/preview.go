@@ -13,6 +13,8 @@ type Preview struct {
 	Findings []access.Finding `json:"findings"`
 	// Exempt are what the run would leave alone under an exemption.
 	Exempt []access.Finding `json:"exempt"`
+	// Protected are what the run would only report, because the account is protected.
+	Protected []access.Finding `json:"protected"`
 	// Unread is what the run could not read, and would not touch.
 	Unread       []access.Unread `json:"unread"`
 	Unmanageable []string        `json:"unmanageable"` // accounts, by id
@@ -37,22 +39,26 @@ func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 		return Preview{}, err
 	}
 	e.nameUsers(ctx, &plan, findings)
+	markProtected(&plan, findings)
 	findings, unread := e.markExempt(ctx, &plan.Policy, findings, e.Now())
 	c.Unread = append(c.Unread, unread...)
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt
 	}
 	slices.SortFunc(findings, byTarget)
-	var remove, exempt []access.Finding
+	var remove, exempt, protected []access.Finding
 	for _, f := range findings {
-		if f.Exemption != nil {
+		switch {
+		case f.Protected:
+			protected = append(protected, f)
+		case f.Exemption != nil:
 			exempt = append(exempt, f)
-		} else {
+		default:
 			remove = append(remove, f)
 		}
 	}
 	return Preview{
-		Findings: orEmpty(remove), Exempt: orEmpty(exempt), Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
+		Findings: orEmpty(remove), Exempt: orEmpty(exempt), Protected: orEmpty(protected), Unread: orEmpty(c.Unread), Unmanageable: orEmpty(c.Unmanageable), Provisioned: orEmpty(c.Provisioned),
 	}, nil
 }
 

@@ -40,12 +40,12 @@ func (all *Removals) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// EndQuestion ends the run's question. It returns "remove" if someone agreed to
-// remove at least one finding, otherwise "report". Later presses get the reply that
+// EndQuestion ends the run's question. It returns "remove" if there is anything to
+// remove: someone agreed to it, or it needs no answer. Otherwise it returns "report". Later presses get the reply that
 // the question has ended.
 func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
 	row, err := e.endQuestion(ctx, run)
-	if err != nil || !row.HasConsent() {
+	if err != nil || !mayRemoveAny(row) {
 		return nextReport, err
 	}
 	return nextRemove, nil
@@ -90,16 +90,16 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 		r.Answers, r.Answer = row.Answers, row.Answer
 	}
 	switch {
-	case c.Next == nextRemove || c.Next == nextAsk && row.HasConsent():
+	case c.Next == nextRemove || c.Next == nextAsk && mayRemoveAny(row):
 		r.Results = results(findings, removals, access.DriftFailed)
 		for i, f := range findings {
 			// The Map's output can't change this: revoke removes nothing without authorization.
-			if f.Exemption == nil && !row.MayRemove(i) {
+			if f.MayBeRemoved() && !row.MayRemove(i) {
 				r.Results[f.Key()] = access.DriftNotAllowed
 			}
 		}
 	case plan.Mode == access.DriftRevoke && c.Guard == "":
-		// Everything is exempt, or removals were turned off meanwhile.
+		// Everything is exempt or protected, or removals were turned off meanwhile.
 		r.Results = results(findings, nil, access.DriftNotAllowed)
 	}
 	if e.Next != nil && !e.RemovalsOff {
@@ -116,17 +116,23 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	if err := e.leaveHeartbeat(ctx, &plan, &c, len(findings), c.Next == nextAsk && mayRemoveAll(row, findings)); err != nil {
 		return false, false, err
 	}
+	if err := e.leaveScope(ctx, &plan, &c, row, findings); err != nil {
+		return false, false, err
+	}
 	complete = len(c.Unread) == 0
 	e.countMetrics(&plan, &c, r, complete)
 	tell = len(r.Findings) > 0 || len(r.Unread) > 0 || len(r.Unmanageable) > 0 || len(r.Provisioned) > 0
 	return tell, complete, nil
 }
 
+// mayRemoveAny reports whether there is anything to remove after the question.
+func mayRemoveAny(row access.Run) bool { return row.HasConsent() || len(row.InScope) > 0 }
+
 // mayRemoveAll reports whether people allowed the run to remove everything that
-// is not exempt.
+// is neither exempt nor protected.
 func mayRemoveAll(row access.Run, findings []access.Finding) bool {
 	for i, f := range findings {
-		if f.Exemption == nil && !row.MayRemove(i) {
+		if f.MayBeRemoved() && !row.MayRemove(i) {
 			return false
 		}
 	}
@@ -134,8 +140,8 @@ func mayRemoveAll(row access.Run, findings []access.Finding) bool {
 }
 
 // results returns the results of all findings. A finding without a result in removals
-// gets otherwise, and an exempt finding gets DriftExempt. It returns nil if there are
-// no findings.
+// gets otherwise. A finding that stays in any case gets the reason. It returns nil if
+// there are no findings.
 func results(findings []access.Finding, removals []Removal, otherwise access.RemovalResult) map[string]access.RemovalResult {
 	if len(findings) == 0 {
 		return nil
@@ -143,7 +149,10 @@ func results(findings []access.Finding, removals []Removal, otherwise access.Rem
 	all := map[string]access.RemovalResult{}
 	for _, f := range findings {
 		all[f.Key()] = otherwise
-		if f.Exemption != nil {
+		switch {
+		case f.Protected:
+			all[f.Key()] = access.DriftProtected
+		case f.Exemption != nil:
 			all[f.Key()] = access.DriftExempt
 		}
 	}

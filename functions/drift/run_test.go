@@ -133,7 +133,7 @@ func TestGuards(t *testing.T) {
 				w.unassign("111111111111", "arn:admin", "u-alice")
 			}
 			w.beat = access.Heartbeat{Run: "before", At: test.table}
-			if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: test.known}}, ""); err != nil {
+			if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: test.known}, Scope: scopeOf(w.policy)}, ""); err != nil {
 				t.Fatal(err)
 			}
 			e := w.engine()
@@ -332,7 +332,7 @@ func TestReportOfRemovalsThatSayNothing(t *testing.T) {
 	for _, answer := range []string{`null`, `[]`, `[null]`, `[{}]`, `[{"index":0}]`, `[{"result":"removed"}]`, `[{"Error":"States.Runtime"}]`, `{"MapRunArn":"arn"}`, `"x"`} {
 		w := small()
 		w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
-		if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+		if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}, Scope: scopeOf(w.policy)}, ""); err != nil {
 			t.Fatal(err)
 		}
 		e := w.engine()
@@ -358,7 +358,7 @@ func TestReportOfRemovals(t *testing.T) {
 		w.assign("111111111111", "arn:read", user)
 	}
 	w.beat = access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}
-	if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}}, ""); err != nil {
+	if err := w.store.PutHistory(t.Context(), drift.History{Heartbeat: access.Heartbeat{Run: "before", At: monday.Add(-time.Hour)}, Scope: scopeOf(w.policy)}, ""); err != nil {
 		t.Fatal(err)
 	}
 	e := w.engine()

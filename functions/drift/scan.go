@@ -126,7 +126,7 @@ func (s *scanner) discover(ctx context.Context, accounts []int) [][]place {
 }
 
 func (s *scanner) covers(account, set int) bool {
-	return s.index.Covers(access.Target{Kind: access.KindAccount, AccountID: s.plan.Accounts[account].ID, PermissionSet: s.plan.Sets[set].Name}, nil)
+	return s.index.Covers(access.Target{Kind: access.KindAccount, AccountID: s.plan.Accounts[account].ID, PermissionSet: s.plan.Sets[set].Name}, s.plan.Accounts[account].OUs)
 }
 
 func (s *scanner) add(there ...entry) {

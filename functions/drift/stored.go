@@ -56,12 +56,25 @@ func (p *Plan) IsWhole() bool {
 	return true
 }
 
+// ousOf returns the organizational units above an account, as far as the plan knows.
+func (p *Plan) ousOf(accountID string) []string {
+	for _, a := range p.Accounts {
+		if a.ID == accountID {
+			return a.OUs
+		}
+	}
+	return nil
+}
+
 // Named is something with an id and a name.
 type Named struct {
 	ID   string `json:"id"`
 	Name string `json:"name,omitempty"`
 	// Management is the organization's management account.
 	Management bool `json:"management,omitempty"`
+	// OUs are the organizational units above an account, of those that the policy
+	// names.
+	OUs []string `json:"ous,omitempty"`
 }
 
 // Batch is what one invocation reads.
@@ -103,9 +116,11 @@ type Collected struct {
 	// exemption.
 	Exempted bool `json:"exempted,omitempty"`
 	// Next is "remove", "ask" or "report".
-	Next         string          `json:"next"`
-	Guard        access.Guard    `json:"guard,omitempty"`
-	Limit        int             `json:"limit,omitempty"`
+	Next  string       `json:"next"`
+	Guard access.Guard `json:"guard,omitempty"`
+	Limit int          `json:"limit,omitempty"`
+	// InScope is that of the run's row.
+	InScope      [][2]int        `json:"in_scope,omitempty"`
 	Unread       []access.Unread `json:"unread,omitempty"`
 	Unmanageable []string        `json:"unmanageable,omitempty"`
 	Provisioned  []string        `json:"provisioned,omitempty"`
@@ -118,6 +133,9 @@ type History struct {
 	Heartbeat access.Heartbeat `json:"beat,omitzero"`
 	// The keys of Findings are access.Subject.Key.
 	Findings map[string]SeenFinding `json:"findings"`
+	// Scope is what whole runs could remove, as far as they or people settled it. nil
+	// if no run did, or if the previous release wrote the history since.
+	Scope *Scope `json:"scope,omitempty"`
 	// Unmanageable and Provisioned are the names last reported.
 	Unmanageable Reported `json:"unmanageable,omitzero"`
 	Provisioned  Reported `json:"provisioned,omitzero"`

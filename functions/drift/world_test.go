@@ -359,3 +359,8 @@ func keys(findings []access.Finding) []string {
 	slices.Sort(all)
 	return all
 }
+
+// scopeOf is the scope that a run without findings leaves under this policy.
+func scopeOf(p access.Policy) *drift.Scope {
+	return &drift.Scope{Run: "before", Accounts: p.Accounts, Groups: p.Groups, Protected: p.ProtectedAccounts}
+}

@@ -45,6 +45,7 @@ type Clients struct {
 	SSM           policyinforce.Parameters
 	SSOAdmin      identitycenter.SSOAdminAPI
 	IdentityStore identitycenter.IdentityStoreAPI
+	Organizations identitycenter.OrganizationsAPI
 	Slack         people.Slack
 }
 
@@ -56,13 +57,14 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 		SSM:           policyinforce.Connect(p.AWS),
 		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
 		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		Organizations: identitycenter.ConnectParents(p.AWS),
 		Slack:         slackclient.Connect(s.Slack, secrets.Connect(p.AWS)),
 	}, p)
 }
 
 // New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, c.Organizations, s.IdentityCenter.InstanceARN)
 	names := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
@@ -71,7 +73,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		People:      people.New(c.Slack, directory.New(center, names, p), s.People, p.Now),
 		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Catalog:     catalog.New(names, p),
-		Cases:       cases.New(center, rows),
+		Cases:       cases.New(center, rows, cases.Live{Organization: center}),
 		Account:     s.Stack.Account,
 		SlackGroups: slackGroups(s.SlackGroups),
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},

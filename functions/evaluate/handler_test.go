@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/cases/casestest"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/host"
@@ -27,6 +28,7 @@ const own = "arn:aws:states:us-east-1:123456789012:execution:m:own"
 
 // world is a table with one row, the people and the policy.
 type world struct {
+	cases     cases.Reader
 	row       access.Request
 	requester access.Person
 	whoErr    error
@@ -158,7 +160,8 @@ func newWorld(s access.Statement) *world {
 
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.groups.Reader(), Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	w.cases.Memberships, w.cases.Leases, w.cases.Members = &w.groups, &w.groups, &w.groups
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }

@@ -33,6 +33,7 @@ type Clients struct {
 	SSM           policyinforce.Parameters
 	SSOAdmin      identitycenter.SSOAdminAPI
 	IdentityStore identitycenter.IdentityStoreAPI
+	Organizations identitycenter.OrganizationsAPI
 }
 
 // Open returns the function as it runs in Lambda.
@@ -43,12 +44,13 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 		SSM:           policyinforce.Connect(p.AWS),
 		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
 		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		Organizations: identitycenter.ConnectParents(p.AWS),
 	}, p)
 }
 
 // New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, c.Organizations, s.IdentityCenter.InstanceARN)
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
 		Table:     rows,
@@ -57,7 +59,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Catalog:   catalog.New(catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p),
 		Account:   s.Stack.Account,
 		Longest:   s.MaxDuration,
-		Cases:     cases.New(center, rows),
+		Cases:     cases.New(center, rows, cases.Live{Organization: center}),
 		Leases:    leases.New(rows, center, p),
 		Now:       p.Now,
 		Logger:    p.Logger,

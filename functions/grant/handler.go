@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Input struct {
 // Table holds the request's row.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
+	RecordOUPath(ctx context.Context, id string, path []string) error
 	Fail(ctx context.Context, id string, f access.Failure) error
 }
 
@@ -121,46 +123,55 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 }
 
 func (h *Handler) start(ctx context.Context, r access.Request) error {
-	if err := h.checkPermitted(ctx, r); err != nil {
+	ous, err := h.checkPermitted(ctx, r)
+	if err != nil {
 		return err
+	}
+	if len(ous) > 0 {
+		// They are read from the account upward.
+		slices.Reverse(ous)
+		if err := h.Table.RecordOUPath(ctx, r.ID, ous); err != nil {
+			return err
+		}
 	}
 	return h.Leases.Acquire(ctx, r)
 }
 
 // checkPermitted checks the decision in the row against the policy in force, and
 // the people against Identity Center. It also checks that names and ids in the
-// row belong together: the policy uses names, and Identity Center takes ids.
-func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
+// row belong together: the policy uses names, and Identity Center takes ids. It returns
+// the organizational units that it read.
+func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []string, _ error) {
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	index := access.NewIndex(&policy)
 	c, err := h.Cases.Case(ctx, index, r.Requester, r.Target, r.Duration)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	approvals := collectedApprovals(r)
 	if len(r.Approvals) > 0 {
 		if err := h.checkApprovers(ctx, approvals); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	as := make([]access.Identity, len(approvals))
 	for i, a := range approvals {
 		if as[i], err = h.Cases.Identity(ctx, index, c, a.By); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := checkDecision(r, index, c, approvals, as); err != nil {
-		return err
+		return nil, err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
-		return access.Errorf(access.CodeRefused, "%s is longer than the settings now allow: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
+		return nil, access.Errorf(access.CodeRefused, "%s is longer than the settings now allow: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
 	}
 	// A request may be approved long after it was evaluated.
 	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
-		return access.Errorf(access.CodeManagement, "only the management account itself can grant access to the management account")
+		return nil, access.Errorf(access.CodeManagement, "only the management account itself can grant access to the management account")
 	}
 	checks := []func() error{func() error { return h.checkEnabled(ctx, "requester", r.Requester) }}
 	if r.Outcome.Kind == access.OutcomeApproved && len(r.Approvals) == 0 && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
@@ -169,7 +180,7 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) error {
 	if r.Target.Kind == access.KindAccount {
 		checks = append(checks, func() error { return h.checkName(ctx, r.Target) })
 	}
-	return runAll(checks)
+	return c.OUs, runAll(checks)
 }
 
 // checkApprovers marks those of several approvals whose approvers are gone. Without them,

@@ -21,9 +21,14 @@ const execution = "arn:aws:states:us-east-1:123456789012:execution:request:one"
 type mockTable struct {
 	get  func(id string) (access.Request, error)
 	fail func(id string, f access.Failure) error
+	path []string
 }
 
 func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
+func (m *mockTable) RecordOUPath(_ context.Context, id string, path []string) error {
+	m.path = path
+	return nil
+}
 func (m *mockTable) Fail(_ context.Context, id string, f access.Failure) error {
 	return m.fail(id, f)
 }

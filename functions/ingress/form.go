@@ -282,6 +282,10 @@ func (l lists) accounts(ctx context.Context) (offer, error) {
 	if err != nil {
 		return nil, err
 	}
+	ousOf, err := l.Catalog.OUsOf(ctx, l.index.OUs())
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
 		who, err := l.Cases.Requester(ctx, l.index, requester)
 		if err != nil {
@@ -289,7 +293,7 @@ func (l lists) accounts(ctx context.Context) (offer, error) {
 		}
 		menu := l.menus.menu(l.index, sets, who)
 		return pick(accounts, l.query,
-			func(a access.Account) bool { return menu.Offers(a.ID, nil) },
+			func(a access.Account) bool { return menu.Offers(a.ID, ousOf(a.ID)) },
 			func(a access.Account) slack.Option {
 				// The text contains the whole id: an option has room for 75
 				// characters, and a name has at most 50.
@@ -306,12 +310,16 @@ func (l lists) permissionSets(ctx context.Context, accountID string) (offer, err
 	if err != nil {
 		return nil, err
 	}
+	ousOf, err := l.Catalog.OUsOf(ctx, l.index.OUs())
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
 		who, err := l.Cases.Requester(ctx, l.index, requester)
 		if err != nil {
 			return nil, err
 		}
-		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}}
+		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}, OUs: ousOf(accountID)}
 		return pick(sets, l.query,
 			func(s access.PermissionSet) bool {
 				c.Target.PermissionSet = s.Name

@@ -188,6 +188,16 @@ func options(t *testing.T, body string) []string {
 	return out
 }
 
+// inUnits gives ReadOnly in ou-a without an approval, except in ou-b, where nobody may
+// approve it.
+func inUnits() access.Policy {
+	yes, no := true, false
+	return access.Policy{Accounts: []access.Statement{
+		{Resources: []string{"ou-a"}, PermissionSets: []string{"ReadOnly"}, ApprovalIsNotRequired: &yes},
+		{Resources: []string{"ou-b"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: &no},
+	}}
+}
+
 func TestSuggest(t *testing.T) {
 	const inProduction = `{"kind":"account","account_id":"111111111111"}`
 	tests := []struct {
@@ -202,6 +212,22 @@ func TestSuggest(t *testing.T) {
 		{name: "to a guest, and the catalog can't be read", user: "UGUEST", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") }},
 		{name: "Slack does not say who this is", action: "account", change: func(w *world) { w.peopleErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want: []string{"⚠️ Something went wrong. Please try again in a moment. = no-answer"}},
+		{name: "accounts in a unit", action: "account", change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-a": {sandbox}, "ou-b": {}} },
+			want: []string{"Sandbox (222222222222) = 222222222222"}},
+		{name: "accounts in a unit, one of them protected", action: "account", change: func(w *world) {
+			w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {}}
+			w.policy.ProtectedAccounts = []string{sandbox}
+		}, want: []string{"Production (111111111111) = 111111111111"}},
+		{name: "accounts in a unit that denies", action: "account", change: func(w *world) {
+			w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {sandbox}}
+		},
+			want: []string{"Production (111111111111) = 111111111111"}},
+		{name: "accounts, and a unit that the catalog doesn't know", action: "account", change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}} },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "permission sets in an account in a unit", action: "permission_set", metadata: inProduction, change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production}, "ou-b": {}} },
+			want: []string{"ReadOnly = " + readOnly}},
+		{name: "permission sets, and a unit that the catalog doesn't know", action: "permission_set", metadata: inProduction, change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-b": {}} },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
 		{name: "accounts in which something is offered", action: "account", want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
 		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) {
 			w.policy.Accounts = w.policy.Accounts[2:]

@@ -115,7 +115,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "request a catalog refresh")
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)
-	fresh := cases.New(center, rows)
+	fresh := cases.New(center, rows, names)
 	return &Handler{
 		Table:   rows,
 		Claims:  &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},

@@ -63,6 +63,9 @@ type Catalog interface {
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
 	ManagementAccount(ctx context.Context) string
+	// OUsOf returns a function that returns the organizational units above an account,
+	// at least those that are wanted. NotReady: it doesn't know all of them yet.
+	OUsOf(ctx context.Context, wanted []string) (func(accountID string) []string, error)
 }
 
 // Policy loads the policy in force.
@@ -135,7 +138,9 @@ type Handler struct {
 	Catalog Catalog
 	Policy  Policy
 	Claims  *claims.Claims
-	// Cases is for forms, FreshCases for presses: it reads everything anew.
+	// Cases is for forms, FreshCases for presses: it reads memberships anew. Both take
+	// the units of accounts from the catalog, because Slack doesn't wait for up to six
+	// calls of Organizations. If an account has moved since, grant notices.
 	Cases, FreshCases cases.Reader
 	Machine           Machine
 	Tokens            Tokens

@@ -43,7 +43,8 @@ type question struct {
 	findings []access.Finding // all of the run's
 	asked    []int            // indexes of those in the question
 	index    *access.Index
-	groups   []string // of the person who pressed, as far as they decide
+	groups   []string                        // of the person who pressed, as far as they decide
+	ousOf    func(accountID string) []string // the organizational units above an account
 }
 
 // allowAnswer reads the findings and the policy and looks up the person, all
@@ -58,6 +59,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		policy, digest, err := p.Policy.Load(ctx)
 		if policyErr = err; err == nil {
 			q.index = p.menus.index(&policy, digest)
+			q.ousOf, policyErr = p.Catalog.OUsOf(ctx, q.index.OUs())
 		}
 	})
 	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
@@ -125,7 +127,7 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	for _, i := range q.asked {
 		switch {
 		case run.AnswerAbout(i) != nil:
-		case q.index.MayDecide(by, q.groups, q.findings[i].Target, nil):
+		case q.mayDecide(by, i):
 			mine = append(mine, i)
 		default:
 			others = append(others, i)
@@ -134,10 +136,16 @@ func (q question) split(run access.Run, by access.Person) (mine, others []int) {
 	return mine, others
 }
 
+// mayDecide reports whether the person may decide about the finding with that index.
+func (q question) mayDecide(by access.Person, finding int) bool {
+	t := q.findings[finding].Target
+	return q.index.MayDecide(by, q.groups, t, q.ousOf(t.AccountID))
+}
+
 // deciders returns the emails and groups of those who may decide about at least one of
 // the findings. There may be none; such findings stay as they are.
 func (q question) deciders(indexes []int) []string {
-	emails, _ := q.index.DecidersOfAny(q.targets(indexes), nil)
+	emails, _ := q.index.DecidersOfAny(q.targets(indexes), q.ousOf)
 	return emails
 }
 
@@ -156,7 +164,7 @@ func (q question) notYoursText(run access.Run, by access.Person, deciders []stri
 		who = "These people can: " + slack.ListNames(deciders) + "."
 	}
 	for _, i := range q.asked {
-		if a := run.AnswerAbout(i); a != nil && q.index.MayDecide(by, q.groups, q.findings[i].Target, nil) {
+		if a := run.AnswerAbout(i); a != nil && q.mayDecide(by, i) {
 			return "Everything that you may answer is already answered. " + who
 		}
 	}

@@ -83,6 +83,8 @@ func (e *enterprise) EachMember(context.Context, string, func(string) (bool, err
 	return nil
 }
 
+func (e *enterprise) UnitsIn(context.Context, string) ([]string, error)         { return nil, nil }
+func (e *enterprise) AccountsIn(context.Context, string) ([]string, error)      { return nil, nil }
 func (e *enterprise) UserPages(context.Context, func([]access.User) bool) error { return nil }
 
 // bucket is S3 with the catalog and the index of emails. It counts the calls about the
@@ -153,7 +155,7 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	w.policy = largePolicy()
 	clock := func() time.Time { return now }
 	store := catalog.Object{Client: objects, Bucket: "catalog"}
-	refresh := &catalog.Refresher{Lister: org, Store: store, Emails: store, Policy: func(context.Context) (access.Policy, error) { return access.Policy{}, nil }, Now: clock, Logger: slog.New(slog.DiscardHandler)}
+	refresh := &catalog.Refresher{Lister: org, Store: store, Emails: store, Policy: func(context.Context) (access.Policy, error) { return w.policy, nil }, Now: clock, Logger: slog.New(slog.DiscardHandler)}
 	if err := refresh.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}

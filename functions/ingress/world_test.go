@@ -20,6 +20,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/cases/casestest"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
@@ -56,6 +57,8 @@ type world struct {
 	runs   map[string]access.Run
 	policy access.Policy
 	groups casestest.Groups
+	// units are the accounts in organizational units as the catalog has them.
+	units map[string][]string
 	// management is the management account as the catalog has it.
 	management string
 
@@ -364,16 +367,18 @@ func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) 
 		Groups:         []access.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}},
 
 		ManagementAccount: s.of.management,
+		Units:             s.of.units,
 	}, "1", s.of.catalogErr
 }
 
 func (w *world) handler() *Handler {
+	lists := &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Now: func() time.Time { return now }},
 		Table:  w, Slack: w, People: w, Policy: w,
-		Catalog: &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)},
+		Catalog: lists,
 		Account: "123456789012",
-		Cases:   w.groups.Reader().Cached(func() time.Time { return now }), FreshCases: w.groups.Reader(),
+		Cases:   cases.New(&w.groups, &w.groups, lists).Cached(func() time.Time { return now }), FreshCases: cases.New(&w.groups, &w.groups, lists),
 		Machine: w, Tokens: w, Findings: w,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },

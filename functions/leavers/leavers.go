@@ -100,6 +100,9 @@ type Checker struct {
 	// GroupsOf returns those groups of a person whose members decide about access to the
 	// targets.
 	GroupsOf func(ctx context.Context, x *access.Index, who access.Person, targets []access.Target) ([]string, error)
+	// OUsOf returns a function that returns the organizational units above an account,
+	// at least those that are wanted.
+	OUsOf func(ctx context.Context, wanted []string) (func(accountID string) []string, error)
 	// Show updates the run's question in Slack.
 	Show func(ctx context.Context, run string) error
 	// NewID returns a name for a run that asks, which nobody can predict.

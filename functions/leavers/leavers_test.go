@@ -20,6 +20,7 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 // world is a table, a bucket and Identity Center, and the changes to them.
 type world struct {
+	ous     map[string][]string // above accounts
 	now     time.Time
 	rows    map[string]access.Request
 	leases  map[string]access.Lease
@@ -195,6 +196,9 @@ func (w *world) checker() *leavers.Checker {
 				return nil, access.Errorf(access.CodeInternal, "asked about no target")
 			}
 			return w.groups[who.PrincipalID], w.failing["GroupsOf"]
+		},
+		OUsOf: func(_ context.Context, wanted []string) (func(string) []string, error) {
+			return func(accountID string) []string { return w.ous[accountID] }, w.failing["OUsOf"]
 		},
 		Show: func(_ context.Context, run string) error {
 			w.shown = append(w.shown, run)

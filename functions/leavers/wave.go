@@ -95,6 +95,10 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 		return nil, err
 	}
 	index := access.NewIndex(&policy)
+	ousOf, err := c.OUsOf(ctx, index.OUs())
+	if err != nil {
+		return nil, err
+	}
 	by := map[string]access.Person{}
 	targets := map[string][]access.Target{} // by the principal who released access to them
 	for i, f := range findings {
@@ -111,7 +115,7 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	}
 	return func(r access.Request) bool {
 		who := by[r.Subject().Key()]
-		return index.MayDecide(who, groups[who.PrincipalID], r.Target, nil)
+		return index.MayDecide(who, groups[who.PrincipalID], r.Target, ousOf(r.Target.AccountID))
 	}, nil
 }
 
@@ -179,6 +183,11 @@ func (c *Checker) createQuestion(ctx context.Context, people []string, holders m
 	if err != nil {
 		return People{}, err
 	}
+	index := access.NewIndex(&policy)
+	ousOf, err := c.OUsOf(ctx, index.OUs())
+	if err != nil {
+		return People{}, err
+	}
 	var findings []access.Finding
 	var targets []access.Target
 	var asked []string
@@ -205,7 +214,7 @@ func (c *Checker) createQuestion(ctx context.Context, people []string, holders m
 	now := c.Now().UTC()
 	run := access.Run{ID: c.NewID(now), Mode: access.ModeRecheck, StartedAt: now, Guard: access.GuardGone,
 		Removals: len(findings), People: len(asked)}
-	run.Approvers, run.Undecided = access.NewIndex(&policy).DecidersOfAny(targets, nil)
+	run.Approvers, run.Undecided = index.DecidersOfAny(targets, ousOf)
 	slices.SortFunc(findings, func(a, b access.Finding) int { return strings.Compare(a.Key(), b.Key()) })
 	if err := c.Store.PutFindings(ctx, run.ID, findings); err != nil {
 		return People{}, err

@@ -90,6 +90,23 @@ func accountOf(arn string) string {
 	return ""
 }
 
+// readOUs reads the organizational units of accounts from the catalog.
+func readOUs(ctx context.Context, o catalog.Store, wanted []string) (func(accountID string) (ous []string, known bool), error) {
+	s, _, err := o.Get(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	ous := catalog.NewOUs(s.Units)
+	if err := ous.Check(wanted); err != nil {
+		return nil, err
+	}
+	inSnapshot := map[string]bool{}
+	for _, a := range s.Accounts {
+		inSnapshot[a.ID] = true
+	}
+	return func(accountID string) ([]string, bool) { return ous.Of(accountID), inSnapshot[accountID] }, nil
+}
+
 // readNames reads the names of accounts and permission sets from the catalog.
 func readNames(ctx context.Context, o catalog.Store) (accounts, sets map[string]string, err error) {
 	s, _, err := o.Get(ctx, "")

@@ -101,7 +101,8 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	}
 	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
 	recheck := c.IdentityCenter(leavers.CallEvery)
-	runs := namedRuns{rows, catalog.New(names, p)}
+	units := catalog.New(names, p)
+	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
 	return &Handler{
 		Catalog: &catalog.Refresher{
@@ -133,8 +134,13 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Remove: removeGranted(remover),
 			Policy: policy,
 			GroupsOf: func(ctx context.Context, x *access.Index, who access.Person, targets []access.Target) ([]string, error) {
-				return cases.New(recheck, rows).GroupsOfDecider(ctx, x, who, targets, nil)
+				ousOf, err := units.OUsOf(ctx, x.OUs())
+				if err != nil {
+					return nil, err
+				}
+				return cases.New(recheck, rows, nil).GroupsOfDecider(ctx, x, who, targets, ousOf)
 			},
+			OUsOf: units.OUsOf,
 			Show: func(ctx context.Context, run string) error {
 				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
 				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
@@ -145,9 +151,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Logger: p.Logger,
 		},
 		Drift: &drift.Engine{
-			Directory:   c.IdentityCenter(drift.CallEvery),
-			Names:       func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
-			Policy:      policy,
+			Directory: c.IdentityCenter(drift.CallEvery),
+			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
+			Policy:    policy,
+			OUs: func(ctx context.Context, wanted []string) (func(string) ([]string, bool), error) {
+				return readOUs(ctx, names, wanted)
+			},
 			Table:       runs,
 			Store:       store,
 			Limit:       s.Removals.Max,

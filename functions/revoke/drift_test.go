@@ -21,16 +21,33 @@ var nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // inForce is a policy that covers one permission set, or that can't be read.
 type inForce struct {
 	set        string
+	resources  []string // nil: all accounts
+	protected  []string
 	approvers  []string
 	exemptions []access.Exemption
 	err        error
 }
 
 func (p inForce) Load(context.Context) (access.Policy, string, error) {
+	resources := p.resources
+	if resources == nil {
+		resources = []string{"*"}
+	}
 	return access.Policy{
-		Accounts:   []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{p.set}, Approvers: p.approvers}},
-		Exemptions: p.exemptions,
+		Accounts:          []access.Statement{{Resources: resources, PermissionSets: []string{p.set}, Approvers: p.approvers}},
+		ProtectedAccounts: p.protected,
+		Exemptions:        p.exemptions,
 	}, "digest", p.err
+}
+
+// units are the organizational units above the finding's account.
+type units struct {
+	above []string
+	err   error
+}
+
+func (u units) OUsOf(_ context.Context, wanted []string) (func(string) []string, error) {
+	return func(string) []string { return u.above }, u.err
 }
 
 // rows are the rows of runs, by id, and the number of removals.
@@ -92,6 +109,8 @@ func TestDrift(t *testing.T) {
 		return r
 	}
 	open := func(r access.Run) access.Run { r.Answer = nil; return r }
+	inScope := asked()
+	inScope.Guard, inScope.InScope = access.GuardScopeGrew, [][2]int{{2, 3}}
 	ann := access.Person{SlackID: "U1", Email: "ann@example.com", PrincipalID: "p-ann"}
 	said := func(remove bool, from, to int) access.RunAnswer {
 		return access.RunAnswer{Remove: remove, By: ann, At: nine, Findings: [][2]int{{from, to}}}
@@ -106,6 +125,9 @@ func TestDrift(t *testing.T) {
 		off        bool
 		approvers  []string // of the policy in force; nil means ann
 		set        string   // permission set that the policy in force covers; "": the one that was found
+		resources  []string // that it covers; nil: all accounts
+		protected  []string
+		units      units
 		policyErr  error
 		exemptions []access.Exemption
 		userErr    error
@@ -122,6 +144,17 @@ func TestDrift(t *testing.T) {
 		{name: "the policy can't be read", run: revoke, policyErr: unavailable, want: access.CodeUnavailable},
 		{name: "the run has not found it", payload: `{"operation":"drift","run":"r","index":3,"subject":{"principal_id":"p"}}`, run: revoke, want: access.CodeNotFound},
 		{name: "no more may be removed for now", run: revoke, limit: 0, want: access.CodeOverLimit, calls: []string{removal}},
+
+		{name: "the account is in a unit", run: revoke, limit: 1, resources: []string{"ou-a"}, units: units{above: []string{"ou-a"}}, calls: []string{removal}, reserved: 1},
+		{name: "the account has left the unit", run: revoke, limit: 1, resources: []string{"ou-a"}, want: access.CodeOutOfScope},
+		{name: "the units are not known", run: revoke, limit: 1, resources: []string{"ou-a"}, units: units{err: access.Errorf(access.CodeNotReady, "x")}, want: access.CodeNotReady},
+		{name: "a protected account", run: revoke, limit: 1, protected: []string{subject.AccountID}, want: access.CodeOutOfScope},
+		{name: "a protected account, whatever a person says", run: asked(said(true, 0, 4)), protected: []string{subject.AccountID}, want: access.CodeOutOfScope},
+		{name: "a protected account in a unit", run: revoke, limit: 1, protected: []string{subject.AccountID}, resources: []string{"ou-a"}, units: units{above: []string{"ou-a"}}, want: access.CodeOutOfScope},
+		{name: "a protected account that a statement names", run: revoke, limit: 1, protected: []string{subject.AccountID}, resources: []string{subject.AccountID}, calls: []string{removal}, reserved: 1},
+		{name: "it needs no answer, and counts", run: inScope, limit: 1, calls: []string{removal}, reserved: 1},
+		{name: "it needs no answer, but no more may be removed for now", run: inScope, limit: 0, want: access.CodeOverLimit, calls: []string{removal}},
+		{name: "others need no answer", run: access.Run{ID: "r", Mode: access.DriftRevoke, Guard: access.GuardScopeGrew, InScope: [][2]int{{0, 2}}, Answer: &access.RunAnswer{At: nine}}, want: access.CodeRefused},
 
 		{name: "a run that only warns", run: access.Run{ID: "r", Mode: access.DriftWarn}, want: access.CodeRefused},
 		{name: "a run of an event", run: access.Run{ID: "r", Mode: access.DriftRevoke, Partial: true}, want: access.CodeRefused},
@@ -193,7 +226,8 @@ func TestDrift(t *testing.T) {
 				Findings: memoryFindings{"r2": {Subject: subject, MembershipID: "m-1"}},
 				Table:    table,
 				Users:    users{known, test.userErr},
-				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), approvers, test.exemptions, test.policyErr},
+				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.resources, test.protected, approvers, test.exemptions, test.policyErr},
+				Catalog:  test.units,
 
 				RemovalsOff: test.off, Limit: test.limit,
 				Now:    func() time.Time { return nine },

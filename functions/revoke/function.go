@@ -18,7 +18,7 @@ import (
 type Settings struct {
 	Table          table.Settings
 	Policy         policyinforce.Settings
-	Catalog        catalog.Settings // for the findings of runs
+	Catalog        catalog.Settings // its bucket also has the findings of runs
 	IdentityCenter identitycenter.Settings
 	Removals       findings.Removals
 }
@@ -52,7 +52,8 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Table:       rows,
 		Users:       center,
 		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
-		Cases:       cases.New(center, rows),
+		Cases:       cases.New(center, rows, nil),
+		Catalog:     catalog.New(catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p),
 		Leases:      leases.New(rows, center, p),
 		RemovalsOff: !s.Removals.Allowed,
 		Limit:       s.Removals.Max,

@@ -102,7 +102,7 @@ func FuzzTask(f *testing.F) {
 					return access.DriftRemoved, nil
 				},
 			},
-			Findings: findingsOf{}, Policy: anyPolicy{}, Users: users{},
+			Findings: findingsOf{}, Policy: anyPolicy{}, Catalog: units{}, Users: users{},
 			Table:  &rows{runs: map[string]access.Run{"run1": {ID: "run1", Mode: access.DriftRevoke}}},
 			Now:    func() time.Time { return now },
 			Sleep:  func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },

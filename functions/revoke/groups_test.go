@@ -36,7 +36,7 @@ func TestDriftWithGroups(t *testing.T) {
 					ID: "r", Mode: access.DriftRevoke, Guard: access.GuardTooMany, Answers: []access.RunAnswer{answer}, Answer: &answer,
 				}}},
 				Policy: inForce{set: subject.PermissionSet, approvers: []string{"group:g-sec"}},
-				Cases:  tt.groups.Reader(),
+				Cases:  tt.groups.Reader(), Catalog: units{},
 				Now:    func() time.Time { return nine },
 				Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			}

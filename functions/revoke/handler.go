@@ -10,6 +10,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/adapters/cases"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/leases"
 )
@@ -96,6 +97,14 @@ type Users interface {
 	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
+// Catalog returns a function that returns the organizational units above an account,
+// at least those that are wanted. NotReady: it doesn't know all of them.
+type Catalog interface {
+	OUsOf(ctx context.Context, wanted []string) (func(accountID string) []string, error)
+}
+
+var _ Catalog = (*catalog.Catalog)(nil)
+
 // Policy returns the policy in force.
 type Policy interface {
 	Load(ctx context.Context) (p access.Policy, digest string, err error)
@@ -119,6 +128,7 @@ type Handler struct {
 	Users    Users
 	Policy   Policy
 	Cases    cases.Reader
+	Catalog  Catalog
 	// RemovalsOff stops runs from removing findings. Removals that have begun are
 	// completed.
 	RemovalsOff bool
@@ -165,7 +175,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 //
 // The run used the policy in force when it began, and may have waited for people
 // since. A finding stays if the current policy doesn't cover it, or exempts it. It
-// also stays if the person who agreed to its removal may no longer decide about it.
+// also stays if its account is protected and no statement names it, or if the person
+// who agreed to its removal may no longer decide about it.
 func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "removals are turned off: allow_reconcile_removals is false")
@@ -186,8 +197,17 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 		return err
 	}
 	index := access.NewIndex(&policy)
-	if !index.Covers(f.Target, nil) {
-		return access.Errorf(access.CodeOutOfScope, "the current policy does not cover this access")
+	ousOf, err := h.Catalog.OUsOf(ctx, index.OUs())
+	if err != nil {
+		return err
+	}
+	ous := ousOf(f.AccountID)
+	if !index.CoversByName(f.Target, ous) {
+		why := "the current policy does not cover this access"
+		if index.Covers(f.Target, ous) {
+			why = "the account is protected, and no statement of the current policy names it"
+		}
+		return access.Errorf(access.CodeOutOfScope, "%s", why)
 	}
 	if exempt, err := h.isExempt(ctx, &policy, f); err != nil || exempt {
 		if err == nil {
@@ -196,13 +216,13 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 		return err
 	}
 	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
-	if run.Guard != "" {
+	if run.NeedsConsent(in.Index) {
 		by := run.AnswerAbout(in.Index).By
-		groups, err := h.Cases.GroupsOfDecider(ctx, index, by, []access.Target{f.Target}, nil)
+		groups, err := h.Cases.GroupsOfDecider(ctx, index, by, []access.Target{f.Target}, ousOf)
 		if err != nil {
 			return err
 		}
-		if !index.MayDecide(by, groups, f.Target, nil) {
+		if !index.MayDecide(by, groups, f.Target, ous) {
 			return access.Errorf(access.CodeRefused, "%s approved the removal, but the current policy no longer lets them decide about it", by.Email)
 		}
 		reserve = nil // the limit counts only removals without consent

@@ -101,7 +101,7 @@ func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {
 				}
 				return nil
 			}},
-			Findings: endless{}, Table: c, Users: users{}, Policy: anyPolicy{}, Limit: limit,
+			Findings: endless{}, Table: c, Users: users{}, Policy: anyPolicy{}, Catalog: units{}, Limit: limit,
 			Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler),
 		}
 		for round := range 40 {

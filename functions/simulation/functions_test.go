@@ -67,7 +67,7 @@ func start(w *world, name string) handler {
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
 			Expiration: expiration, AnnounceFor: min(statemachine.AnnounceFor, expiration), ReminderInitial: reminderInitial, ReminderMultiplier: 2,
 		}, evaluate.Clients{
-			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Slack: w.slack,
+			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Organizations: w.center, Slack: w.slack,
 		}, p)))
 	case "await":
 		return edge(p, must(await.New(await.Settings{Table: tableSettings}, await.Clients{DynamoDB: w.table, StepFunctions: w.steps}, p)))
@@ -78,7 +78,7 @@ func start(w *world, name string) handler {
 	case "grant":
 		return edge(p, must(grant.New(grant.Settings{
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, MaxDuration: longDuration,
-		}, grant.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center}, p)))
+		}, grant.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Organizations: w.center}, p)))
 	case "revoke":
 		return edge(p, must(revoke.New(revoke.Settings{
 			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, Removals: removals,

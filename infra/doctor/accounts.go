@@ -53,7 +53,9 @@ func checkAccounts(p *access.Policy, all []account, own, management string) []fi
 			active++
 		}
 	}
-	uses := usesOf(p.Accounts, func(s access.Statement) []string { return s.Resources })
+	uses := usesOf(p.Accounts, func(s access.Statement) []string {
+		return slices.DeleteFunc(slices.Clone(s.Resources), func(id string) bool { return access.IsOU(id) || access.IsRoot(id) })
+	})
 	var gone, closed, managing []string
 	for _, id := range slices.Sorted(maps.Keys(uses)) {
 		a, there := byID[id]

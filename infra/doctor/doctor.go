@@ -49,6 +49,7 @@ type (
 	orgAPI interface {
 		organizationAPI
 		accountsAPI
+		unitsAPI
 	}
 	slackAPIs interface {
 		installationAPI
@@ -160,6 +161,9 @@ func (d *doctor) checks(ctx context.Context) []check {
 		}},
 		{lineAccounts, long, needs{f.accounts, f.management}, func(context.Context) ([]finding, error) {
 			return checkAccounts(p, f.accounts.known(), d.account, f.management.known()), nil
+		}},
+		{"Organizational units", long, nil, func(ctx context.Context) ([]finding, error) {
+			return checkUnits(ctx, d.org, p)
 		}},
 		{linePermissionSets, long, needs{f.sets}, func(context.Context) ([]finding, error) {
 			return checkPermissionSets(p, f.sets.known()), nil

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/settings"
@@ -26,13 +27,17 @@ import (
 // noticed is how long a function may use a policy that has been replaced.
 const noticed = 60 * time.Second
 
-// deployPolicy puts the policy of settings in force as a deployment does: first an
-// object under its content's hash, then the pointer. It returns the digest.
-func (s *stack) deployPolicy(t *testing.T, file string, text []byte) string {
+// deployPolicy puts the policy of settings, with changes, in force as a deployment
+// does: first an object under its content's hash, then the pointer. It returns the
+// digest.
+func (s *stack) deployPolicy(t *testing.T, file string, text []byte, changes ...func(*access.Policy)) string {
 	t.Helper()
 	parsed, err := settings.Parse(file, text)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		change(&parsed.Policy)
 	}
 	ctx, name := context.Background(), aws.String("/"+parsed.NamePrefix+"/policy")
 	before, err := s.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: name})

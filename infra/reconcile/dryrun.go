@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
@@ -52,14 +53,21 @@ func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *sett
 func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *settings.Settings) *drift.Engine {
 	sso := host.InRegion(pace.Config(cfg), s.SSORegion)
 	org := identitycenter.Paced(cfg, identitycenter.OrganizationsEvery)
+	center := identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), s.SSOInstanceARN)
 	e := &drift.Engine{
-		Directory: identitycenter.New(ssoadmin.NewFromConfig(sso), identitystore.NewFromConfig(sso), organizations.NewFromConfig(org), s.SSOInstanceARN),
-		Policy:    func(context.Context) (access.Policy, error) { return s.Policy, nil },
-		Table:     noLeases{},
-		Store:     &findings.Store{Objects: &findings.Memory{}},
-		Now:       time.Now,
-		Count:     func(string, map[string]string) {},
-		Logger:    slog.New(slog.DiscardHandler),
+		Directory: center,
+		// The catalog may not exist yet.
+		OUs: func(ctx context.Context, wanted []string) (func(string) ([]string, bool), error) {
+			units, _, err := catalog.ReadUnits(ctx, center, wanted)
+			ous := catalog.NewOUs(units)
+			return func(accountID string) ([]string, bool) { return ous.Of(accountID), true }, err
+		},
+		Policy: func(context.Context) (access.Policy, error) { return s.Policy, nil },
+		Table:  noLeases{},
+		Store:  &findings.Store{Objects: &findings.Memory{}},
+		Now:    time.Now,
+		Count:  func(string, map[string]string) {},
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	if leases != "" {
 		e.Table = table.New(dynamodb.NewFromConfig(cfg), leases)

@@ -50,6 +50,9 @@ func writeNotes(w io.Writer, p drift.Preview) {
 		}
 		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), command.Printable(f.UserName), command.Printable(place), command.Printable(f.Exemption.Reason))
 	}
+	for _, f := range p.Protected {
+		fmt.Fprintf(w, "Only reported, because the account is protected: %s, %s\n", command.Printable(f.UserName), command.Printable(f.AccountID+" "+f.PermissionSet))
+	}
 	for _, u := range p.Unread {
 		fmt.Fprintf(w, "Could not be read: %s: %s\n", command.Printable(u.What), command.Printable(u.Why))
 	}

@@ -45,7 +45,7 @@ func TestAuditPage(t *testing.T) {
 	for _, refusal := range []access.Refusal{access.RefusalNotEligible, access.RefusalNotApprover, access.RefusalNotRequester, access.RefusalNoApproval, access.RefusalRequesterGone} {
 		want = append(want, string(refusal))
 	}
-	for _, guard := range []access.Guard{access.GuardTooMany, access.GuardNoRecord, access.GuardLostRecord} {
+	for _, guard := range []access.Guard{access.GuardTooMany, access.GuardNoRecord, access.GuardLostRecord, access.GuardScopeGrew} {
 		want = append(want, string(guard))
 	}
 	for _, name := range want {

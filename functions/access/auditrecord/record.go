@@ -61,6 +61,7 @@ type Record struct {
 	Action              string `json:"action"` // the button, for press_refused
 	// Approvers are the emails of everyone whose approval counted, separated by commas.
 	Approvers string `json:"approvers"`
+	OUPath    string `json:"ou_path"` // organizational units above the account, the outermost first, separated by slashes
 }
 
 // Actors without a Slack user.
@@ -131,6 +132,7 @@ func Of(r access.Request, seq int) Record {
 	switch e.Kind {
 	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
 		rec.GroupMembershipID = r.GroupMembershipID // known after the grant
+		rec.OUPath = strings.Join(r.OUPath, "/")
 	}
 	if recordsEnd(r, e.Kind) {
 		rec.Removal = string(r.Removal)
@@ -159,7 +161,7 @@ func fillEmpty(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
-		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath,
 	} {
 		if *field == "" {
 			*field = notApplicable

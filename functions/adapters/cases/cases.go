@@ -34,9 +34,9 @@ type Leases interface {
 
 // Units finds accounts in the organization.
 type Units interface {
-	// OUs returns the ids of the organizational units above the account, and of the
-	// root.
-	OUs(ctx context.Context, accountID string) ([]string, error)
+	// OUs returns the ids of organizational units above the account: at least those
+	// that are wanted, and maybe others. wanted is not empty.
+	OUs(ctx context.Context, accountID string, wanted []string) ([]string, error)
 }
 
 // Reader gathers cases. If a read fails, the policy can't decide: the caller must
@@ -57,9 +57,10 @@ type Center interface {
 	Members
 }
 
-// New returns a reader that reads the memberships anew each time.
-func New(center Center, leases Leases) Reader {
-	return Reader{Memberships: center, Leases: leases, Members: center}
+// New returns a reader that reads the memberships anew each time. units may be nil if
+// the reader makes no cases.
+func New(center Center, leases Leases, units Units) Reader {
+	return Reader{Memberships: center, Leases: leases, Members: center, Units: units}
 }
 
 // maxAge is how long a cached reader uses a membership.
@@ -103,8 +104,8 @@ func (c cachedLeases) Lease(ctx context.Context, key string) (l access.Lease, fo
 func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Person, t access.Target, duration int64) (*access.Case, error) {
 	c := &access.Case{Target: t, Duration: duration}
 	var err error
-	if t.Kind == access.KindAccount && x.NamesOUs() {
-		if c.OUs, err = r.Units.OUs(ctx, t.AccountID); err != nil {
+	if wanted := x.OUsAffecting(t); len(wanted) > 0 {
+		if c.OUs, err = r.Units.OUs(ctx, t.AccountID, wanted); err != nil {
 			return nil, err
 		}
 	}

@@ -106,7 +106,7 @@ func TestMembershipsThatCount(t *testing.T) {
 			if tt.change != nil {
 				tt.change(w)
 			}
-			c, err := cases.New(w, w).Case(t.Context(), index(tt.allowManaged), tt.who, tt.target, 60)
+			c, err := cases.New(w, w, nil).Case(t.Context(), index(tt.allowManaged), tt.who, tt.target, 60)
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
@@ -119,7 +119,7 @@ func TestMembershipsThatCount(t *testing.T) {
 
 func TestRequesterHasAllGroups(t *testing.T) {
 	w := &world{members: map[string][]string{"g-dev": {"p-ann"}, "g-lead": {"p-ann"}}}
-	got, err := cases.New(w, w).Requester(t.Context(), index(false), ann)
+	got, err := cases.New(w, w, nil).Requester(t.Context(), index(false), ann)
 	if err != nil || !slices.Equal(got.Groups, []string{"g-dev", "g-lead"}) || len(w.asked) != 1 {
 		t.Errorf("got %v, %v after %d calls, want both groups after one", got.Groups, err, len(w.asked))
 	}
@@ -127,7 +127,7 @@ func TestRequesterHasAllGroups(t *testing.T) {
 
 func TestGroupsOfDecider(t *testing.T) {
 	w := &world{members: map[string][]string{"g-dev": {"p-ann"}, "g-sec": {"p-ann"}, "g-lead": {"p-ann"}}}
-	r := cases.New(w, w)
+	r := cases.New(w, w, nil)
 	for _, tt := range []struct {
 		name    string
 		targets []access.Target
@@ -148,7 +148,7 @@ func TestGroupsOfDecider(t *testing.T) {
 func TestCachedForAMinute(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	w := &world{members: map[string][]string{"g-dev": {"p-ann"}}, err: access.Errorf(access.CodeThrottled, "slow down")}
-	fresh := cases.New(w, w)
+	fresh := cases.New(w, w, nil)
 	cached := fresh.Cached(func() time.Time { return now })
 	read := func(r cases.Reader) ([]string, error) {
 		c, err := r.Case(t.Context(), index(false), ann, admin, 0)
@@ -203,7 +203,7 @@ func TestHasOtherMember(t *testing.T) {
 			if tt.change != nil {
 				tt.change(w)
 			}
-			got, err := cases.New(w, w).HasOtherMember(t.Context(), index(false), "g-sec", "p-ann")
+			got, err := cases.New(w, w, nil).HasOtherMember(t.Context(), index(false), "g-sec", "p-ann")
 			if got != tt.want || !errors.Is(err, tt.err) || !slices.Equal(w.looked, tt.looked) {
 				t.Errorf("got %t, %v after %v, want %t, %v after %v", got, err, w.looked, tt.want, tt.err, tt.looked)
 			}

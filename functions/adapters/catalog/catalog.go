@@ -23,8 +23,8 @@ const (
 	CheckEvery = time.Minute
 	// CheckMissingEvery is the time between two checks while there is no snapshot.
 	CheckMissingEvery = 5 * time.Second
-	// If there is no snapshot yet, a process asks for a refresh at most once per
-	// AskEvery. It is longer than a refresh takes. Concurrent refreshes would use up the
+	// If there is no snapshot yet, or it lacks an organizational unit that the policy
+	// names, a process asks for a refresh at most once per AskEvery. It is longer than a refresh takes. Concurrent refreshes would use up the
 	// quota that grants need.
 	AskEvery = 10 * time.Minute
 )
@@ -49,7 +49,7 @@ var _ Store = Object{}
 // reads the snapshot.
 type Catalog struct {
 	Store  Store
-	Ask    func(context.Context) error // asks for a first snapshot; may be nil
+	Ask    func(context.Context) error // asks for a snapshot; may be nil
 	Now    func() time.Time
 	Logger *slog.Logger
 
@@ -66,10 +66,11 @@ type lists struct {
 	permissionSets    *List[access.PermissionSet]
 	groups            *List[access.Group]
 	members           map[string]Members
+	ous               *OUs
 }
 
 func newLists(s *Snapshot) *lists {
-	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText), s.Members}
+	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText), s.Members, NewOUs(s.Units)}
 }
 
 // ManagementAccount returns the id of the organization's management account. It
@@ -198,11 +199,11 @@ func (c *Catalog) askForSnapshot(ctx context.Context, now time.Time) {
 		return
 	}
 	c.askedAt = now
-	c.Logger.InfoContext(ctx, "no catalog yet; requested one")
+	c.Logger.InfoContext(ctx, "no catalog yet, or an incomplete one; requested one")
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	if err := c.Ask(asking); err != nil {
-		c.Logger.WarnContext(ctx, "first catalog could not be requested", "error", access.ErrorMessage(err))
+		c.Logger.WarnContext(ctx, "catalog refresh could not be requested", "error", access.ErrorMessage(err))
 	}
 }
 
@@ -258,7 +259,7 @@ func (c *Catalog) completeGroup(ctx context.Context, t access.Target) (access.Ta
 	return t, nil
 }
 
-// New returns a catalog that reads from store. It doesn't ask for a first snapshot.
+// New returns a catalog that reads from store. It doesn't ask for snapshots.
 func New(store Store, p host.Process) *Catalog {
 	return &Catalog{Store: store, Now: p.Now, Logger: p.Logger}
 }

@@ -44,6 +44,7 @@ func TestObject(t *testing.T) {
 
 	one, two := small("one"), small("two")
 	two.ManagementAccount = "999999999999" // one was written by the first release
+	two.Units = map[string][]string{"ou-a": {"111111111111"}, "ou-gone": {}}
 	one.NamedAt["arn:ps/1"], two.NamedAt["arn:ps/1"] = start, start.Add(time.Minute)
 	expect("write the first", o.Put(t.Context(), one, ""), "")
 	expect("write the first again", o.Put(t.Context(), two, ""), access.CodeLost)

@@ -42,6 +42,7 @@ type Lister interface {
 	Groups(context.Context) ([]access.Group, error)
 	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
 	EachMember(ctx context.Context, groupID string, each func(userID string) (more bool, err error)) error
+	Tree
 }
 
 var _ Lister = (*identitycenter.Client)(nil)
@@ -51,7 +52,8 @@ type Refresher struct {
 	Lister Lister
 	Store  Store
 	Emails EmailStore
-	// Policy returns the policy in force, which names the groups that approve.
+	// Policy returns the policy in force, which names the groups that approve and the
+	// organizational units that matter.
 	Policy func(context.Context) (access.Policy, error)
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -201,6 +203,9 @@ func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapsh
 // Each of the following methods changes its own part of next, and only if it could
 // read everything.
 
+// refreshAccounts reads the units after the accounts, so that they are known of every
+// account in the snapshot. If it can't read the units, it keeps the accounts, too, or
+// drops the units if some are unknown anyway.
 func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now time.Time) error {
 	all, err := r.Lister.Accounts(ctx)
 	if err != nil {
@@ -210,13 +215,35 @@ func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now tim
 		// The management account always exists.
 		return access.Errorf(access.CodeUnavailable, "list accounts: the organization has none")
 	}
-	next.Accounts, next.AccountsAt = sortedAccounts(all), now
+	units, wanted, failed := r.readUnits(ctx)
+	if failed != nil && next.Units != nil && NewOUs(next.Units).Check(wanted) == nil {
+		return failed
+	}
+	next.Accounts, next.AccountsAt, next.Units = sortedAccounts(all), now, units
 	for _, a := range all {
 		if a.Management {
 			next.ManagementAccount = a.ID
 		}
 	}
-	return nil
+	return failed
+}
+
+// readUnits returns the accounts below the organizational units that the policy names.
+// If that fails, it returns the units that it wanted; none if it doesn't know them.
+func (r *Refresher) readUnits(ctx context.Context) (units map[string][]string, wanted []string, err error) {
+	policy, err := r.Policy(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	wanted = access.NewIndex(&policy).OUs()
+	if len(wanted) == 0 {
+		return nil, nil, nil
+	}
+	units, missing, err := ReadUnits(ctx, r.Lister, wanted)
+	if len(missing) > 0 {
+		r.Logger.WarnContext(ctx, "the policy names organizational units that don't exist", "units", missing)
+	}
+	return units, wanted, err
 }
 
 func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.Time) error {

@@ -33,6 +33,7 @@ type organization struct {
 
 	mu          sync.Mutex
 	described   []string
+	tree            // of the policy's organizational units
 	under, most int // calls in progress
 }
 

@@ -18,8 +18,12 @@ type Snapshot struct {
 	// is not known.
 	ManagementAccount string
 
+	// AccountsAt is the time of Accounts and Units. Units are the organizational units
+	// that the policy named, with the accounts below each, at any depth. A unit that is
+	// not in Units is unknown. Units may also have accounts that Accounts lacks.
 	AccountsAt time.Time
 	Accounts   []access.Account
+	Units      map[string][]string
 
 	PermissionSetsAt time.Time
 	PermissionSets   []access.PermissionSet
@@ -63,6 +67,8 @@ type document struct {
 	Accounts struct {
 		ReadAt time.Time   `json:"read_at"`
 		Pairs  [][2]string `json:"pairs"`
+		// Units was added after the first release, which leaves it out, and ignores it.
+		Units map[string][]string `json:"units,omitempty"`
 	} `json:"accounts"`
 	PermissionSets struct {
 		ReadAt  time.Time   `json:"read_at"`
@@ -91,6 +97,7 @@ func (s *Snapshot) encode() ([]byte, error) {
 	for _, a := range s.Accounts {
 		d.Accounts.Pairs = append(d.Accounts.Pairs, [2]string{a.ID, a.Name})
 	}
+	d.Accounts.Units = s.Units
 	d.PermissionSets.ReadAt = s.PermissionSetsAt.UTC()
 	for _, p := range s.PermissionSets {
 		d.PermissionSets.Pairs = append(d.PermissionSets.Pairs, [2]string{p.ARN, p.Name})
@@ -149,6 +156,7 @@ func decode(packed io.Reader) (*Snapshot, error) {
 
 		AccountsAt:       d.Accounts.ReadAt,
 		Accounts:         make([]access.Account, len(d.Accounts.Pairs)),
+		Units:            d.Accounts.Units,
 		PermissionSetsAt: d.PermissionSets.ReadAt,
 		PermissionSets:   make([]access.PermissionSet, len(d.PermissionSets.Pairs)),
 		NamedAt:          make(map[string]time.Time, len(d.PermissionSets.Pairs)),

@@ -105,6 +105,8 @@ var awsCodes = map[string]access.Code{
 
 	"ResourceNotFoundException": access.CodeNotFound,
 	"NoSuchKey":                 access.CodeNotFound,
+	"ChildNotFoundException":    access.CodeNotFound, // of Organizations
+	"ParentNotFoundException":   access.CodeNotFound, // of Organizations
 	"NoSuchBucket":              access.CodeMisconfigure,
 	"ParameterNotFound":         access.CodeNotFound,
 

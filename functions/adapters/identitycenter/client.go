@@ -54,8 +54,11 @@ type IdentityStoreAPI interface {
 }
 
 // OrganizationsAPI is the part of Organizations' API that the client uses. It may
-// be nil if Accounts isn't called.
+// be nil if no method about accounts and their organizational units is called.
 type OrganizationsAPI interface {
+	ListParents(context.Context, *organizations.ListParentsInput, ...func(*organizations.Options)) (*organizations.ListParentsOutput, error)
+	ListOrganizationalUnitsForParent(context.Context, *organizations.ListOrganizationalUnitsForParentInput, ...func(*organizations.Options)) (*organizations.ListOrganizationalUnitsForParentOutput, error)
+	ListAccountsForParent(context.Context, *organizations.ListAccountsForParentInput, ...func(*organizations.Options)) (*organizations.ListAccountsForParentOutput, error)
 	ListAccounts(context.Context, *organizations.ListAccountsInput, ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error)
 }
 

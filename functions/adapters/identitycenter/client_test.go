@@ -513,7 +513,9 @@ func TestMembership(t *testing.T) {
 	}
 }
 
-type mockOrg struct{}
+type mockOrg struct {
+	identitycenter.OrganizationsAPI
+}
 
 func (mockOrg) ListAccounts(_ context.Context, in *organizations.ListAccountsInput, _ ...func(*organizations.Options)) (*organizations.ListAccountsOutput, error) {
 	a := func(id string, state orgtypes.AccountState, status orgtypes.AccountStatus) orgtypes.Account {

@@ -15,7 +15,9 @@ import (
 // OrganizationsEvery is the time between two calls of Organizations: 4 calls a
 // second. AWS allows an account 8 ListAccounts calls a second, and bursts of 12
 // (AWS Organizations User Guide, "Quotas and service limits", throttling limits).
-// So two functions can list accounts at the same time.
+// So two functions can list accounts at the same time. It allows 5 calls a second of
+// ListAccountsForParent, ListOrganizationalUnitsForParent and ListParents, and bursts of
+// 8. The bursts leave room for the calls that grants make.
 const OrganizationsEvery = time.Second / 4
 
 // Paced returns cfg with at least that much time between the starts of two calls.

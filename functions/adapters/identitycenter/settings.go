@@ -25,6 +25,10 @@ func ConnectStore(cfg aws.Config, s Settings) *identitystore.Client {
 	return identitystore.NewFromConfig(host.InRegion(cfg, s.Region))
 }
 
+// ConnectParents returns the client that finds the organizational units of single
+// accounts. It has no pace, because people wait for it.
+func ConnectParents(cfg aws.Config) *organizations.Client { return organizations.NewFromConfig(cfg) }
+
 // ConnectOrganizations returns the client that lists accounts. It has its own pace,
 // because Organizations counts the calls of the whole account.
 func ConnectOrganizations(cfg aws.Config) *organizations.Client {

@@ -44,6 +44,7 @@ const (
 	StoreTokenAttributes    = "approval_token end_token closed_at"
 	PostAttributes          = "posts"
 	RecordGrantAttributes   = "granted_at end group_membership_id events due revoking_at revoked_at tombstone closed_at"
+	RecordOUPathAttributes  = "ou_path granted_at revoking_at"
 	FailAttributes          = "failure granted_at revoking_at"
 	GiveUpAttributes        = "tombstone closed_at"
 	TakeOverAttributes      = "revoking_execution_arn revoking_at closed_at"

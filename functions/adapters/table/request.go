@@ -186,6 +186,17 @@ func completePost(purpose string, p access.Post) change {
 	return change{doing: "complete post", set: map[string]any{"post": p}, post: purpose}
 }
 
+// RecordOUPath records the organizational units that a grant is based on, before the
+// access exists. It records nothing if the request is granted or its removal has begun.
+func (t *Table) RecordOUPath(ctx context.Context, id string, path []string) error {
+	_, _, err := t.apply(ctx, id, change{
+		doing:  "record the organizational units",
+		set:    map[string]any{"ou_path": path},
+		absent: []string{"granted_at", "revoking_at"},
+	})
+	return err
+}
+
 // RecordGrant records, once and with its event, that the access existed at the time
 // at and ends at end. membershipID is the id of a group's membership, "" for an
 // account. A second call returns the stored row. Lost: the removal has begun, or the

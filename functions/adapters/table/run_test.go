@@ -16,7 +16,7 @@ import (
 func run(id string) access.Run {
 	return access.Run{
 		ID: id, Mode: access.DriftRevoke, StartedAt: monday, ExecutionARN: "arn:aws:states:::execution:r:" + id,
-		Guard: access.GuardTooMany, Removals: 12, Approvers: []string{"ann@example.com", "bob@example.com"},
+		Guard: access.GuardTooMany, Removals: 12, InScope: [][2]int{{3, 4}}, Approvers: []string{"ann@example.com", "bob@example.com"},
 	}
 }
 
@@ -48,7 +48,7 @@ func TestCreateRunKeepsTheFirst(t *testing.T) {
 	row := rawRow(t, client, tableName, "run#one")
 	equal(t, "attributes", names(row), map[string]bool{
 		"pk": true, "expires": true, "id": true, "mode": true, "started_at": true, "execution_arn": true,
-		"guard": true, "removals": true, "approvers": true, "answers": true, "answer": true, "posts": true,
+		"guard": true, "removals": true, "in_scope": true, "approvers": true, "answers": true, "answer": true, "posts": true,
 	})
 	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(60*24*time.Hour).Unix()); got != want {
 		t.Errorf("expires = %s, want %s: 60 days after the start", got, want)

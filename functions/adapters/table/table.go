@@ -26,6 +26,7 @@
 //	StoreToken    approval_token or end_token
 //	CountReminder reminders_sent
 //	BeginPost, CompletePost  posts
+//	RecordOUPath  ou_path
 //	RecordGrant   granted_at end group_membership_id events due
 //	Fail          failure
 //	BeginRevoke   revoking_at

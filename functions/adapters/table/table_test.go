@@ -187,7 +187,7 @@ func TestRoundTrip(t *testing.T) {
 	full.EndRequest = &access.EndRequest{By: person, At: monday}
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
 	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)
-	full.GroupMembershipID = "m-1"
+	full.GroupMembershipID, full.OUPath = "m-1", []string{"r-1", "ou-1"}
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
 	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
 	full.RevokingExecutionARN = "arn:aws:states:::execution:m:full-2"

@@ -71,8 +71,13 @@ func (p Place) Requests(c Call) ([]Request, error) {
 			return requestsFor("secretsmanager:GetSecretValue", arn), nil
 		}
 	case "AWSOrganizationsV20161128":
-		if operation == "ListAccounts" || operation == "DescribeOrganization" {
+		switch operation {
+		case "ListAccounts", "DescribeOrganization":
 			return requestsFor("organizations:"+operation, "*"), nil
+		case "ListParents":
+			return requestsFor("organizations:"+operation, p.organizationARN(text("ChildId"))), nil
+		case "ListAccountsForParent", "ListOrganizationalUnitsForParent":
+			return requestsFor("organizations:"+operation, p.organizationARN(text("ParentId"))), nil
 		}
 	}
 	return nil, unknownCallError(c)
@@ -97,6 +102,18 @@ func requestsFor(action string, resources ...string) []Request {
 
 func (p Place) arn(service, resource string) string {
 	return "arn:aws:" + service + ":" + p.Region + ":" + p.AccountID + ":" + resource
+}
+
+// organizationARN returns the ARN of an account, an organizational unit, or the root.
+func (p Place) organizationARN(id string) string {
+	kind := "account"
+	switch {
+	case strings.HasPrefix(id, "ou-"):
+		kind = "ou"
+	case strings.HasPrefix(id, "r-"):
+		kind = "root"
+	}
+	return "arn:aws:organizations::" + p.AccountID + ":" + kind + "/o-localstack/" + id
 }
 
 // identityCenterTypes are the types of resources that Identity Center checks for

@@ -46,7 +46,7 @@ func allCalls() []Call {
 		"DynamoDB_20120810":         {"GetItem", "PutItem", "UpdateItem", "DeleteItem"},
 		"SWBExternalService":        slices.Collect(maps.Keys(identityCenterTypes)),
 		"AWSIdentityStore":          slices.Collect(maps.Keys(identityStoreTypes)),
-		"AWSOrganizationsV20161128": {"ListAccounts", "DescribeOrganization"},
+		"AWSOrganizationsV20161128": {"ListAccounts", "DescribeOrganization", "ListParents", "ListAccountsForParent", "ListOrganizationalUnitsForParent"},
 		"AWSStepFunctions":          {"StartExecution", "ListExecutions", "DescribeExecution", "StopExecution", "GetExecutionHistory", "SendTaskSuccess", "SendTaskFailure"},
 	} {
 		for _, operation := range operations {
@@ -57,7 +57,7 @@ func allCalls() []Call {
 			calls = append(calls, Call{Target: service + "." + operation, Body: []byte(`{
 				"TableName":"t","Key":{"pk":{"S":"request#1"}},
 				"InstanceArn":"` + instance + `","PermissionSetArn":"` + set + `","AccountId":"111111111111",
-				"IdentityStoreId":"d-1234567890",` + ids + `,
+				"ChildId":"111111111111","ParentId":"ou-1","IdentityStoreId":"d-1234567890",` + ids + `,
 				"stateMachineArn":"` + machine + `","executionArn":"` + strings.Replace(machine, "stateMachine", "execution", 1) + `:e","taskToken":"token"}`)})
 		}
 	}

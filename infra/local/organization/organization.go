@@ -23,6 +23,7 @@ type Organization struct {
 	People         []Person        `yaml:"people"`
 	Groups         []Group         `yaml:"groups"`
 	Assignments    []Assignment    `yaml:"assignments"`
+	Units          []Unit          `yaml:"units"`
 	// ManagementAccount is an additional account that manages the organization,
 	// instead of the account in which everything runs.
 	ManagementAccount *Account `yaml:"management_account"`
@@ -32,6 +33,14 @@ type Organization struct {
 type Account struct {
 	Name  string `yaml:"name"`
 	Email string `yaml:"email"`
+}
+
+// Unit is an organizational unit with accounts, all by name. Its parent is a unit before
+// it, or the root.
+type Unit struct {
+	Name     string   `yaml:"name"`
+	Parent   string   `yaml:"parent"`
+	Accounts []string `yaml:"accounts"`
 }
 
 // PermissionSet is a permission set of Identity Center.
@@ -212,6 +221,24 @@ func (o *Organization) check() error {
 			mistake("%s: no permission set has the name %q", where, a.PermissionSet)
 		}
 		member(where, a.Person)
+	}
+	units, unitNames, housed := map[string]bool{"": true}, unique("name"), unique("account")
+	for i, u := range o.Units {
+		where := fmt.Sprintf("units[%d]", i)
+		if u.Name == "" {
+			mistake("%s: name is missing", where)
+		}
+		unitNames(where, u.Name)
+		if !units[u.Parent] {
+			mistake("%s: no unit before it has the name %q", where, u.Parent)
+		}
+		for _, name := range u.Accounts {
+			if !accounts[name] {
+				mistake("%s: no account has the name %q", where, name)
+			}
+			housed(where, name)
+		}
+		units[u.Name] = true
 	}
 	return errors.Join(mistakes...)
 }

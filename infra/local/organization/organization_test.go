@@ -99,6 +99,7 @@ people:
 groups: [{name: Team, members: [cid@example.com, dan@example.com]}]
 assignments: [{account: two, permission_set: Write, person: ann@example.com}]
 management_account: {name: one, email: root}
+units: [{name: Inner, parent: Outer, accounts: [one, three]}, {name: Outer, accounts: [one]}, {}]
 `))
 	if err == nil {
 		t.Fatal("no error")
@@ -108,6 +109,10 @@ management_account: {name: one, email: root}
 		`accounts[2]: name is missing`,
 		`accounts[2]: "nobody" is not an email`,
 		`management_account: name "one" appears twice`,
+		`units[0]: no unit before it has the name "Outer"`,
+		`units[0]: no account has the name "three"`,
+		`units[1]: account "one" appears twice`,
+		`units[2]: name is missing`,
 		`management_account: "root" is not an email`,
 		`permission_sets[1]: name is missing`,
 		`people[0]: name must be a given name and a family name, not "Ann"`,

@@ -24,6 +24,10 @@ type IDs struct {
 	PermissionSets  map[string]string // name to ARN
 	People          map[string]string // email in Slack to user id
 	Groups          map[string]string // name to group id
+	// Root is the id of the organization's root, and Units are those of the
+	// organizational units, by name.
+	Root  string            `json:",omitempty"`
+	Units map[string]string `json:",omitempty"`
 	// SCIMGroups are the ids of the groups that an identity provider manages.
 	SCIMGroups []string `json:",omitempty"`
 	// ManagementAccount is the id of the management account that the seed names, or
@@ -50,7 +54,7 @@ func (o *Organization) Seed(ctx context.Context, config aws.Config) (IDs, error)
 		ids:   IDs{Accounts: map[string]string{}, PermissionSets: map[string]string{}, People: map[string]string{}, Groups: map[string]string{}},
 	}
 	for _, step := range []func(context.Context, *Organization) error{
-		s.findInstance, s.createAccounts, s.createPermissionSets, s.createGroups, s.createPeople, s.createMemberships, s.createAssignments, s.createManagementAccount,
+		s.findInstance, s.createAccounts, s.createPermissionSets, s.createGroups, s.createPeople, s.createMemberships, s.createAssignments, s.createManagementAccount, s.createUnits,
 	} {
 		if err := step(ctx, o); err != nil {
 			return IDs{}, err
@@ -119,7 +123,70 @@ func (s *seeder) createAccount(ctx context.Context, a Account) (id string, err e
 	return aws.ToString(out.CreateAccountStatus.AccountId), nil
 }
 
-// createManagementAccount must come last, so that it doesn't change other ids.
+// createUnits must come last, so that it doesn't change other ids.
+func (s *seeder) createUnits(ctx context.Context, o *Organization) error {
+	if len(o.Units) == 0 {
+		return nil
+	}
+	roots, err := s.org.ListRoots(ctx, &organizations.ListRootsInput{})
+	if err != nil {
+		return fmt.Errorf("list roots: %w", err)
+	}
+	s.ids.Root, s.ids.Units = aws.ToString(roots.Roots[0].Id), map[string]string{}
+	for _, u := range o.Units {
+		parent := s.ids.Root
+		if u.Parent != "" {
+			parent = s.ids.Units[u.Parent]
+		}
+		id, err := s.createUnit(ctx, parent, u.Name)
+		if err != nil {
+			return fmt.Errorf("create organizational unit %s: %w", u.Name, err)
+		}
+		s.ids.Units[u.Name] = id
+		for _, account := range u.Accounts {
+			if err := s.moveAccount(ctx, s.ids.Accounts[account], id); err != nil {
+				return fmt.Errorf("move account %s to %s: %w", account, u.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *seeder) createUnit(ctx context.Context, parent, name string) (id string, err error) {
+	pages := organizations.NewListOrganizationalUnitsForParentPaginator(s.org, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, unit := range page.OrganizationalUnits {
+			if aws.ToString(unit.Name) == name {
+				return aws.ToString(unit.Id), nil
+			}
+		}
+	}
+	out, err := s.org.CreateOrganizationalUnit(ctx, &organizations.CreateOrganizationalUnitInput{ParentId: &parent, Name: &name})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.OrganizationalUnit.Id), nil
+}
+
+func (s *seeder) moveAccount(ctx context.Context, id, to string) error {
+	out, err := s.org.ListParents(ctx, &organizations.ListParentsInput{ChildId: &id})
+	if err != nil {
+		return err
+	}
+	from := aws.ToString(out.Parents[0].Id)
+	if from == to {
+		return nil
+	}
+	_, err = s.org.MoveAccount(ctx, &organizations.MoveAccountInput{AccountId: &id, SourceParentId: &from, DestinationParentId: &to})
+	return err
+}
+
+// createManagementAccount must come after the rest that has ids of its own, so that it
+// doesn't change other ids.
 func (s *seeder) createManagementAccount(ctx context.Context, o *Organization) (err error) {
 	if o.ManagementAccount == nil {
 		return nil

@@ -21,7 +21,7 @@ type Groups struct {
 }
 
 // Reader returns a reader of the groups. They may change later.
-func (g *Groups) Reader() cases.Reader { return cases.New(g, g) }
+func (g *Groups) Reader() cases.Reader { return cases.New(g, g, nil) }
 
 func (g *Groups) MemberOf(_ context.Context, user string, groups []string) (of []string, err error) {
 	g.Calls++

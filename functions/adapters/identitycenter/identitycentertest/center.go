@@ -51,6 +51,10 @@ type Center struct {
 
 	Accounts          []orgtypes.Account
 	ManagementAccount string
+	// Units are the ids directly above organizational units, and UnitOf those above
+	// accounts, by their ids. Accounts that are not in UnitOf are directly below Root.
+	// Move changes UnitOf.
+	Units, UnitOf map[string]string
 	// DelegatedAdministrators are account ids by service principal.
 	DelegatedAdministrators map[string][]string
 

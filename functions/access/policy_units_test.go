@@ -1,0 +1,42 @@
+package access
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// Only the units that OUsAffecting returns change a decision: whether the account is
+// below any other makes no difference.
+func TestOUsAffecting(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 9))
+	mattered := map[bool]int{}
+	for n := range 2000 {
+		p := randomPolicy(r)
+		enrich(r, &p)
+		everybody, place := randomPeople(r), randomPlace(r)
+		index := NewIndex(&p)
+		for _, target := range everyTarget() {
+			affecting := index.OUsAffecting(target)
+			all := Case{Requester: everybody[r.IntN(len(everybody))], Target: target, OUs: place[target.AccountID], Duration: int64(r.IntN(4))}
+			some := all
+			some.OUs = slices.DeleteFunc(slices.Clone(all.OUs), func(ou string) bool { return !slices.Contains(affecting, ou) })
+			got, want := index.Decide(&some), index.Decide(&all)
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("policy %d: %v of %v matter: got\n%+v, want\n%+v\n%+v", n, affecting, all.OUs, got, want, p)
+			}
+			for _, presser := range everybody {
+				if got, want := index.Permits(&some, presser), index.Permits(&all, presser); got != want {
+					t.Fatalf("policy %d: %v of %v matter: %+v approves %v, want %v\n%+v", n, affecting, all.OUs, presser, got, want, p)
+				}
+			}
+			none := all
+			none.OUs = nil
+			mattered[!reflect.DeepEqual(index.Decide(&none), want)]++
+		}
+	}
+	if mattered[true] < 1000 || mattered[false] < 1000 {
+		t.Errorf("%v: the random policies do not try both", mattered)
+	}
+}
