@@ -143,7 +143,7 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 		p.writeLeases(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 		p.readRuns(),
-		p.readPolicy(),  // it removes only findings that the policy covers
+		p.readPolicy(), // it removes only findings that the policy covers
 		permit("s3:GetObject", p.props.catalog.ArnForObjects(jsii.String(catalog.Key))), // for the organizational units in it
 		p.identityCenter("ListAccountAssignments", "DeleteAccountAssignment", "DescribeAccountAssignmentDeletionStatus",
 			"DescribeAccountAssignmentCreationStatus", "ListAccountAssignmentCreationStatus", "DescribePermissionSet"),

@@ -218,7 +218,9 @@ func TestSuggest(t *testing.T) {
 			w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {}}
 			w.policy.ProtectedAccounts = []string{sandbox}
 		}, want: []string{"Production (111111111111) = 111111111111"}},
-		{name: "accounts in a unit that denies", action: "account", change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {sandbox}} },
+		{name: "accounts in a unit that denies", action: "account", change: func(w *world) {
+			w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {sandbox}}
+		},
 			want: []string{"Production (111111111111) = 111111111111"}},
 		{name: "accounts, and a unit that the catalog doesn't know", action: "account", change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}} },
 			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
@@ -227,7 +229,10 @@ func TestSuggest(t *testing.T) {
 		{name: "permission sets, and a unit that the catalog doesn't know", action: "permission_set", metadata: inProduction, change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-b": {}} },
 			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
 		{name: "accounts in which something is offered", action: "account", want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
-		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) { w.policy.Accounts = w.policy.Accounts[2:]; w.policy.Accounts[0].Approvers = []string{"jane@example.com"} }},
+		{name: "accounts in which only this person could approve", action: "account", change: func(w *world) {
+			w.policy.Accounts = w.policy.Accounts[2:]
+			w.policy.Accounts[0].Approvers = []string{"jane@example.com"}
+		}},
 		{name: "accounts by name", action: "account", query: "pROD", want: []string{"Production (111111111111) = 111111111111"}},
 		{name: "accounts by id", action: "account", query: "2222", want: []string{"Sandbox (222222222222) = 222222222222"}},
 		{name: "no account", action: "account", query: "secret"},
