@@ -79,7 +79,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	var (
 		account  = host.Stack{Account: *stack.Account()}
 		rows     = table.Settings{Name: *props.table.TableName()}
-		policy   = policyinforce.Settings{Pointer: *props.policy.pointer.ParameterName()}
+		policy   = policyinforce.Settings{Pointer: props.policy.name}
 		names    = catalog.Settings{Bucket: *props.catalog.BucketName()}
 		center   = identitycenter.Settings{InstanceARN: s.SSOInstanceARN, Region: s.SSORegion}
 		web      = slackclient.Settings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
