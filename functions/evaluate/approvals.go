@@ -38,12 +38,13 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 		return r, err
 	}
 	change := table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	d := index.Decide(c)
 	switch {
-	case tally.Met:
+	case tally.Met && d.Outcome != access.DecideRefused: // the policy may refuse the duration by now
 		if err := h.People.CheckRequester(ctx, r.Requester); err != nil {
 			return r, err
 		}
-		change.Outcome = approvals.Outcome(tally, index.Decide(c), digest, h.Now().UTC())
+		change.Outcome = approvals.Outcome(tally, d, digest, h.Now().UTC())
 	case tally.SameAs(r):
 		return r, nil
 	}

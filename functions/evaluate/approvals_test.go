@@ -89,6 +89,8 @@ func TestReminderChecksApprovals(t *testing.T) {
 			change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") }, want: "remind"},
 		{name: "somebody denied a moment before", statement: access.Statement{Approvers: two, ApprovalsNeeded: 1}, given: []access.Person{bob},
 			change: func(w *world) { w.rival = &access.Outcome{Kind: access.OutcomeDenied} }, want: "denied"},
+		{name: "fewer are needed by now, but the policy refuses the duration: nothing is approved", statement: access.Statement{Approvers: two, ApprovalsNeeded: 1, MaxDuration: 60}, given: []access.Person{bob},
+			change: func(w *world) { w.row.Duration = 3600 }, want: "remind", changes: 1},
 		{name: "nobody approved, and no number is needed by now", statement: access.Statement{Approvers: two}, want: "remind"},
 	}
 	for _, tt := range tests {

@@ -219,6 +219,18 @@ func TestListsWithGroups(t *testing.T) {
 	}
 }
 
+// A group may approve only what an organizational unit covers.
+func TestRunWithGroupsOfUnits(t *testing.T) {
+	w := adminBy(access.Statement{Approvers: []string{"group:g-2"}})
+	w.policy.Accounts[1].Resources, w.units = []string{"ou-a"}, map[string][]string{"ou-a": {production}}
+	w.groups, w.findings = casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}}, unasked()
+	w.runs["run1"] = asking()
+	w.send(t, pressBy("UBOB", "drift_remove", "run1"))
+	if answers := w.runs["run1"].Answers; len(answers) != 1 || answers[0].By != bob {
+		t.Errorf("answers %+v, told %q; want one by Bob", answers, w.told)
+	}
+}
+
 // TestRunWithGroups checks who answers the question of a run.
 func TestRunWithGroups(t *testing.T) {
 	for _, tt := range []struct {
