@@ -7,6 +7,33 @@ import (
 	"testing"
 )
 
+func TestPermitsEnd(t *testing.T) {
+	const ann, bob, cid, dan = "ann@example.com", "bob@example.com", "cid@example.com", "dan@example.com"
+	p := Policy{Accounts: []Statement{
+		{Resources: list(dev), PermissionSets: list("*"), Approvers: list(bob), Allowed: list(dan)},
+		{Resources: list(dev), PermissionSets: list("Admin"), Approvers: list(cid, GroupEntry("g")), Allowed: list(GroupEntry("h"))},
+	}}
+	for _, tt := range []struct {
+		name      string
+		requester Identity
+		by        Identity
+		set       string
+		want      bool
+	}{
+		{"whom a statement that applies lists", Identity{Email: dan}, Identity{Email: bob}, "Admin", true},
+		{"whom another statement lists", Identity{Email: dan}, Identity{Email: cid}, "Admin", false},
+		{"no statement applies by now: whom any lists", Identity{Email: ann}, Identity{Email: "CID@example.com"}, "Admin", true},
+		{"as a member", Identity{Email: ann}, Identity{Email: dan, Groups: list("g")}, "Admin", true},
+		{"whom none lists", Identity{Email: ann}, Identity{Email: dan}, "Admin", false},
+		{"whom only a statement lists that doesn't affect the access", Identity{Email: ann}, Identity{Email: cid}, "ReadOnly", false},
+		{"nobody", Identity{Email: ann}, Identity{}, "Admin", false},
+	} {
+		if got := NewIndex(&p).PermitsEnd(&Case{Requester: tt.requester, Target: account(dev, tt.set)}, tt.by); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 // Only the units that OUsAffecting returns change a decision: whether the account is
 // below any other makes no difference.
 func TestOUsAffecting(t *testing.T) {

@@ -231,6 +231,25 @@ func TestRunWithGroupsOfUnits(t *testing.T) {
 	}
 }
 
+// An approver may end the access of someone who may no longer request it.
+func TestEndOfAccessThatIsNoLongerAllowed(t *testing.T) {
+	for _, tt := range []struct {
+		user, told string
+	}{
+		{"UANN", ""},
+		{"UBOB", "You can't end this access. The requester or ann@example.com can."},
+	} {
+		w := adminBy(access.Statement{Approvers: []string{ann.Email}, Allowed: []string{"group:g-dev"}})
+		r := active()
+		r.Approvers = []access.Person{ann}
+		w.rows["r1"] = r
+		w.send(t, pressBy(tt.user, "end", "r1"))
+		if told := strings.Join(w.told, " "); told != tt.told || (w.rows["r1"].EndRequest != nil) != (told == "") {
+			t.Errorf("%s: told %q, end %+v; want %q", tt.user, told, w.rows["r1"].EndRequest, tt.told)
+		}
+	}
+}
+
 // TestRunWithGroups checks who answers the question of a run.
 func TestRunWithGroups(t *testing.T) {
 	for _, tt := range []struct {

@@ -200,7 +200,7 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 		p.by = p.request.Requester
 		return "", nil
 	}
-	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
+	return p.allowApprover(ctx, "You can't end this access.", people.PermitsEnd)
 }
 
 // end records that the access ends early.
@@ -251,8 +251,8 @@ func notActiveText(r access.Request) string {
 // byRequester reports whether the requester pressed the button.
 func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
 
-// permission is what a person needs from the policy: people.Permits or
-// people.PermitsDenial.
+// permission is what a person needs from the policy: people.Permits,
+// people.PermitsDenial or people.PermitsEnd.
 type permission func(*access.Index, *access.Case, access.Request, access.Person, access.Identity) bool
 
 // allowApprover looks up the person and allows those whom the policy in force permits
@@ -302,8 +302,11 @@ func (p *press) whoCanText(ctx context.Context) string {
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
 		permits := p.index.PermitsDenial
-		if p.in.Action.ID == slack.ActionApprove {
+		switch p.in.Action.ID {
+		case slack.ActionApprove:
 			permits = p.index.Permits
+		case slack.ActionEnd:
+			permits = p.index.PermitsEnd
 		}
 		for _, a := range r.Approvers {
 			if permits(p.asked, a.Identity(nil)) {
