@@ -409,6 +409,9 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
 	}
 	rate := t.errors
+	if readsForPolicy[operation] {
+		rate = max(rate, t.reads)
+	}
 	if err := inv.pass(ctx, d, latency); err != nil {
 		if d.chance(0.5) {
 			later(inv, d, operation, do)
@@ -447,6 +450,9 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	}
 	return out, err, false
 }
+
+// readsForPolicy are the calls that read memberships and the organization's tree.
+var readsForPolicy = map[string]bool{"IsMemberInGroups": true, "ListGroupMemberships": true, "ListParents": true}
 
 // quiet lists the calls that a story leaves out unless they fail.
 var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "DescribeUser": true, "GetUserId": true, "InChannel": true, "User": true}

@@ -36,6 +36,9 @@ type trouble struct {
 	insider bool    // someone starts, stops and redrives executions, and uses task tokens
 	greedy  bool    // one person makes one request after another
 	gone    float64 // per request: someone is disabled or deleted, and may come back
+	groups  float64 // policies name groups; per request: someone enters or leaves one between press and grant
+	reads   float64 // a read of a membership, or of the organization's tree, fails
+	units   bool    // policies name organizational units, and accounts move
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
