@@ -37,13 +37,14 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 	if err != nil {
 		return r, err
 	}
+	d := index.Decide(c)
 	change := table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
 	switch {
-	case tally.Met:
+	case tally.Met && d.Outcome != access.DecideRefused: // it may be too long by now
 		if err := h.People.CheckRequester(ctx, r.Requester); err != nil {
 			return r, err
 		}
-		change.Outcome = approvals.Outcome(tally, index.Decide(c), digest, h.Now().UTC())
+		change.Outcome = approvals.Outcome(tally, d, digest, h.Now().UTC())
 	case tally.SameAs(r):
 		return r, nil
 	}
