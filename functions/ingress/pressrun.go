@@ -75,7 +75,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
 		return "You can't answer this. " + why, nil
 	}
-	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), nil)
+	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), q.ousOf)
 	return "", err
 }
 
