@@ -482,12 +482,13 @@ func (l *ledger) countByMembership(r access.Request) {
 		return
 	}
 	p := l.policies[len(l.policies)-1].policy
-	c := &access.Case{Requester: r.Requester.Identity(nil), Target: r.Target, Duration: r.Duration}
+	c := *l.casesSince(p, r, l.world.clock.now())[0]
+	c.Requester.Groups = nil
 	by := map[string]access.Identity{}
 	for _, a := range approversOf(r) {
 		by[a.PrincipalID] = a.Identity(nil)
 	}
-	if !lets(p, c, r.Requester.PrincipalID, by) {
+	if !lets(p, &c, r.Requester.PrincipalID, by) {
 		l.count("by membership")
 	}
 }

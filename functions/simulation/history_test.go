@@ -245,6 +245,10 @@ func (p *plan) submit() {
 		w.then(w.clock.now().Add(at), d.next(), func() { w.sendFromSlack(p.id, body, p.retryForm) })
 	}
 	send(0)
+	if w.trouble.groups > 0 && d.chance(w.trouble.groups/2) {
+		group := pick(d, []string{"g-dev", "g-sec"})
+		w.then(w.clock.now().Add(d.between(100*time.Millisecond, 2*time.Second)), d.next(), func() { w.toggle(group, p.person) })
+	}
 	for range d.below(3) { // Slack delivers again, or the person presses again
 		send(pick(d, []time.Duration{0, d.between(0, 5*time.Second), 3 * time.Second}))
 	}
