@@ -105,6 +105,8 @@ func (w *world) policies() []access.Policy {
 	switch {
 	case w.trouble.units:
 		return unitPolicies
+	case w.trouble.managed:
+		return []access.Policy{managedPolicy(false), managedPolicy(true)}
 	case w.trouble.groups > 0:
 		return append(slices.Clone(groupPolicies), policies...)
 	}

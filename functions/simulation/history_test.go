@@ -59,6 +59,7 @@ var troubles = []trouble{
 	{name: "groups, reads fail", groups: 0.4, reads: 0.4, policy: 0.2, slow: 0.2},
 	{name: "groups among faults", groups: 0.3, reads: 0.1, errors: 0.03, kills: 0.05, stalls: 0.05, slow: 0.1, lags: 0.3, byHand: 0.2, policy: 0.2, gone: 0.2, outages: 1},
 	{name: "groups, by hand and drift", groups: 0.3, reads: 0.05, byHand: 0.6, drift: true, slow: 0.1, policy: 0.2},
+	{name: "managed groups", managed: true, groups: 0.2, policy: 0.2, slow: 0.1, lags: 0.2},
 	{name: "units", units: true, reads: 0.2, policy: 0.3, slow: 0.1, errors: 0.01},
 	{name: "all of it", groups: 0.1, reads: 0.03, gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
 		outages: 1, stops: 0.2, byHand: 0.3, rows: 0.1, policy: 0.3, drift: true},
@@ -89,6 +90,13 @@ func (w *world) play() {
 		p := &plan{world: w, dice: w.source.dice("request"), person: pick(d, people), target: favourite, duration: pick(d, durations), view: fmt.Sprintf("V%d", i+1)}
 		if d.chance(0.3) && !w.trouble.alone {
 			p.target = pick(d, targets)
+		}
+		if w.trouble.managed {
+			p.target = targets[3]
+			if i > 1 {
+				at, p.target = at.Add(d.between(5*time.Second, 90*time.Second)), pick(d, targets)
+			}
+			p.person, p.duration = pick(d, people[:2]), pick(d, durations)
 		}
 		if w.trouble.greedy {
 			p.person, p.target = someone, targets[i%len(targets)]

@@ -38,6 +38,7 @@ type trouble struct {
 	gone    float64 // per request: someone is disabled or deleted, and may come back
 	groups  float64 // policies name groups; per request: someone enters or leaves one between press and grant
 	reads   float64 // a read of a membership, or of the organization's tree, fails
+	managed bool    // the deciding group is one that people request
 	units   bool    // policies name organizational units, and accounts move
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
