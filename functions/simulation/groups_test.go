@@ -254,25 +254,27 @@ func (l *ledger) widest(p access.Policy, who access.Person, since time.Time) acc
 // unitsSince returns the units above an account as a function may have seen them since
 // then. ingress uses the catalog, which is not refreshed here.
 func (l *ledger) unitsSince(function, account string, since time.Time) (all [][]string) {
-	above := func(unit string) (units []string) {
-		for ; unit != ""; unit = unitParents[unit] {
-			units = append(units, unit)
-		}
-		return units
-	}
 	if function == "ingress" {
-		return [][]string{above(unitOf[account])}
+		return [][]string{unitsAbove(unitOf[account])}
 	}
 	homes := l.homes[account]
 	for i, h := range homes {
 		if i+1 == len(homes) || !homes[i+1].from.Before(since) {
-			all = append(all, above(h.unit))
+			all = append(all, unitsAbove(h.unit))
 		}
 	}
 	if len(homes) == 0 {
 		return [][]string{nil} // a group
 	}
 	return all
+}
+
+// unitsAbove returns a unit and those above it.
+func unitsAbove(unit string) (units []string) {
+	for ; unit != ""; unit = unitParents[unit] {
+		units = append(units, unit)
+	}
+	return units
 }
 
 // casesSince returns a request as a policy may have seen it since then.

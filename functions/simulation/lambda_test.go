@@ -313,6 +313,15 @@ func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) 
 	return ctx.Err()
 }
 
+// These happen to a call: it is throttled, its service is down, its answer is lost, or it
+// takes 1.5 s.
+const (
+	faultThrottled = "throttled"
+	faultDown      = "down"
+	faultLost      = "answer lost"
+	faultSlow      = "slow"
+)
+
 // attempts returns how often the SDK tries a call (aws.RetryModeStandard: 3;
 // reconcile sets 10).
 func (inv *invocation) attempts() int {
@@ -407,6 +416,19 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 			return out, err, false
 		}
 		return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
+	}
+	if w.fault != nil {
+		switch w.fault(inv, operation) {
+		case faultThrottled:
+			return fail("is throttled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient})
+		case faultDown:
+			return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
+		case faultLost:
+			effectOf(inv, operation, do)
+			return fail("has its effect, and is not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+		case faultSlow:
+			latency = 1500 * time.Millisecond
+		}
 	}
 	rate := t.errors
 	if readsForPolicy[operation] {

@@ -358,7 +358,7 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 // decide about the target.
 func (l *ledger) mayDecide(a *access.RunAnswer, t access.Target, since time.Time) bool {
 	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool {
-		return access.NewIndex(&p).MayDecide(a.By, l.widest(p, a.By, since).Groups, t, nil)
+		return access.NewIndex(&p).MayDecide(a.By, l.widest(p, a.By, since).Groups, t, unitsAbove(unitOf[t.AccountID]))
 	})
 }
 
@@ -407,10 +407,12 @@ func (l *ledger) wasCovered(key string, at time.Time) bool {
 	return slices.ContainsFunc(l.policies, func(p inForce) bool { return !p.from.After(at) && covers(p.policy, key) })
 }
 
+// covers reports whether the policy covers the target, whose units are those in the
+// catalog.
 func covers(p access.Policy, key string) bool {
 	index := access.NewIndex(&p)
 	return slices.ContainsFunc(slices.Concat(targets, decisionTargets), func(t access.Target) bool {
-		return strings.HasPrefix(key, t.Key()+"#") && index.Covers(t, nil)
+		return strings.HasPrefix(key, t.Key()+"#") && index.Covers(t, unitsAbove(unitOf[t.AccountID]))
 	})
 }
 

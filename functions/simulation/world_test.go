@@ -80,6 +80,8 @@ type world struct {
 	insider *insider // nil if there is none
 
 	outages []outage
+	// fault, if set, returns what happens to an attempt of a call; "" if nothing.
+	fault func(inv *invocation, operation string) string
 	// doing is the invocation whose call is taking effect.
 	doing *invocation
 
