@@ -79,7 +79,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	var (
 		account  = host.Stack{Account: *stack.Account()}
 		rows     = table.Settings{Name: *props.table.TableName()}
-		policy   = policyinforce.Settings{Pointer: *props.policy.pointer.ParameterName()}
+		policy   = policyinforce.Settings{Pointer: props.policy.name}
 		names    = catalog.Settings{Bucket: *props.catalog.BucketName()}
 		center   = identitycenter.Settings{InstanceARN: s.SSOInstanceARN, Region: s.SSORegion}
 		web      = slackclient.Settings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
@@ -140,8 +140,6 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	return environments
 }
 
-// logLevel returns the level that the settings name. The settings are checked, so
-// it can be parsed.
 // groupMentions returns the pairs of evaluate.Settings.SlackGroups.
 func groupMentions(mentions map[string]string) []string {
 	var pairs []string
@@ -151,6 +149,8 @@ func groupMentions(mentions map[string]string) []string {
 	return pairs
 }
 
+// logLevel returns the level that the settings name. The settings are checked, so
+// it can be parsed.
 func logLevel(s *settings.Settings) (level slog.Level) {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		panic(err)

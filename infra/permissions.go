@@ -260,7 +260,7 @@ func (p permitter) rows(actions, keys, attributes []string) []awsiam.PolicyState
 func (p permitter) readPolicy() []awsiam.PolicyStatement {
 	policies := *p.props.policy.asset.Bucket().ArnForObjects(jsii.String(assetPrefix(p.props.settings) + "*.json"))
 	return []awsiam.PolicyStatement{
-		allow([]string{"ssm:GetParameter"}, p.props.policy.pointer.ParameterArn()),
+		allow([]string{"ssm:GetParameter"}, p.props.policy.arn),
 		allow([]string{"s3:GetObject"}, &policies),
 		// The bootstrap bucket may have a customer key (cdk bootstrap
 		// --bootstrap-customer-key), and nothing says which one. The encryption

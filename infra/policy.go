@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -19,6 +22,18 @@ import (
 type policyInForce struct {
 	pointer awsssm.StringParameter
 	asset   awss3assets.Asset
+	// name and arn are the pointer's, but don't refer to it. The functions have them, and
+	// the pointer depends on the functions.
+	name string
+	arn  *string
+}
+
+// follow makes a deployment replace the functions before the policy in force. A policy may
+// have fields that the functions of the previous release refuse.
+func (p policyInForce) follow(functions map[string]function) {
+	for _, name := range slices.Sorted(maps.Keys(functions)) {
+		p.pointer.Node().AddDependency(functions[name].alias)
+	}
 }
 
 // assetPrefix is the prefix of the stack's assets in the bootstrap bucket.
@@ -35,10 +50,13 @@ func newPolicyInForce(scope constructs.Construct, s *settings.Settings, policy b
 	encoder.SetEscapeHTML(false)
 	// Encoding strings to a strings.Builder can't fail.
 	_ = encoder.Encode(policyinforce.NewPointer(*uploaded.S3BucketName(), *uploaded.S3ObjectKey(), policy.SHA256, &s.Policy))
+	name := "/" + s.NamePrefix + "/policy"
 	pointer := awsssm.NewStringParameter(in, jsii.String("Pointer"), &awsssm.StringParameterProps{
-		ParameterName: jsii.String("/" + s.NamePrefix + "/policy"),
+		ParameterName: &name,
 		Description:   jsii.String("Location of the policy in force"),
 		StringValue:   jsii.String(strings.TrimSpace(value.String())),
 	})
-	return policyInForce{pointer: pointer, asset: uploaded}
+	return policyInForce{pointer: pointer, asset: uploaded, name: name, arn: awscdk.Stack_Of(scope).FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(name, "/")),
+	})}
 }

@@ -70,6 +70,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		catalog:  catalog,
 		policy:   policy,
 	})
+	policy.follow(functions)
 	protectRecords(audit, s, functions["audit"].role)
 	machine := newRequestMachine(stack, s, functions)
 	reconciliation := newReconcileMachine(stack, s, functions)

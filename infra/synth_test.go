@@ -34,6 +34,7 @@ type resource struct {
 	Properties          map[string]any
 	DeletionPolicy      string
 	UpdateReplacePolicy string
+	DependsOn           []string
 }
 
 // shared is the stack of testdata/elevator.yaml, synthesized once.

@@ -156,6 +156,21 @@ func TestVersionsStay(t *testing.T) {
 	}
 }
 
+// TestPolicyFollowsTheFunctions checks that a deployment puts a new policy in force after
+// it has replaced the functions: those of the previous release may refuse the policy.
+func TestPolicyFollowsTheFunctions(t *testing.T) {
+	aliases := sharedStack(t).template.of("AWS::Lambda::Alias")
+	if len(aliases) != len(functionNames) {
+		t.Errorf("there are %d aliases, want one of each of %d functions", len(aliases), len(functionNames))
+	}
+	pointer := sharedStack(t).template.one(t, "AWS::SSM::Parameter")
+	for alias := range aliases {
+		if !slices.Contains(pointer.DependsOn, alias) {
+			t.Errorf("the pointer depends on %q, want %s among them", pointer.DependsOn, alias)
+		}
+	}
+}
+
 // TestSecretsAreReferences checks that the environment names secrets and never
 // contains one.
 func TestSecretsAreReferences(t *testing.T) {

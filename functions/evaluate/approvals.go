@@ -37,10 +37,10 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 	if err != nil {
 		return r, err
 	}
-	d := index.Decide(c)
 	change := table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	d := index.Decide(c)
 	switch {
-	case tally.Met && d.Outcome != access.DecideRefused: // it may be too long by now
+	case tally.Met && d.Outcome != access.DecideRefused: // the policy may refuse the duration by now
 		if err := h.People.CheckRequester(ctx, r.Requester); err != nil {
 			return r, err
 		}

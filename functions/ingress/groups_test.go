@@ -219,27 +219,34 @@ func TestListsWithGroups(t *testing.T) {
 	}
 }
 
+// A group may approve only what an organizational unit covers.
+func TestRunWithGroupsOfUnits(t *testing.T) {
+	w := adminBy(access.Statement{Approvers: []string{"group:g-2"}})
+	w.policy.Accounts[1].Resources, w.units = []string{"ou-a"}, map[string][]string{"ou-a": {production}}
+	w.groups, w.findings = casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}}, unasked()
+	w.runs["run1"] = asking()
+	w.send(t, pressBy("UBOB", "drift_remove", "run1"))
+	if answers := w.runs["run1"].Answers; len(answers) != 1 || answers[0].By != bob {
+		t.Errorf("answers %+v, told %q; want one by Bob", answers, w.told)
+	}
+}
+
 // TestRunWithGroups checks who answers the question of a run.
 func TestRunWithGroups(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		groups casestest.Groups
-		unit   bool // the statement names a unit
 		want   [][2]int
 		told   string
 	}{
-		{"a member answers for what the group approves", casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}}, false, annsPart, "Your answer counts for 3 of 5. For the rest, these people can answer: jane@example.com."},
-		{"a member answers for what the group approves in a unit", casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}}, true, annsPart, "Your answer counts for 3 of 5. For the rest, these people can answer: jane@example.com."},
-		{"not a member", casestest.Groups{}, false, nil, "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: jane@example.com, members of Owners."},
-		{"a member by this app only", casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}, Granted: []string{"g-2 p-bob"}}, false, nil,
+		{"a member answers for what the group approves", casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}}, annsPart, "Your answer counts for 3 of 5. For the rest, these people can answer: jane@example.com."},
+		{"not a member", casestest.Groups{}, nil, "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: jane@example.com, members of Owners."},
+		{"a member by this app only", casestest.Groups{Members: map[string][]string{"g-2": {"p-bob"}}, Granted: []string{"g-2 p-bob"}}, nil,
 			"You can't answer, because you aren't an approver of any of these accounts or groups. These people can: jane@example.com, members of Owners."},
-		{"nobody knows", casestest.Groups{Err: access.Errorf(access.CodeUnavailable, "x")}, false, nil, "Something went wrong. Please try again in a moment."},
+		{"nobody knows", casestest.Groups{Err: access.Errorf(access.CodeUnavailable, "x")}, nil, "Something went wrong. Please try again in a moment."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := adminBy(access.Statement{Approvers: []string{"group:g-2"}})
-			if tt.unit {
-				w.policy.Accounts[1].Resources, w.units = []string{"ou-a"}, map[string][]string{"ou-a": {production}}
-			}
 			w.groups, w.findings = tt.groups, unasked()
 			w.runs["run1"] = asking()
 			w.send(t, pressBy("UBOB", "drift_remove", "run1"))

@@ -72,7 +72,7 @@ func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *
 		if tally.SameAs(r) {
 			change = nil
 		}
-		return change, "You already approved this request. It still needs an approval from " + slack.AnyOf(tally.Awaited()) + ".", nil
+		return change, "You already approved this request. It still needs an approval from " + slack.AnyOf(p.approverNames(ctx, tally.Awaited())) + ".", nil
 	case r.CountEvents(access.EventApprovalGiven) >= access.MaxApprovalEvents:
 		return nil, "Too many approvals of this request were given or taken back. Please deny it. The requester can submit a new one.", nil
 	default:

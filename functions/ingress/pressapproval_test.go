@@ -150,6 +150,9 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 			set(func(s *access.Statement) { s.Approvers = []string{"ann@example.com", "group:g-9"} }),
 			func(w *world) { w.groups.Members = map[string][]string{"g-9": {"p-bob"}} }),
 			approvals: "UANN UBOB", events: "approval_given approval_given approved", outcome: access.OutcomeApproved, by: bob, resumed: []string{resumed}},
+		{name: "the same person again, where a group is awaited", user: "UANN", action: "approve", row: approvedBy(ann), change: set(func(s *access.Statement) { s.Approvers = []string{"ann@example.com", "group:g-9"} }),
+			approvals: "UANN", events: "approval_given", told: []string{"You already approved this request. It still needs an approval from members of g-9."},
+			shows: "Approvals 1 of 2: approved by @UANN. Still needs a member of the group g-9"},
 		{name: "an approver who left the group since", user: "UBOB", action: "approve", row: approvedBy(ann), change: with(
 			set(func(s *access.Statement) { s.Approvers = []string{"bob@example.com", "group:g-9"} })),
 			approvals: "UANN:not_permitted UBOB", events: "approval_given approval_given",

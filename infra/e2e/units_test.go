@@ -150,7 +150,7 @@ func TestUnits(t *testing.T) {
 	t.Run("the reconciliation only reports it", func(t *testing.T) {
 		given := s.give(t, kim, "lake", "DeveloperAccess")
 		for _, mode := range []string{"warn", "revoke"} {
-			wantSays(t, s.runToEnd(t, mode).report(t), "Never removed: the account is protected, and no statement names it")
+			wantSays(t, s.runToEnd(t, mode).report(t), "Never removed, because the account is protected and no statement names it")
 			s.wantThere(t, given)
 		}
 	})
