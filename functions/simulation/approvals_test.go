@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/access/accesstest"
 )
 
 func isOfApproval(k access.EventKind) bool {
@@ -50,9 +49,10 @@ func (l *ledger) checkApprovals(r access.Request) {
 	}
 }
 
-// isApprovedUnder reports whether the row's approvals are enough under a policy, without
-// those of people who were gone all the time since then.
-func (l *ledger) isApprovedUnder(p access.Policy, r access.Request, since time.Time) bool {
+// isApprovedUnder reports whether the row's approvals are enough under a policy, which
+// saw the request as the case c. It doesn't count those of people who were gone all the
+// time since then.
+func (l *ledger) isApprovedUnder(p access.Policy, c *access.Case, r access.Request, since time.Time) bool {
 	by := []access.Person{r.Outcome.By}
 	for _, a := range r.Approvals {
 		by = append(by, a.By)
@@ -63,14 +63,28 @@ func (l *ledger) isApprovedUnder(p access.Policy, r access.Request, since time.T
 		})
 	}
 	by = slices.DeleteFunc(by, func(p access.Person) bool { return p.SlackID == guest || !l.hasPressed(r.ID, "approve", p) })
-	requirements := accesstest.Decide(p, r.Requester.Email, r.Target).Requirements
+	as := map[string]access.Identity{} // by principal
+	for _, a := range by {
+		as[a.PrincipalID] = l.widest(p, a, since)
+		if a.PrincipalID == r.Requester.PrincipalID {
+			as[a.PrincipalID] = c.Requester
+		}
+	}
+	if len(by) == 0 || !lets(p, c, r.Requester.PrincipalID, as) {
+		return false
+	}
+	x := access.NewIndex(&p)
+	requirements := x.Decide(c).Requirements
 	if len(requirements) == 0 {
-		return slices.ContainsFunc(by, func(a access.Person) bool { return accesstest.Permits(p, r.Requester.Email, a.Email, r.Target) })
+		return slices.ContainsFunc(by, func(a access.Person) bool { return x.Permits(c, as[a.PrincipalID]) })
 	}
 	for _, q := range requirements {
 		different := map[string]bool{}
 		for _, a := range by {
-			if slices.Contains(q.Approvers, a.Email) && a.PrincipalID != r.Requester.PrincipalID {
+			listed := slices.Contains(q.Approvers, a.Email) || slices.ContainsFunc(as[a.PrincipalID].Groups, func(id string) bool {
+				return slices.Contains(q.Approvers, access.GroupEntry(id))
+			})
+			if listed && a.PrincipalID != r.Requester.PrincipalID {
 				different[a.PrincipalID] = true
 			}
 		}

@@ -15,7 +15,6 @@ import (
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/access/accesstest"
 )
 
 const (
@@ -56,7 +55,13 @@ var troubles = []trouble{
 	{name: "insider among faults", insider: true, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, stops: 0.3, drift: true},
 	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
 	{name: "gone", gone: 0.8, errors: 0.02, kills: 0.02, lags: 0.3, slow: 0.1, policy: 0.1},
-	{name: "all of it", gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
+	{name: "groups", groups: 0.4, policy: 0.3, lags: 0.3, slow: 0.05},
+	{name: "groups, reads fail", groups: 0.4, reads: 0.4, policy: 0.2, slow: 0.2},
+	{name: "groups among faults", groups: 0.3, reads: 0.1, errors: 0.03, kills: 0.05, stalls: 0.05, slow: 0.1, lags: 0.3, byHand: 0.2, policy: 0.2, gone: 0.2, outages: 1},
+	{name: "groups, by hand and drift", groups: 0.3, reads: 0.05, byHand: 0.6, drift: true, slow: 0.1, policy: 0.2},
+	{name: "managed groups", managed: true, groups: 0.2, policy: 0.2, slow: 0.1, lags: 0.2},
+	{name: "units", units: true, reads: 0.2, policy: 0.3, slow: 0.1, errors: 0.01},
+	{name: "all of it", groups: 0.1, reads: 0.03, gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
 		outages: 1, stops: 0.2, byHand: 0.3, rows: 0.1, policy: 0.3, drift: true},
 }
 
@@ -64,7 +69,8 @@ var troubles = []trouble{
 func (w *world) play() {
 	w.trouble.quietAt = w.at(quietFor)
 	d := w.source.dice("history")
-	w.enforce(pick(d, policies))
+	w.enforce(pick(d, w.policies()))
+	w.planGroups(w.source.dice("groups"))
 	for range d.below(w.trouble.outages + 1) {
 		service := pick(d, []string{"dynamodb", "sso", "identitystore", "slack", "slack", "states", auditBucket, policyBucket, "ssm", catalogBucket})
 		from := w.at(d.between(0, busyFor+10*time.Minute))
@@ -84,6 +90,13 @@ func (w *world) play() {
 		p := &plan{world: w, dice: w.source.dice("request"), person: pick(d, people), target: favourite, duration: pick(d, durations), view: fmt.Sprintf("V%d", i+1)}
 		if d.chance(0.3) && !w.trouble.alone {
 			p.target = pick(d, targets)
+		}
+		if w.trouble.managed {
+			p.target = targets[3]
+			if i > 1 {
+				at, p.target = at.Add(d.between(5*time.Second, 90*time.Second)), pick(d, targets)
+			}
+			p.person, p.duration = pick(d, people[:2]), pick(d, durations)
 		}
 		if w.trouble.greedy {
 			p.person, p.target = someone, targets[i%len(targets)]
@@ -155,7 +168,7 @@ func (w *world) meddle(d *dice) {
 		}
 		w.steps.start(reconcileMachineARN, name, fmt.Sprintf(`{"mode":"sweep","lease":%q,"drift":{"run":%q,"index":%d}}`, lease, run, d.below(3)))
 	case 2:
-		p := pick(d, policies)
+		p := pick(d, w.policies())
 		e := access.Exemption{Email: who.Email, Until: w.clock.now().Add(d.between(time.Minute, 30*time.Minute)).UTC(), Reason: "an emergency"}
 		if t.Kind == access.KindGroup {
 			e.GroupID = t.GroupID
@@ -240,6 +253,10 @@ func (p *plan) submit() {
 		w.then(w.clock.now().Add(at), d.next(), func() { w.sendFromSlack(p.id, body, p.retryForm) })
 	}
 	send(0)
+	if w.trouble.groups > 0 && d.chance(w.trouble.groups/2) {
+		group := pick(d, []string{"g-dev", "g-sec"})
+		w.then(w.clock.now().Add(d.between(100*time.Millisecond, 2*time.Second)), d.next(), func() { w.toggle(group, p.person) })
+	}
 	for range d.below(3) { // Slack delivers again, or the person presses again
 		send(pick(d, []time.Duration{0, d.between(0, 5*time.Second), 3 * time.Second}))
 	}
@@ -268,9 +285,11 @@ func (p *plan) submit() {
 		at, order, action := d.between(2*time.Second, 5*time.Minute), d.next(), pick(d, []string{"approve", "approve", "approve", "deny"})
 		w.then(w.clock.now().Add(at), order, func() {
 			policy := w.ledger.policies[len(w.ledger.policies)-1].policy
-			several := len(accesstest.Decide(policy, p.person.Email, p.target).Requirements) > 0
+			now, x := w.clock.now(), access.NewIndex(&policy)
+			c := w.ledger.casesSince(policy, access.Request{Requester: p.person, Target: p.target}, now)[0]
+			several := len(x.Decide(c).Requirements) > 0
 			for i, who := range people {
-				if who.SlackID != guest && accesstest.Permits(policy, p.person.Email, who.Email, p.target) {
+				if who.SlackID != guest && x.Permits(c, w.ledger.widest(policy, who, now)) {
 					p.press(time.Duration(i)*between, who, action)
 					if !several {
 						return
@@ -280,7 +299,7 @@ func (p *plan) submit() {
 		})
 	}
 	if d.chance(w.trouble.policy) {
-		w.then(w.clock.now().Add(d.between(0, 6*time.Minute)), d.next(), func() { w.enforce(pick(d, policies)) })
+		w.then(w.clock.now().Add(d.between(0, 6*time.Minute)), d.next(), func() { w.enforce(pick(d, w.policies())) })
 	}
 	p.planHands()
 	p.planOperators()
@@ -326,11 +345,12 @@ func (p *plan) retryForm(inv *invocation) {
 func (p *plan) watch() {
 	w, d := p.world, p.dice
 	early, sharp, change := d.chance(0.3), d.chance(0.3), d.chance(w.trouble.policy/2)
-	policy := pick(d, policies)
+	policy := pick(d, w.policies())
 	share, off := d.below(100), d.between(-2*time.Second, 2*time.Second)
 	who := pick(d, append([]access.Person{p.person, p.person, p.person}, people...))
 	lost, lostAt := d.chance(w.trouble.rows), d.below(110)
 	order := d.next()
+	moves, group, moveIn := d.chance(w.trouble.groups), pick(d, []string{"g-dev", "g-sec", "g-1"}), d.between(0, 2*time.Second)
 	leaves, kind := d.chance(w.trouble.gone/3), pick(d, []idtypes.UserStatus{idtypes.UserStatusDisabled, idtypesDeleted})
 	w.ledger.request(p.id).watch = func(was, is access.Request) {
 		if is.Outcome != nil && was.Outcome == nil && is.Outcome.Kind.Grants() && leaves {
@@ -340,6 +360,13 @@ func (p *plan) watch() {
 				gone = is.Outcome.By
 			}
 			w.removeUser(gone, kind, 0, mix(order, 3))
+		}
+		if is.Outcome != nil && was.Outcome == nil && is.Outcome.Kind.Grants() && moves {
+			mover := is.Requester
+			if is.Outcome.Kind == access.OutcomeApproved && share < 60 {
+				mover = is.Outcome.By
+			}
+			w.then(w.clock.now().Add(moveIn), mix(order, 4), func() { w.toggle(group, mover) })
 		}
 		if is.Outcome != nil && was.Outcome == nil && change {
 			w.then(w.clock.now(), order, func() { w.enforce(policy) })
@@ -442,7 +469,7 @@ func (w *world) byHand(t access.Target, p access.Person, create bool) {
 	}
 	w.clock.say("somebody makes %s by hand", s.Key())
 	w.center.Add(s)
-	w.ledger.noteAppearance(s.Key())
+	w.ledger.noteAppearance(s.Key(), true)
 	have.byHand = now
 	if t.Kind == access.KindAccount {
 		// An assignment has no id. If the system grants access that someone also

@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,7 +42,8 @@ func newCenter(w *world, source *source) *identitycentertest.Center {
 	for _, set := range permissionSets {
 		c.PermissionSets = append(c.PermissionSets, types.PermissionSet{PermissionSetArn: &set.ARN, Name: &set.Name})
 	}
-	for _, g := range groups {
+	c.Units, c.UnitOf = unitParents, maps.Clone(unitOf)
+	for _, g := range slices.Concat(groups, decisionGroups) {
 		c.Groups = append(c.Groups, idtypes.Group{GroupId: &g.ID, DisplayName: &g.Name})
 	}
 	for _, p := range people {
@@ -101,7 +104,7 @@ func (w *world) changed(a identitycentertest.Access, exists bool) {
 		w.ledger.checkDeletion(key, a.MembershipID, a.ByHand)
 	}
 	if exists {
-		w.ledger.noteAppearance(key)
+		w.ledger.noteAppearance(key, false)
 	} else {
 		w.ledger.noteRemoval(key, false)
 	}

@@ -313,6 +313,15 @@ func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) 
 	return ctx.Err()
 }
 
+// These happen to a call: it is throttled, its service is down, its answer is lost, or it
+// takes 1.5 s.
+const (
+	faultThrottled = "throttled"
+	faultDown      = "down"
+	faultLost      = "answer lost"
+	faultSlow      = "slow"
+)
+
 // attempts returns how often the SDK tries a call (aws.RetryModeStandard: 3;
 // reconcile sets 10).
 func (inv *invocation) attempts() int {
@@ -408,7 +417,23 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		}
 		return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
 	}
+	if w.fault != nil {
+		switch w.fault(inv, operation) {
+		case faultThrottled:
+			return fail("is throttled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient})
+		case faultDown:
+			return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
+		case faultLost:
+			effectOf(inv, operation, do)
+			return fail("has its effect, and is not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+		case faultSlow:
+			latency = 1500 * time.Millisecond
+		}
+	}
 	rate := t.errors
+	if readsForPolicy[operation] {
+		rate = max(rate, t.reads)
+	}
 	if err := inv.pass(ctx, d, latency); err != nil {
 		if d.chance(0.5) {
 			later(inv, d, operation, do)
@@ -447,6 +472,9 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 	}
 	return out, err, false
 }
+
+// readsForPolicy are the calls that read memberships and the organization's tree.
+var readsForPolicy = map[string]bool{"IsMemberInGroups": true, "ListGroupMemberships": true, "ListParents": true}
 
 // quiet lists the calls that a story leaves out unless they fail.
 var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "DescribeUser": true, "GetUserId": true, "InChannel": true, "User": true}

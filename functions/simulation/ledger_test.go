@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/access/accesstest"
 	"sso-elevator/functions/adapters/leases"
 	"sso-elevator/functions/adapters/policyinforce"
 )
@@ -26,6 +25,9 @@ type ledger struct {
 	counts   map[string]int
 	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
+	// groupDeleted are the groups that someone deleted, homes where each account is.
+	groupDeleted map[string]bool
+	homes        map[string][]home
 }
 
 // removal is the removal of a finding.
@@ -102,10 +104,17 @@ type subject struct {
 	// lost is set if the response to a membership's creation may not have reached the
 	// system.
 	lost bool
+	// periods are the times in which it existed, leases those in which it had a lease.
+	periods, leases []period
 }
 
 func newLedger(w *world) *ledger {
-	return &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{}}
+	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
+		groupDeleted: map[string]bool{}, homes: map[string][]home{}}
+	for account, unit := range unitOf {
+		l.homes[account] = []home{{w.clock.start, unit}}
+	}
+	return l
 }
 
 func (l *ledger) count(name string) { l.counts[name]++ }
@@ -238,25 +247,28 @@ func (l *ledger) checkCreation(key string) {
 	case r.Outcome.Kind == access.OutcomeApproved && !l.hasPressed(r.ID, "approve", r.Outcome.By):
 		l.broken(1, "%s is created for request %s, which %s never approved", key, r.ID, r.Outcome.By.SlackID)
 	}
+	l.countByMembership(r)
 }
 
 // isPermitted reports whether a policy in force since then permits the row's
 // decision.
 func (l *ledger) isPermitted(r access.Request, since time.Time) bool {
 	for _, p := range l.inForceSince(since) {
-		switch r.Outcome.Kind {
-		case access.OutcomeAutomatic:
-			if accesstest.Decide(p, r.Requester.Email, r.Target).Outcome == access.DecideAutomatic {
-				return true
-			}
-		case access.OutcomeApproved:
-			if l.isApprovedUnder(p, r, since) {
-				return true
-			}
-		default:
-			denier := access.Identity{Email: r.Outcome.By.Email}
-			if r.Outcome.By.SlackID != guest && access.NewIndex(&p).PermitsDenial(accesstest.Case(r.Requester.Email, r.Target), denier) {
-				return true
+		for _, c := range l.casesSince(p, r, since) {
+			switch r.Outcome.Kind {
+			case access.OutcomeAutomatic:
+				if access.NewIndex(&p).Decide(c).Outcome == access.DecideAutomatic && lets(p, c, r.Requester.PrincipalID, nil) {
+					return true
+				}
+			case access.OutcomeApproved:
+				if l.isApprovedUnder(p, c, r, since) {
+					return true
+				}
+			default:
+				denier := l.widest(p, r.Outcome.By, since)
+				if r.Outcome.By.SlackID != guest && access.NewIndex(&p).PermitsDenial(c, denier) {
+					return true
+				}
 			}
 		}
 	}
@@ -313,7 +325,15 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 		l.broken(6, "%s is removed for the run %s, which may not: %+v", key, ref.Run, run)
 	}
 	now := l.world.clock.now()
-	if operation == "drift" && run.Guard != "" && !l.mayDecide(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
+	asks := run.Guard != ""
+	if run.Guard == access.GuardScopeGrew && slices.ContainsFunc(run.InScope, func(r [2]int) bool { return r[0] <= ref.Index && ref.Index < r[1] }) {
+		// Nobody is asked about what the scope had before.
+		asks = false
+		if !l.wasCovered(key, run.StartedAt) {
+			l.broken(6, "%s is removed for the run %s without consent, and no earlier policy covered it", key, ref.Run)
+		}
+	}
+	if operation == "drift" && asks && !l.mayDecide(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
 		l.broken(6, "%s is removed for the run %s, let go by somebody who approves it in no policy in force: %+v", key, ref.Run, run)
 	}
 	if operation == "drift" && l.isExempt(key, inv.began) {
@@ -322,7 +342,7 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 	if l.removals[ref] != nil {
 		return
 	}
-	l.removals[ref] = &removal{key, now, run.Guard != ""}
+	l.removals[ref] = &removal{key, now, asks}
 	without := 0
 	for _, r := range l.removals {
 		if !r.consent && now.Sub(r.first) <= 24*time.Hour {
@@ -337,7 +357,9 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 // mayDecide reports whether a policy in force since then lets the answer's author
 // decide about the target.
 func (l *ledger) mayDecide(a *access.RunAnswer, t access.Target, since time.Time) bool {
-	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return access.NewIndex(&p).MayDecide(a.By, nil, t, nil) })
+	return a != nil && slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool {
+		return access.NewIndex(&p).MayDecide(a.By, l.widest(p, a.By, since).Groups, t, unitsAbove(unitOf[t.AccountID]))
+	})
 }
 
 // isExempt reports whether all policies in force since then exempt the access.
@@ -377,25 +399,34 @@ func (l *ledger) isForDrift(key string) bool {
 
 // isCovered reports whether a policy in force since then covers the target.
 func (l *ledger) isCovered(key string, since time.Time) bool {
-	for _, p := range l.inForceSince(since) {
-		index := access.NewIndex(&p)
-		for _, t := range targets {
-			if strings.HasPrefix(key, t.Key()+"#") && index.Covers(t, nil) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool { return covers(p, key) })
 }
 
-func (l *ledger) noteAppearance(key string) {
+// wasCovered reports whether a policy covered the target at or before that time.
+func (l *ledger) wasCovered(key string, at time.Time) bool {
+	return slices.ContainsFunc(l.policies, func(p inForce) bool { return !p.from.After(at) && covers(p.policy, key) })
+}
+
+// covers reports whether the policy covers the target, whose units are those in the
+// catalog.
+func covers(p access.Policy, key string) bool {
+	index := access.NewIndex(&p)
+	return slices.ContainsFunc(slices.Concat(targets, decisionTargets), func(t access.Target) bool {
+		return strings.HasPrefix(key, t.Key()+"#") && index.Covers(t, unitsAbove(unitOf[t.AccountID]))
+	})
+}
+
+func (l *ledger) noteAppearance(key string, byHand bool) {
 	s := l.subject(key)
 	s.there, s.since = true, l.world.clock.now()
+	end(s.periods, s.since)
+	s.periods = append(s.periods, period{from: s.since, byHand: byHand})
 }
 
 func (l *ledger) noteRemoval(key string, byHand bool) {
 	s := l.subject(key)
 	s.there, s.since, s.mixed, s.lost, s.lastByHand = false, l.world.clock.now(), false, false, byHand
+	end(s.periods, s.since)
 }
 
 // noteLostAnswer notes that the response to a membership's creation may not reach the
@@ -467,6 +498,14 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	}
 	if was.EndRequest == nil && is.EndRequest != nil {
 		l.checkEndRequest(is)
+	}
+	if was.Failure == nil && is.Failure != nil {
+		l.checkFailure(is)
+	}
+	for _, e := range is.Events[min(len(was.Events), len(is.Events)):] {
+		if e.Kind == access.EventPressRefused {
+			l.checkPressRefused(is, e)
+		}
 	}
 	if was.RevokedAt.IsZero() && !is.RevokedAt.IsZero() {
 		l.checkRemoval(r, is)
@@ -550,6 +589,12 @@ func (l *ledger) checkRemovalResult(r access.DriftRemoval, again bool) {
 
 // noteLease notes whether someone else had removed the access, when the lease says so.
 func (l *ledger) noteLease(key string, before, after row) {
+	switch of := l.subject(key); {
+	case before == nil && after != nil:
+		of.leases = append(of.leases, period{from: l.world.clock.now()})
+	case after == nil:
+		end(of.leases, l.world.clock.now())
+	}
 	if after != nil {
 		for id, holder := range as[access.Lease](after).Holders {
 			if !holder.End.IsZero() {
@@ -646,5 +691,8 @@ func (l *ledger) checkDecision(r access.Request) {
 	}
 	if r.Outcome.Kind == access.OutcomeAutomatic && !l.isPermitted(r, inv.began) {
 		l.broken(1, "request %s is granted automatically, which no policy in force says", r.ID)
+	}
+	if r.Outcome.Kind == access.OutcomeRefused {
+		l.checkRefusal(r, inv)
 	}
 }

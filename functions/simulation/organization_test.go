@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -113,9 +114,23 @@ var snapshot = func() []byte {
 		}
 		return all
 	}
+	below := map[string][]string{}
+	for account, unit := range unitOf {
+		for ; unit != ""; unit = unitParents[unit] {
+			below[unit] = append(below[unit], account)
+			slices.Sort(below[unit])
+		}
+	}
+	// Nobody sees who entered the groups since.
+	members := map[string]any{}
+	for _, g := range decisionGroups {
+		members[g.ID] = map[string]any{"pairs": pairs(2, func(i int) (string, string) { return people[i].PrincipalID, people[i].Email })}
+	}
 	document := map[string]any{
-		"format":   1,
-		"accounts": map[string]any{"read_at": at, "pairs": pairs(len(accounts), func(i int) (string, string) { return accounts[i].ID, accounts[i].Name })},
+		"format":  1,
+		"members": members,
+		"accounts": map[string]any{"read_at": at, "units": below,
+			"pairs": pairs(len(accounts), func(i int) (string, string) { return accounts[i].ID, accounts[i].Name })},
 		"permission_sets": map[string]any{"read_at": at, "named_at": make([]int64, len(permissionSets)),
 			"pairs": pairs(len(permissionSets), func(i int) (string, string) { return permissionSets[i].ARN, permissionSets[i].Name })},
 		"groups": map[string]any{"read_at": at, "pairs": pairs(len(groups), func(i int) (string, string) { return groups[i].ID, groups[i].Name })},

@@ -17,14 +17,22 @@ type tally struct {
 	Overlaps, Repeated, TooMany int
 	// GoneEnded is how often access ended because its requester was gone. GoneInTime
 	// is how often the time limit for that was checked.
-	GoneEnded, GoneInTime   int
+	GoneEnded, GoneInTime int
+	// ByMembership is how often access was created that only memberships permit.
+	// NotAllowed and NoApprovers are how many requests the policy refused because of
+	// those reasons, NotPermitted how many decisions it didn't permit at the grant.
+	ByMembership, NotAllowed, NoApprovers, NotPermitted int
+	// Moves is how often an account changed its unit.
+	Moves                   int
 	Invocations, Executions int
 }
 
 func (l *ledger) tally() tally {
 	t := tally{Invocations: l.world.lambda.count, Executions: len(l.world.steps.inOrder), DriftRemoved: l.counts["DriftRevoked"],
 		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"], RowsDeleted: l.counts["rows deleted"],
-		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"]}
+		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"],
+		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
+		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"]}
 	for _, d := range l.requests {
 		r := d.row
 		if r.ID == "" {
@@ -78,7 +86,8 @@ func (t *tally) add(o tally) {
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.AlreadyGone, &o.AlreadyGone}, {&t.RowsDeleted, &o.RowsDeleted}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
-		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.TakenBack, &o.TakenBack},
+		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
+		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
 	} {
 		*pair.to += *pair.from
 	}

@@ -36,6 +36,10 @@ type trouble struct {
 	insider bool    // someone starts, stops and redrives executions, and uses task tokens
 	greedy  bool    // one person makes one request after another
 	gone    float64 // per request: someone is disabled or deleted, and may come back
+	groups  float64 // policies name groups; per request: someone enters or leaves one between press and grant
+	reads   float64 // a read of a membership, or of the organization's tree, fails
+	managed bool    // the deciding group is one that people request
+	units   bool    // policies name organizational units, and accounts move
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
@@ -76,6 +80,8 @@ type world struct {
 	insider *insider // nil if there is none
 
 	outages []outage
+	// fault, if set, returns what happens to an attempt of a call; "" if nothing.
+	fault func(inv *invocation, operation string) string
 	// doing is the invocation whose call is taking effect.
 	doing *invocation
 

@@ -660,7 +660,8 @@ func (m *matrix) text() string {
 	fmt.Fprintf(&b, `# The fault matrix
 
 `+"`make reliability RELIABILITY=-update-matrix`"+` writes this page. [Reliability](reliability.md) says what is checked in each cell. A column is a
-Task state of the request machine, a row a kind of fault.
+Task state of the request machine, a row a kind of fault. The requests here need neither groups nor organizational units.
+[The simulation](simulation.md#reads-that-fail) plays failures of those reads.
 
 | | meaning |
 |---|---|

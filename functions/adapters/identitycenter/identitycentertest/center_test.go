@@ -517,3 +517,15 @@ func TestTheTestHasEveryCallAndEveryChange(t *testing.T) {
 		t.Errorf("%d deletions", n)
 	}
 }
+
+// Identity Store, DeleteGroup and ListGroupMemberships.
+func TestADeletedGroupIsNotFound(t *testing.T) {
+	c := newCenter()
+	c.Add(membership)
+	c.DeleteGroup("g-1")
+	_, err := c.ListGroupMemberships(t.Context(), &identitystore.ListGroupMembershipsInput{IdentityStoreId: aws.String(identitycentertest.IdentityStoreID), GroupId: aws.String("g-1")})
+	wantCode(t, "its members", err, "ResourceNotFoundException")
+	if _, found := c.Find(membership.Key()); found {
+		t.Error("the membership is still there")
+	}
+}

@@ -34,6 +34,14 @@ func (c *Center) DeleteUser(id string) {
 	}
 }
 
+// DeleteGroup deletes the group and its memberships from the directory.
+func (c *Center) DeleteGroup(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Groups = slices.DeleteFunc(c.Groups, func(g idtypes.Group) bool { return *g.GroupId == id })
+	c.access = slices.DeleteFunc(c.access, func(a Access) bool { return a.Subject.Kind == access.KindGroup && a.Subject.GroupID == id })
+}
+
 func compareID(u idtypes.User, id string) int {
 	if *u.UserId < id {
 		return -1
