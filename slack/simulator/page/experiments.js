@@ -1,13 +1,17 @@
 // "Try to break it": buttons that do real damage, each with a promise and a clock.
 import { h, minutes, patch, post } from "./dom.js";
 
-const words = { kept: "Kept", broken: "Not kept", failed: "The experiment failed" };
+const words = { kept: "Promise kept", broken: "Promise not kept", failed: "The experiment failed" };
 
 export function startExperiments() {
   const box = document.getElementById("break");
   if (!box) return;
   let all = [];
-  const draw = () => patch(box, contents(box, all));
+  const slackDown = document.getElementById("slack-down");
+  const draw = () => {
+    patch(box, contents(box, all));
+    slackDown.hidden = !all.some((x) => x.id === "slack" && x.state === "running");
+  };
   const load = async () => {
     try {
       all = (await (await fetch("/sim/experiments")).json()).experiments;
