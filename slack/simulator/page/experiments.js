@@ -48,6 +48,6 @@ function clockText(x) {
   if (x.state === "preparing") return "preparing";
   if (!x.clock_from) return `within ${minutes(x.limit_seconds * 1000)}`;
   const from = new Date(x.clock_from), at = x.clock_to ? new Date(x.clock_to) : new Date();
-  if (at < from) return `ends in ${minutes(from - at)}`;
+  if (!x.clock_to && at < from) return `ends in ${minutes(from - at)}`;
   return `${minutes(at - from)} of ${minutes(x.limit_seconds * 1000)}`;
 }
