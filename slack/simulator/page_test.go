@@ -590,7 +590,7 @@ func TestPageShowsExperiments(t *testing.T) {
 		c.Experiments = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			var all []map[string]any
 			for _, id := range []string{"stop", "kill", "slack", "byhand", "twice"} {
-				all = append(all, map[string]any{"id": id, "title": "Break " + id, "promise": "A promise that takes one line.", "limit_seconds": 60, "state": state.Load()})
+				all = append(all, map[string]any{"id": id, "title": "Break " + id, "promise": "A promise that takes one line.", "limit_seconds": 60, "state": state.Load(), "says": "It ends."})
 			}
 			writeJSON(rw, http.StatusOK, map[string]any{"experiments": all})
 		})
@@ -618,6 +618,7 @@ func TestPageShowsExperiments(t *testing.T) {
 	b.picture("slack-down")
 	state.Store("kept")
 	b.wait(`#break li[data-state="kept"]`)
+	same(t, "the verdict", b.text(`#break li[data-experiment="slack"] .says`), "Promise kept. It ends.")
 	same(t, "Slack is up again", eval[bool](b, `document.querySelector("#slack-down").checkVisibility()`), false)
 }
 
