@@ -116,6 +116,7 @@ export function combobox(b, e, ctx, id) {
       if (active >= 0) choose(options[active]);
     } else if (ev.key === "Escape" && open()) {
       ev.stopPropagation();
+      asked++; // a late answer must not open the list again
       show(false);
     }
   });
