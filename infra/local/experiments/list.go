@@ -162,7 +162,7 @@ func (t *trial) pressTwice(ctx context.Context) error {
 	if err := t.submit(ctx, a, "1 minute"); err != nil {
 		return err
 	}
-	t.say("Erin requested %s. Bob and Carol are about to press.", a)
+	t.say("Erin requested %s in %s. Bob and Carol are about to press.", a.permissionSet, a.account)
 	var m message
 	err := t.await(ctx, "the message has no buttons", func(ctx context.Context) (ok bool, err error) {
 		m, ok, err = t.findMessage(ctx, slack.ActionApprove)
