@@ -26,7 +26,7 @@ demo: ## run the whole system on this machine with an example organization, with
 	@# Side by side, because pip uses only one processor.
 	@$(MAKE) --no-print-directory -j2 $(VENV)/installed .build/demo/demo
 	@# go run calls it an error when Ctrl-C ends the program.
-	@.build/demo/demo $(DEMO)
+	@.build/demo/demo --log .build/demo/demo.log $(DEMO)
 
 .PHONY: .build/demo/demo
 .build/demo/demo:
@@ -56,6 +56,8 @@ test: tools browser ## run all tests (11 minutes on two cores, after the first c
 	go test -timeout 30m ./infra/e2e
 
 synth: $(NODE)/installed ## write the template and the Slack manifest to cdk.out, and print warnings about the settings
+	@echo "make: compiling the CDK app and the functions; this takes a few minutes the first time" >&2
+	@.ci/compile ./infra
 	$(NODE)/.bin/cdk synth --quiet --no-notices
 
 diff: $(NODE)/installed ## show what a deployment would change; CDK="…" passes arguments to cdk diff
@@ -115,7 +117,7 @@ tools: $(VENV)/installed $(NODE)/installed ## install the tools that the other t
 $(VENV)/installed: requirements.txt
 	@.ci/need python3 "Python 3.11 or newer, with venv"
 	@.ci/own $(VENV)
-	@echo "make: installing moto, ministack, awscli and cfn-lint into $(VENV)" >&2
+	@echo "make: installing moto, ministack, awscli and cfn-lint into $(VENV); this takes 1 to 3 minutes the first time" >&2
 	@python3 -m venv --clear $(VENV) || { echo "make: python3 can't create a virtual environment. On Debian, run: apt-get install python3-venv" >&2; exit 1; }
 	@# Python compiles a module when it is first imported; most never are.
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt

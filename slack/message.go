@@ -188,7 +188,7 @@ func writeApprovers(b *richText, r access.Request) {
 		}
 	}
 	if !r.ExpiresAt.IsZero() {
-		b.label("Expires").time(r.ExpiresAt)
+		b.label("Request expires").time(r.ExpiresAt)
 	}
 }
 

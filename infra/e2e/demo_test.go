@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,7 +16,11 @@ import (
 // stack.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	p, err := launchProgram("demo", "demo")
+	functionsLog, err := filepath.Abs(filepath.Join(artefacts, "demo-functions.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := launchProgram("demo", "demo", "-log", functionsLog)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +73,7 @@ func TestDemo(t *testing.T) {
 	step("approve", "current")
 
 	// 2. Bob approves. The step has put the focus on the button.
+	b.find("the end of the conversation, after the request", `(m => m.scrollHeight - m.clientHeight - m.scrollTop < 2 ? "visible" : "")(document.querySelector(".messages"))`)
 	b.find("the request's message", `document.querySelector('.message [data-action-id="approve"]')?.dataset.value`)
 	b.click(`#tour [data-key="approve"]`)
 	b.do("become Bob", soon, chromedp.WaitVisible(chromedp.CSS(`.message [data-action-id="approve"]:focus`)))
@@ -97,6 +105,7 @@ func TestDemo(t *testing.T) {
 	// The visitor tries all experiments at once.
 	experiments := []string{"stop", "kill", "slack", "byhand", "twice"}
 	b.click(`#tour [data-key="breakIt"]`)
+	b.find("the list of access above the experiments", `(a => a.checkVisibility() && a.getBoundingClientRect().bottom <= document.querySelector("#break").getBoundingClientRect().top + 12 ? "visible" : "")(document.querySelector("#access"))`)
 	for _, id := range experiments {
 		b.click(fmt.Sprintf(`#break button[data-experiment="%s"]`, id))
 		b.find("the experiment "+id+" starts", fmt.Sprintf(`document.querySelector('#break li[data-experiment="%s"]:not([data-state="ready"])')?.dataset.state`, id))
@@ -125,5 +134,20 @@ func TestDemo(t *testing.T) {
 	}
 	if err := demo.denialsInLog(); err != nil {
 		t.Error(err)
+	}
+
+	// The terminal has nothing that hides the address of the page.
+	terminal, err := os.ReadFile(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(functionsLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, noise := range []string{`"_aws":`, "WARNING "} {
+		if bytes.Contains(terminal, []byte(noise)) || !bytes.Contains(log, []byte(noise)) {
+			t.Errorf("%s: in the terminal %v, in the log %v", noise, bytes.Contains(terminal, []byte(noise)), bytes.Contains(log, []byte(noise)))
+		}
 	}
 }

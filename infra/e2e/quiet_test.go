@@ -97,7 +97,7 @@ func TestQuietSettings(t *testing.T) {
 				open = time.Unix(int64(e["timestamp"].(float64)), 0)
 			}
 		}
-		if texts := textsOf(t, m.Blocks); !slices.Contains(texts, "Expires: ") || math.Abs(float64(open.Sub(made.Add(longest)))) > float64(time.Second) {
+		if texts := textsOf(t, m.Blocks); !slices.Contains(texts, "Request expires: ") || math.Abs(float64(open.Sub(made.Add(longest)))) > float64(time.Second) {
 			t.Errorf("the message says open until %s, want 300 days after %s: %q", open, made, texts)
 		}
 		// Nothing happens before the expiry, which is that late.

@@ -52,6 +52,8 @@ type local struct {
 	options  Options
 	isDemo   bool // the settings and the organization are those of the demo
 	stderr   io.Writer
+	log      io.Writer // of the functions and the CDK app: stderr, or logFile
+	logFile  *os.File  // nil without --log
 	progress *command.Progress
 	root     string // directory with go.mod
 
@@ -176,6 +178,14 @@ func (s *local) prepare() (*organization.Organization, error) {
 	if s.root, err = build.Root(); err != nil {
 		return nil, err
 	}
+	s.log = s.stderr
+	if s.options.Log != "" {
+		if s.logFile, err = os.Create(s.options.Log); err != nil {
+			return nil, command.BadInput(fmt.Errorf("create the log: %w", err))
+		}
+		s.log = &syncWriter{out: s.logFile}
+		s.say("the functions' logs and the CDK app's warnings go to %s", s.options.Log)
+	}
 	if _, err := os.Stat(s.config); err != nil {
 		return nil, command.BadInput(fmt.Errorf("read the settings: %w", err))
 	}
@@ -211,7 +221,7 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 	}
 	s.guard = &iam.Guard{}
 	s.lambda = lambda.New(lambda.Config{
-		Region: region, AccountID: accountID, Log: s.stderr, Now: time.Now, Fault: s.faults.Invocation,
+		Region: region, AccountID: accountID, Log: s.log, Now: time.Now, Fault: s.faults.Invocation,
 		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL()},
 		InstanceEnvironment: func(instance string) map[string]string {
 			return host.Environment(slackclient.Settings{APIURL: s.slackAPIFor(instance)})
@@ -359,6 +369,9 @@ func (s *local) close() {
 	}
 	if s.scratch != "" {
 		os.RemoveAll(s.scratch)
+	}
+	if s.logFile != nil {
+		s.logFile.Close()
 	}
 }
 

@@ -25,6 +25,7 @@ type Options struct {
 	BotToken      string        `name:"slack-bot-token" placeholder:"TOKEN" help:"Bot token. Required with --slack-api (default: a random one)."`
 	SigningSecret string        `name:"slack-signing-secret" placeholder:"SECRET" help:"Signing secret. Required with --slack-api (default: a random one)."`
 	Seed          string        `placeholder:"FILE" help:"File with an example organization, or the word none to create no organization (default: the demo's)."`
+	Log           string        `placeholder:"FILE" help:"File for the functions' logs and the CDK app's warnings (default: standard error)."`
 	Settle        time.Duration `default:"${settle}" placeholder:"DURATION" help:"How long the simulated Identity Center takes for an assignment (default: ${settle})."`
 }
 

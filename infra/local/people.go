@@ -19,7 +19,7 @@ var demoOrganization []byte
 // demoTour is the way through the demo's organization.
 var demoTour = &simulator.Tour{
 	Requester: "U0ALICE01", Approver: "U0BOB0002",
-	Hint: "Choose shop-production, DeveloperAccess and 1 minute.",
+	Hint: "Choose shop-production, DeveloperAccess and 1 minute, and write any reason.",
 }
 
 // foreignTeam is the workspace of strangers.

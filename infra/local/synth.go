@@ -53,7 +53,7 @@ func (s *local) startSynth() (*synthesis, error) {
 	cmd := exec.Command("go", "run", "./infra", "-config", y.config, "-out", s.scratch, "-architecture", y.architecture)
 	cmd.Dir = s.root
 	cmd.Env = os.Environ()
-	output := &syncWriter{out: io.MultiWriter(s.stderr, &y.printed)}
+	output := &syncWriter{out: io.MultiWriter(s.log, &y.printed)}
 	cmd.Stdout, cmd.Stderr = output, output
 	if s.synth, err = process.Start(cmd); err != nil {
 		return nil, fmt.Errorf("start the CDK app: %w", err)
@@ -68,7 +68,7 @@ func (s *local) awaitSynth(ctx context.Context, y *synthesis) (*stack.Assembly, 
 		if err != nil {
 			return nil, err
 		}
-		s.stderr.Write(printed) // its warnings still apply
+		s.log.Write(printed) // its warnings still apply
 		return stack.Load(y.folder)
 	}
 	s.progress.Show("synthesizing the CDK app; compiling takes a few minutes the first time")
@@ -79,6 +79,9 @@ func (s *local) awaitSynth(ctx context.Context, y *synthesis) (*stack.Assembly, 
 	case <-s.synth.Done():
 	}
 	if err := s.synth.Err(); err != nil {
+		if s.logFile != nil {
+			s.stderr.Write(y.printed.Bytes())
+		}
 		return nil, errors.New("the CDK app could not be synthesized; fix the error above")
 	}
 	// An input may have changed meanwhile. Then nobody knows what the assembly is made of.

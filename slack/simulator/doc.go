@@ -90,6 +90,9 @@
 //	                                     [data-execution] with [data-step][data-status] and
 //	                                     [data-state]; [data-audit]
 //	#execution-NAME                      one execution; the address #execution-NAME opens it
+//	#runs                                the executions of no request, as in #executions
+//	#new-messages                        visible if there are new messages below
+//	#slack-down                          visible while an experiment makes Slack fail
 //	#break [data-experiment="stop"]      an experiment, with data-state; a button inside it
 //	body[data-version]                   increases with every change that the page has drawn
 package simulator

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -423,11 +424,12 @@ func exampleTruth(now time.Time) Truth {
 	return Truth{
 		Assignments: []Assignment{{AccountID: "111111111111", AccountName: "payments-prod", PermissionSet: "ReadOnly", UserName: "ada", Email: "ada@example.com",
 			Holding: Holding{RequestID: "r1", Until: active.Until}}},
-		Memberships: []Membership{{GroupName: "on-call", GroupID: "g1", UserName: "bob", Email: "bob@example.com"}, {GroupName: "on-call", GroupID: "g1", UserName: "cy", Email: "cy@example.com"}},
+		Memberships: []Membership{{GroupName: "on-call", GroupID: "g1", UserName: "bob", Email: "bob@example.com", Holding: Holding{RequestID: "r2", Granting: true}}, {GroupName: "on-call", GroupID: "g1", UserName: "cy", Email: "cy@example.com"}},
 		Executions: []Execution{
-			{Name: "k3x7", Title: "ada → ReadOnly in payments-prod", RequestID: "r1", Requester: "ada@example.com", Status: "RUNNING", Started: at(0), States: states,
+			{Name: "c1", Title: "Reconciliation: searches for unknown access", Status: "SUCCEEDED", Started: at(30), Stopped: at(31), Steps: []Step{done("Finished", 31)}},
+			{Name: "k3x7", Title: "ada → ReadOnly in payments-prod", IsRequest: true, RequestID: "r1", Requester: "ada@example.com", Status: "RUNNING", Started: at(0), States: states,
 				Steps: []Step{done("Requested", 0), done("Approved", 3), done("Granted", 6), active, {Name: "Removed", Status: "todo"}}},
-			{Name: "a9s2", Title: "bob → Admin in billing-prod", Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4],
+			{Name: "a9s2", Title: "bob → Admin in billing-prod", IsRequest: true, Status: "SUCCEEDED", Started: at(-90), Stopped: at(-20), States: states[:4],
 				Steps: []Step{done("Requested", -90), done("Denied", -20)}},
 		},
 		Audit: []AuditRecord{record("requested", 0), record("approved", 3), record("granted", 6)},
@@ -472,6 +474,152 @@ func TestPageKeepsFocusInDialogs(t *testing.T) {
 		b.gone(dialog)
 		same(t, "the focus is back at "+opener, focused(opener), true)
 	}
+}
+
+// TestPageIsUsableByKeyboard fills in a form without a mouse. The focus is on the first
+// field, then on the first wrong field, and finally where it was before. A select takes
+// its only match.
+func TestPageIsUsableByKeyboard(t *testing.T) {
+	w := newWorld(t, nil)
+	names := []string{"billing-prod", "payments-dev", "payments-prod"}
+	w.app(func(r received) string {
+		if r.form.Get("payload") == "" {
+			go w.slack.OpenView(r.form.Get("trigger_id"), form(""))
+			return ""
+		}
+		p := r.payload(t)
+		if p.Type == slackgo.InteractionTypeBlockSuggestion {
+			return options(slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.Contains(n, p.Value) })...)
+		}
+		return ""
+	})
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	press := func(keys string) {
+		t.Helper()
+		b.run("press keys", chromedp.KeyEvent(keys))
+	}
+	focused := func(what, selector string) {
+		t.Helper()
+		same(t, what, eval[bool](b, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)), true)
+		same(t, what+": it has a ring", eval[bool](b, `["outlineStyle", "boxShadow"].some(p => getComputedStyle(document.activeElement)[p] !== "none")`), true)
+	}
+	const (
+		opener  = `#composer [data-command="/access"]`
+		account = `.modal [data-action-id="account"] input`
+		reason  = `.modal textarea[data-action-id="reason"]`
+	)
+	b.wait(opener)
+	eval[bool](b, fmt.Sprintf(`(document.querySelector(%q).focus(), true)`, opener))
+	press("\r")
+	b.wait(account)
+	focused("after opening", account)
+	same(t, "the list of the first field is open", eval[bool](b, `!!document.querySelector('.modal [aria-expanded="true"]')`), false)
+
+	press("pay\t")
+	focused("after a text with two matches", `.modal [data-action-id="duration"] input`)
+	time.Sleep(500 * time.Millisecond) // for an answer that must not come
+	same(t, "a text with two matches chooses", eval[string](b, `document.querySelector('.modal [data-action-id="account"]').dataset.selected`), "")
+	press("hour\t")
+	focused("after a text with one match", reason)
+	same(t, "a text with one match chooses", eval[string](b, `document.querySelector('.modal [data-action-id="duration"]').dataset.selected`), "3600")
+	press("to look\t\t")
+	focused("before submitting", `.modal [data-submit]`)
+	press("\r")
+	b.wait(`.field[data-block-id="account"] .field-error`)
+	focused("after a refusal", account)
+	press("bill\t")
+	b.wait(`.modal [data-action-id="account"][data-selected="id-billing-prod"]`)
+	eval[bool](b, `(document.querySelector(".modal [data-submit]").focus(), true)`)
+	press("\r")
+	b.gone(`.modal`)
+	focused("after the form", opener)
+}
+
+// TestPageStaysAtTheEnd checks that the conversation follows new messages, unless the
+// visitor reads earlier ones. Their own message always brings them back.
+func TestPageStaysAtTheEnd(t *testing.T) {
+	w := newWorld(t, nil)
+	say := func(words string) {
+		w.postBlocks(kanal, "", `[{"type":"section","text":{"type":"plain_text","text":`+quoted(words+strings.Repeat("\nand more", 3))+`}}]`)
+	}
+	for i := range 12 {
+		say(fmt.Sprint("message ", i))
+	}
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	toEnd := func() int {
+		t.Helper()
+		time.Sleep(700 * time.Millisecond) // the page asks for news, and draws
+		return eval[int](b, `(m => Math.round(m.scrollHeight - m.clientHeight - m.scrollTop))(document.querySelector(".messages"))`)
+	}
+	isHinted := func() bool {
+		t.Helper()
+		return eval[bool](b, `document.querySelector("#new-messages").checkVisibility()`)
+	}
+	same(t, "px to the end after loading", toEnd(), 0)
+	b.run("resize", chromedp.EmulateViewport(1280, 600))
+	same(t, "px to the end in a lower window", toEnd(), 0)
+	say("another message")
+	same(t, "px to the end after a message", toEnd(), 0)
+	same(t, "hint at the end", isHinted(), false)
+
+	eval[bool](b, `(document.querySelector(".messages").scrollTop = 100, true)`)
+	b.run("resize", chromedp.EmulateViewport(1280, 560))
+	same(t, "hint before a message", isHinted(), false)
+	say("a message below")
+	toEnd()
+	same(t, "position of the reader", eval[int](b, `document.querySelector(".messages").scrollTop`), 100)
+	same(t, "hint for the reader", isHinted(), true)
+	b.click("#new-messages")
+	same(t, "px to the end after the hint", toEnd(), 0)
+	same(t, "hint after it was used", isHinted(), false)
+
+	eval[bool](b, `(document.querySelector(".messages").scrollTop = 100, true)`)
+	b.typeInto("#composer-text", "my own message\r")
+	same(t, "px to the end after the visitor's own message", toEnd(), 0)
+}
+
+// TestPageShowsExperiments checks that the panel keeps the list of access visible while
+// the visitor reads below, and that the workspace says when Slack is down.
+func TestPageShowsExperiments(t *testing.T) {
+	var state atomic.Value
+	state.Store("ready")
+	w := newWorld(t, func(c *Config) {
+		c.Truth = func(context.Context) (Truth, error) { return exampleTruth(time.Now()), nil }
+		c.Experiments = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			var all []map[string]any
+			for _, id := range []string{"stop", "kill", "slack", "byhand", "twice"} {
+				all = append(all, map[string]any{"id": id, "title": "Break " + id, "promise": "A promise that takes one line.", "limit_seconds": 60, "state": state.Load(), "says": "It ends."})
+			}
+			writeJSON(rw, http.StatusOK, map[string]any{"experiments": all})
+		})
+	})
+	b := newBrowser(t)
+	b.run("resize", chromedp.EmulateViewport(1280, 800))
+	b.open(w.base + "/?person=U0BOB")
+	b.wait(`#break [data-experiment="twice"]`)
+	same(t, "sections", eval[[]string](b, `[...document.querySelectorAll("#truth .truth-section")].sort((a, b) => a.offsetTop - b.offsetTop).map(e => e.id)`),
+		[]string{"access", "executions", "break", "runs", "audit"})
+	same(t, "ends of the access", eval[[]string](b, `[...document.querySelectorAll("#access .grant-until")].map(e => e.innerText.split("\n")[0]).slice(1)`), []string{"being granted", "no end"})
+	same(t, "members", b.text(".conversation-head p"), "3 of 4 people are members")
+
+	eval[bool](b, `(document.querySelector("#break").scrollIntoView({ block: "start" }), true)`)
+	same(t, "below the list of access are", eval[[]string](b, `(() => {
+		const at = (s) => document.querySelector(s).getBoundingClientRect();
+		return [["#access", at(".truth-head").bottom], ["#break", at("#access").bottom]].filter(([s, y]) => Math.abs(at(s).top - y) < 20).map(([s]) => s);
+	})()`), []string{"#access", "#break"})
+	same(t, "the list of access is visible", eval[bool](b, `(e => document.elementFromPoint(e.x + 30, e.bottom - 10).closest("#access") !== null)(document.querySelector("#access .grants").getBoundingClientRect())`), true)
+	b.picture("experiments")
+
+	same(t, "Slack is up", eval[bool](b, `document.querySelector("#slack-down").checkVisibility()`), false)
+	state.Store("running")
+	b.wait("#slack-down")
+	b.picture("slack-down")
+	state.Store("kept")
+	b.wait(`#break li[data-state="kept"]`)
+	same(t, "the verdict", b.text(`#break li[data-experiment="slack"] .says`), "Promise kept. It ends.")
+	same(t, "Slack is up again", eval[bool](b, `document.querySelector("#slack-down").checkVisibility()`), false)
 }
 
 // TestPageFollowsSlack checks two things that Slack itself does: it rejects unknown

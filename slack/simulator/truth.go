@@ -22,6 +22,9 @@ type Truth struct {
 type Holding struct {
 	RequestID string    `json:"request_id,omitempty"`
 	Until     time.Time `json:"until,omitzero"`
+	// Granting reports whether the request's execution is still granting the access. It
+	// sets the end afterwards.
+	Granting bool `json:"granting,omitempty"`
 }
 
 // Assignment is an account assignment in Identity Center.
@@ -49,7 +52,8 @@ type Membership struct {
 // RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED.
 type Execution struct {
 	Name      string    `json:"name"`
-	Title     string    `json:"title"` // what it is about, in words
+	Title     string    `json:"title"`                // what it is about, in words
+	IsRequest bool      `json:"is_request,omitempty"` // false: a check for access to remove
 	RequestID string    `json:"request_id,omitempty"`
 	Requester string    `json:"requester,omitempty"` // email
 	Status    string    `json:"status"`

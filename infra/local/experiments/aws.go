@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
@@ -150,6 +151,22 @@ func (t *trial) endOf(ctx context.Context, requestID string) (time.Time, error) 
 		}
 	}
 	return time.Time{}, errors.New("the access is not active yet")
+}
+
+// isPastDecision reports whether the trial's request has ended, or its access is active.
+func (t *trial) isPastDecision(ctx context.Context) (bool, error) {
+	if _, err := t.endOf(ctx, t.x.RequestID); err == nil {
+		return true, nil
+	}
+	arn, err := t.executionOf(ctx, t.x.RequestID)
+	if err != nil {
+		return false, err
+	}
+	e, err := t.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	if err != nil {
+		return false, err
+	}
+	return e.Status != sfntypes.ExecutionStatusRunning, nil
 }
 
 // recorded returns which of these events the audit log has of the trial's request.

@@ -48,7 +48,7 @@ func (e *Experiments) list() []*Experiment {
 		},
 		{
 			ID: "twice", Title: "Press twice at once", LimitSeconds: 60,
-			Promise: "Bob approves and Carol denies in the same moment. One decision counts.",
+			Promise: "Bob presses Approve and Carol presses Deny, each twice in the same moment. One decision counts. The other presses get an answer that says so.",
 		},
 	}
 	play := map[string]func(*trial, context.Context) error{
@@ -162,7 +162,7 @@ func (t *trial) pressTwice(ctx context.Context) error {
 	if err := t.submit(ctx, a, "1 minute"); err != nil {
 		return err
 	}
-	t.say("Erin requested %s. Bob and Carol are about to press.", a)
+	t.say("Erin requested %s in %s. Bob and Carol are about to press.", a.permissionSet, a.account)
 	var m message
 	err := t.await(ctx, "the message has no buttons", func(ctx context.Context) (ok bool, err error) {
 		m, ok, err = t.findMessage(ctx, slack.ActionApprove)
@@ -195,8 +195,8 @@ func (t *trial) pressTwice(ctx context.Context) error {
 		return err
 	}
 	took := t.stopClock()
-	// A second decision could still be recorded until the access, if there is any, has ended.
-	if err := t.awaitGone(ctx, a); err != nil {
+	// The execution takes no more decisions once it has ended, or the access is active.
+	if err := t.await(ctx, "the decision has no effect", t.isPastDecision); err != nil {
 		return err
 	}
 	events, err := decisions()
@@ -207,7 +207,10 @@ func (t *trial) pressTwice(ctx context.Context) error {
 		t.say("The audit log has more than one decision: %q.", events)
 		return errLate
 	}
-	who := map[string]string{"approved": "Bob’s Approve", "denied": "Carol’s Deny"}[events[0]]
-	t.say("%s counted, after %s. The audit log has one decision: %s.", who, took, events[0])
+	counted := map[string]string{
+		"approved": "Bob’s Approve counted, after %s. The audit log has one decision: approved. Erin has access for 1 minute.",
+		"denied":   "Carol’s Deny counted, after %s. The audit log has one decision: denied. Erin gets no access.",
+	}[events[0]]
+	t.say(counted, took)
 	return nil
 }

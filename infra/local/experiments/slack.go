@@ -19,10 +19,9 @@ import (
 // submit submits a request for access in Slack. The rules inject faults into that
 // request.
 func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...faults.Rule) error {
-	if there, err := t.has(a, true)(ctx); err != nil {
+	t.say("Waiting until %s from an earlier run has ended.", a)
+	if err := t.awaitGone(ctx, a); err != nil {
 		return err
-	} else if there {
-		return fmt.Errorf("%s already exists. Try again when it has ended", a)
 	}
 	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
 	who := a.person.slackID

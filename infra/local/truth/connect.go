@@ -43,7 +43,7 @@ func connect(t *simulator.Truth, executions []execution, records []json.RawMessa
 	}
 	for _, e := range executions {
 		shown := simulator.Execution{
-			Name: e.name, Title: e.title(n, own[e.data.RequestID]), RequestID: e.data.RequestID, Status: string(e.status), Started: e.started, Stopped: e.stopped,
+			Name: e.name, Title: e.title(n, own[e.data.RequestID]), IsRequest: e.isRequest(), RequestID: e.data.RequestID, Status: string(e.status), Started: e.started, Stopped: e.stopped,
 			Steps: e.steps(outcomes[e.data.RequestID], sweeps[e.data.RequestID]), States: e.states,
 		}
 		if e.isRequest() {
@@ -54,15 +54,19 @@ func connect(t *simulator.Truth, executions []execution, records []json.RawMessa
 	}
 }
 
-// keep notes in t the access that a running execution keeps until its end. If several
-// requests hold one access, it lasts until the latest end.
+// keep notes in t the access that a running execution grants, or keeps until its end. If
+// several requests hold one access, it lasts until the latest end.
 func keep(t *simulator.Truth, e execution) {
-	if !e.isRunning() || !e.isRequest() || !e.visited("Active") || e.visited("AuditRevoke") {
+	isGranting := e.visited("Grant") && !e.visited("Active", "Revoke")
+	if !e.isRunning() || !e.isRequest() || !isGranting && !e.visited("Active") || e.visited("AuditRevoke") {
 		return
 	}
 	s := e.data.Subject
 	note := func(h *simulator.Holding) {
-		if e.data.Active.End.After(h.Until) {
+		switch {
+		case isGranting && h.Until.IsZero():
+			*h = simulator.Holding{RequestID: e.data.RequestID, Granting: true}
+		case e.data.Active.End.After(h.Until):
 			*h = simulator.Holding{RequestID: e.data.RequestID, Until: e.data.Active.End}
 		}
 	}

@@ -99,6 +99,43 @@ func TestDataOf(t *testing.T) {
 	}
 }
 
+// TestAccessIsBeingGranted checks that access is not taken for access without a request
+// while its own request is still granting it.
+func TestAccessIsBeingGranted(t *testing.T) {
+	granting := simulator.Holding{RequestID: "r1", Granting: true}
+	active := simulator.Holding{RequestID: "r1", Until: at.Add(time.Minute)}
+	for _, tt := range []struct {
+		name   string
+		status sfntypes.ExecutionStatus
+		states string
+		want   simulator.Holding
+	}{
+		{name: "before", status: sfntypes.ExecutionStatusRunning, states: "Evaluate AwaitApproval"},
+		{name: "granting", status: sfntypes.ExecutionStatusRunning, states: "Evaluate AwaitApproval Grant ConfirmGrant", want: granting},
+		{name: "stopped while granting", status: sfntypes.ExecutionStatusAborted, states: "Evaluate AwaitApproval Grant ConfirmGrant"},
+		{name: "active", status: sfntypes.ExecutionStatusRunning, states: "Evaluate Grant ConfirmGrant Active", want: active},
+		{name: "gives up", status: sfntypes.ExecutionStatusRunning, states: "Evaluate Grant Revoke"},
+	} {
+		truth := simulator.Truth{Assignments: []simulator.Assignment{{AccountID: "1", PermissionSet: "Admin", PrincipalID: "u1"}}}
+		e := example(tt.status, tt.states)
+		if tt.want != active {
+			e.data.Active.End = time.Time{}
+		}
+		connect(&truth, []execution{e}, nil, names{})
+		if got := truth.Assignments[0].Holding; got != tt.want {
+			t.Errorf("%s: got %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+	// Another request holds the access until an end.
+	truth := simulator.Truth{Assignments: []simulator.Assignment{{AccountID: "1", PermissionSet: "Admin", PrincipalID: "u1"}}}
+	again := example(sfntypes.ExecutionStatusRunning, "Grant")
+	again.data.RequestID, again.data.Active.End = "r2", time.Time{}
+	connect(&truth, []execution{example(sfntypes.ExecutionStatusRunning, "Grant Active"), again}, nil, names{})
+	if got := truth.Assignments[0].Holding; got != active {
+		t.Errorf("granted again: got %+v, want %+v", got, active)
+	}
+}
+
 // TestAccessLastsUntilTheLatestEnd checks that access has the end of the request that
 // holds it longest, and access without a request has none.
 func TestAccessLastsUntilTheLatestEnd(t *testing.T) {

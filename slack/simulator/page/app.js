@@ -1,6 +1,6 @@
 // The page: the current person, the open conversation and its content.
 import { avatar, h, patch, post, setPeople } from "./dom.js";
-import { drawMessages } from "./messages.js";
+import { drawMessages, scrollToEnd, startFollowing } from "./messages.js";
 import { showModal } from "./modal.js";
 import { startExperiments } from "./experiments.js";
 import { startTour } from "./tour.js";
@@ -15,6 +15,7 @@ let version = 0, refreshes = 0, state = null;
 
 const app = {
   get person() { return state ? state.person : person; },
+  get channel() { return where; },
   names: {
     get me() { return state.person; },
     user: (id) => (id === state.app.user ? state.app.name : (state.people.find((p) => p.id === id) || {}).name || id),
@@ -22,6 +23,8 @@ const app = {
     channel: (id) => (id === state.channel.id ? state.channel.name : ""),
   },
   refresh: () => refresh(true),
+  // follow goes to the end of the conversation, where the answer to the visitor will be.
+  follow: () => scrollToEnd($(".messages")),
   toast(words) {
     const t = h("p", { class: "toast" }, words);
     $("#toasts").append(t);
@@ -82,7 +85,7 @@ function draw(s) {
     h("h2", {}, "Direct messages"), ...ims.map(entry)]);
 
   $(".conversation-head h1").textContent = (here.kind === "channel" ? "# " : "") + here.name;
-  $(".conversation-head p").textContent = here.kind === "channel" ? `${here.members} members` : `Direct messages between ${me.name} and the app`;
+  $(".conversation-head p").textContent = here.kind === "channel" ? membersOf(here, people) : `Direct messages between ${me.name} and the app`;
   drawMessages($(".messages"), s.messages.filter((m) => m.channel === where), s, app);
 
   redraw($(".composer-tools"), [
@@ -95,6 +98,11 @@ function draw(s) {
   showModal(s.view, app);
   if (here.unread && !document.hidden) post("/sim/read", { person, channel: where });
   document.body.dataset.version = version;
+}
+
+// membersOf says how many people are in the channel, and that others are not.
+function membersOf(channel, people) {
+  return channel.members === people.length ? `${people.length} members` : `${channel.members} of ${people.length} people are members`;
 }
 
 // redraw replaces the children of box if they have changed.
@@ -126,7 +134,7 @@ function show(part) {
 function go(channel) {
   where = channel;
   if (state) draw(state);
-  $(".messages").scrollTop = $(".messages").scrollHeight;
+  app.follow();
 }
 
 // followAddress opens what the address names: a message ("#channel/ts", as in permalinks)
@@ -151,6 +159,7 @@ async function run(button, path, body) {
   // Slackbot reports a failed command. Nothing reports a failed shortcut, so show a toast.
   if (!r.ok && path !== "/sim/command") app.toast(r.detail || r.error);
   if (!r.ok && !r.n && path === "/sim/command" && r.error === "bad_request") app.toast(r.detail);
+  app.follow();
   refresh(true);
 }
 
@@ -168,6 +177,7 @@ if (document.body.dataset.mode === "workspace") {
       run($("#composer-send"), "/sim/say", { channel: where, text: words });
     }
   });
+  startFollowing($(".messages"));
   addEventListener("hashchange", followAddress);
   $("#tabs").addEventListener("click", (ev) => ev.target.dataset.show && show(ev.target.dataset.show));
   // A second click on the same link must work, too.

@@ -59,14 +59,23 @@ export function combobox(b, e, ctx, id) {
     ctx.choose(b, e, o);
   }
 
+  const matching = (query) => staticOptions().filter((o) => o.text.toLowerCase().includes(query.toLowerCase()));
+  const least = e.min_query_length ?? 3; // Slack's default
+
+  // settle chooses the only option that matches the text, if there is just one.
+  async function settle(query) {
+    let found = [];
+    if (e.type === "static_select") found = matching(query);
+    else if ([...query].length >= least) found = (await ctx.suggest(b, e, query)).options || [];
+    if (found.length === 1) choose(found[0]);
+  }
+
   async function load(query) {
     if (e.type === "static_select") {
-      const q = query.toLowerCase();
-      options = staticOptions().filter((o) => o.text.toLowerCase().includes(q));
+      options = matching(query);
       active = options.length ? 0 : -1;
       return draw();
     }
-    const least = e.min_query_length ?? 3; // Slack's default
     if ([...query].length < least) return showNote(`Type at least ${least} characters`, "empty");
     const mine = ++asked;
     if (!open()) showNote("Loading…", "empty");
@@ -79,8 +88,8 @@ export function combobox(b, e, ctx, id) {
   }
 
   input.addEventListener("focus", () => {
-    if (input.dataset.quiet) return;
     input.select();
+    if (input.dataset.quiet) return;
     load("");
   });
   input.addEventListener("click", () => { if (!open()) load(""); });
@@ -100,11 +109,14 @@ export function combobox(b, e, ctx, id) {
       if (!open()) return load("");
       if (options.length) active = (active + (ev.key === "ArrowDown" ? 1 : options.length - 1)) % options.length;
       draw();
+    } else if (ev.key === "Tab" && input.value.trim() && input.value !== (chosen.text || "")) {
+      settle(input.value.trim());
     } else if (ev.key === "Enter" && open()) {
       ev.preventDefault();
       if (active >= 0) choose(options[active]);
     } else if (ev.key === "Escape" && open()) {
       ev.stopPropagation();
+      asked++; // a late answer must not open the list again
       show(false);
     }
   });

@@ -1,13 +1,17 @@
 // "Try to break it": buttons that do real damage, each with a promise and a clock.
 import { h, minutes, patch, post } from "./dom.js";
 
-const words = { kept: "Kept", broken: "Not kept", failed: "The experiment failed" };
+const words = { kept: "Promise kept", broken: "Promise not kept", failed: "The experiment failed" };
 
 export function startExperiments() {
   const box = document.getElementById("break");
   if (!box) return;
   let all = [];
-  const draw = () => patch(box, contents(box, all));
+  const slackDown = document.getElementById("slack-down");
+  const draw = () => {
+    patch(box, contents(box, all));
+    slackDown.hidden = !all.some((x) => x.id === "slack" && x.state === "running");
+  };
   const load = async () => {
     try {
       all = (await (await fetch("/sim/experiments")).json()).experiments;
@@ -44,6 +48,6 @@ function clockText(x) {
   if (x.state === "preparing") return "preparing";
   if (!x.clock_from) return `within ${minutes(x.limit_seconds * 1000)}`;
   const from = new Date(x.clock_from), at = x.clock_to ? new Date(x.clock_to) : new Date();
-  if (at < from) return `ends in ${minutes(from - at)}`;
+  if (!x.clock_to && at < from) return `ends in ${minutes(from - at)}`;
   return `${minutes(at - from)} of ${minutes(x.limit_seconds * 1000)}`;
 }

@@ -7,9 +7,45 @@ let cache = new Map(); // "person/channel/ts" → {sig, element, thread}
 const days = new Map(); // date → its divider
 const folded = new Set(); // threads that the user has folded
 
+let following = true; // whether the conversation stays at its end
+let lastTop = 0; // scrollTop when it was last looked at
+let latest = ""; // ts of the latest message
+let lastSeen = ""; // ts of the latest message when the end was last visible
+let drawn = ""; // "person/channel" that is drawn
+
+// startFollowing keeps a conversation at its end, if it is there, when its size changes.
+export function startFollowing(box) {
+  box.addEventListener("scroll", () => noteScroll(box));
+  hint().addEventListener("click", () => { scrollToEnd(box); box.focus(); });
+  new ResizeObserver(() => {
+    noteScroll(box);
+    if (following) scrollToEnd(box);
+  }).observe(box);
+}
+
+const hint = () => document.getElementById("new-messages");
+
+// noteScroll finds out whether the user has left the end. If the page becomes smaller or
+// the content longer, the end moves away too, but the position does not move up.
+function noteScroll(box) {
+  following = box.scrollHeight - box.scrollTop - box.clientHeight < 60 || (following && box.scrollTop >= lastTop);
+  lastTop = box.scrollTop;
+  if (following) lastSeen = latest;
+  hint().hidden = latest <= lastSeen;
+}
+
+export function scrollToEnd(box) {
+  following = true;
+  box.scrollTop = box.scrollHeight;
+  noteScroll(box);
+}
+
 // drawMessages draws one conversation. Unchanged messages keep their elements.
 export function drawMessages(box, list, state, app) {
-  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+  const here = state.person + "/" + app.channel;
+  if (here !== drawn) following = true;
+  else noteScroll(box);
+  drawn = here;
   const next = new Map();
   const get = (m, reply) => {
     const id = [state.person, m.channel, m.ts].join("/");
@@ -32,7 +68,9 @@ export function drawMessages(box, list, state, app) {
   if (!rows.length) rows.push(h("div", { class: "nothing" }, "Nothing here yet."));
   place(box, rows);
   cache = new Map([...cache].filter(([id]) => !id.startsWith(state.person + "/")).concat([...next]));
-  if (atEnd) box.scrollTop = box.scrollHeight;
+  latest = parents.at(-1)?.ts ?? "";
+  if (following) scrollToEnd(box);
+  else noteScroll(box);
 }
 
 function divider(date) {

@@ -24,6 +24,14 @@ function elements(view) {
   return out;
 }
 
+// focusQuietly moves the focus to a field. A select does not open its list, which would
+// cover what is below it.
+function focusQuietly(field) {
+  field.dataset.quiet = "yes";
+  field.focus();
+  delete field.dataset.quiet;
+}
+
 // showModal draws the person's form if it has changed. app has names, person, refresh()
 // and toast(text).
 export function showModal(view, app) {
@@ -32,7 +40,7 @@ export function showModal(view, app) {
     const hadFocus = layer.contains(document.activeElement);
     layer.hidden = true;
     layer.replaceChildren();
-    if (hadFocus && opener?.isConnected) opener.focus();
+    if (hadFocus) (opener?.isConnected ? opener : document.getElementById("composer-text")).focus();
     shown = { id: "", hash: "", person: "" };
     drafts = new Map();
     return;
@@ -83,12 +91,10 @@ export function showModal(view, app) {
 
   async function submit(ev) {
     ev.preventDefault();
-    if (button.disabled) return;
-    button.disabled = true;
-    button.classList.add("busy");
+    if (button.classList.contains("busy")) return;
+    button.classList.add("busy"); // not disabled, which would take the focus away
     notice.hidden = true;
     const r = await post("/sim/submit", request({}));
-    button.disabled = false;
     button.classList.remove("busy");
     body.querySelectorAll(".field").forEach((f) => {
       const words = (r.field_errors || {})[f.dataset.blockId];
@@ -98,7 +104,12 @@ export function showModal(view, app) {
       p.textContent = words || "";
     });
     if (!r.ok && r.error !== "field_errors") banner([r.detail || r.error, ...(r.problems || [])].join(" "));
-    body.querySelector(".field.wrong")?.scrollIntoView({ block: "nearest" });
+    const wrong = body.querySelector(".field.wrong");
+    if (wrong) {
+      focusQuietly(wrong.querySelector("input, textarea"));
+      wrong.scrollIntoView({ block: "nearest" });
+    }
+    if (r.ok) app.follow();
     app.refresh();
   }
 
@@ -128,12 +139,10 @@ export function showModal(view, app) {
   layer.hidden = false;
   const again = sameView && focusKey && dialog.querySelector(`[data-block-id="${CSS.escape(focusKey[0])}"][data-action-id="${CSS.escape(focusKey[1])}"]`);
   if (!again) {
-    if (!sameView || hadFocus) dialog.focus();
+    if (!sameView || hadFocus) focusQuietly(body.querySelector("input, textarea") || dialog.querySelector("footer button"));
     return;
   }
   const field = again.matches(".select") ? again.querySelector("input") : again;
-  field.dataset.quiet = "yes"; // a select must not open its list again
-  field.focus();
-  delete field.dataset.quiet;
+  focusQuietly(field);
   if (caret !== null && field.matches("textarea,input")) field.setSelectionRange(caret, caret);
 }

@@ -32,7 +32,6 @@ const actions = {
   watch(page) {
     page.show("truth");
     document.getElementById("truth").scrollTo({ top: 0 });
-    document.querySelector("#access")?.scrollIntoView({ block: "nearest" });
   },
   breakIt(page) {
     page.show("truth");

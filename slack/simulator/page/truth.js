@@ -38,7 +38,7 @@ export function startTruth(onTruth) {
 
 // showExecution scrolls to an execution and opens its states.
 export function showExecution(name) {
-  openDetails.add("states/" + name).add("executions");
+  openDetails.add("states/" + name).add("executions").add("runs");
   if (last) draw(last);
   const card = document.getElementById("execution-" + name);
   if (!card) return;
@@ -70,9 +70,12 @@ function draw(a) {
     return now - still.get(k) < freshTime ? " fresh" : "";
   };
   const next = body.cloneNode(false);
-  next.append(...[problem, access(a.truth, fresh, now), executions(a.truth.executions, fresh), audit(a.truth.audit, fresh)].filter(Boolean));
+  next.append(...[problem, access(a.truth, fresh, now), executions(a.truth.executions, fresh), runs(a.truth.executions, fresh), audit(a.truth.audit, fresh)].filter(Boolean));
   // Unchanged items keep their elements, so that a record stays put while someone reads it.
   patch(body, next);
+  // What the panel scrolls to must not hide behind the parts that stay at its top.
+  const panel = document.getElementById("truth");
+  panel.style.scrollPaddingTop = [".truth-head", "#access"].reduce((sum, s) => sum + panel.querySelector(s).offsetHeight, 8) + "px";
   seen = still;
 }
 
@@ -104,10 +107,11 @@ function accessRow(k, x, cls, gone) {
     h("div", { class: "grant-until" },
       gone ? h("strong", {}, "removed")
         : x.until ? [h("strong", { class: "digits", "data-until": x.until }, countdown(x.until)), h("small", {}, "until ", h("time", { datetime: x.until }, clock(new Date(x.until), true)))]
-          : [h("strong", { class: "endless" }, "no end"), h("small", {}, "no running execution")]));
+          : x.granting ? [h("strong", { class: "granting" }, "being granted"), h("small", {}, "for a running request")]
+            : [h("strong", { class: "endless" }, "no end"), h("small", {}, "no running execution")]));
 }
 
-const latest = 2; // executions that are shown before "older"
+const latest = 2; // executions of a section that are shown before "older"
 const latestAudit = 8; // audit records that are shown before "older"
 
 // details is a <details> that stays open or closed when it is drawn again.
@@ -122,7 +126,14 @@ function fold(cards, n, what) {
 }
 
 function executions(list, fresh) {
-  return section("executions", "Requests, as Step Functions runs them", list.length, "No execution yet.", fold(list.map((e) => execution(e, fresh)), latest, "executions"));
+  const requests = list.filter((e) => e.is_request);
+  return section("executions", "Requests, as Step Functions runs them", requests.length, "No request yet.", fold(requests.map((e) => execution(e, fresh)), latest, "executions"));
+}
+
+// runs shows the executions that search for access to remove, and remove it.
+function runs(list, fresh) {
+  const found = list.filter((e) => !e.is_request);
+  return section("runs", "Checks by the app itself", found.length, "No check yet.", fold(found.map((e) => execution(e, fresh)), latest, "runs"));
 }
 
 function execution(e, fresh) {
