@@ -49,27 +49,32 @@ func (b *browser) do(what string, within time.Duration, action chromedp.Action[c
 	}
 }
 
-// click clicks on an element. If the page draws the element again between finding
-// and clicking it, click finds it again.
 func (b *browser) click(css string) {
+	b.t.Helper()
+	b.use("click "+css, chromedp.Click(chromedp.CSS(css)))
+}
+
+func (b *browser) typeInto(css, words string) {
+	b.t.Helper()
+	b.use("type into "+css, chromedp.SendKeys(chromedp.CSS(css), words))
+}
+
+// use does something with an element. If the page draws the element again between finding
+// and using it, use finds it again.
+func (b *browser) use(what string, action chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, soon)
 	defer cancel()
 	for {
-		err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(css)))
+		err := chromedp.Do(ctx, action)
 		if err == nil {
 			return
 		}
 		if !strings.Contains(err.Error(), "Could not find node") {
 			b.picture("failed")
-			b.t.Fatalf("click %s: %v", css, err)
+			b.t.Fatalf("%s: %v", what, err)
 		}
 	}
-}
-
-func (b *browser) typeInto(css, words string) {
-	b.t.Helper()
-	b.do("type into "+css, soon, chromedp.SendKeys(chromedp.CSS(css), words))
 }
 
 // find waits until a JavaScript expression gives a text that is not empty.
