@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,43 +20,43 @@ func TestAnswersOfACompany(t *testing.T) {
 		noMore     = `,"approvals_needed":1,"requirements":[],"max_duration_seconds":null`
 		byEngineer = `{"statement":0,"needed":2,"approvers":["eve@example.com","group:` + security + `"]}`
 		admin      = `"account":"111111111111","permission_set":"Admin","ou_path":["r-abcd","ou-abcd-11111111"]`
-		asAdmin    = "-account 111111111111 -permission-set Admin -ou-path r-abcd,ou-abcd-11111111 "
+		asAdmin    = "--account 111111111111 --permission-set Admin --ou-path r-abcd,ou-abcd-11111111 "
 		byAnn      = `{"statement":1,"needed":1,"approvers":["dee@example.com","eve@example.com"]}`
 	)
 	for _, tt := range []struct{ name, query, flags, want string }{
-		{"a member may request", `"requester":"cid@example.com","requester_groups":["AAAAAAAA-8888-7777-6666-555555555555"],` + admin, "-requester cid@example.com -requester-groups " + engineers + " " + asAdmin,
+		{"a member may request", `"requester":"cid@example.com","requester_groups":["AAAAAAAA-8888-7777-6666-555555555555"],` + admin, "--requester cid@example.com --requester-groups " + engineers + " " + asAdmin,
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["eve@example.com","group:` + security + `"],"statements":[0,1],"approvals_needed":2,"requirements":[` + byEngineer + `],"max_duration_seconds":14400}`},
-		{"a membership that isn't stated", `"requester":"cid@example.com",` + admin, "-requester cid@example.com " + asAdmin,
+		{"a membership that isn't stated", `"requester":"cid@example.com",` + admin, "--requester cid@example.com " + asAdmin,
 			`{"outcome":"refused","reason":"NotAllowed","approvers":[],"statements":[0,1]` + noMore + `}`},
-		{"no path", `"requester":"ann@example.com","account":"111111111111","permission_set":"Admin"`, "-requester ann@example.com -account 111111111111 -permission-set Admin",
+		{"no path", `"requester":"ann@example.com","account":"111111111111","permission_set":"Admin"`, "--requester ann@example.com --account 111111111111 --permission-set Admin",
 			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[]` + noMore + `}`},
-		{"two statements, the strictest limit", `"requester":"ann@example.com","requester_groups":["` + engineers + `","` + project + `"],"duration":"90m",` + admin, "-requester ann@example.com -duration 1h30m -requester-groups " + engineers + " -requester-groups " + project + " " + asAdmin,
+		{"two statements, the strictest limit", `"requester":"ann@example.com","requester_groups":["` + engineers + `","` + project + `"],"duration":"90m",` + admin, "--requester ann@example.com --duration 1h30m --requester-groups " + engineers + " --requester-groups " + project + " " + asAdmin,
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com","eve@example.com","group:` + security + `"],"statements":[0,1],"approvals_needed":2,"requirements":[` + byEngineer + "," + byAnn + `],"max_duration_seconds":5400}`},
-		{"too long", `"requester":"ann@example.com","duration":"5401s",` + admin, "-requester ann@example.com -duration 5401s " + asAdmin,
+		{"too long", `"requester":"ann@example.com","duration":"5401s",` + admin, "--requester ann@example.com --duration 5401s " + asAdmin,
 			`{"outcome":"refused","reason":"DurationTooLong","approvers":[],"statements":[0,1],"approvals_needed":1,"requirements":[` + byAnn + `],"max_duration_seconds":5400}`},
-		{"a protected account", `"requester":"ann@example.com","account":"999999999999","permission_set":"ReadOnly"`, "-requester ann@example.com -account 999999999999 -permission-set ReadOnly",
+		{"a protected account", `"requester":"ann@example.com","account":"999999999999","permission_set":"ReadOnly"`, "--requester ann@example.com --account 999999999999 --permission-set ReadOnly",
 			`{"outcome":"refused","reason":"ProtectedAccount","approvers":[],"statements":[]` + noMore + `}`},
-		{"an approver alone can't meet the number", `"requester":"ann@example.com","account":"333333333333","permission_set":"Billing"`, "-requester ann@example.com -account 333333333333 -permission-set Billing",
+		{"an approver alone can't meet the number", `"requester":"ann@example.com","account":"333333333333","permission_set":"Billing"`, "--requester ann@example.com --account 333333333333 --permission-set Billing",
 			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[3],"approvals_needed":2,"requirements":[{"statement":3,"needed":2,"approvers":["bob@example.com"]}],"max_duration_seconds":null}`},
-		{"an approver by their email", `"requester":"ann@example.com","approver":"DEE@example.com",` + admin, "-requester ann@example.com -approver DEE@example.com " + asAdmin,
+		{"an approver by their email", `"requester":"ann@example.com","approver":"DEE@example.com",` + admin, "--requester ann@example.com --approver DEE@example.com " + asAdmin,
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com","eve@example.com"],"statements":[0,1],"approvals_needed":1,"requirements":[` + byAnn + `],"max_duration_seconds":5400,"permitted":true}`},
-		{"an approver by a group", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"approver":"fay@example.com","approver_groups":["` + security + `"],` + admin, "-requester cid@example.com -requester-groups " + engineers + " -approver fay@example.com -approver-groups " + security + " " + asAdmin,
+		{"an approver by a group", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"approver":"fay@example.com","approver_groups":["` + security + `"],` + admin, "--requester cid@example.com --requester-groups " + engineers + " --approver fay@example.com --approver-groups " + security + " " + asAdmin,
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["eve@example.com","group:` + security + `"],"statements":[0,1],"approvals_needed":2,"requirements":[` + byEngineer + `],"max_duration_seconds":14400,"permitted":true}`},
-		{"an approver whose membership isn't stated", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"approver":"fay@example.com",` + admin, "-requester cid@example.com -requester-groups " + engineers + " -approver fay@example.com " + asAdmin,
+		{"an approver whose membership isn't stated", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"approver":"fay@example.com",` + admin, "--requester cid@example.com --requester-groups " + engineers + " --approver fay@example.com " + asAdmin,
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["eve@example.com","group:` + security + `"],"statements":[0,1],"approvals_needed":2,"requirements":[` + byEngineer + `],"max_duration_seconds":14400,"permitted":false}`},
-		{"an approver of a statement that doesn't apply", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"approver":"dee@example.com",` + admin, "-requester cid@example.com -requester-groups " + engineers + " -approver dee@example.com " + asAdmin,
+		{"an approver of a statement that doesn't apply", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"approver":"dee@example.com",` + admin, "--requester cid@example.com --requester-groups " + engineers + " --approver dee@example.com " + asAdmin,
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["eve@example.com","group:` + security + `"],"statements":[0,1],"approvals_needed":2,"requirements":[` + byEngineer + `],"max_duration_seconds":14400,"permitted":false}`},
-		{"a group", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"group":"` + project + `","duration":"1h","ou_path":[]`, "-requester cid@example.com -requester-groups " + engineers + " -group " + project + " -duration 1h",
+		{"a group", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"group":"` + project + `","duration":"1h","ou_path":[]`, "--requester cid@example.com --requester-groups " + engineers + " --group " + project + " --duration 1h",
 			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["group:` + security + `"],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":3600}`},
-		{"a group, too long", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"group":"` + project + `","duration":"2h"`, "-requester cid@example.com -requester-groups " + engineers + " -group " + project + " -duration 2h",
+		{"a group, too long", `"requester":"cid@example.com","requester_groups":["` + engineers + `"],"group":"` + project + `","duration":"2h"`, "--requester cid@example.com --requester-groups " + engineers + " --group " + project + " --duration 2h",
 			`{"outcome":"refused","reason":"DurationTooLong","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":3600}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := runLine("{"+tt.query+"}\n", "-config "+companyFile+" -batch -")
+			code, stdout, stderr := runLine("{"+tt.query+"}\n", "--config "+companyFile+" --batch -")
 			if code != 0 || stdout != tt.want+"\n" || stderr != companyWarning {
 				t.Errorf("batch: exit %d, %s\ngot  %swant %s", code, stderr, stdout, tt.want)
 			}
-			code, stdout, stderr = runLine("", "-json -config "+companyFile+" "+tt.flags)
+			code, stdout, stderr = runLine("", "--json --config "+companyFile+" "+tt.flags)
 			if code != 0 || stdout != tt.want+"\n" || stderr != companyWarning {
 				t.Errorf("flags: exit %d, %s\ngot  %swant %s", code, stderr, stdout, tt.want)
 			}
@@ -69,75 +67,63 @@ func TestAnswersOfACompany(t *testing.T) {
 func TestTextOfACompany(t *testing.T) {
 	var all strings.Builder
 	for _, flags := range []string{
-		"-requester ann@example.com -requester-groups " + engineers + " -account 111111111111 -permission-set Admin -ou-path r-abcd,ou-abcd-11111111 -approver fay@example.com -approver-groups " + security,
-		"-requester cid@example.com -account 111111111111 -permission-set Admin -ou-path r-abcd,ou-abcd-11111111",
-		"-requester ann@example.com -account 999999999999 -permission-set ReadOnly",
-		"-requester ann@example.com -account 333333333333 -permission-set Billing",
-		"-requester ann@example.com -account 111111111111 -permission-set Admin -ou-path ou-abcd-11111111 -duration 2h",
-		"-requester cid@example.com -requester-groups " + engineers + " -group " + project,
+		"--requester ann@example.com --requester-groups " + engineers + " --account 111111111111 --permission-set Admin --ou-path r-abcd,ou-abcd-11111111 --approver fay@example.com --approver-groups " + security,
+		"--requester cid@example.com --account 111111111111 --permission-set Admin --ou-path r-abcd,ou-abcd-11111111",
+		"--requester ann@example.com --account 999999999999 --permission-set ReadOnly",
+		"--requester ann@example.com --account 333333333333 --permission-set Billing",
+		"--requester ann@example.com --account 111111111111 --permission-set Admin --ou-path ou-abcd-11111111 --duration 2h",
+		"--requester cid@example.com --requester-groups " + engineers + " --group " + project,
 	} {
-		code, stdout, stderr := runLine("", "-config "+companyFile+" "+flags)
+		code, stdout, stderr := runLine("", "--config "+companyFile+" "+flags)
 		if code != 0 || stderr != companyWarning {
 			t.Errorf("%s: exit %d, standard error %q", flags, code, stderr)
 		}
-		all.WriteString("$ policy " + flags + "\n" + stdout + "\n")
+		all.WriteString("$ elevator policy " + flags + "\n" + stdout + "\n")
 	}
-	golden := filepath.Join("testdata", "company.txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if all.String() != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", all.String(), want)
-	}
+	checkGolden(t, "company.txt", all.String())
 }
 
 // A value that is wrong is a mistake: of one query in a batch, and of the flags.
 func TestBadValuesOfACompany(t *testing.T) {
 	const who, what = `"requester":"ann@example.com",`, `"account":"111111111111","permission_set":"Admin"`
 	for _, tt := range []struct{ name, query, flags, want string }{
-		{"a group by name", who + what + `,"requester_groups":["admins"]`, "-requester-groups admins", `requester group "admins" is not a group id like 99999999-8888-7777-6666-555555555555`},
+		{"a group by name", who + what + `,"requester_groups":["admins"]`, "--requester-groups admins", `requester group "admins" is not a group id like 99999999-8888-7777-6666-555555555555`},
 		{"an empty group", who + what + `,"requester_groups":[""]`, "", `requester group "" is not a group id like 99999999-8888-7777-6666-555555555555`},
 		{"null as a group", who + what + `,"requester_groups":[null]`, "", `requester group "" is not a group id like 99999999-8888-7777-6666-555555555555`},
-		{"all groups", who + what + `,"requester_groups":["*"]`, "-requester-groups *", `requester group "*" is not a group id like 99999999-8888-7777-6666-555555555555`},
-		{"an approver's group by name", who + what + `,"approver":"bob@example.com","approver_groups":["admins"]`, "-approver bob@example.com -approver-groups admins", `approver group "admins" is not a group id like 99999999-8888-7777-6666-555555555555`},
-		{"groups of no approver", who + what + `,"approver_groups":["` + security + `"]`, "-approver-groups " + security, "approver is missing: give the email of the person in these groups"},
-		{"a unit by name", who + what + `,"ou_path":["r-abcd","Production"]`, "-ou-path r-abcd,Production", `OU path: "Production" is not the id of an organizational unit (ou-…) or of the root (r-…)`},
-		{"an account in the path", who + what + `,"ou_path":["111111111111"]`, "-ou-path 111111111111", `OU path: "111111111111" is not the id of an organizational unit (ou-…) or of the root (r-…)`},
-		{"a path from the account", who + what + `,"ou_path":["ou-abcd-12345678","r-abcd"]`, "-ou-path ou-abcd-12345678 -ou-path r-abcd", "OU path: the root r-abcd must be first"},
-		{"a duration without unit", who + what + `,"duration":"2"`, "-duration 2", `duration "2" is not a duration like "90s", "5m", "2h" or "1h30m"`},
-		{"no duration at all", who + what + `,"duration":"0h"`, "-duration 0h", `duration "0h" is not a duration like "90s", "5m", "2h" or "1h30m"`},
+		{"all groups", who + what + `,"requester_groups":["*"]`, "--requester-groups *", `requester group "*" is not a group id like 99999999-8888-7777-6666-555555555555`},
+		{"an approver's group by name", who + what + `,"approver":"bob@example.com","approver_groups":["admins"]`, "--approver bob@example.com --approver-groups admins", `approver group "admins" is not a group id like 99999999-8888-7777-6666-555555555555`},
+		{"groups of no approver", who + what + `,"approver_groups":["` + security + `"]`, "--approver-groups " + security, "approver is missing: give the email of the person in these groups"},
+		{"a unit by name", who + what + `,"ou_path":["r-abcd","Production"]`, "--ou-path r-abcd,Production", `OU path: "Production" is not the id of an organizational unit (ou-…) or of the root (r-…)`},
+		{"an account in the path", who + what + `,"ou_path":["111111111111"]`, "--ou-path 111111111111", `OU path: "111111111111" is not the id of an organizational unit (ou-…) or of the root (r-…)`},
+		{"a path from the account", who + what + `,"ou_path":["ou-abcd-12345678","r-abcd"]`, "--ou-path ou-abcd-12345678 --ou-path r-abcd", "OU path: the root r-abcd must be first"},
+		{"a duration without unit", who + what + `,"duration":"2"`, "--duration 2", `duration "2" is not a duration like "90s", "5m", "2h" or "1h30m"`},
+		{"no duration at all", who + what + `,"duration":"0h"`, "--duration 0h", `duration "0h" is not a duration like "90s", "5m", "2h" or "1h30m"`},
 		{"a list in words", who + what + `,"requester_groups":"` + engineers + `"`, "", "not a query: requester_groups must be a list of strings, not string"},
 		{"a list of numbers", who + what + `,"ou_path":[1]`, "", "not a query: ou_path must be a list of strings, not number"},
 		{"a duration as a number", who + what + `,"duration":2`, "", "not a query: duration must be a string, not number"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, _ := runLine("{"+tt.query+"}\n", "-config "+companyFile+" -batch -")
+			code, stdout, _ := runLine("{"+tt.query+"}\n", "--config "+companyFile+" --batch -")
 			if want := `{"error":` + quoteJSON(t, tt.want) + "}\n"; code != 0 || stdout != want {
 				t.Errorf("exit %d, got  %swant %s", code, stdout, want)
 			}
 			if tt.flags == "" {
 				return
 			}
-			code, stdout, stderr := runLine("", "-json -config "+companyFile+" -requester ann@example.com -account 111111111111 -permission-set Admin "+tt.flags)
+			code, stdout, stderr := runLine("", "--json --config "+companyFile+" --requester ann@example.com --account 111111111111 --permission-set Admin "+tt.flags)
 			if code != 2 || stdout != "" || stderr != tt.want+"\n" {
 				t.Errorf("exit %d, %s\ngot  %swant %s", code, stdout, stderr, tt.want)
 			}
 		})
 	}
 	t.Run("a path of a group", func(t *testing.T) {
-		code, _, stderr := runLine("", "-config "+companyFile+" -requester ann@example.com -group "+project+" -ou-path r-abcd")
+		code, _, stderr := runLine("", "--config "+companyFile+" --requester ann@example.com --group "+project+" --ou-path r-abcd")
 		if want := "an OU path is about an account; remove it for a group\n"; code != 2 || stderr != want {
 			t.Errorf("exit %d, got %swant %s", code, stderr, want)
 		}
 	})
 	t.Run("a batch and a list", func(t *testing.T) {
-		code, _, stderr := runLine("", "-config "+companyFile+" -batch - -ou-path r-abcd")
+		code, _, stderr := runLine("", "--config "+companyFile+" --batch - --ou-path r-abcd")
 		if code != 2 || !strings.HasPrefix(stderr, "--batch reads all queries from its file") {
 			t.Errorf("exit %d, %s", code, stderr)
 		}

@@ -126,9 +126,15 @@ func TestText(t *testing.T) {
 		}
 		all.WriteString("$ elevator policy " + flags + "\n" + stdout + "\n")
 	}
-	golden := filepath.Join("testdata", "text.txt")
+	checkGolden(t, "text.txt", all.String())
+}
+
+// checkGolden compares got with a file in testdata, or writes the file with -update.
+func checkGolden(t *testing.T, name, got string) {
+	t.Helper()
+	golden := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,8 +142,8 @@ func TestText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all.String() != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", all.String(), want)
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
