@@ -74,7 +74,8 @@ type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
-// Catalog knows what the organization has. What it doesn't know is empty.
+// Catalog knows the organization's groups and its management account. It returns empty
+// values for what it doesn't know.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)

@@ -255,9 +255,8 @@ func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.
 	return nil
 }
 
-// refreshEmails replaces the index of emails if it has changed, and returns the users, nil
-// if they could not be listed. reading ends before ctx does, so that there is time to
-// write.
+// refreshEmails replaces the index of emails if it has changed. It returns the users, or
+// nil if it can't list them. reading ends before ctx does, so that there is time to write.
 func (r *Refresher) refreshEmails(ctx, reading context.Context) ([]access.User, error) {
 	before, version, err := r.Emails.GetEmails(ctx, "")
 	switch access.CodeOf(err) {

@@ -222,8 +222,8 @@ func (g *Gateway) listMemberships(ctx context.Context, call *Call) *Answer {
 }
 
 // isMemberInGroups refuses a user or a group that doesn't exist, and more than 100
-// groups. moto says that there is no such membership. AWS documents the error, but not
-// whether one missing group causes it, so the system must not rely on the answer.
+// groups. For these, moto returns that the user isn't a member. AWS documents the error,
+// but not whether one missing group causes it, so the stricter answer is tested.
 func (g *Gateway) isMemberInGroups(ctx context.Context, call *Call) *Answer {
 	var in struct {
 		IdentityStoreId string
