@@ -214,7 +214,7 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 	var requesterErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { requester, requesterErr = h.People.Requester(ctx, in.UserID) })
-	list, err := h.list(ctx, in)
+	index, list, err := h.list(ctx, in)
 	wait.Wait()
 	var options []slack.Option
 	if requesterErr != nil {
@@ -225,7 +225,10 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		}
 	}
 	if err == nil {
-		options, err = list(ctx, requester)
+		var who access.Identity
+		if who, err = h.Cases.Requester(ctx, index, requester); err == nil {
+			options = list(who)
+		}
 	}
 	if err != nil {
 		log.Error("options could not be listed", "action", in.Action.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -241,29 +244,30 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 	return jsonResponse(slack.OptionsResponse(options))
 }
 
-// offer returns the options of a list for a person.
-type offer func(ctx context.Context, requester access.Person) ([]slack.Option, error)
+// offer returns the options of a list for a requester.
+type offer func(who access.Identity) []slack.Option
 
-// list reads the list that a select of the form asks for.
-func (h *Handler) list(ctx context.Context, in slack.Interaction) (offer, error) {
+// list reads the list that a select of the form asks for, and the policy in force.
+func (h *Handler) list(ctx context.Context, in slack.Interaction) (index *access.Index, list offer, err error) {
 	if in.View == nil {
-		return nil, access.Errorf(access.CodeInvalid, "Slack asked for options outside a form")
+		return nil, nil, access.Errorf(access.CodeInvalid, "Slack asked for options outside a form")
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l := lists{h, h.menus.index(&policy, digest), in.Query}
 	switch in.Action.ID {
 	case slack.ActionAccount:
-		return l.accounts(ctx)
+		list, err = l.accounts(ctx)
 	case slack.ActionPermissionSet:
-		return l.permissionSets(ctx, in.View.Chosen().AccountID)
+		list, err = l.permissionSets(ctx, in.View.Chosen().AccountID)
 	case slack.ActionGroup:
-		return l.groups(ctx)
+		list, err = l.groups(ctx)
 	default:
-		return nil, access.Errorf(access.CodeInvalid, "no options exist for %q", in.Action.ID)
+		err = access.Errorf(access.CodeInvalid, "no options exist for %q", in.Action.ID)
 	}
+	return l.index, list, err
 }
 
 // lists makes the lists of the form under the policy in force.
@@ -286,11 +290,7 @@ func (l lists) accounts(ctx context.Context) (offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
-		who, err := l.Cases.Requester(ctx, l.index, requester)
-		if err != nil {
-			return nil, err
-		}
+	return func(who access.Identity) []slack.Option {
 		menu := l.menus.menu(l.index, sets, who)
 		return pick(accounts, l.query,
 			func(a access.Account) bool { return menu.Offers(a.ID, ousOf(a.ID)) },
@@ -298,13 +298,13 @@ func (l lists) accounts(ctx context.Context) (offer, error) {
 				// The text contains the whole id: an option has room for 75
 				// characters, and a name has at most 50.
 				return slack.Option{Text: catalog.AccountText(a), Value: a.ID}
-			}), nil
+			})
 	}, nil
 }
 
 func (l lists) permissionSets(ctx context.Context, accountID string) (offer, error) {
 	if accountID == "" {
-		return func(context.Context, access.Person) ([]slack.Option, error) { return nil, nil }, nil
+		return func(access.Identity) []slack.Option { return nil }, nil
 	}
 	sets, err := l.Catalog.PermissionSets(ctx)
 	if err != nil {
@@ -314,11 +314,7 @@ func (l lists) permissionSets(ctx context.Context, accountID string) (offer, err
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
-		who, err := l.Cases.Requester(ctx, l.index, requester)
-		if err != nil {
-			return nil, err
-		}
+	return func(who access.Identity) []slack.Option {
 		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}, OUs: ousOf(accountID)}
 		return pick(sets, l.query,
 			func(s access.PermissionSet) bool {
@@ -327,7 +323,7 @@ func (l lists) permissionSets(ctx context.Context, accountID string) (offer, err
 			},
 			func(s access.PermissionSet) slack.Option {
 				return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
-			}), nil
+			})
 	}, nil
 }
 
@@ -336,11 +332,7 @@ func (l lists) groups(ctx context.Context) (offer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, requester access.Person) ([]slack.Option, error) {
-		who, err := l.Cases.Requester(ctx, l.index, requester)
-		if err != nil {
-			return nil, err
-		}
+	return func(who access.Identity) []slack.Option {
 		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindGroup}}
 		return pick(groups, l.query,
 			func(g access.Group) bool {
@@ -349,7 +341,7 @@ func (l lists) groups(ctx context.Context) (offer, error) {
 			},
 			func(g access.Group) slack.Option {
 				return slack.Option{Text: catalog.GroupText(g), Value: g.ID}
-			}), nil
+			})
 	}, nil
 }
 
