@@ -38,6 +38,8 @@ func refusalReason(reason string) string {
 		return "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."
 	case string(access.ReasonDurationTooLong):
 		return "The policy doesn't allow this access for so long. Submit a request for a shorter time."
+	case string(access.ReasonTicketMissing):
+		return "The policy requires a ticket for this access. Submit a request with the ticket."
 	case string(access.CodeManagement):
 		return ManagementAccount
 	case string(access.CodeNotFound):

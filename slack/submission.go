@@ -16,6 +16,7 @@ type Submission struct {
 	Target   access.Target
 	Duration time.Duration
 	Reason   string // trimmed, at most access.MaxReasonLength characters
+	Ticket   string // trimmed, at most access.MaxTicketLength characters; "" if the form has no such field
 }
 
 // maxDuration is the longest duration that a form may contain. It prevents an overflow of

@@ -21,6 +21,7 @@ const (
 	BlockGroup         = "group"
 	BlockDuration      = "duration"
 	BlockReason        = "reason"
+	BlockTicket        = "ticket"
 )
 
 // durationBlock returns the block id of the durations' select, which is another one if

@@ -1,5 +1,7 @@
 package access
 
+import "slices"
+
 // Statement is one rule of the policy. Emails and group ids are in lower case.
 type Statement struct {
 	// Resources are ids of accounts, organizational units and roots, or ids of groups. A
@@ -20,7 +22,29 @@ type Statement struct {
 	ApprovalIsNotRequired *bool `json:"approval_is_not_required,omitempty"`
 	// MaxDuration is the longest access, in seconds; zero sets no limit.
 	MaxDuration int64 `json:"max_duration_seconds,omitempty"`
+	// Ticket adds a field to the form; nil adds none.
+	Ticket *Ticket `json:"ticket,omitempty"`
+	// Warning is a sentence for the requester and the approvers.
+	Warning string `json:"warning,omitempty"`
+	// Channel is the id of the Slack channel where requests are posted; "" is the
+	// configured channel.
+	Channel string `json:"channel,omitempty"`
+	// Confirm makes approvers confirm their approval in a dialog. It counts from every
+	// statement that affects a request.
+	Confirm bool `json:"confirm,omitempty"`
 }
+
+// Ticket is what a statement expects in the form's ticket field.
+type Ticket struct {
+	Required bool `json:"required,omitempty"`
+	// Pattern is a regular expression in RE2's syntax. It must match the whole value,
+	// unless that is empty. "" allows everything.
+	Pattern string `json:"pattern,omitempty"`
+	Hint    string `json:"hint,omitempty"` // for people: what to enter
+}
+
+// MaxTicketLength is the longest ticket of a request, in characters.
+const MaxTicketLength = 150
 
 // Policy is the rules in force: `config` and `group_config`, in order.
 type Policy struct {
@@ -44,6 +68,9 @@ type Case struct {
 	OUs []string
 	// Duration is in seconds. Zero means a duration that no limit forbids.
 	Duration int64
+	// Ticket is the value of the ticket field; "" if the requester left it empty. Nil
+	// means a ticket that every statement accepts.
+	Ticket *string
 }
 
 // Identity is a person as the policy sees them.
@@ -78,6 +105,7 @@ const (
 	ReasonProtectedAccount    Reason = "ProtectedAccount" // only "*" or an OU would match the account
 	ReasonNotAllowed          Reason = "NotAllowed"       // statements match, but none allows the requester
 	ReasonDurationTooLong     Reason = "DurationTooLong"
+	ReasonTicketMissing       Reason = "TicketMissing" // or a pattern doesn't match it
 )
 
 // Decision is the policy's decision about a request, and the statements that it
@@ -97,6 +125,22 @@ type Decision struct {
 	// MaxDuration is the lowest limit of the statements that apply, in seconds,
 	// whatever the outcome; zero if there is none.
 	MaxDuration int64 `json:"max_duration_seconds,omitempty"`
+	// Tickets are those of the statements that apply, whatever the outcome, each once.
+	// If there are none, the form has no ticket field.
+	Tickets []Ticket `json:"tickets,omitempty"`
+	// Warnings are those of the statements that apply, whatever the outcome, each once.
+	Warnings []string `json:"warnings,omitempty"`
+	// Channel is that of the first statement that applies and has one; "" is the
+	// configured channel.
+	Channel string `json:"channel,omitempty"`
+	// Confirm reports whether approvers must confirm their approval: if a statement that
+	// affects the request says so, or if there are Requirements.
+	Confirm bool `json:"confirm,omitempty"`
+}
+
+// TicketRequired reports whether the request needs a ticket.
+func (d *Decision) TicketRequired() bool {
+	return slices.ContainsFunc(d.Tickets, func(t Ticket) bool { return t.Required })
 }
 
 // Requirement is a statement that must get approvals from its own approvers.

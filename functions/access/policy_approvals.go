@@ -32,7 +32,7 @@ type RequirementProgress struct {
 func (x *Index) Progress(c *Case, requesterPrincipalID string, approvals []Approver) Progress {
 	r := x.rulesFor(c, nil)
 	p := Progress{Counted: make([]bool, len(approvals))}
-	for _, q := range decide(r, c.Duration).Requirements {
+	for _, q := range decide(r, c).Requirements {
 		p.Requirements = append(p.Requirements, RequirementProgress{Requirement: q})
 	}
 	counted := map[string]bool{}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,7 +15,7 @@ import (
 // everything. Such a target is a group without GroupID, an account without
 // AccountID or PermissionSet, or one of unknown kind.
 func (x *Index) Decide(c *Case) Decision {
-	return decide(x.rulesFor(c, make([]int, 0, usualCount)), c.Duration)
+	return decide(x.rulesFor(c, make([]int, 0, usualCount)), c)
 }
 
 // Permits reports whether approver may approve the request, whether or not it needs
@@ -53,7 +54,7 @@ func (x *Index) Offers(c *Case) bool { return x.Decide(c).Outcome != DecideRefus
 func (x *Index) rulesFor(c *Case, affecting []int) rules {
 	t := &c.Target
 	protected := t.Kind == KindAccount && x.protected[t.AccountID]
-	r := rules{from: x.policy.statements(t.Kind), requester: c.Requester.normalized()}
+	r := rules{from: x.policy.statements(t.Kind), requester: c.Requester.normalized(), tickets: x.tickets, hasExtras: x.hasExtras}
 	if !IsASCII(r.requester.Email) {
 		r.affecting = affecting
 		return r
@@ -117,6 +118,8 @@ type rules struct {
 	affecting []int       // indexes in from
 	protected bool        // nothing affects, but statements would if the account weren't protected
 	requester Identity
+	tickets   map[string]*regexp.Regexp // see Index
+	hasExtras bool                      // see Index
 }
 
 // normalized returns the identity with its emails normalized, and UserEmail set.
@@ -129,7 +132,7 @@ func (i *Identity) normalized() Identity {
 }
 
 // decide applies the rules. The decision keeps the slice of indexes.
-func decide(r rules, duration int64) Decision {
+func decide(r rules, c *Case) Decision {
 	d := Decision{Outcome: DecideRefused, Reason: ReasonNoStatements, Approvers: []string{}, Statements: r.affecting}
 	var noApproval, self rule
 	applying, requirements := 0, 0
@@ -151,6 +154,10 @@ func decide(r rules, duration int64) Decision {
 		if s.AllowSelfApproval != nil && r.lists(s, &r.requester) {
 			self.add(s.AllowSelfApproval, applies)
 		}
+	}
+	d.Confirm = requirements > 0
+	if r.hasExtras {
+		r.addExtras(&d)
 	}
 	switch {
 	case r.protected:
@@ -193,8 +200,10 @@ func decide(r rules, duration int64) Decision {
 	}
 	switch {
 	case d.Reason == ReasonNoApprovers:
-	case d.MaxDuration > 0 && duration > d.MaxDuration:
+	case d.MaxDuration > 0 && c.Duration > d.MaxDuration:
 		d.Reason = ReasonDurationTooLong
+	case c.Ticket != nil && !r.accepts(d.Tickets, *c.Ticket):
+		d.Reason = ReasonTicketMissing
 	case d.Reason == ReasonRequiresApproval:
 		d.Outcome, d.Approvers = DecideApproval, sortedApprovers(d.Approvers)
 	default:
@@ -204,6 +213,44 @@ func decide(r rules, duration int64) Decision {
 		d.Approvers = []string{}
 	}
 	return d
+}
+
+// addExtras adds what the statements say besides who decides.
+func (r *rules) addExtras(d *Decision) {
+	for _, i := range r.affecting {
+		s := &r.from[i]
+		d.Confirm = d.Confirm || s.Confirm
+		if !r.applies(s) {
+			continue
+		}
+		if s.Ticket != nil && !slices.Contains(d.Tickets, *s.Ticket) {
+			d.Tickets = append(d.Tickets, *s.Ticket)
+		}
+		if s.Warning != "" && !slices.Contains(d.Warnings, s.Warning) {
+			d.Warnings = append(d.Warnings, s.Warning)
+		}
+		if d.Channel == "" {
+			d.Channel = s.Channel
+		}
+	}
+}
+
+// accepts reports whether all of the rules accept the ticket. A pattern that is not a
+// regular expression accepts nothing.
+func (r *rules) accepts(all []Ticket, ticket string) bool {
+	for _, t := range all {
+		switch {
+		case ticket == "":
+			if t.Required {
+				return false
+			}
+		case t.Pattern != "":
+			if pattern := r.tickets[t.Pattern]; pattern == nil || !pattern.MatchString(ticket) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // applies reports whether a statement that affects the request also allows the

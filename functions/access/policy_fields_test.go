@@ -67,24 +67,24 @@ func TestDecideByFields(t *testing.T) {
 		{"a group approves", member(), []Statement{on(Statement{Approvers: list(GroupEntry(leads))})}, nil, nil, 0, asked(GroupEntry(leads))},
 
 		{"several approvals", member(), []Statement{on(Statement{Approvers: list(bob, cid, ann), ApprovalsNeeded: 2})}, nil, nil, 0,
-			Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob, cid), Requirements: []Requirement{{0, 2, list(bob, cid)}}}},
+			Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob, cid), Requirements: []Requirement{{0, 2, list(bob, cid)}}, Confirm: true}},
 		{"the requester counts for none", member(), []Statement{on(Statement{Approvers: list(bob, ann), ApprovalsNeeded: 2})}, nil, nil, 0,
-			Decision{Outcome: DecideRefused, Reason: ReasonNoApprovers, Requirements: []Requirement{{0, 2, list(bob)}}}},
+			Decision{Outcome: DecideRefused, Reason: ReasonNoApprovers, Requirements: []Requirement{{0, 2, list(bob)}}, Confirm: true}},
 		{"a group counts as enough", member(), []Statement{on(Statement{Approvers: list(GroupEntry(leads)), ApprovalsNeeded: 5})}, nil, nil, 0,
-			Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(GroupEntry(leads)), Requirements: []Requirement{{0, 5, list(GroupEntry(leads))}}}},
+			Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(GroupEntry(leads)), Requirements: []Requirement{{0, 5, list(GroupEntry(leads))}}, Confirm: true}},
 		{"two statements: a manager and security", member(), []Statement{
 			on(Statement{Approvers: list(bob), ApprovalsNeeded: 1}), on(Statement{Approvers: list(GroupEntry(sec)), ApprovalsNeeded: 1}), on(Statement{Approvers: list("eve@example.com")}),
 		}, nil, nil, 0, Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob, GroupEntry(sec)),
-			Requirements: []Requirement{{0, 1, list(bob)}, {1, 1, list(GroupEntry(sec))}}}},
+			Requirements: []Requirement{{0, 1, list(bob)}, {1, 1, list(GroupEntry(sec))}}, Confirm: true}},
 		{"one of two requirements can't be met", member(), []Statement{
 			on(Statement{Approvers: list(bob), ApprovalsNeeded: 1}), on(Statement{Approvers: list(cid), ApprovalsNeeded: 2}),
-		}, nil, nil, 0, Decision{Outcome: DecideRefused, Reason: ReasonNoApprovers, Requirements: []Requirement{{0, 1, list(bob)}, {1, 2, list(cid)}}}},
+		}, nil, nil, 0, Decision{Outcome: DecideRefused, Reason: ReasonNoApprovers, Requirements: []Requirement{{0, 1, list(bob)}, {1, 2, list(cid)}}, Confirm: true}},
 		{"while one applies, approval is required", member(), []Statement{
 			on(Statement{Approvers: list(bob), ApprovalsNeeded: 1}), on(Statement{ApprovalIsNotRequired: yes}),
-		}, nil, nil, 0, Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob), Requirements: []Requirement{{0, 1, list(bob)}}}},
+		}, nil, nil, 0, Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob), Requirements: []Requirement{{0, 1, list(bob)}}, Confirm: true}},
 		{"while one applies, nobody approves their own request", member(), []Statement{
 			on(Statement{Approvers: list(bob), ApprovalsNeeded: 1}), on(Statement{Approvers: list(ann), AllowSelfApproval: yes}),
-		}, nil, nil, 0, Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob), Requirements: []Requirement{{0, 1, list(bob)}}}},
+		}, nil, nil, 0, Decision{Outcome: DecideApproval, Reason: ReasonRequiresApproval, Approvers: list(bob), Requirements: []Requirement{{0, 1, list(bob)}}, Confirm: true}},
 		{"a requirement of a statement that does not apply", member(), []Statement{
 			on(Statement{Allowed: list(bob), Approvers: list(bob), ApprovalsNeeded: 1}), on(Statement{ApprovalIsNotRequired: yes}),
 		}, nil, nil, 0, automatic(ReasonApprovalNotRequired)},

@@ -11,13 +11,19 @@ const (
 	// groupsFormat adds Allowed, groups in Approvers, ApprovalsNeeded, MaxDuration,
 	// organizational units, ProtectedAccounts and AllowManagedDecisionGroups.
 	groupsFormat = 2
+	// ticketFormat adds Ticket, Warning, Channel and Confirm.
+	ticketFormat = 3
 )
 
 // NewestFormat is the newest format that this release knows.
-const NewestFormat = groupsFormat
+const NewestFormat = ticketFormat
 
 // Format returns the format of p.
 func (p *Policy) Format() int {
+	hasExtras := func(s Statement) bool { return s.hasExtras() }
+	if slices.ContainsFunc(p.Accounts, hasExtras) || slices.ContainsFunc(p.Groups, hasExtras) {
+		return ticketFormat
+	}
 	if len(p.ProtectedAccounts) > 0 || p.AllowManagedDecisionGroups ||
 		slices.ContainsFunc(p.Accounts, needsGroupsFormat) || slices.ContainsFunc(p.Groups, needsGroupsFormat) {
 		return groupsFormat

@@ -16,6 +16,7 @@ var formats = map[string]int{
 	"Statement.Resources": FirstFormat, "Statement.PermissionSets": FirstFormat, "Statement.Approvers": FirstFormat,
 	"Statement.AllowSelfApproval": FirstFormat, "Statement.ApprovalIsNotRequired": FirstFormat,
 	"Statement.Allowed": groupsFormat, "Statement.ApprovalsNeeded": groupsFormat, "Statement.MaxDuration": groupsFormat,
+	"Statement.Ticket": ticketFormat, "Statement.Warning": ticketFormat, "Statement.Channel": ticketFormat, "Statement.Confirm": ticketFormat,
 }
 
 // someValue sets a value to something that is not empty.
@@ -30,6 +31,8 @@ func someValue(t *testing.T, v reflect.Value) {
 		v.SetBool(true)
 	case *bool:
 		v.Set(reflect.ValueOf(yes))
+	case *Ticket:
+		v.Set(reflect.ValueOf(&Ticket{}))
 	case time.Time:
 	case []string, []Statement, []Exemption:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))

@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // Index answers questions about a policy. It finds the statements about a target
 // without reading all of them. Several goroutines may use it at once.
@@ -8,6 +11,12 @@ type Index struct {
 	policy           *Policy // its emails are normalized
 	accounts, groups resourceIndex
 	protected        map[string]bool
+	// tickets has the compiled patterns of tickets. One that is not a regular expression
+	// is left out.
+	tickets map[string]*regexp.Regexp
+	// hasExtras reports whether a statement has a ticket, a warning, a channel or a
+	// confirmation.
+	hasExtras bool
 }
 
 // resourceIndex finds statements by what they match.
@@ -22,12 +31,36 @@ func NewIndex(p *Policy) *Index {
 	x := &Index{policy: &Policy{
 		Accounts: normalized(p.Accounts), Groups: normalized(p.Groups),
 		AllowManagedDecisionGroups: p.AllowManagedDecisionGroups,
-	}, protected: map[string]bool{}}
+	}, protected: map[string]bool{}, tickets: map[string]*regexp.Regexp{}}
 	x.accounts, x.groups = indexOf(x.policy.Accounts), indexOf(x.policy.Groups)
 	for _, account := range p.ProtectedAccounts {
 		x.protected[account] = true
 	}
+	for _, s := range slices.Concat(x.policy.Accounts, x.policy.Groups) {
+		x.hasExtras = x.hasExtras || s.hasExtras()
+		if s.Ticket == nil || s.Ticket.Pattern == "" {
+			continue
+		}
+		if pattern, err := CompileTicketPattern(s.Ticket.Pattern); err == nil {
+			x.tickets[s.Ticket.Pattern] = pattern
+		}
+	}
 	return x
+}
+
+// CompileTicketPattern returns the regular expression of Ticket.Pattern, which matches
+// whole values only.
+func CompileTicketPattern(pattern string) (*regexp.Regexp, error) {
+	// Without this, a pattern like "a)|(b" would compile below.
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
+
+// hasExtras reports whether s has a ticket, a warning, a channel or a confirmation.
+func (s *Statement) hasExtras() bool {
+	return s.Ticket != nil || s.Warning != "" || s.Channel != "" || s.Confirm
 }
 
 // normalized returns the statements with their emails normalized, so that no

@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -15,6 +16,7 @@ import (
 type world struct {
 	requester Identity
 	duration  int64
+	ticket    *string
 	affecting []numbered
 	protected bool // statements would affect if the account weren't protected
 }
@@ -30,7 +32,7 @@ func worldOf(p Policy, c Case) world {
 	if c.Target.Kind == KindGroup {
 		from = p.Groups
 	}
-	w := world{requester: c.Requester, duration: c.Duration}
+	w := world{requester: c.Requester, duration: c.Duration, ticket: c.Ticket}
 	w.requester.Email = strings.ToLower(w.requester.Email)
 	isProtected := c.Target.Kind == KindAccount && slices.Contains(p.ProtectedAccounts, c.Target.AccountID)
 	for i, s := range from {
@@ -141,6 +143,36 @@ func (w world) limit() int64 {
 	return slices.Min(limits)
 }
 
+// wrongTicket reports whether a statement that applies doesn't accept the ticket.
+func (w world) wrongTicket() bool {
+	return w.ticket != nil && slices.ContainsFunc(w.applying(), func(s numbered) bool {
+		return s.Ticket != nil && !slices.Contains(accepted[*s.Ticket], *w.ticket)
+	})
+}
+
+// accepted are the tickets, of those that the tests try, that a rule accepts.
+var accepted = map[Ticket][]string{
+	{Hint: "if you have one"}:                    {"", "OPS-1", "OPS-12 ", "x"},
+	{Required: true}:                             {"OPS-1", "OPS-12 ", "x"},
+	{Pattern: "[A-Z]+-[0-9]"}:                    {"", "OPS-1"},
+	{Required: true, Pattern: "x|[A-Z]+-[0-9]"}:  {"OPS-1", "x"},
+	{Required: true, Pattern: "(not a regexp"}:   {},
+	{Pattern: "x)|(.*"}:                          {""}, // no expression by itself, only in parentheses
+	{Required: true, Pattern: ".*", Hint: "any"}: {"OPS-1", "OPS-12 ", "x"},
+}
+
+// inOrder returns each value that is not empty once, in the order of the statements.
+func inOrder[T comparable](from []numbered, value func(numbered) T) []T {
+	var none T
+	var all []T
+	for _, s := range from {
+		if v := value(s); v != none && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
 func (w world) impossible() bool {
 	if len(w.demanding()) == 0 {
 		return len(w.othersIn(w.applying())) == 0
@@ -160,6 +192,19 @@ func (w world) decision() Decision {
 	for _, s := range w.demanding() {
 		d.Requirements = append(d.Requirements, Requirement{Statement: s.at, Needed: s.ApprovalsNeeded, Approvers: w.othersIn([]numbered{s})})
 	}
+	for _, t := range inOrder(w.applying(), func(s numbered) Ticket {
+		if s.Ticket == nil {
+			return Ticket{}
+		}
+		return *s.Ticket
+	}) {
+		d.Tickets = append(d.Tickets, t)
+	}
+	d.Warnings = inOrder(w.applying(), func(s numbered) string { return s.Warning })
+	if channels := inOrder(w.applying(), func(s numbered) string { return s.Channel }); len(channels) > 0 {
+		d.Channel = channels[0]
+	}
+	d.Confirm = len(w.demanding()) > 0 || len(w.where(func(s numbered) bool { return s.Confirm })) > 0
 	asked := w.applying()
 	if len(w.demanding()) > 0 {
 		asked = w.demanding()
@@ -176,6 +221,8 @@ func (w world) decision() Decision {
 		d.Reason = ReasonNoApprovers
 	case w.limit() > 0 && w.duration > w.limit():
 		d.Reason = ReasonDurationTooLong
+	case w.wrongTicket():
+		d.Reason = ReasonTicketMissing
 	case w.needsNoApproval():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
 	case w.approvesSelf():
@@ -263,6 +310,17 @@ func enrich(r *rand.Rand, p *Policy) {
 			if r.IntN(3) == 0 {
 				s.MaxDuration = int64(1 + r.IntN(3))
 			}
+			if r.IntN(3) == 0 {
+				rules := slices.SortedFunc(maps.Keys(accepted), func(a, b Ticket) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+				s.Ticket = &rules[r.IntN(len(rules))]
+			}
+			if r.IntN(3) == 0 {
+				s.Warning = one([]string{"Production.", "Customers see changes."})[0]
+			}
+			if r.IntN(3) == 0 {
+				s.Channel = one([]string{"C1", "C2"})[0]
+			}
+			s.Confirm = r.IntN(4) == 0
 			if s.PermissionSets != nil && r.IntN(3) == 0 {
 				s.Resources = append(s.Resources[:1:1], one(units)...)
 			}
@@ -288,6 +346,14 @@ func randomPeople(r *rand.Rand) []Identity {
 	}
 	all[0].UserEmail = people[1]
 	return all
+}
+
+func randomTicket(r *rand.Rand) *string {
+	if r.IntN(2) == 0 {
+		return nil
+	}
+	all := []string{"", "OPS-1", "OPS-12 ", "x"}
+	return &all[r.IntN(len(all))]
 }
 
 // randomPlace returns the units above each account.
@@ -327,7 +393,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 		}
 		for _, target := range everyTarget() {
 			for _, who := range everybody {
-				c := Case{Requester: who, Target: target, OUs: place[target.AccountID], Duration: int64(r.IntN(4))}
+				c := Case{Requester: who, Target: target, OUs: place[target.AccountID], Duration: int64(r.IntN(4)), Ticket: randomTicket(r)}
 				w := worldOf(p, c)
 				want := w.decision()
 				if got := index.Decide(&c); !reflect.DeepEqual(got, want) {
@@ -355,7 +421,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			}
 		}
 	}
-	for _, reason := range []Reason{ReasonApprovalNotRequired, ReasonSelfApproval, ReasonRequiresApproval, ReasonNoApprovers, ReasonNoStatements, ReasonNotAllowed, ReasonProtectedAccount, ReasonDurationTooLong} {
+	for _, reason := range []Reason{ReasonApprovalNotRequired, ReasonSelfApproval, ReasonRequiresApproval, ReasonNoApprovers, ReasonNoStatements, ReasonNotAllowed, ReasonProtectedAccount, ReasonDurationTooLong, ReasonTicketMissing} {
 		if seen[reason] < 1000 {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}

@@ -70,6 +70,7 @@ type Request struct {
 	ID       string `json:"id"`
 	Target   Target `json:"target"`
 	Reason   string `json:"reason"`
+	Ticket   string `json:"ticket,omitempty"` // as entered, at most MaxTicketLength characters
 	Duration int64  `json:"duration_seconds"`
 
 	TeamID        string    `json:"team_id"`
@@ -206,6 +207,10 @@ func RequestID(teamID, viewID string) string {
 	sum := sha256.Sum256([]byte(teamID + "\x00" + viewID))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
+
+// Case returns the request as the policy sees it, apart from what must be looked up: the
+// requester's groups and the account's place in the organization.
+func (r *Request) Case() Case { return Case{Target: r.Target, Duration: r.Duration, Ticket: &r.Ticket} }
 
 // Subject returns the target with the requester's Identity Center user.
 func (r *Request) Subject() Subject {

@@ -28,7 +28,7 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 		return r, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.Cases.Case(ctx, index, r.Requester, r.Target, r.Duration)
+	c, err := h.Cases.Case(ctx, index, r.Requester, r.Case())
 	if err != nil {
 		return r, err
 	}

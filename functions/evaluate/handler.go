@@ -213,7 +213,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.Cases.Case(ctx, index, requester, r.Target, r.Duration)
+	c, err := h.Cases.Case(ctx, index, requester, r.Case())
 	if err != nil {
 		return r, err
 	}

@@ -147,7 +147,7 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []s
 		return nil, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.Cases.Case(ctx, index, r.Requester, r.Target, r.Duration)
+	c, err := h.Cases.Case(ctx, index, r.Requester, r.Case())
 	if err != nil {
 		return nil, err
 	}

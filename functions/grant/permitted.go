@@ -51,6 +51,9 @@ func checkDecision(r access.Request, policy *access.Index, c *access.Case, appro
 	if decision.Reason == access.ReasonDurationTooLong {
 		return refuse("the current policy allows this access for at most " + access.FormatDuration(time.Duration(decision.MaxDuration)*time.Second))
 	}
+	if decision.Reason == access.ReasonTicketMissing {
+		return refuse("the current policy requires a ticket that the request doesn't have")
+	}
 	if r.Outcome.Kind == access.OutcomeAutomatic {
 		if decision.Outcome != access.DecideAutomatic {
 			return refuse("the current policy requires an approval")

@@ -135,7 +135,7 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, t access
 		return "", 0, err
 	}
 	index := h.menus.index(&policy, digest)
-	c, err := h.Cases.Case(ctx, index, requester, t, 0)
+	c, err := h.Cases.Case(ctx, index, requester, access.Case{Target: t})
 	if err != nil {
 		return "", 0, err
 	}

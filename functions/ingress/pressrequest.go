@@ -82,6 +82,8 @@ func notPermittedText(d access.Decision) string {
 	case access.ReasonDurationTooLong:
 		return "The current policy allows this access for at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) +
 			". Please deny it. The requester can submit a new request for a shorter time."
+	case access.ReasonTicketMissing:
+		return "The current policy requires a ticket that this request doesn't have. Please deny it. The requester can submit a new request with the ticket."
 	default:
 		return ""
 	}
@@ -274,7 +276,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return "", err
 	}
 	p.index, p.digest = p.menus.index(&policy, digest), digest
-	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Target, p.request.Duration); err != nil {
+	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Case()); err != nil {
 		return "", err
 	}
 	if p.as, err = p.FreshCases.Identity(ctx, p.index, p.asked, by); err != nil {

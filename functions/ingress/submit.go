@@ -219,7 +219,7 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		return nil, err
 	}
 	index := h.menus.index(&policy, digest)
-	c, err := h.Cases.Case(ctx, index, requester, s.Target, int64(s.Duration/time.Second))
+	c, err := h.Cases.Case(ctx, index, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
 	if err != nil {
 		return nil, err
 	}
@@ -227,12 +227,28 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	case d.Reason == access.ReasonDurationTooLong:
 		longest := time.Duration(d.MaxDuration) * time.Second
 		return map[string]string{v.DurationBlock(): "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
+	case d.Reason == access.ReasonTicketMissing:
+		return map[string]string{slack.BlockTicket: ticketMistake(d, s.Ticket)}, nil
 	case d.Reason == access.ReasonNotAllowed:
 		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
 	case d.Outcome == access.DecideRefused:
 		return map[string]string{targetBlock(v, s.Target): notOffered}, nil
 	}
 	return nil, nil
+}
+
+// ticketMistake says what is wrong with a ticket that the policy doesn't accept.
+func ticketMistake(d access.Decision, ticket string) string {
+	text := "This is not a ticket that the policy accepts."
+	if ticket == "" {
+		text = "The policy requires a ticket for this access."
+	}
+	for _, t := range d.Tickets {
+		if t.Hint != "" {
+			text += " " + t.Hint
+		}
+	}
+	return text
 }
 
 // targetBlock returns the id of the block where the last part of the target

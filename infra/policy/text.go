@@ -26,6 +26,7 @@ var reasonTexts = map[access.Reason]string{
 	access.ReasonNoStatements:        "no statement matches the request",
 	access.ReasonProtectedAccount:    `the account is in protected_account_ids: only statements that name it match it, not "*" and organizational units`,
 	access.ReasonNotAllowed:          "statements match the request, but none of them allows the requester",
+	access.ReasonTicketMissing:       "a matching statement that allows the requester doesn't accept the ticket, or requires one",
 	access.ReasonDurationTooLong:     "the duration is longer than the MaxDuration of a matching statement that allows the requester",
 }
 

@@ -99,18 +99,16 @@ func (c cachedLeases) Lease(ctx context.Context, key string) (l access.Lease, fo
 	return l, found, err
 }
 
-// Case returns the request of a person as the policy sees it. duration is in seconds;
-// zero means one that no limit forbids.
-func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Person, t access.Target, duration int64) (*access.Case, error) {
-	c := &access.Case{Target: t, Duration: duration}
+// Case returns c with what the policy needs to know about the requester and the target.
+func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Person, c access.Case) (*access.Case, error) {
 	var err error
-	if wanted := x.OUsAffecting(t); len(wanted) > 0 {
-		if c.OUs, err = r.Units.OUs(ctx, t.AccountID, wanted); err != nil {
+	if wanted := x.OUsAffecting(c.Target); len(wanted) > 0 {
+		if c.OUs, err = r.Units.OUs(ctx, c.Target.AccountID, wanted); err != nil {
 			return nil, err
 		}
 	}
-	c.Requester, err = r.Identity(ctx, x, c, requester)
-	return c, err
+	c.Requester, err = r.Identity(ctx, x, &c, requester)
+	return &c, err
 }
 
 // Identity returns a person as the policy sees them in a case.

@@ -106,7 +106,7 @@ func TestMembershipsThatCount(t *testing.T) {
 			if tt.change != nil {
 				tt.change(w)
 			}
-			c, err := cases.New(w, w, nil).Case(t.Context(), index(tt.allowManaged), tt.who, tt.target, 60)
+			c, err := cases.New(w, w, nil).Case(t.Context(), index(tt.allowManaged), tt.who, access.Case{Target: tt.target, Duration: 60})
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
@@ -151,7 +151,7 @@ func TestCachedForAMinute(t *testing.T) {
 	fresh := cases.New(w, w, nil)
 	cached := fresh.Cached(func() time.Time { return now })
 	read := func(r cases.Reader) ([]string, error) {
-		c, err := r.Case(t.Context(), index(false), ann, admin, 0)
+		c, err := r.Case(t.Context(), index(false), ann, access.Case{Target: admin})
 		if err != nil {
 			return nil, err
 		}

@@ -86,7 +86,7 @@ func TestCaseReadsUnitsOnlyIfTheyMatter(t *testing.T) {
 			}
 			organization := &parents{above: map[string]string{"a": "ou-1"}}
 			r := cases.Reader{Units: cases.Live{Organization: organization}}
-			c, err := r.Case(t.Context(), access.NewIndex(&p), access.Person{Email: "ann@example.com"}, tt.target, 0)
+			c, err := r.Case(t.Context(), access.NewIndex(&p), access.Person{Email: "ann@example.com"}, access.Case{Target: tt.target})
 			if err != nil || organization.calls != tt.calls || len(c.OUs) != tt.calls {
 				t.Errorf("%+v, %v after %d calls, want %d", c, err, organization.calls, tt.calls)
 			}

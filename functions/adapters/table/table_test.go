@@ -178,6 +178,7 @@ func TestRoundTrip(t *testing.T) {
 	full.Approvers = []access.Person{person, {SlackID: "U3"}}
 	full.UnknownApprovers = []string{"c@example.com"}
 	full.ApproverGroups = []access.ApproverGroup{{ID: "g-1", Name: "Security", SlackGroup: "S1", Mentioned: []access.Person{{SlackID: "U1"}}, Others: 2, More: true}}
+	full.Ticket = "OPS-1"
 	full.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0, 7}}
 	full.ExpiresAt = monday.Add(8 * time.Hour)
 	full.RemindersSent = 3
