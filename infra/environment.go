@@ -115,6 +115,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"grant": grant.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center,
 			MaxDuration: slices.Max(s.Durations),
+			WaitFor:     grantWaitFor(s),
 		},
 		"revoke": revoke.Settings{Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Removals: removals},
 		"audit":  audit.Settings{Table: rows, Policy: policy, Catalog: names, Log: auditlog.Settings{Bucket: *props.audit.BucketName(), Prefix: s.AuditPrefix}},
@@ -170,4 +171,9 @@ func texts(refs []settings.SecretRef) []string {
 // announceFor returns how long the announcement of a request is retried.
 func announceFor(s *settings.Settings) time.Duration {
 	return min(statemachine.AnnounceFor, statemachine.AnnounceRounds*s.AnnounceRetryWait)
+}
+
+// grantWaitFor returns how long after its decision an undecidable request is tried again.
+func grantWaitFor(s *settings.Settings) time.Duration {
+	return min(statemachine.GrantWaitFor, statemachine.GrantWaitRounds*s.RevokeRetryWait)
 }

@@ -143,7 +143,7 @@ func TestStartChecksAllApprovers(t *testing.T) {
 			if tt.scene != nil {
 				tt.scene(s)
 			}
-			_, err := s.handler().Handle(t.Context(), Input{host.Input{Operation: "start", RequestID: "one", Execution: execution}})
+			_, err := s.handler().Handle(t.Context(), Input{Input: host.Input{Operation: "start", RequestID: "one", Execution: execution}})
 			if access.CodeOf(err) != tt.want || len(s.acquired) > 0 != (tt.want == "") {
 				t.Errorf("got %v (%q), acquired %d; want %q", err, access.CodeOf(err), len(s.acquired), tt.want)
 			}

@@ -161,6 +161,10 @@ func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Requ
 	}
 }
 
+// lateAfter is how old a request is that something keeps from being evaluated, such as
+// memberships that can't be read. It has no message yet to withdraw it.
+const lateAfter = 2 * time.Minute
+
 // duplicateText returns the text about the undecided request for the same
 // target.
 func (h *Handler) duplicateText(r access.Request) string {
@@ -168,11 +172,14 @@ func (h *Handler) duplicateText(r access.Request) string {
 	if now := h.Now().UTC(); now.Format(time.DateOnly) != r.CreatedAt.UTC().Format(time.DateOnly) {
 		at = r.CreatedAt.UTC().Format("15:04 UTC on 2 January")
 	}
-	state := "We are processing it."
-	if !r.ExpiresAt.IsZero() {
-		state = "It is waiting for approval."
+	state := "We are processing it. To change it, withdraw that request first."
+	switch {
+	case !r.ExpiresAt.IsZero():
+		state = "It is waiting for approval. To change it, withdraw that request first."
+	case r.EvaluatedDecision == nil && h.Now().Sub(r.CreatedAt) >= lateAfter:
+		state = "We can't check it right now, and keep trying. You don't need to submit it again: a message tells you when we know more."
 	}
-	return "You already requested this at " + at + ": " + describe(r) + ". " + state + " To change it, withdraw that request first."
+	return "You already requested this at " + at + ": " + describe(r) + ". " + state
 }
 
 func tooManyText(limit int) string {

@@ -234,9 +234,9 @@ var sections = []section{
 		prop("retry_max_delay", duration(seconds, time.Second, 5*time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryMaxDelay },
 			"The longest wait between two tries of a failing step, or twice retry_interval if that is longer. Longer waits spare a service that is down; shorter ones notice sooner that it is back.").orDefault("30s"),
 		prop("revoke_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.RevokeRetryWait },
-			"The wait between two rounds of a removal that keeps failing.").orDefault("60s"),
+			"The wait between two rounds of a removal that keeps failing. The wait before an approved request is checked again that the policy couldn't decide, too.").orDefault("60s"),
 		prop("announce_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.AnnounceRetryWait },
-			"The wait before a request is announced again after Slack failed.").orDefault("30s"),
+			"The wait before a request is announced again after Slack failed. The wait before a new request is checked again that the policy couldn't decide, too.").orDefault("30s"),
 	}},
 }
 

@@ -259,6 +259,13 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: other writes kept changing it")
 }
 
+// IsHolder reports whether the request is a holder of its access. Then its access exists,
+// or may come to exist.
+func (l *Leases) IsHolder(ctx context.Context, r access.Request) (bool, error) {
+	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
+	return found && lease.IsHeldBy(r.ID), err
+}
+
 // readHeldLease reads the lease that the request holds. Lost if it holds none.
 func (l *Leases) readHeldLease(ctx context.Context, key, id string) (access.Lease, error) {
 	lease, found, err := l.Table.Lease(ctx, key)

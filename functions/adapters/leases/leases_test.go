@@ -636,3 +636,22 @@ func TestGone(t *testing.T) {
 	}
 	w.wantNothingLeft(t)
 }
+
+func TestIsHolder(t *testing.T) {
+	w, l := still("one", "two")
+	check := func(when string, want bool) {
+		t.Helper()
+		if got, err := l.IsHolder(ctx, w.rows["one"]); err != nil || got != want {
+			t.Errorf("%s: got %t, %v, want %t", when, got, err, want)
+		}
+	}
+	check("no lease", false)
+	w.grant(t, l, "two")
+	check("another request holds the access", false)
+	if err := l.Acquire(ctx, w.rows["one"]); err != nil {
+		t.Fatal(err)
+	}
+	check("acquired, not confirmed", true)
+	w.release(t, l, "one")
+	check("released", false)
+}
