@@ -9,8 +9,12 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cache"
 )
+
+// leasesAtOnce limits how many leases of one person are read at once.
+const leasesAtOnce = 8
 
 // Memberships reads the members of groups.
 type Memberships interface {
@@ -49,6 +53,8 @@ type Reader struct {
 	Leases      Leases
 	Members     Members // used only by HasOtherMember
 	Units       Units
+
+	cached bool
 }
 
 // Center is Identity Center.
@@ -71,6 +77,7 @@ const maxAge = time.Minute
 func (r Reader) Cached(now func() time.Time) Reader {
 	r.Memberships = cachedMemberships{r.Memberships, cache.New[[]string](maxAge, now)}
 	r.Leases = cachedLeases{r.Leases, cache.New[bool](maxAge, now)}
+	r.cached = true
 	return r
 }
 
@@ -153,41 +160,49 @@ func (r Reader) memberOf(ctx context.Context, x *access.Index, principalID strin
 	if err != nil {
 		return nil, err
 	}
+	if len(member) == 0 || x.CountsManagedMemberships() {
+		return member, nil
+	}
+	ours, errs := make([]bool, len(member)), make([]error, len(member))
+	parallel.Do(len(member), leasesAtOnce, func(i int) { ours[i], errs[i] = r.isOurs(ctx, member[i], principalID) })
 	var counted []string
-	for _, id := range member {
-		counts, err := r.counts(ctx, x, id, principalID)
-		if err != nil {
-			return nil, err
+	for i, id := range member {
+		if errs[i] != nil {
+			return nil, errs[i]
 		}
-		if counts {
+		if !ours[i] {
 			counted = append(counted, id)
 		}
 	}
-	return counted, nil
+	if len(counted) == 0 || r.cached {
+		return counted, nil
+	}
+	// Revoke may have removed the membership and its lease between the two reads. A
+	// membership from grant always has a lease, so one that is seen before and after there
+	// was no lease is not ours, unless it was removed and granted again in these moments.
+	return r.Memberships.MemberOf(ctx, principalID, counted)
 }
 
-// counts reports whether a membership that exists counts in decisions. While there is a
-// lease, this app may have granted the membership, so it doesn't count.
-func (r Reader) counts(ctx context.Context, x *access.Index, groupID, principalID string) (bool, error) {
-	if x.CountsManagedMemberships() {
-		return true, nil
-	}
+// isOurs reports whether there is a lease, so that this app may have granted the
+// membership.
+func (r Reader) isOurs(ctx context.Context, groupID, principalID string) (bool, error) {
 	membership := access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: groupID}, PrincipalID: principalID}
-	_, granted, err := r.Leases.Lease(ctx, membership.Key())
-	return !granted, err
+	_, found, err := r.Leases.Lease(ctx, membership.Key())
+	return found, err
 }
 
 // HasOtherMember reports whether a member of the group could approve the request of the
 // user with that id: another user who is enabled, and whose membership counts. It stops
-// at the first.
+// at the first. A membership that ends at the same time may count: it approves nothing.
 func (r Reader) HasOtherMember(ctx context.Context, x *access.Index, groupID, principalID string) (found bool, err error) {
 	err = r.Members.EachMember(ctx, groupID, func(id string) (more bool, err error) {
 		if id == principalID {
 			return true, nil
 		}
-		counts, err := r.counts(ctx, x, groupID, id)
-		if err != nil || !counts {
-			return true, err
+		if !x.CountsManagedMemberships() {
+			if ours, err := r.isOurs(ctx, groupID, id); err != nil || ours {
+				return true, err
+			}
 		}
 		status, err := r.Members.UserStatus(ctx, id)
 		if err != nil {
