@@ -28,7 +28,7 @@ func TestStartWithGroups(t *testing.T) {
 		groups casestest.Groups
 		scene  func(*scene)
 		want   access.Code
-		final  bool // the row says that the grant failed
+		final  bool  // the row says that the grant failed
 		calls  int64 // two for a person whose membership counts
 	}{
 		{name: "the approver is still a member", policy: bySec, groups: casestest.Groups{Members: members}, calls: 4},

@@ -274,10 +274,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return "", err
 	}
 	p.index, p.digest = p.menus.index(&policy, digest), digest
-	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Target, p.request.Duration); err != nil {
-		return "", err
-	}
-	if p.as, err = p.FreshCases.Identity(ctx, p.index, p.asked, by); err != nil {
+	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.request.Target, p.request.Duration, by); err != nil {
 		return "", err
 	}
 	if !permits(p.index, p.asked, p.request, by, p.as) {

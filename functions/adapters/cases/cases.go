@@ -109,15 +109,39 @@ func (c cachedLeases) Lease(ctx context.Context, key string) (l access.Lease, fo
 // Case returns the request of a person as the policy sees it. duration is in seconds;
 // zero means one that no limit forbids.
 func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Person, t access.Target, duration int64) (*access.Case, error) {
+	c, _, err := r.caseOf(ctx, x, t, duration, requester)
+	return c, err
+}
+
+// CaseAndIdentity is Case and Identity. It reads the memberships of both people at the
+// same time.
+func (r Reader) CaseAndIdentity(ctx context.Context, x *access.Index, requester access.Person, t access.Target, duration int64, who access.Person) (*access.Case, access.Identity, error) {
+	c, as, err := r.caseOf(ctx, x, t, duration, requester, who)
+	if err != nil {
+		return nil, access.Identity{}, err
+	}
+	return c, as[1], nil
+}
+
+// caseOf returns the request of the first of the people, and all of them as the policy
+// sees them. If several reads fail, the error is of the first of the people.
+func (r Reader) caseOf(ctx context.Context, x *access.Index, t access.Target, duration int64, people ...access.Person) (*access.Case, []access.Identity, error) {
 	c := &access.Case{Target: t, Duration: duration}
-	var err error
 	if wanted := x.OUsAffecting(t); len(wanted) > 0 {
+		var err error
 		if c.OUs, err = r.Units.OUs(ctx, t.AccountID, wanted); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	c.Requester, err = r.Identity(ctx, x, c, requester)
-	return c, err
+	as, errs := make([]access.Identity, len(people)), make([]error, len(people))
+	parallel.Do(len(people), len(people), func(i int) { as[i], errs[i] = r.Identity(ctx, x, c, people[i]) })
+	for _, err := range errs {
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	c.Requester = as[0]
+	return c, as, nil
 }
 
 // Identity returns a person as the policy sees them in a case.

@@ -127,9 +127,56 @@ func TestMembershipsThatCount(t *testing.T) {
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
+			if err != nil {
+				c = &access.Case{}
+			}
 			slices.Sort(w.looked) // leases are read at once
 			if !slices.Equal(c.Requester.Groups, tt.want) || !reflect.DeepEqual(w.asked, tt.asked) || !slices.Equal(w.looked, tt.looked) {
 				t.Errorf("got %v after asking about %v and reading %v; want %v, %v, %v", c.Requester.Groups, w.asked, w.looked, tt.want, tt.asked, tt.looked)
+			}
+		})
+	}
+}
+
+// pair is two people whose memberships are read at the same time, or not at all.
+type pair struct {
+	*world
+	met  chan bool
+	errs map[string]error // by user
+}
+
+func (p *pair) MemberOf(_ context.Context, user string, groups []string) ([]string, error) {
+	select {
+	case p.met <- true:
+	case <-p.met:
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("nobody else's memberships are read at the same time")
+	}
+	return groups[:1], p.errs[user]
+}
+
+func TestCaseAndIdentity(t *testing.T) {
+	one, two := errors.New("one"), errors.New("two")
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	for _, tt := range []struct {
+		name string
+		errs map[string]error
+		err  error
+	}{
+		{"at the same time", nil, nil},
+		{"the requester's error comes first", map[string]error{"p-ann": one, "p-bob": two}, one},
+		{"only the other read fails", map[string]error{"p-bob": two}, two},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &pair{&world{}, make(chan bool), tt.errs}
+			c, as, err := cases.New(p, p, nil).CaseAndIdentity(t.Context(), index(true), ann, admin, 60, bob)
+			if err != tt.err {
+				t.Fatalf("got %v, want %v", err, tt.err)
+			}
+			groups := []string{"g-dev"}
+			want := &access.Case{Requester: access.Identity{Email: ann.Email, Groups: groups}, Target: admin, Duration: 60}
+			if err == nil && (!reflect.DeepEqual(c, want) || !reflect.DeepEqual(as, access.Identity{Email: bob.Email, Groups: groups})) {
+				t.Errorf("got %+v, %+v", c, as)
 			}
 		})
 	}
