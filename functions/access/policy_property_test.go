@@ -112,7 +112,14 @@ func (w world) approves(who Identity) bool {
 	return slices.ContainsFunc(from, w.lists(who))
 }
 
-func (w world) denies(who Identity) bool { return slices.ContainsFunc(w.applying(), w.lists(who)) }
+// denies also tells who may end the access.
+func (w world) denies(who Identity) bool {
+	from := w.applying()
+	if len(from) == 0 {
+		from = w.affecting
+	}
+	return slices.ContainsFunc(from, w.lists(who))
+}
 
 // othersIn returns everyone these statements list, apart from the requester.
 func (w world) othersIn(from []numbered) []string {
@@ -302,7 +309,7 @@ func randomPlace(r *rand.Rand) map[string][]string {
 func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
 	seen := map[Reason]int{}
-	permitted, denied, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}
+	permitted, denied, stopped, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}
 	for n := range 4000 {
 		p := randomPolicy(r)
 		if n%3 > 0 {
@@ -344,6 +351,9 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 					}
 					permitted[wantApprove]++
 					denied[wantDeny]++
+					if want.Reason == ReasonNotAllowed {
+						stopped[wantDeny]++
+					}
 					presser.Email = strings.ToUpper(presser.Email)
 					if got := index.Permits(&c, presser); got != wantApprove {
 						t.Fatalf("policy %d: %+v approves %+v: %v, want %v\n%+v", n, presser, c, got, wantApprove, p)
@@ -360,7 +370,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}
 	}
-	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "menus": offered} {
+	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered} {
 		if tried[true] < 1000 || tried[false] < 1000 {
 			t.Errorf("%s: %v: the random policies do not try both", what, tried)
 		}
