@@ -108,10 +108,11 @@ type rules struct {
 	requester Identity
 }
 
-// normalized returns the identity with its emails normalized, and UserEmail set.
+// normalized returns the identity with its emails normalized, and UserEmail as the email
+// that Allowed is compared with. It may be "", which no statement has.
 func (i *Identity) normalized() Identity {
 	n := Identity{Email: NormalizeEmail(i.Email), UserEmail: NormalizeEmail(i.UserEmail), Groups: i.Groups}
-	if n.UserEmail == "" {
+	if !i.SecondaryDomain {
 		n.UserEmail = n.Email
 	}
 	return n

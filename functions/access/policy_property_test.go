@@ -59,7 +59,7 @@ func (w world) where(f func(numbered) bool) []numbered {
 
 func (w world) applies(s numbered) bool {
 	email := w.requester.Email
-	if w.requester.UserEmail != "" {
+	if w.requester.SecondaryDomain {
 		email = w.requester.UserEmail
 	}
 	return len(s.Allowed) == 0 || intersect(s.Allowed, names(Identity{Email: email, Groups: w.requester.Groups}))
@@ -281,7 +281,7 @@ func enrich(r *rand.Rand, p *Policy) {
 }
 
 // randomPeople returns everybody, each in some of the groups that decide, and one
-// under a fallback domain.
+// under a fallback domain, whose user may have no email.
 func randomPeople(r *rand.Rand) []Identity {
 	var all []Identity
 	for _, email := range people {
@@ -293,7 +293,7 @@ func randomPeople(r *rand.Rand) []Identity {
 		}
 		all = append(all, i)
 	}
-	all[0].UserEmail = people[1]
+	all[0].SecondaryDomain, all[0].UserEmail = true, []string{people[1], ""}[r.IntN(2)]
 	return all
 }
 
