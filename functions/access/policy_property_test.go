@@ -61,7 +61,7 @@ func (w world) where(f func(numbered) bool) []numbered {
 
 func (w world) applies(s numbered) bool {
 	email := w.requester.Email
-	if w.requester.UserEmail != "" {
+	if w.requester.SecondaryDomain {
 		email = w.requester.UserEmail
 	}
 	return len(s.Allowed) == 0 || intersect(s.Allowed, names(Identity{Email: email, Groups: w.requester.Groups}))
@@ -114,7 +114,14 @@ func (w world) approves(who Identity) bool {
 	return slices.ContainsFunc(from, w.lists(who))
 }
 
-func (w world) denies(who Identity) bool { return slices.ContainsFunc(w.applying(), w.lists(who)) }
+// denies also tells who may end the access.
+func (w world) denies(who Identity) bool {
+	from := w.applying()
+	if len(from) == 0 {
+		from = w.affecting
+	}
+	return slices.ContainsFunc(from, w.lists(who))
+}
 
 // othersIn returns everyone these statements list, apart from the requester.
 func (w world) othersIn(from []numbered) []string {
@@ -332,7 +339,7 @@ func enrich(r *rand.Rand, p *Policy) {
 }
 
 // randomPeople returns everybody, each in some of the groups that decide, and one
-// under a fallback domain.
+// under a fallback domain, whose user may have no email.
 func randomPeople(r *rand.Rand) []Identity {
 	var all []Identity
 	for _, email := range people {
@@ -344,7 +351,7 @@ func randomPeople(r *rand.Rand) []Identity {
 		}
 		all = append(all, i)
 	}
-	all[0].UserEmail = people[1]
+	all[0].SecondaryDomain, all[0].UserEmail = true, []string{people[1], ""}[r.IntN(2)]
 	return all
 }
 
@@ -368,7 +375,7 @@ func randomPlace(r *rand.Rand) map[string][]string {
 func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
 	seen := map[Reason]int{}
-	permitted, denied, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}
+	permitted, denied, stopped, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}
 	for n := range 4000 {
 		p := randomPolicy(r)
 		if n%3 > 0 {
@@ -410,6 +417,9 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 					}
 					permitted[wantApprove]++
 					denied[wantDeny]++
+					if want.Reason == ReasonNotAllowed {
+						stopped[wantDeny]++
+					}
 					presser.Email = strings.ToUpper(presser.Email)
 					if got := index.Permits(&c, presser); got != wantApprove {
 						t.Fatalf("policy %d: %+v approves %+v: %v, want %v\n%+v", n, presser, c, got, wantApprove, p)
@@ -426,7 +436,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}
 	}
-	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "menus": offered} {
+	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered} {
 		if tried[true] < 1000 || tried[false] < 1000 {
 			t.Errorf("%s: %v: the random policies do not try both", what, tried)
 		}

@@ -31,11 +31,7 @@ type Person struct {
 // Identity returns the person as the policy sees them. groups are those that their
 // Identity Center user is a member of.
 func (p Person) Identity(groups []string) Identity {
-	i := Identity{Email: p.Email, Groups: groups}
-	if p.SecondaryDomain {
-		i.UserEmail = p.FoundAs.Email
-	}
-	return i
+	return Identity{Email: p.Email, SecondaryDomain: p.SecondaryDomain, UserEmail: p.FoundAs.Email, Groups: groups}
 }
 
 // ApproverGroup is a group whose members may approve a request, as its message shows it.

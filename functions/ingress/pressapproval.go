@@ -33,7 +33,7 @@ func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, erro
 			return reply{}, err
 		}
 		if change == nil {
-			return reply{text: refusal}, nil
+			return reply{changed: p.messageIsBehind(), text: refusal}, nil
 		}
 		r, won, err := p.Table.ChangeApprovals(ctx, p.request, *change)
 		if err != nil {
@@ -107,18 +107,13 @@ func (p *press) allowTakeBack(ctx context.Context) (refusal string, err error) {
 	} else if _, personal := explain(err); !personal {
 		return "", err
 	}
-	if p.tookBack() {
-		return takenBackText, nil
-	}
-	if p.request.ApprovalBy(p.by) < 0 {
+	if p.request.ApprovalBy(p.by) < 0 && !p.tookBack() {
 		p.log.Info("press refused: person has not approved the request")
 		p.recordRefusal(ctx, access.RefusalNoApproval, "")
 		return "You haven't approved this request, so there is nothing to take back.", nil
 	}
 	return "", nil
 }
-
-const takenBackText = "You already took your approval back."
 
 // tookBack reports whether the person took an approval back and has none now.
 func (p *press) tookBack() bool {
@@ -133,7 +128,7 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 		r := p.request
 		mine := r.ApprovalBy(p.by)
 		if mine < 0 {
-			return reply{text: takenBackText}, nil
+			return reply{changed: p.messageIsBehind(), text: "You already took your approval back."}, nil
 		}
 		if r.CountEvents(access.EventApprovalTakenBack) >= access.MaxTakenBack {
 			return reply{text: fmt.Sprintf("Approvals of this request were already taken back %d times. You can deny the request instead.", access.MaxTakenBack)}, nil
@@ -160,6 +155,13 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 		}
 	}
 	return reply{}, access.Errorf(access.CodeUnavailable, "take back approval: gave up after %d conflicting writes", approvalTries)
+}
+
+// messageIsBehind reports whether the message may not show the approvals: nothing is known
+// to have updated it since they changed. The press that changed them may have failed.
+func (p *press) messageIsBehind() bool {
+	post := p.request.Posts[slack.PurposeAnnounce]
+	return post.TS != "" && post.Digest == ""
 }
 
 // showTries limits how often a press updates the request's message.

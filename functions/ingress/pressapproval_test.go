@@ -391,6 +391,39 @@ func TestApproversAreLookedUpOnce(t *testing.T) {
 	}
 }
 
+// The answer of a write may be lost although the write took effect. The next press says
+// so, and updates the message.
+func TestPressAfterALostAnswer(t *testing.T) {
+	const late = "Something went wrong. Please try again in a moment."
+	for _, tt := range []struct {
+		action              string
+		row                 access.Request
+		told, shows, events string
+	}{
+		{"approve", approvedBy(), "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com.",
+			"Approvals 1 of 2: approved by @UANN. Still needs annie@example.com, bob@example.com or twin@example.com", "requested approval_given"},
+		{"take_back", approvedBy(ann), "You already took your approval back.",
+			"Approvals 0 of 2: needs 2 of ann@example.com, annie@example.com, bob@example.com, twin@example.com", "requested approval_given approval_taken_back"},
+	} {
+		t.Run(tt.action, func(t *testing.T) {
+			w := newWorld()
+			w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+			w.rows["r4"], w.lost = tt.row, true
+			w.send(t, pressBy("UANN", tt.action, "r4"))
+			if len(w.shows) > 0 {
+				t.Fatalf("the first press updated the message")
+			}
+			w.send(t, pressBy("UANN", tt.action, "r4"))
+			if want := []string{late, tt.told}; !slices.Equal(w.told, want) || kinds(w.rows["r4"]) != tt.events {
+				t.Errorf("told %q, events %q; want %q, %q", w.told, kinds(w.rows["r4"]), want, tt.events)
+			}
+			if len(w.shows) != 1 || !slices.Contains(linesOf(t, w.shows[0]), tt.shows) {
+				t.Errorf("the message shows %+v, want %q", w.shows, tt.shows)
+			}
+		})
+	}
+}
+
 // Two approvals in the same instant lose nothing, and count once each.
 func TestSimultaneousApprovals(t *testing.T) {
 	for range 20 {

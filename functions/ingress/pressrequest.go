@@ -67,8 +67,8 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	return text + " This request can't be approved. Please deny it.", nil
 }
 
-// allowDeny allows everyone whom a statement that applies lists. Denying is safe even if
-// the requester is gone.
+// allowDeny allows approvers even if the requester is gone or may no longer request this:
+// denying is safe.
 func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can't approve or deny this request.", people.PermitsDenial)
 }
@@ -202,7 +202,7 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 		p.by = p.request.Requester
 		return "", nil
 	}
-	return p.allowApprover(ctx, "You can't end this access.", people.PermitsEnd)
+	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
 }
 
 // end records that the access ends early.
@@ -253,8 +253,8 @@ func notActiveText(r access.Request) string {
 // byRequester reports whether the requester pressed the button.
 func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
 
-// permission is what a person needs from the policy: people.Permits,
-// people.PermitsDenial or people.PermitsEnd.
+// permission is what a person needs from the policy: people.Permits or
+// people.PermitsDenial.
 type permission func(*access.Index, *access.Case, access.Request, access.Person, access.Identity) bool
 
 // allowApprover looks up the person and allows those whom the policy in force permits
@@ -276,10 +276,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return "", err
 	}
 	p.index, p.digest = p.menus.index(&policy, digest), digest
-	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Case()); err != nil {
-		return "", err
-	}
-	if p.as, err = p.FreshCases.Identity(ctx, p.index, p.asked, by); err != nil {
+	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.request.Case(), by); err != nil {
 		return "", err
 	}
 	if !permits(p.index, p.asked, p.request, by, p.as) {
@@ -297,22 +294,24 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 func (p *press) whoCanText(ctx context.Context) string {
 	r := p.request
 	d := p.index.Decide(p.asked)
-	if d.Reason == access.ReasonNotAllowed && p.in.Action.ID != slack.ActionEnd {
+	if d.Reason == access.ReasonNotAllowed && p.in.Action.ID == slack.ActionApprove {
 		return notPermittedText(d)
 	}
 	approvers := d.Approvers
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
 		permits := p.index.PermitsDenial
-		switch p.in.Action.ID {
-		case slack.ActionApprove:
+		if p.in.Action.ID == slack.ActionApprove {
 			permits = p.index.Permits
-		case slack.ActionEnd:
-			permits = p.index.PermitsEnd
 		}
 		for _, a := range r.Approvers {
 			if permits(p.asked, a.Identity(nil)) {
 				approvers = append(approvers, a.Email)
+			}
+		}
+		for _, g := range r.ApproverGroups {
+			if permits(p.asked, access.Identity{Groups: []string{g.ID}}) {
+				approvers = append(approvers, access.GroupEntry(g.ID))
 			}
 		}
 	}

@@ -75,6 +75,7 @@ type world struct {
 	checkErr error                   // of that check
 	others   []func(*access.Request) // what happens to the row just before ChangeApprovals
 	late     func(*access.Request)   // what happens to it while a message is updated
+	lost     bool                    // the answer of the next ChangeApprovals is lost
 
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
 	rival                                                                                                                                                       *access.Outcome // written by someone else just before Decide
@@ -270,6 +271,11 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 	if won {
 		now.Approvals, now.ApprovalProgress = c.Tally.Approvals, c.Tally.Requirements
 		now.Events = slices.Clone(now.Events)
+		if post, ok := now.Posts[c.Purpose]; ok {
+			now.Posts = maps.Clone(now.Posts)
+			post.Digest = ""
+			now.Posts[c.Purpose] = post
+		}
 		if c.Event != nil {
 			now.Events = append(now.Events, *c.Event)
 		}
@@ -279,6 +285,10 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 		}
 	}
 	w.rows[r.ID] = now
+	if w.lost {
+		w.lost = false
+		return access.Request{}, false, access.Errorf(access.CodeUnavailable, "no answer")
+	}
 	return now, won, nil
 }
 
