@@ -117,6 +117,9 @@ func (w *writer) compared() string {
 				known++
 			}
 		}
+		if known == 0 && len(below) == 0 && others {
+			return "all " + many
+		}
 		text := plural(known, one, many)
 		if len(below) > 0 {
 			text += fmt.Sprintf(" and the unknown ones below %s", w.list(below, func(id string) string { return id }))
