@@ -369,7 +369,11 @@ func (w *writer) targetList(some, scope []string, all, others string, name func(
 	}
 	ordered := slices.DeleteFunc(slices.Clone(some), func(id string) bool { return id == unknown })
 	if len(ordered) < len(some) {
-		ordered = append(ordered, unknown)
+		at := len(ordered)
+		if len(some) > maxNames+1 && !w.All {
+			at = maxNames - 1 // a list doesn't leave out the widest of all
+		}
+		ordered = slices.Insert(ordered, at, unknown)
 	}
 	return w.list(ordered, func(id string) string {
 		if id == unknown {
