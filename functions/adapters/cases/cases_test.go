@@ -169,7 +169,7 @@ func TestCaseAndIdentity(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &pair{&world{}, make(chan bool), tt.errs}
-			c, as, err := cases.New(p, p, nil).CaseAndIdentity(t.Context(), index(true), ann, access.Case{Target: admin}, bob)
+			c, as, err := cases.New(p, p, nil).CaseAndIdentity(t.Context(), index(true), ann, access.Case{Target: admin, Duration: 60}, bob)
 			if err != tt.err {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
