@@ -83,7 +83,8 @@ func edit(t *testing.T, text, from, to string) string {
 // people who may no longer approve, and nothing is granted; the other approvers
 // still can. Requests that have approvals need fewer or more of them from then on. A
 // request that the new policy has no statement about is refused, even if the form
-// accepted it a moment before.
+// accepted it a moment before. Requests without the ticket that the new policy requires
+// are refused, too, at the press and at the grant.
 func TestPolicyChanges(t *testing.T) {
 	t.Parallel()
 	asking.Lock()
@@ -100,8 +101,11 @@ func TestPolicyChanges(t *testing.T) {
 	later = edit(t, later, "PermissionSet: OrphanAccess, Approvers: [bob@example.com, carol@example.com], ApprovalsNeeded: 2", "PermissionSet: OrphanAccess, Approvers: [bob@example.com, carol@example.com], ApprovalsNeeded: 1")
 	later = edit(t, later, "PermissionSet: FallbackAccess, Approvers: [bob@example.com, carol@example.com, erin@example.com], ApprovalsNeeded: 2",
 		"PermissionSet: FallbackAccess, Approvers: [bob@example.com, carol@example.com, erin@example.com], ApprovalsNeeded: 3")
+	later += requireTicket
 
 	lowered, raised := approvalsBefore(t)
+	withoutTicket := quiet.ask(t, wish{zoe, "network", "DeveloperAccess", 12})
+	granting := grantingWithoutTicket(t)
 	waiting := quiet.ask(t, wish{alice, "playground", "AdministratorAccess", 12})
 	m := waiting.message(t)
 	if mentioned := string(m.Blocks); !strings.Contains(mentioned, erin) || !strings.Contains(mentioned, frank) {
@@ -120,6 +124,7 @@ func TestPolicyChanges(t *testing.T) {
 	}
 	digest := quiet.deployPolicy(t, file, []byte(later))
 	quiet.forget(t, t.Name())
+	quiet.forget(t, t.Name()+", grant")
 	deployed := time.Now()
 	refused.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	unlock()
@@ -163,4 +168,5 @@ func TestPolicyChanges(t *testing.T) {
 		}
 	}
 	wantApprovalsAfter(t, lowered, raised)
+	wantRefusedWithoutTicket(t, withoutTicket, granting)
 }
