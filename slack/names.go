@@ -42,6 +42,7 @@ const (
 	ActionGroup         = "group"
 	ActionDuration      = "duration"
 	ActionReason        = "reason"
+	ActionTicket        = "ticket"
 )
 
 // Purposes of a request's messages, as their metadata names them.

@@ -43,7 +43,7 @@ func refusalReason(reason string) string {
 	case string(access.ReasonDurationTooLong):
 		return "The policy doesn't allow this access for so long. Submit a request for a shorter time."
 	case string(access.ReasonTicketMissing):
-		return "The policy requires a ticket for this access. Submit a request with the ticket."
+		return "The policy requires a ticket that this request doesn't have. Submit a new request with the ticket."
 	case string(access.CodeManagement):
 		return ManagementAccount
 	case string(access.CodeNotFound):

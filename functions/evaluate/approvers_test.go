@@ -183,6 +183,9 @@ func TestNewReasons(t *testing.T) {
 			w.requester.SecondaryDomain, w.requester.FoundAs.Email = true, "jane@old.example.com"
 		}, "NotAllowed", ""},
 		{"too long", access.Statement{Approvers: []string{"ann@example.com"}, MaxDuration: 1800}, func(w *world) { w.row.Duration = 3600 }, "DurationTooLong", "The policy allows at most 30 minutes."},
+		{"a ticket that the policy doesn't accept", access.Statement{Approvers: []string{"ann@example.com"}, Ticket: &access.Ticket{Pattern: `OPS-\d+`, Hint: "A Jira issue"}},
+			func(w *world) { w.row.Ticket = "DEV-1" }, "TicketMissing", "A Jira issue"},
+		{"no ticket, and no hint", access.Statement{Approvers: []string{"ann@example.com"}, Ticket: &access.Ticket{Required: true}}, nil, "TicketMissing", ""},
 		{"protected", access.Statement{Approvers: []string{"ann@example.com"}}, func(w *world) { w.policy.ProtectedAccounts = []string{prod.AccountID} }, "ProtectedAccount", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -241,6 +241,8 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		o.Kind = access.OutcomeRefused
 		if d.Reason == access.ReasonDurationTooLong {
 			o.Message = "The policy allows at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) + "."
+		} else if d.Reason == access.ReasonTicketMissing {
+			o.Message = slack.TicketHint(d.Tickets)
 		}
 	default:
 		o.Message, err = h.findApprovers(ctx, index, d, requester, &e)

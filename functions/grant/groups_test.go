@@ -21,6 +21,8 @@ func TestStartWithGroups(t *testing.T) {
 	managed.AllowManagedDecisionGroups = true
 	longest := listing("bob@example.com")
 	longest.Accounts[0].MaxDuration = 1800
+	ticket := listing("bob@example.com")
+	ticket.Accounts[0].Ticket = &access.Ticket{Required: true, Pattern: `OPS-\d+`}
 	members := map[string][]string{"g-dev": {"p-alice"}, "g-sec": {"p-bob", "p-alice"}}
 	for _, tt := range []struct {
 		name   string
@@ -51,6 +53,9 @@ func TestStartWithGroups(t *testing.T) {
 			s.row.Requester.SecondaryDomain, s.row.Requester.FoundAs.Email = true, "alice@old.example.com"
 		}, want: access.CodeRefused, final: true},
 		{name: "longer than the policy allows by now", policy: longest, want: access.CodeRefused, final: true},
+		{name: "the policy requires a ticket by now", policy: ticket, want: access.CodeRefused, final: true},
+		{name: "another ticket than the policy requires by now", policy: ticket, scene: func(s *scene) { s.row.Ticket = "DEV-1" }, want: access.CodeRefused, final: true},
+		{name: "the ticket that the policy requires", policy: ticket, scene: func(s *scene) { s.row.Ticket = "OPS-1" }},
 		{name: "no group in the policy: no call", policy: listing("bob@example.com")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func FuzzHandle(f *testing.F) {
 		pressBy("UANN", "approve", "r1"), pressBy("UBOB", "deny", "r1"), pressBy("UJANE", "withdraw", "r1"), pressBy("UJANE", "end", "r2"),
 		pressBy("UANN", "drift_remove", "run1"), pressBy("UJANE", "drift_leave", "run1"), pressBy("UGUEST", "approve", "r3"),
 		pressBy("UBOB", "approve", "r4"), pressBy("UANN", "take_back", "r4"), pressBy("UBOB", "take_back", "r4"),
-		filled("UJANE", production, admin, "3600", "deploy"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
+		filled("UJANE", production, admin, "3600", "deploy"), withTicket("OPS-12"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
 		payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
 		payload("block_suggestion", "UJANE", object{"action_id": "account", "value": "pr", "view": view("request_for_access", "", nil)}),
 		payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "account"}}, "view": view("request_for_access", "", map[string][2]string{"account": {"account", production}})}),
@@ -132,7 +132,7 @@ func checkCreated(t *testing.T, w *world, r access.Request) {
 		t.Errorf("a request of %+v", r.Requester)
 	case d != time.Hour && d != 2*time.Hour:
 		t.Errorf("a request for %s", d)
-	case r.Outcome != nil || !r.GrantedAt.IsZero() || r.Reason == "" || len(r.Reason) > 4*access.MaxReasonLength:
+	case r.Outcome != nil || !r.GrantedAt.IsZero() || r.Reason == "" || len(r.Reason) > 4*access.MaxReasonLength, len(r.Ticket) > 4*access.MaxTicketLength:
 		t.Errorf("a request that is %+v", r)
 	case !executionNames.MatchString(r.ExecutionName) || len(w.started) != 1 || w.started[0] != r.ExecutionName:
 		t.Errorf("its execution is called %q; %q is started", r.ExecutionName, w.started)

@@ -235,7 +235,7 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		longest := time.Duration(d.MaxDuration) * time.Second
 		return map[string]string{v.DurationBlock(): "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
 	case d.Reason == access.ReasonTicketMissing:
-		return map[string]string{slack.BlockTicket: ticketMistake(d, s.Ticket)}, nil
+		return ticketMistake(v, d, s.Ticket), nil
 	case d.Reason == access.ReasonNotAllowed:
 		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
 	case d.Outcome == access.DecideRefused:
@@ -244,18 +244,18 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	return nil, nil
 }
 
-// ticketMistake says what is wrong with a ticket that the policy doesn't accept.
-func ticketMistake(d access.Decision, ticket string) string {
-	text := "This is not a ticket that the policy accepts."
-	if ticket == "" {
-		text = "The policy requires a ticket for this access."
+// ticketMistake says what is wrong with a ticket that the policy doesn't accept. A form
+// that someone submits before its update arrives may have no ticket field.
+func ticketMistake(v *slack.View, d access.Decision, ticket string) map[string]string {
+	const missing = "The policy requires a ticket for this access."
+	text := missing
+	switch {
+	case !v.HasTicket():
+		return map[string]string{slack.BlockReason: missing + " If the form has no field for it, close the form and open a new one."}
+	case ticket != "":
+		text = "The policy doesn't accept this ticket."
 	}
-	for _, t := range d.Tickets {
-		if t.Hint != "" {
-			text += " " + t.Hint
-		}
-	}
-	return text
+	return map[string]string{slack.BlockTicket: strings.TrimSpace(text + " " + slack.TicketHint(d.Tickets))}
 }
 
 // targetBlock returns the id of the block where the last part of the target
@@ -284,6 +284,7 @@ func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester
 		ID:        access.RequestID(team, in.View.ID),
 		Target:    s.Target,
 		Reason:    s.Reason,
+		Ticket:    s.Ticket,
 		Duration:  int64(s.Duration / time.Second),
 		TeamID:    team,
 		ViewID:    in.View.ID,
@@ -297,7 +298,7 @@ func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester
 }
 
 func isSameRequest(a, b access.Request) bool {
-	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason
+	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason && a.Ticket == b.Ticket
 }
 
 func describe(r access.Request) string {
@@ -305,7 +306,11 @@ func describe(r access.Request) string {
 	if r.Target.Kind == access.KindGroup {
 		what = "group " + r.Target.GroupName
 	}
-	return what + " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
+	what += " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
+	if r.Ticket != "" {
+		what += ", with the ticket " + r.Ticket
+	}
+	return what
 }
 
 // maxExecutionName is Step Functions' limit.

@@ -37,7 +37,7 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 // labels are the texts that our messages set in bold.
 var labels = []string{
 	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Approvers (any one can approve): ",
-	"Approvers not found in Slack: ", "Request expires: ", "Reason: ",
+	"Approvers not found in Slack: ", "Request expires: ", "Ticket: ", "Reason: ",
 }
 
 // checkText checks that a message shows user text and nothing more. It mentions

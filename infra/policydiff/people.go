@@ -83,7 +83,7 @@ func populationOf(sides [2]side, o *Organization) *population {
 		key := fmt.Sprintf("%q", append([]string{asApprover, asRequester}, of...))
 		i, known := at[key]
 		if !known {
-			i = p.add(class{who: access.Identity{Email: email, UserEmail: user, Groups: of}, open: o.Partial})
+			i = p.add(class{who: access.Identity{Email: email, SecondaryDomain: user != email, UserEmail: user, Groups: of}, open: o.Partial})
 			at[key] = i
 		}
 		p.classes[i].names = append(p.classes[i].names, email)
@@ -200,7 +200,7 @@ func pairsOf(roles []role) []pair {
 			if !a.open || !b.open || a.who.Email != "" && b.who.Email != "" {
 				continue
 			}
-			p := pair{who: access.Identity{Email: a.who.Email + b.who.Email, UserEmail: a.who.UserEmail + b.who.UserEmail}, parts: [2]int{i, j}}
+			p := pair{who: access.Identity{Email: a.who.Email + b.who.Email, SecondaryDomain: a.who.SecondaryDomain || b.who.SecondaryDomain, UserEmail: a.who.UserEmail + b.who.UserEmail}, parts: [2]int{i, j}}
 			p.who.Groups = slices.Concat(a.who.Groups, b.who.Groups)
 			for _, one := range b.names {
 				for _, other := range a.names {

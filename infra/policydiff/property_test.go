@@ -222,7 +222,7 @@ func everybody(o *Organization, policies ...*access.Policy) []requester {
 	}
 	all := []requester{{Identity: access.Identity{Email: "zoe@example.com"}}}
 	for _, p := range o.People {
-		all = append(all, requester{Identity: access.Identity{Email: p.Email, UserEmail: p.UserEmail, Groups: p.Groups}, name: p.Email})
+		all = append(all, requester{Identity: access.Identity{Email: p.Email, SecondaryDomain: p.UserEmail != "", UserEmail: p.UserEmail, Groups: p.Groups}, name: p.Email})
 		delete(named, p.Email)
 		if !approver[p.UserEmail] {
 			delete(named, p.UserEmail)
