@@ -210,7 +210,7 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 					r.Events = append(slices.Clone(r.Events), access.Event{Kind: access.EventPressRefused})
 				})
 			}
-		}, events: strings.TrimSpace(strings.Repeat("press_refused ", approvalTries)), told: []string{"Something went wrong. Please try again in a moment."}},
+		}, events: strings.TrimSpace(strings.Repeat("press_refused ", approvalTries)), told: []string{"Something went wrong. Please try again in a moment. To do so, close this and press Approve in the message."}},
 		{name: "too many approvals were given", user: "UBOB", action: "approve", row: worn(access.EventApprovalGiven, access.MaxApprovalEvents),
 			approvals: "UANN", events: strings.TrimSpace(strings.Repeat("approval_given ", access.MaxApprovalEvents)),
 			told: []string{"Too many approvals of this request were given or taken back. Please deny it. The requester can submit a new one."}},
@@ -261,7 +261,7 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 			if tt.change != nil {
 				tt.change(w)
 			}
-			w.send(t, pressBy(tt.user, tt.action, "r4"))
+			w.press(t, tt.user, tt.action, "r4")
 			r := w.rows["r4"]
 			if got := approvers(r); got != tt.approvals {
 				t.Errorf("approvals %q, want %q", got, tt.approvals)
@@ -385,7 +385,7 @@ func TestApproversAreLookedUpOnce(t *testing.T) {
 			r.Events = append(slices.Clone(r.Events), access.Event{Kind: access.EventPressRefused})
 		},
 	}
-	w.send(t, pressBy("UBOB", "approve", "r4"))
+	w.send(t, confirmedBy("UBOB", "r4"))
 	if got := approvers(w.rows["r4"]); got != "UANN UBOB" || !slices.Equal(w.checked, []string{"UANN"}) {
 		t.Errorf("approvals %q, looked up %q", got, w.checked)
 	}
@@ -403,7 +403,7 @@ func TestSimultaneousApprovals(t *testing.T) {
 		var presses sync.WaitGroup
 		for _, user := range []string{"UANN", "UBOB", "UANN2", "UBOB"} {
 			presses.Go(func() {
-				if _, err := h.Handle(t.Context(), sign(pressBy(user, "approve", "r4"), now)); err != nil {
+				if _, err := h.Handle(t.Context(), sign(confirmedBy(user, "r4"), now)); err != nil {
 					t.Error(err)
 				}
 			})

@@ -101,6 +101,8 @@ var sections = []section{
 			"How long a request waits for approval before it expires.").orDefault("8"),
 		prop("max_open_requests_per_person", whole(1, maxOpenRequests), func(s *Settings) *int { return &s.MaxOpenRequests },
 			"How many undecided requests one person can have. A person is a user in Identity Center, even with several Slack users. For one target the limit is always one.").orDefault("10"),
+		prop("approve_confirmation", boolean(), func(s *Settings) *bool { return &s.ConfirmApprovals },
+			"Make approvers confirm every approval in a dialog that shows the request as this app stored it. Otherwise they confirm where the policy has Confirm or ApprovalsNeeded.").orDefault("false"),
 		prop("approver_renotification_initial_wait_time", duration(minutes, time.Second, day, "no reminders"), func(s *Settings) *time.Duration { return &s.ReminderInitialWait },
 			"How long after the request approvers get the first reminder.").orDefault("15"),
 		prop("approver_renotification_backoff_multiplier", number(1, 100, "a number from 1 to 100"), func(s *Settings) *float64 { return &s.ReminderMultiplier },
