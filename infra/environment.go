@@ -96,6 +96,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			ReconcileFunction: *functionARN(stack, s, "reconcile"),
 			Durations:         s.Durations,
 			MaxOpenRequests:   s.MaxOpenRequests,
+			ConfirmApprovals:  s.ConfirmApprovals,
 		},
 		"evaluate": evaluate.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,

@@ -14,6 +14,10 @@ const (
 	CallbackGroup   = "request_for_group_membership"
 )
 
+// CallbackConfirmation is the callback id of the dialog that confirms an approval. Its
+// private_metadata is the request's id.
+const CallbackConfirmation = "confirm_approval"
+
 // Slash commands that do the same as the shortcuts.
 const (
 	CommandAccount = "/access"

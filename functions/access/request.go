@@ -208,6 +208,20 @@ func RequestID(teamID, viewID string) string {
 // requester's groups and the account's place in the organization.
 func (r *Request) Case() Case { return Case{Target: r.Target, Duration: r.Duration, Ticket: &r.Ticket} }
 
+// Channel returns the id of the channel that the policy chose when the request was
+// evaluated; "" is the configured channel. If the request's message is posted already, its
+// Post has the channel.
+func (r *Request) Channel() string {
+	switch {
+	case r.Rebuilt != nil:
+		return r.Rebuilt.Channel
+	case r.EvaluatedDecision != nil:
+		return r.EvaluatedDecision.Channel
+	default:
+		return ""
+	}
+}
+
 // Subject returns the target with the requester's Identity Center user.
 func (r *Request) Subject() Subject {
 	return Subject{Target: r.Target, PrincipalID: r.Requester.PrincipalID}

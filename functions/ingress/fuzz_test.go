@@ -32,6 +32,7 @@ func FuzzHandle(f *testing.F) {
 	for _, body := range []string{
 		pressBy("UANN", "approve", "r1"), pressBy("UBOB", "deny", "r1"), pressBy("UJANE", "withdraw", "r1"), pressBy("UJANE", "end", "r2"),
 		pressBy("UANN", "drift_remove", "run1"), pressBy("UJANE", "drift_leave", "run1"), pressBy("UGUEST", "approve", "r3"),
+		confirmedBy("UANN", "r1"), confirmedBy("UBOB", "r4"), confirmedBy("UGUEST", "r3"),
 		pressBy("UBOB", "approve", "r4"), pressBy("UANN", "take_back", "r4"), pressBy("UBOB", "take_back", "r4"),
 		filled("UJANE", production, admin, "3600", "deploy"), withTicket("OPS-12"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
 		payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
@@ -91,6 +92,11 @@ func FuzzHandle(f *testing.F) {
 				case id == "r4" && o.Kind == access.OutcomeDenied && (o.By.PrincipalID == ann.PrincipalID || o.By == bob):
 				default:
 					t.Errorf("%s is decided: %+v", id, o)
+				}
+			}
+			if id == "r4" && (len(r.Approvals) > len(was.Approvals) || r.Outcome != nil && r.Outcome.Kind == access.OutcomeApproved) {
+				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || in.CallbackID != slack.CallbackConfirmation {
+					t.Errorf("%s is approved without its dialog: %+v", id, in)
 				}
 			}
 			if e := r.EndRequest; e != nil && (id != "r2" || e.By != jane && e.By != ann) {

@@ -16,8 +16,8 @@ import (
 func pressBy(user, action, requestID string) string {
 	return payload("block_actions", user, object{
 		"actions":      []object{{"action_id": action, "value": requestID}},
-		"response_url": "https://hooks.slack.com/actions/T1/1/x",
-		"channel":      object{"id": "C1"}, "message": object{"ts": "1.1"},
+		"response_url": "https://hooks.slack.com/actions/T1/1/x", "trigger_id": "t-10",
+		"channel": object{"id": "C1"}, "message": object{"ts": "1.1"},
 	})
 }
 

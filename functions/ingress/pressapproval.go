@@ -24,7 +24,8 @@ func (p *press) lookUpApprovers(ctx context.Context) error {
 
 // addApproval adds the person's approval to those of the request, and approves the
 // request if that is enough. It checks the earlier approvals again each time. If they
-// alone are enough by now, it approves the request without adding one.
+// alone are enough by now, it approves the request without adding one. Both wait for the
+// dialog if the person must confirm.
 func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, error) {
 	p.check.Know(p.by, p.as)
 	for range approvalTries {
@@ -34,6 +35,9 @@ func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, erro
 		}
 		if change == nil {
 			return reply{changed: p.messageIsBehind(), text: refusal}, nil
+		}
+		if approves := change.Event != nil || change.Outcome != nil; approves && p.mustConfirm(d) {
+			return p.askToConfirm(ctx, d, change.Outcome != nil), nil
 		}
 		r, won, err := p.Table.ChangeApprovals(ctx, p.request, *change)
 		if err != nil {
@@ -63,6 +67,7 @@ func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *
 	if err != nil {
 		return nil, "", err
 	}
+	p.standing = tally
 	change = &table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
 	at := p.Now().UTC()
 	mine := r.ApprovalBy(p.by)

@@ -14,7 +14,7 @@ import (
 )
 
 func (p *press) loadRequest(ctx context.Context) (err error) {
-	if p.request, err = p.Table.Get(ctx, p.in.Action.Value); err != nil {
+	if p.request, err = p.Table.Get(ctx, p.subjectID); err != nil {
 		return err
 	}
 	p.log = p.log.With("execution", p.request.ExecutionARN)
@@ -93,6 +93,9 @@ func (p *press) approve(ctx context.Context) (reply, error) {
 	d := p.index.Decide(p.asked)
 	if len(d.Requirements) > 0 || len(p.request.Approvals) > 0 {
 		return p.addApproval(ctx, d)
+	}
+	if p.mustConfirm(d) {
+		return p.askToConfirm(ctx, d, true), nil
 	}
 	return p.decideByPolicy(ctx, access.OutcomeApproved, d)
 }
@@ -282,7 +285,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 	if !permits(p.index, p.asked, p.request, by, p.as) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
-		if p.in.Action.ID == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
+		if p.action == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
 			refused = "You can deny this request, but you can't approve it."
 		}
 		return refused + " " + p.whoCanText(ctx), nil
@@ -294,14 +297,14 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 func (p *press) whoCanText(ctx context.Context) string {
 	r := p.request
 	d := p.index.Decide(p.asked)
-	if d.Reason == access.ReasonNotAllowed && p.in.Action.ID == slack.ActionApprove {
+	if d.Reason == access.ReasonNotAllowed && p.action == slack.ActionApprove {
 		return notPermittedText(d)
 	}
 	approvers := d.Approvers
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
 		permits := p.index.PermitsDenial
-		if p.in.Action.ID == slack.ActionApprove {
+		if p.action == slack.ActionApprove {
 			permits = p.index.Permits
 		}
 		for _, a := range r.Approvers {
@@ -318,7 +321,7 @@ func (p *press) whoCanText(ctx context.Context) string {
 	approvers = slices.DeleteFunc(approvers, func(email string) bool { return access.SameEmail(email, p.by.Email) })
 	approvers = p.approverNames(ctx, approvers)
 	switch {
-	case p.in.Action.ID == slack.ActionEnd:
+	case p.action == slack.ActionEnd:
 		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
 		return "Nobody can under the current policy. The requester can withdraw the request."
@@ -344,7 +347,7 @@ func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, messag
 	by := p.by
 	by.SlackID = p.in.UserID
 	if _, err := p.Table.AppendEvent(ctx, p.request, access.Event{
-		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
+		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.action,
 		Reason: string(reason), Message: message, PolicyDigest: p.digest,
 	}); err != nil {
 		p.log.Error("refused press could not be recorded", "reason", reason, "code", access.CodeOf(err), "error", access.ErrorMessage(err))

@@ -71,6 +71,7 @@ func managedPolicy(counts bool) access.Policy {
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Allowed: []string{"group:g-1"}, Approvers: []string{"group:g-1", "bob@example.com"}},
 			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Allowed: []string{"group:g-1"}, ApprovalIsNotRequired: aws.Bool(true)},
 			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"group:g-1", "clo@example.com"}},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Allowed: []string{"dan@example.com"}, Confirm: true}, // affects everyone
 		},
 		Groups:                     []access.Statement{{Resources: []string{"g-1"}, ApprovalIsNotRequired: aws.Bool(true)}},
 		AllowManagedDecisionGroups: counts,

@@ -293,6 +293,9 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret, Scopes: slack.BotScopes,
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	}
+	if workspaceConfig.Channels, err = s.listChannels(ctx, settings.Ingress.Policy, settings.Notify.Channel); err != nil {
+		return nil, err
+	}
 	if err := applyManifest(&workspaceConfig, deployed.Outputs["SlackManifest"]); err != nil {
 		return nil, err
 	}

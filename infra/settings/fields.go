@@ -115,6 +115,8 @@ var sections = []section{
 			"Post in Slack when access has ended.").orDefault("true"),
 		prop("approver_group_mentions", groupMentions(), func(s *Settings) *map[string]string { return &s.ApproverGroupMentions },
 			"The Slack user groups to mention for Identity Center groups in Approvers, as a mapping of ids. Without one, a message mentions the first members of the group."),
+		prop("approve_confirmation", boolean(), func(s *Settings) *bool { return &s.ConfirmApprovals },
+			"Make approvers confirm every approval in a dialog that shows the request as this app stored it. Otherwise they confirm where the policy has Confirm or ApprovalsNeeded.").orDefault("false"),
 		prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
 			"Other email domains under which to search Identity Center for a requester whose own email it doesn't have. Messages and records say if one was used, and messages name the user. Nobody can approve through a fallback domain."),
 	}},

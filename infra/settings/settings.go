@@ -62,6 +62,7 @@ type Settings struct {
 
 	MaxOpenRequests     int           // undecided requests of one person; at least 1
 	RequestExpiration   time.Duration // 0: 300 days
+	ConfirmApprovals    bool          // every one, not only where the policy says so
 	ReminderInitialWait time.Duration // 0: no reminders
 	ReminderMultiplier  float64       // at least 1
 

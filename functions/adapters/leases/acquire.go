@@ -66,7 +66,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	holder := lease.IsHeldBy(r.ID)
 	if !holder {
 		lease.Holders = cloneHolders(lease)
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN}
+		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, Channel: r.Channel()}
 		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
 	var deadline, before time.Time
@@ -248,7 +248,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	for range maxTries {
 		lease.Holders = cloneHolders(lease)
 		lease.State = access.LeaseHeld
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End}
+		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End, Channel: r.Channel()}
 		if err = l.put(ctx, &lease); !isLost(err) {
 			return granted, err
 		}

@@ -109,13 +109,16 @@ func (w *world) wantNothingLeft(t *testing.T) {
 
 func TestGrantAndRevoke(t *testing.T) {
 	w, l := still("a")
-	w.grant(t, l, "a")
 	r := w.rows["a"]
+	r.EvaluatedDecision = &access.Decision{Channel: "C2"}
+	w.rows["a"] = r
+	w.grant(t, l, "a")
+	r = w.rows["a"]
 	if !w.exists() || !r.End.Equal(r.GrantedAt.Add(time.Minute)) {
 		t.Errorf("access %v, granted %v, end %v", w.exists(), r.GrantedAt, r.End)
 	}
 	lease := w.leases[subject.Key()]
-	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", GrantedAt: r.GrantedAt, End: r.End}}
+	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", GrantedAt: r.GrantedAt, End: r.End, Channel: "C2"}}
 	if lease.State != access.LeaseHeld || !reflect.DeepEqual(lease.Holders, want) {
 		t.Errorf("lease = %+v", lease)
 	}

@@ -20,7 +20,7 @@ const app = {
     get me() { return state.person; },
     user: (id) => (id === state.app.user ? state.app.name : (state.people.find((p) => p.id === id) || {}).name || id),
     email: (id) => (state.people.find((p) => p.id === id) || {}).email || id,
-    channel: (id) => (id === state.channel.id ? state.channel.name : ""),
+    channel: (id) => state.channels[id] || "",
   },
   refresh: () => refresh(true),
   // follow goes to the end of the conversation, where the answer to the visitor will be.
