@@ -276,6 +276,8 @@ func requests() map[string]access.Request {
 		"refused_duration_too_long":        pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
 		"refused_management":               pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
 		"refused_unavailable":              pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
+		"refused_not_decided":              pending(outcome(access.OutcomeRefused, access.Person{}, "NotDecided", "")),
+		"failed_not_decided":               pending(approved, failed(access.CodeNotDecided, "group memberships or organizational units could not be read for 1 hour: AccessDeniedException"), revoked(access.RemovalNothing, early)),
 		"refused_hostile":                  pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
 		"failed":                           pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
 		"failed_foreign":                   pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),

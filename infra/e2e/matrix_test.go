@@ -504,6 +504,9 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 	verdict = held
 	if !s.hit(t, label) || c.trouble.stops && stopped.IsZero() {
 		verdict = didNot
+		if c.groups {
+			t.Error("the fault did not occur")
+		}
 	}
 	s.forget(t, label)
 }
