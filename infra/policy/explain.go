@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"sso-elevator/functions/access"
 )
@@ -10,9 +11,10 @@ import (
 // fields of the command's answer, too.
 type Explanation struct {
 	answer
-	Says     string     `json:"says"` // the outcome and the reason
-	Because  string     `json:"because"`
-	Matching []Matching `json:"matching"` // the matching statements, in the order of the file
+	Says     string     `json:"says"`              // the outcome
+	Because  string     `json:"because"`           // the reason
+	Longest  string     `json:"longest,omitempty"` // the longest access, if it is limited
+	Matching []Matching `json:"matching"`          // the matching statements, in the order of the file
 }
 
 // Matching is a statement that matches a query.
@@ -39,10 +41,13 @@ func (q query) explain(policy *access.Policy, a answer) Explanation {
 	if a.Reason == access.ReasonNoApprovers && len(a.Requirements) > 0 {
 		e.Because = unmetText
 	}
+	if a.MaxDuration != nil {
+		e.Longest = formatSeconds(*a.MaxDuration)
+	}
 	key, statements := q.statements(policy)
 	for _, i := range a.Statements {
 		e.Matching = append(e.Matching, Matching{
-			Path: fmt.Sprintf("%s[%d]", key, i), Text: formatStatement(statements[i])[1:], AllowsRequester: q.isAllowedBy(statements[i]),
+			Path: fmt.Sprintf("%s[%d]", key, i), Text: strings.TrimPrefix(formatStatement(statements[i]), " "), AllowsRequester: q.isAllowedBy(statements[i]),
 		})
 	}
 	return e

@@ -55,8 +55,8 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 		}
 		fmt.Fprintf(&b, "  approvals needed for %s[%d]: %d, from %s\n", key, r.Statement, r.Needed, people)
 	}
-	if a.MaxDuration != nil {
-		fmt.Fprintf(&b, "  longest access: %s\n", formatSeconds(*a.MaxDuration))
+	if e.Longest != "" {
+		fmt.Fprintf(&b, "  longest access: %s\n", e.Longest)
 	}
 	if a.Permitted != nil {
 		can := "can't"
