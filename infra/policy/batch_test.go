@@ -20,10 +20,10 @@ import (
 
 func TestBatch(t *testing.T) {
 	lines := []struct{ query, want string }{
-		{`{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
-		{`{"approver":"DEE@example.com","permission_set":"Admin","account":"333333333333","requester":"Eve@Example.com"}`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`},
-		{`  { "requester" : "ann@example.com", "group": "99999999-8888-7777-6666-555555555555", "approver": "eve@example.com" } ` + "\r", `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`},
-		{`{"requester":"ann@example.com","group":"99999999-8888-7777-6666-555555555555","account":"","permission_set":null,"approver":""}`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
+		{`{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
+		{`{"approver":"DEE@example.com","permission_set":"Admin","account":"333333333333","requester":"Eve@Example.com"}`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":true}`},
+		{`  { "requester" : "ann@example.com", "group": "99999999-8888-7777-6666-555555555555", "approver": "eve@example.com" } ` + "\r", `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":false}`},
+		{`{"requester":"ann@example.com","group":"99999999-8888-7777-6666-555555555555","account":"","permission_set":null,"approver":""}`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
 		{``, `{"error":"the line is empty"}`},
 		{`  `, `{"error":"the line is empty"}`},
 		{`{`, `{"error":"not a query: the JSON object is not closed"}`},
@@ -43,8 +43,8 @@ func TestBatch(t *testing.T) {
 		{`{"requester":"a@example.com","group":"99999999-8888-7777-6666-555555555555"} {}`, `{"error":"not a query: there is text after the JSON object"}`},
 		{`{"requester":"a@example.com","group":"99999999-8888-7777-6666-555555555555"} x`, `{"error":"not a query: there is text after the JSON object"}`},
 		{strings.Repeat(" ", maxLine+1) + `{}`, `{"error":"the line is longer than 1048576 bytes"}`},
-		{strings.Repeat(" ", bufferSize+7) + `{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
-		{`{"requester":"dee@example.com","account":"333333333333","permission_set":"Admin"}`, `{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
+		{strings.Repeat(" ", bufferSize+7) + `{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
+		{`{"requester":"dee@example.com","account":"333333333333","permission_set":"Admin"}`, `{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
 	}
 	var queries, want strings.Builder
 	for i, l := range lines {
@@ -132,7 +132,7 @@ func TestBatchOfMany(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d = append(d[:len(d)-1], `,"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`...)
+		d = append(d[:len(d)-1], `,"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`...)
 		if q.Approver != "" {
 			d = fmt.Appendf(d[:len(d)-1], `,"permitted":%v}`, accesstest.Permits(policy, q.Requester, q.Approver, target))
 		}
@@ -169,7 +169,7 @@ func TestBatchLineByLine(t *testing.T) {
 		if !lines.Scan() {
 			t.Fatal("no answer")
 		}
-		if want := `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`; lines.Text() != want {
+		if want := `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`; lines.Text() != want {
 			t.Errorf("got %s, want %s", lines.Text(), want)
 		}
 	}
@@ -199,7 +199,7 @@ func TestBatchReadError(t *testing.T) {
 	if code != 2 || errs.String() != warnings+"read queries: broken\n" {
 		t.Errorf("exit %d: %s", code, errs.String())
 	}
-	if want := `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}` + "\n"; out.String() != want {
+	if want := `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}` + "\n"; out.String() != want {
 		t.Errorf("got %s, want the answer of the line before: %s", out.String(), want)
 	}
 }

@@ -26,13 +26,17 @@ func FuzzBatch(f *testing.F) {
 				Approvers: []string{"ann@example.com", "group:bbbbbbbb-8888-7777-6666-555555555555"}, ApprovalsNeeded: 2, MaxDuration: 3600,
 			},
 		},
-		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes}},
+		Groups: []access.Statement{
+			{Resources: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},
+			{Resources: []string{"99999999-8888-7777-6666-555555555555"}, Ticket: &access.Ticket{Required: true, Pattern: "[A-Z]+-[0-9]+"}, Warning: "<Careful>", Channel: "C1"},
+		},
 	}
 	index := access.NewIndex(&policy)
 	for _, s := range []string{
 		`{"requester":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}` + "\n" + `{"requester":"Ann@Example.com","account":"111111111111","permission_set":"Admin","approver":"BOB@example.com"}`,
 		`{"requester":"ann@example.com","group":"99999999-8888-7777-6666-555555555555"}` + "\r\n\n{}",
 		`{"requester":"eve@example.com","requester_groups":["AAAAAAAA-8888-7777-6666-555555555555"],"account":"333333333333","ou_path":["r-abcd","ou-abcd-12345678"],"permission_set":"Admin","duration":"2h","approver":"bob@example.com","approver_groups":["bbbbbbbb-8888-7777-6666-555555555555"]}`,
+		`{"requester":"eve@example.com","group":"99999999-8888-7777-6666-555555555555","ticket":"OPS-1\u0000"}`,
 		`{"requester":"eve@example.com","requester_groups":[null],"ou_path":"r-abcd","duration":7}`,
 		"", "\n", "null\n[]\n\"x\"\n7", `{"requester":"a","requester":"b"}`, `{"REQUESTER":"eve@example.com","account":"333333333333","permission_set":"ReadOnly"}`,
 		`{"requester":"\u0000\u001b[31m\u2028"}`, "{}{}", "{\"a\":\xff}", strings.Repeat("[", 10_001), `{"requester":{"a":1}}`, `{"account":"*","permission_set":"*","requester":"eve@example.com"}`,

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/infra/settings"
@@ -19,6 +21,7 @@ type query struct {
 	PermissionSet   string   `json:"permission_set" placeholder:"NAME" help:"Name of the requested permission set."`
 	Group           string   `json:"group" placeholder:"ID" help:"Id of the requested group, instead of an account."`
 	Duration        string   `json:"duration,omitempty" placeholder:"DURATION" help:"Requested duration, like 2h. Without it, every MaxDuration allows the request."`
+	Ticket          *string  `json:"ticket,omitempty" placeholder:"TICKET" help:"Ticket of the request. Without this flag, every statement accepts the ticket; an empty one is missing."`
 	Approver        string   `json:"approver" placeholder:"EMAIL" help:"Also say whether an approval by the person with this email would count."`
 	ApproverGroups  []string `json:"approver_groups,omitempty" placeholder:"ID" help:"Ids of the groups that this person is a member of."`
 }
@@ -35,17 +38,24 @@ type answer struct {
 	ApprovalsNeeded int                    `json:"approvals_needed"` // the highest of Requirements; 1 if there are none
 	Requirements    []access.Requirement   `json:"requirements"`
 	MaxDuration     *int64                 `json:"max_duration_seconds"` // nil if nothing limits the duration
-	Permitted       *bool                  `json:"permitted,omitempty"`  // nil if the query has no approver
+	TicketRequired  bool                   `json:"ticket_required"`
+	Warnings        []string               `json:"warnings"`
+	Channel         *string                `json:"channel"`             // nil: the configured channel
+	Permitted       *bool                  `json:"permitted,omitempty"` // nil if the query has no approver
 }
 
 func answerOf(d access.Decision) answer {
-	a := answer{Outcome: d.Outcome, Reason: d.Reason, Approvers: d.Approvers, Statements: d.Statements, ApprovalsNeeded: 1, Requirements: []access.Requirement{}}
+	a := answer{Outcome: d.Outcome, Reason: d.Reason, Approvers: d.Approvers, Statements: d.Statements, ApprovalsNeeded: 1, Requirements: []access.Requirement{},
+		TicketRequired: d.TicketRequired(), Warnings: append([]string{}, d.Warnings...)}
 	for _, q := range d.Requirements {
 		a.ApprovalsNeeded = max(a.ApprovalsNeeded, q.Needed)
 		a.Requirements = append(a.Requirements, q)
 	}
 	if d.MaxDuration > 0 {
 		a.MaxDuration = &d.MaxDuration
+	}
+	if d.Channel != "" {
+		a.Channel = &d.Channel
 	}
 	return a
 }
@@ -103,6 +113,9 @@ func (q query) check() error {
 	if d, err := access.ParseDuration(q.Duration); q.Duration != "" && (err != nil || d == 0) {
 		mistake(`duration %q is not a duration like "90s", "5m", "2h" or "1h30m"`, q.Duration)
 	}
+	if q.Ticket != nil && utf8.RuneCountInString(*q.Ticket) > access.MaxTicketLength {
+		mistake("ticket is longer than %d characters", access.MaxTicketLength)
+	}
 	if q.Approver == "" && len(q.ApproverGroups) > 0 {
 		mistake("approver is missing: give the email of the person in these groups")
 	}
@@ -123,10 +136,14 @@ func (q query) target() access.Target {
 // request returns the request that the query asks about. The query has passed check.
 func (q query) request() *access.Case {
 	duration, _ := access.ParseDuration(q.Duration) // 0 if the query has none
-	return &access.Case{
+	c := access.Case{
 		Requester: access.Identity{Email: q.Requester, Groups: q.RequesterGroups},
 		Target:    q.target(), OUs: q.OUPath, Duration: int64(duration / time.Second),
 	}
+	if q.Ticket != nil {
+		c.Ticket = new(strings.TrimSpace(*q.Ticket)) // as the form does
+	}
+	return &c
 }
 
 // decide answers a query that has passed check.

@@ -39,63 +39,63 @@ func TestJSON(t *testing.T) {
 	for _, tt := range []struct{ name, flags, want string }{
 		{
 			"automatic", "--requester eve@example.com --account 333333333333 --permission-set ReadOnly",
-			`{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"automatic denied, so it needs approval", "--requester eve@example.com --account 222222222222 --permission-set ReadOnly",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","bob@example.com","cid@example.com"],"statements":[0,1,2],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","bob@example.com","cid@example.com"],"statements":[0,1,2],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"self approval", "--requester ANN@example.com --account 222222222222 --permission-set Admin",
-			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"self approval denied", "--requester bob@example.com --account 222222222222 --permission-set Admin",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"no approvers", "--requester dee@example.com --account 333333333333 --permission-set Admin",
-			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"no statements", "--requester dee@example.com --account 444444444444 --permission-set Admin",
-			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"a group", "--requester ann@example.com --group 99999999-8888-7777-6666-555555555555",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"a group whose only approver asks", "--requester ann@example.com --group 11111111-2222-3333-4444-555555555555",
-			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`,
+			`{"outcome":"refused","reason":"NoApprovers","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`,
 		},
 		{
 			"an approver", "--requester eve@example.com --account 333333333333 --permission-set Admin --approver DEE@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":true}`,
 		},
 		{
 			"somebody else", "--requester eve@example.com --account 333333333333 --permission-set Admin --approver ann@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["dee@example.com"],"statements":[4],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":false}`,
 		},
 		{
 			"an approver of what is automatic", "--requester ann@example.com --account 222222222222 --permission-set Admin --approver cid@example.com",
-			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
+			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":true}`,
 		},
 		{
 			"oneself, allowed", "--requester ann@example.com --account 222222222222 --permission-set Admin --approver Ann@example.com",
-			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
+			`{"outcome":"automatic","reason":"SelfApproval","approvers":[],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":true}`,
 		},
 		{
 			"oneself, denied", "--requester bob@example.com --account 222222222222 --permission-set Admin --approver bob@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["ann@example.com","cid@example.com"],"statements":[0,2,3],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":false}`,
 		},
 		{
 			"nothing affects", "--requester bob@example.com --account 444444444444 --permission-set Admin --approver ann@example.com",
-			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":false}`,
+			`{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":false}`,
 		},
 		{
 			"a group's approver", "--requester ann@example.com --group 99999999-8888-7777-6666-555555555555 --approver bob@example.com",
-			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"permitted":true}`,
+			`{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[1],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null,"permitted":true}`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,9 +206,9 @@ func TestHelp(t *testing.T) {
 // A file with only the policy works, and so does a whole elevator.yaml.
 func TestConfigFiles(t *testing.T) {
 	for _, tt := range []struct{ name, content, want string }{
-		{"config", `config: [{"Resource": "111111111111", "PermissionSet": "*", "Approvers": "bob@example.com"}]`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com"],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
-		{"group_config", `group_config: []`, `{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
-		{"JSON", `{"config": [{"ResourceType": "Account", "Resource": ["*"], "PermissionSet": ["*"], "ApprovalIsNotRequired": true}]}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}`},
+		{"config", `config: [{"Resource": "111111111111", "PermissionSet": "*", "Approvers": "bob@example.com"}]`, `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com"],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
+		{"group_config", `group_config: []`, `{"outcome":"refused","reason":"NoStatements","approvers":[],"statements":[],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
+		{"JSON", `{"config": [{"ResourceType": "Account", "Resource": ["*"], "PermissionSet": ["*"], "ApprovalIsNotRequired": true}]}`, `{"outcome":"automatic","reason":"ApprovalNotRequired","approvers":[],"statements":[0],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			config := filepath.Join(t.TempDir(), "f")
@@ -222,7 +222,7 @@ func TestConfigFiles(t *testing.T) {
 		})
 	}
 	code, stdout, _ := runLine("", "--json --config ../../elevator.example.yaml --requester eve@example.com --account 333333333333 --permission-set AdministratorAccess")
-	if want := `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[2],"approvals_needed":1,"requirements":[],"max_duration_seconds":null}` + "\n"; code != 0 || stdout != want {
+	if want := `{"outcome":"needs_approval","reason":"RequiresApproval","approvers":["bob@example.com","cid@example.com"],"statements":[2],"approvals_needed":1,"requirements":[],"max_duration_seconds":null,"ticket_required":false,"warnings":[],"channel":null}` + "\n"; code != 0 || stdout != want {
 		t.Errorf("the example: exit %d, got %s, want %s", code, stdout, want)
 	}
 }

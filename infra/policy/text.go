@@ -58,6 +58,15 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	if e.Longest != "" {
 		fmt.Fprintf(&b, "  longest access: %s\n", e.Longest)
 	}
+	if a.TicketRequired {
+		b.WriteString("  a ticket is required\n")
+	}
+	for _, warning := range a.Warnings {
+		fmt.Fprintf(&b, "  warning: %s\n", warning)
+	}
+	if a.Channel != nil {
+		fmt.Fprintf(&b, "  channel: %s\n", *a.Channel)
+	}
 	if a.Permitted != nil {
 		can := "can't"
 		if *a.Permitted {
@@ -132,6 +141,25 @@ func formatStatement(s access.Statement) string {
 	}
 	if s.MaxDuration > 0 {
 		fmt.Fprintf(&b, " MaxDuration: %s;", formatSeconds(s.MaxDuration))
+	}
+	if t := s.Ticket; t != nil {
+		parts := []string{"optional"}
+		if t.Required {
+			parts[0] = "required"
+		}
+		if t.Pattern != "" {
+			parts = append(parts, "matching "+t.Pattern)
+		}
+		writePart("Ticket", parts)
+	}
+	if s.Warning != "" {
+		writePart("Warning", []string{s.Warning})
+	}
+	if s.Channel != "" {
+		writePart("Channel", []string{s.Channel})
+	}
+	if s.Confirm {
+		b.WriteString(" Confirm: true;")
 	}
 	return strings.TrimSuffix(b.String(), ";")
 }

@@ -77,7 +77,7 @@ type section struct {
 // Terraform module has too have the module's names.
 var sections = []section{
 	{"Required", "Set all of these, and at least one of `config` and `group_config`.", []property[Settings]{
-		prop("slack_channel_id", text(`^[CG][A-Z0-9]{2,30}$`, "a channel id like C0123456789 (not the channel's name)"), func(s *Settings) *string { return &s.SlackChannelID },
+		prop("slack_channel_id", text(channelPattern, channelExpected), func(s *Settings) *string { return &s.SlackChannelID },
 			"The channel where requests are posted.").require(),
 		prop("slack_team_id", text(`^T[A-Z0-9]{2,30}$`, "a workspace id like T0123456789"), func(s *Settings) *string { return &s.SlackTeamID },
 			"The workspace that this app accepts requests from.").require(),

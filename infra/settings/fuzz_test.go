@@ -41,7 +41,7 @@ func FuzzParse(f *testing.F) {
 		"config:\n[{\"Resource\": \"*\",\n\t\"PermissionSet\": \"*\", \"Approvers\": \"a@b.co\"}]",
 		"config: [{Resource: \"*\", PermissionSet: Admin, ApprovalIsNotRequired: True}]", "config: [{Resource: 0123, PermissionSet: 1e309}]",
 		"config: []\nmax_permissions_duration_time: 1e309", "config: []\nname_prefix: \"\\u202e\\e[31m\"", "\"\\e[2J\": 1", "config: []\nslack_bot_token: xoxb-1-2-3",
-		"config: [{ResourceType: OU, Resource: [ou-abcd-12345678, r-abcd], PermissionSet: Admin, AllowedGroups: AAAAAAAA-8888-7777-6666-555555555555, AllowedUsers: Ann@example.com, Approvers: [\"group:bbbbbbbb-8888-7777-6666-555555555555\"], ApprovalsNeeded: 2, MaxDuration: 0.5}]\nprotected_account_ids: [111111111111]",
+		"config: [{ResourceType: OU, Resource: [ou-abcd-12345678, r-abcd], PermissionSet: Admin, AllowedGroups: AAAAAAAA-8888-7777-6666-555555555555, AllowedUsers: Ann@example.com, Approvers: [\"group:bbbbbbbb-8888-7777-6666-555555555555\"], ApprovalsNeeded: 2, MaxDuration: 0.5, Ticket: {Required: true, Pattern: '[A-Z]+', Hint: x}, Warning: x, Channel: C0123456789, Confirm: true}]\nprotected_account_ids: [111111111111]",
 		"group_config: [{Resource: AAAAAAAA-8888-7777-6666-555555555555, Approvers: group:aaaaaaaa-8888-7777-6666-555555555555}]\nallow_managed_decision_groups: true",
 		"config: []\nschedule_expression: cron(0 0 31 2 ? *)", "config: !!binary aGk=", "config: []\npermission_duration_list_override: [\"999999h\"]", "? [a]\n: b",
 	} {

@@ -286,6 +286,10 @@ var keySamples = map[string]struct{ right, wrong []string }{
 	"AllowSelfApproval":     {[]string{`true`, `false`, `"true"`, `~`}, []string{`yes`, `1`, `"no"`, `[true]`}},
 	"ApprovalsNeeded":       {[]string{`1`, `5`, `~`}, []string{`0`, `6`, `1.5`, `"2"`, `two`, `[]`}},
 	"MaxDuration":           {[]string{`4h`, `4`, `0.5`, `1440`, `90s`, `~`}, []string{`0`, `-1`, `1441`, `"4"`, `4 hours`, `1d`, `""`, `[]`}},
+	"Ticket":                {[]string{`{}`, `{Required: true}`, `{Required: "false", Pattern: '[A-Z]+-[0-9]+', Hint: "A Jira issue"}`, `{Pattern: ~}`, `~`}, []string{`true`, `"OPS-1"`, `[]`, `{required: true}`, `{Required: 1}`, `{Pattern: 1}`, `{Pattern: ""}`, `{Hint: ""}`, `{Hint: " x"}`, `{Hint: "a\nb"}`, `{Hint: ` + strings.Repeat("x", 101) + `}`, `{Pattern: ` + strings.Repeat("x", 201) + `}`}},
+	"Warning":               {[]string{`"Production: customers see changes."`, `x`, strings.Repeat("x", 200), `~`}, []string{`""`, `" x"`, `"x "`, `"a\nb"`, `"\x00"`, `1`, `[x]`, strings.Repeat("x", 201)}},
+	"Channel":               {[]string{`C0123456789`, `G0123456789`, `~`}, []string{`"#prod"`, `prod`, `c0123456789`, `D0123456789`, `U0123456789`, `""`, `1`, `[C0123456789]`}},
+	"Confirm":               {[]string{`true`, `false`, `"true"`, `~`}, []string{`yes`, `1`, `[true]`}},
 	"ApprovalIsNotRequired": {[]string{`true`, `"false"`, `~`}, []string{`maybe`, `0`}},
 }
 

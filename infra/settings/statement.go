@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -122,6 +123,7 @@ var accountStatementFields = []property[access.Statement]{
 	prop("PermissionSet", stringOrList(permissionSetKind, 1), func(s *access.Statement) *[]string { return &s.PermissionSets },
 		`The names of the permission sets that the statement covers: one, or a list. "*" covers all permission sets.`).require(),
 	allowedUsers, allowedGroups, approvers, approvalsNeeded, allowSelfApproval, approvalIsNotRequired, maxDuration,
+	ticket, warning, channel, confirm,
 }
 
 const (
@@ -145,6 +147,7 @@ var groupStatementFields = []property[access.Statement]{
 	resources(stringOrList(groupKind, 1),
 		`The ids of the Identity Center groups that the statement covers: one, or a list. "*" covers all groups.`),
 	allowedUsers, allowedGroups, approvers, approvalsNeeded, allowSelfApproval, approvalIsNotRequired, maxDuration,
+	ticket, warning, channel, confirm,
 }
 
 func resources(k kind[[]string], doc string) property[access.Statement] {
@@ -221,7 +224,56 @@ var (
 		"true: everyone whom the statement allows gets the access without approval. false: approval is required, whatever other statements set. Self-approval can still give it.")
 	maxDuration = prop("MaxDuration", convertKind(duration(hours, time.Second, maxAccessDuration, ""), toSeconds), func(s *access.Statement) *int64 { return &s.MaxDuration },
 		"The longest access by this statement. The lowest of all statements that apply counts.")
+	ticket = prop("Ticket", convertKind(ticketRule, func(t access.Ticket) *access.Ticket { return &t }), func(s *access.Statement) **access.Ticket { return &s.Ticket },
+		"Adds a field for a ticket to the form. Required: true: it must not be empty. Pattern: a regular expression that must match the whole ticket. Hint: a text below the field.")
+	warning = prop("Warning", lineOfText(maxWarning), func(s *access.Statement) *string { return &s.Warning },
+		"A sentence that requesters see in the form, and approvers above the buttons.")
+	channel = prop("Channel", text(channelPattern, channelExpected), func(s *access.Statement) *string { return &s.Channel },
+		"The Slack channel where requests are posted, instead of slack_channel_id. The first statement that applies and has one counts.")
+	confirm = prop("Confirm", boolean(), func(s *access.Statement) *bool { return &s.Confirm },
+		"true: approvers confirm their approval in a dialog that shows the request. Always the case while ApprovalsNeeded applies. approve_confirmation sets it for all requests.")
 )
+
+const (
+	channelPattern  = `^[CG][A-Z0-9]{2,30}$`
+	channelExpected = "a channel id like C0123456789 (not the channel's name)"
+)
+
+// Limits of a statement's texts, in characters. All texts of a request's statements are
+// in one form and in one message.
+const (
+	maxWarning       = 200
+	maxTicketHint    = 100
+	maxTicketPattern = 200
+)
+
+// lineOfText is a text on one line.
+func lineOfText(most int) kind[string] {
+	return text(fmt.Sprintf(`^[^ \x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,%d}[^ \x00-\x1f\x7f])?$`, most-2), fmt.Sprintf("up to %d characters on one line", most))
+}
+
+var ticketRule = object("a mapping with Required, Pattern and Hint", nil,
+	prop("Required", boolean(), func(t *access.Ticket) *bool { return &t.Required }, "true: the request needs a ticket.").orDefault("false"),
+	prop("Pattern", ticketPattern(), func(t *access.Ticket) *string { return &t.Pattern },
+		"A regular expression (RE2) that must match the whole ticket, unless the field is left empty."),
+	prop("Hint", lineOfText(maxTicketHint), func(t *access.Ticket) *string { return &t.Hint }, "What to enter, for the form."))
+
+// ticketPattern is a regular expression in RE2's syntax.
+func ticketPattern() kind[string] {
+	const expected = `a regular expression like '[A-Z]+-\d+'`
+	length := text(fmt.Sprintf(`^[^\x00-\x1f\x7f]{1,%d}$`, maxTicketPattern), fmt.Sprintf("%s, up to %d characters on one line", expected, maxTicketPattern))
+	return kind[string]{length.schema, length.expected, func(r *reader, n *yaml.Node, path string) (string, bool) {
+		v, ok := length.read(r, n, path)
+		if !ok {
+			return "", false
+		}
+		if _, err := access.CompileTicketPattern(v); err != nil {
+			r.mistake(n.Line, path, "%s is not a regular expression in RE2's syntax: %s", quote(v), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			return "", false
+		}
+		return v, true
+	}}
+}
 
 func toSeconds(d time.Duration) int64 { return int64(d / time.Second) }
 

@@ -27,6 +27,9 @@ func (sp *space) findUnobtainable() []finding {
 				obtainable = true
 				continue
 			}
+			if !restricts && addsConditions(st) {
+				continue // it may cover more than people can get
+			}
 			if !restricts {
 				found = append(found, finding{i, "", fmt.Sprintf("nobody can get %s: no statement lists approvers for it or sets ApprovalIsNotRequired: true. %s", sp.describeCell(resource, set), fix)})
 				obtainable = true
@@ -40,10 +43,19 @@ func (sp *space) findUnobtainable() []finding {
 			}
 		}
 		if !obtainable {
-			found = append(found, finding{i, "", "nobody can get anything that this statement covers: it requires approval, and no statement lists approvers. " + fix})
+			why := "it requires approval, and no statement lists approvers"
+			if !restricts {
+				why = "no statement lists approvers for it or sets ApprovalIsNotRequired: true"
+			}
+			found = append(found, finding{i, "", "nobody can get anything that this statement covers: " + why + ". " + fix})
 		}
 	}
 	return found
+}
+
+// addsConditions reports whether s says how requests are handled, besides who approves.
+func addsConditions(s *access.Statement) bool {
+	return s.MaxDuration > 0 || s.Ticket != nil || s.Warning != "" || s.Channel != "" || s.Confirm
 }
 
 // firstWithoutApproval returns the first statement that waives approval for a cell,

@@ -101,6 +101,16 @@ func randomPolicy(r *rand.Rand, rich bool, groups []string) access.Policy {
 			if r.IntN(4) == 0 {
 				s.MaxDuration = int64(1 + r.IntN(2))
 			}
+			if r.IntN(5) == 0 {
+				s.Ticket = []*access.Ticket{{Required: true}, {Pattern: "OPS"}}[r.IntN(2)]
+			}
+			if r.IntN(5) == 0 {
+				s.Warning = []string{"Production.", "Audited."}[r.IntN(2)]
+			}
+			if r.IntN(5) == 0 {
+				s.Channel = []string{"C1", "C2"}[r.IntN(2)]
+			}
+			s.Confirm = r.IntN(8) == 0
 		}
 		p.Accounts = append(p.Accounts, s)
 	}
@@ -198,6 +208,8 @@ func testAgainstDecisions(t *testing.T, rich bool) {
 			}
 			if isSetTo(st.ApprovalIsNotRequired, false) {
 				wantNobody = vetoed || !offered
+			} else if st.MaxDuration > 0 || st.Ticket != nil || st.Warning != "" || st.Channel != "" || st.Confirm {
+				wantNobody = !offered
 			}
 			wantNobody = wantNobody && len(st.Approvers) == 0 && !isSetTo(st.ApprovalIsNotRequired, true)
 			if got := has(nobody, i); got != wantNobody {
@@ -301,7 +313,8 @@ func checkSameWithout(t *testing.T, policy, without *access.Policy, i int, all o
 			for _, who := range all.people {
 				c := access.Case{Requester: who, Target: target.Target, OUs: ous}
 				a, b := with.Decide(&c), index.Decide(&c)
-				if a.Outcome != b.Outcome || a.Reason != b.Reason || a.MaxDuration != b.MaxDuration || !slices.Equal(a.Approvers, b.Approvers) {
+				if a.Outcome != b.Outcome || a.Reason != b.Reason || a.MaxDuration != b.MaxDuration || !slices.Equal(a.Approvers, b.Approvers) ||
+					!sameSet(a.Tickets, b.Tickets) || !sameSet(a.Warnings, b.Warnings) || a.Channel != b.Channel || a.Confirm != b.Confirm {
 					t.Fatalf("without config[%d] %+v gets another decision about %+v: %+v, not %+v, in %+v", i, who, c, b, a, policy.Accounts)
 				}
 				for _, presser := range all.people {
@@ -312,6 +325,11 @@ func checkSameWithout(t *testing.T, policy, without *access.Policy, i int, all o
 			}
 		}
 	}
+}
+
+// sameSet reports whether two lists without duplicates have the same items.
+func sameSet[T comparable](a, b []T) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(v T) bool { return !slices.Contains(b, v) })
 }
 
 // processorTime returns the processor time of this process, in all its threads.

@@ -14,6 +14,8 @@ func (sp *space) findRedundant() []finding {
 		return isSilentOrSame(a.ApprovalIsNotRequired, b.ApprovalIsNotRequired) && isSilentOrSame(a.AllowSelfApproval, b.AllowSelfApproval) &&
 			(a.ApprovalsNeeded == 0 || a.ApprovalsNeeded <= b.ApprovalsNeeded && sp.approvers[i].contains(sp.approvers[j])) &&
 			(a.MaxDuration == 0 || b.MaxDuration > 0 && b.MaxDuration <= a.MaxDuration) &&
+			(a.Ticket == nil || b.Ticket != nil && *a.Ticket == *b.Ticket) && (a.Warning == "" || a.Warning == b.Warning) &&
+			(a.Channel == "" || a.Channel == b.Channel && j < i) && (!a.Confirm || b.Confirm) &&
 			sp.appliesWherever(j, i) && sp.approvers[j].contains(sp.approvers[i])
 	}
 	var found []finding

@@ -59,6 +59,7 @@ var checks = []func(*space) []finding{
 	(*space).findUnsatisfiable,
 	(*space).findUseless,
 	(*space).findTooShort,
+	(*space).findOddTickets,
 	(*space).findSoleApprovers,
 	(*space).findRedundant,
 	(*space).findNeverAutomatic,
