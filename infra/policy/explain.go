@@ -11,10 +11,12 @@ import (
 // fields of the command's answer, too.
 type Explanation struct {
 	answer
-	Says     string     `json:"says"`              // the outcome
-	Because  string     `json:"because"`           // the reason
-	Longest  string     `json:"longest,omitempty"` // the longest access, if it is limited
-	Matching []Matching `json:"matching"`          // the matching statements, in the order of the file
+	Says     string          `json:"says"`              // the outcome
+	Because  string          `json:"because"`           // the reason
+	Longest  string          `json:"longest,omitempty"` // the longest access, if it is limited
+	Tickets  []access.Ticket `json:"tickets"`           // what the ticket field must satisfy
+	Confirm  bool            `json:"confirm"`           // approvers confirm their approval in a dialog
+	Matching []Matching      `json:"matching"`          // the matching statements, in the order of the file
 }
 
 // Matching is a statement that matches a query.
@@ -37,7 +39,11 @@ func Explain(policy *access.Policy, line []byte) (Explanation, error) {
 
 // explain adds words to the answer to q.
 func (q query) explain(policy *access.Policy, a answer) Explanation {
-	e := Explanation{answer: a, Says: outcomeTexts[a.Outcome], Because: reasonTexts[a.Reason], Matching: []Matching{}}
+	d := access.NewIndex(policy).Decide(q.request())
+	e := Explanation{
+		answer: a, Says: outcomeTexts[a.Outcome], Because: reasonTexts[a.Reason],
+		Tickets: append([]access.Ticket{}, d.Tickets...), Confirm: d.Confirm && d.Outcome == access.DecideApproval, Matching: []Matching{},
+	}
 	if a.Reason == access.ReasonNoApprovers && len(a.Requirements) > 0 {
 		e.Because = unmetText
 	}

@@ -158,6 +158,15 @@ func TestTab(t *testing.T) {
 	b.same("the focus", `document.activeElement.id`, "policy-text")
 	b.picture("edited")
 
+	// The other fields of a statement.
+	b.replace("    MaxDuration: 1h", "    MaxDuration: 1h\n    Ticket: {Required: true, Pattern: 'OPS-\\d+', Hint: An <i>issue</i>}\n    Warning: Customers <b>see</b> this.\n    Channel: C0PAYMENTS\n    Approvers: [bob@example.com, carol@example.com]\n    ApprovalsNeeded: 2")
+	b.wait("#policy-decision", "TicketMissing")
+	b.run("type a ticket", chromedp.SendKeys(chromedp.CSS("#policy-ticket"), "OPS-12"))
+	b.wait("#policy-decision", "Granted after approval")
+	b.wait("#policy-decision", "2 approvals for config[1]\nfrom bob@example.com, carol@example.com\nLongest access\n1 hour\n"+
+		"Ticket\nRequired. Must match OPS-\\d+. Hint: An <i>issue</i>\nWarning\nCustomers <b>see</b> this.\nPosted in\nC0PAYMENTS\nConfirmation\nApprovers confirm in a dialog.")
+	b.picture("fields")
+
 	// Another request.
 	b.choose("#policy-duration", "2h")
 	b.wait("#policy-decision", "DurationTooLong")

@@ -117,11 +117,12 @@ type reply struct {
 	MoreProblems int  `json:"more_problems"`
 	IsValid      bool `json:"is_valid"` // the text is a policy; the other fields need one
 
-	Answer   *policy.Explanation `json:"answer"`    // nil if the question has mistakes
-	Mistakes string              `json:"mistakes"`  // of the question, one per line
-	AsksFor  bool                `json:"tickets"`   // the policy asks for tickets
-	Changes  []change            `json:"changes"`   // what the edit changes; at most maxChanges
-	More     int                 `json:"more_left"` // changes that are left out
+	Answer         *policy.Explanation `json:"answer"`           // nil if the question has mistakes
+	Mistakes       string              `json:"mistakes"`         // of the question, one per line
+	AsksForTickets bool                `json:"asks_for_tickets"` // somewhere in the policy
+	// Changes are what the edit changes, at most maxChanges.
+	Changes     []change `json:"changes"`
+	MoreChanges int      `json:"more_changes"` // how many are left out
 }
 
 // problem is an error or a warning about the text.
@@ -174,13 +175,13 @@ func (t *tab) answer(q question) reply {
 	a.IsValid = true
 	a.MoreProblems = max(0, len(warnings)-maxProblems)
 	a.addProblems(warnings[:len(warnings)-a.MoreProblems], false)
-	a.AsksFor = asksForTickets(&edited)
+	a.AsksForTickets = asksForTickets(&edited)
 	if e, err := policy.Explain(&edited, t.query(q)); err != nil {
 		a.Mistakes = err.Error()
 	} else {
 		a.Answer = &e
 	}
-	a.Changes, a.More = t.compare(&edited)
+	a.Changes, a.MoreChanges = t.compare(&edited)
 	return a
 }
 
@@ -214,6 +215,9 @@ func (t *tab) query(q question) []byte {
 	set("permission_set", q.PermissionSet)
 	set("group", q.Group)
 	set("duration", q.Duration)
+	if q.Ticket != nil {
+		fields["ticket"] = *q.Ticket
+	}
 	email := access.NormalizeEmail(q.Requester)
 	if i := slices.IndexFunc(t.Organization.People, func(p Person) bool { return access.NormalizeEmail(p.Email) == email }); i >= 0 {
 		fields["requester_groups"] = t.Organization.People[i].Groups

@@ -18,7 +18,9 @@ export function startPolicy() {
     const mine = ++asked;
     const reply = await post("/sim/policy", question());
     if (mine !== asked) return; // the visitor has typed on
+    const hadTicket = !$("ticket-field").hidden;
     draw(reply, start, $("text").value !== start.text);
+    if (hadTicket === $("ticket-field").hidden) ask(); // the question has one field more, or less
     if (reply.error === "unreachable") timer = setTimeout(ask, retryPause);
   };
   const askSoon = () => {
@@ -139,7 +141,7 @@ function draw(reply, start, isEdited) {
     drawInto("changes", fix.cloneNode(true));
     return;
   }
-  $("ticket-field").hidden = !reply.tickets;
+  $("ticket-field").hidden = !reply.asks_for_tickets;
   drawInto("decision", reply.answer ? decision(reply.answer, start) : mistakes(reply.mistakes));
   drawInto("changes", changes(reply, isEdited));
 }
@@ -172,14 +174,23 @@ function decision(a, start) {
       a.approvers.length > 0 && row(a.requirements.length > 0 ? "Approvers" : "Approvers (any one can approve)", list(a.approvers)),
       a.requirements.map((r) => row(`${r.needed} ${r.needed === 1 ? "approval" : "approvals"} for ${path(r.statement)}`, "from ", list(r.approvers))),
       a.longest && row("Longest access", a.longest),
+      a.tickets.length > 0 && row("Ticket", h("ul", {}, a.tickets.map((t) => h("li", {}, ticket(t))))),
+      a.warnings.length > 0 && row("Warning", h("ul", {}, a.warnings.map((w) => h("li", {}, w)))),
+      a.channel && row("Posted in", h("code", {}, a.channel)),
+      a.confirm && row("Confirmation", "Approvers confirm in a dialog."),
       a.matching.length > 0 && row("Matching statements", h("ul", {}, a.matching.map((m) => h("li", {}, h("code", {}, m.path), " ", m.text, !m.allows_requester && " (doesn’t allow the requester)"))))),
   ];
 }
 
+// ticket says what a ticket must be.
+function ticket(t) {
+  return [t.required ? "Required. " : "Optional. ", t.pattern && ["Must match ", h("code", {}, t.pattern), ". "], t.hint && `Hint: ${t.hint}`];
+}
+
 function changes(reply, isEdited) {
   if (reply.changes.length === 0) {
-    return h("p", { class: "none" }, isEdited ? "Nothing: everyone in the example organization gets the same decisions as before." : "You haven’t changed the text.");
+    return h("p", { class: "none" }, isEdited ? "Nothing: all decisions stay the same." : "You haven’t changed the text.");
   }
   return [h("ul", {}, reply.changes.map((c) => h("li", { class: c.wider ? "wider" : "narrower" }, h("strong", {}, c.wider ? "More access: " : "Less access: "), c.text))),
-    reply.more_left > 0 && h("p", { class: "none" }, `${reply.more_left} more.`)];
+    reply.more_changes > 0 && h("p", { class: "none" }, `${reply.more_changes} more.`)];
 }
