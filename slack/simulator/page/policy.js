@@ -67,9 +67,9 @@ function fill(start) {
   $("text").value = start.text;
   start.text = $("text").value; // with the line breaks of a textarea
   const option = (value, words) => h("option", { value }, words);
-  $("person").replaceChildren(...start.people.map((p) => option(p.email, `${p.name} (${p.email})`)), option("", "Another email …"));
+  $("person").replaceChildren(...start.people.map((p) => option(p.email, p.name)), option("", "Another email …"));
   $("target").replaceChildren(
-    h("optgroup", { label: "Accounts" }, start.accounts.map((a) => option("account " + a.id, `${a.name} (${a.id})`))),
+    h("optgroup", { label: "Accounts" }, start.accounts.map((a) => option("account " + a.id, a.name))),
     start.groups.length > 0 && h("optgroup", { label: "Groups" }, start.groups.map((g) => option("group " + g.id, g.name))) || "");
   $("set").replaceChildren(...start.permission_sets.map((name) => option(name, name)));
   for (const field of ["person", "target", "set"]) $(field).selectedIndex = 0;
@@ -91,7 +91,10 @@ function question() {
 // drawFields shows the fields that the choices need.
 function drawFields() {
   $("email-field").hidden = $("person").value !== "";
-  $("set-field").hidden = $("target").value.startsWith("group ");
+  const [kind, id] = $("target").value.split(" ");
+  $("set-field").hidden = kind === "group";
+  $("person-id").textContent = $("person").value;
+  $("target-id").textContent = id;
 }
 
 // drawNumbers numbers the lines of the text.
@@ -105,16 +108,20 @@ function drawNumbers() {
 
 const lineHeight = () => parseFloat(getComputedStyle($("text")).lineHeight);
 
-// scrollToPolicy scrolls to the first statement. The settings above it matter less here.
+// scrollToPolicy scrolls to the first statement, and puts the cursor there. The settings
+// above it matter less here.
 function scrollToPolicy() {
-  const line = $("text").value.split("\n").findIndex((l) => /^(group_)?config:/.test(l));
-  $("text").scrollTo({ top: Math.max(0, line) * lineHeight(), left: 0 });
+  const lines = $("text").value.split("\n"), line = Math.max(0, lines.findIndex((l) => /^(group_)?config:/.test(l)));
+  $("text").setSelectionRange(startOf(lines, line), startOf(lines, line));
+  $("text").scrollTo({ top: line * lineHeight(), left: 0 });
 }
+
+const startOf = (lines, at) => lines.slice(0, at).reduce((sum, l) => sum + l.length + 1, 0);
 
 // goToLine selects one line of the text.
 function goToLine(line) {
   const lines = $("text").value.split("\n"), at = Math.min(line, lines.length) - 1;
-  const from = lines.slice(0, at).reduce((sum, l) => sum + l.length + 1, 0);
+  const from = startOf(lines, at);
   $("text").focus();
   $("text").setSelectionRange(from, from + lines[at].length);
   $("text").scrollTo({ top: Math.max(0, at - 3) * lineHeight(), left: 0 });
