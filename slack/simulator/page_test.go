@@ -707,7 +707,7 @@ const (
 		"approvers": ["bob@example.com", "group:g1"], "requirements": [{"statement": 0, "needed": 2, "approvers": ["bob@example.com", "group:g1"]}], "longest": "1 hour",
 		"tickets": [{"required": true, "pattern": "OPS-\\d+", "hint": "An issue"}], "warnings": ["Production."], "channel": "C0OTHER", "confirm": true,
 		"matching": [{"path": "config[0]", "text": "Resource: *"}]},
-		"changes": [{"text": "Ada can get ReadOnly in payments-prod.", "wider": true}, {"text": "Nobody can join on-call."}], "more_changes": 1}`
+		"changes": [{"text": "Ada can get ReadOnly in payments-prod.", "effect": "wider"}, {"text": "Nobody can join on-call.", "effect": "narrower"}, {"text": "Requests show a warning.", "effect": "other"}], "more_changes": 1}`
 )
 
 // TestPageIsReadable checks contrast, names and colors at three widths. On a narrow

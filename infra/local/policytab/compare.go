@@ -1,59 +1,80 @@
 package policytab
 
 import (
-	"fmt"
+	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/infra/policydiff"
 )
 
-// maxChanges is how many changes an answer has.
-const maxChanges = 50
+// Limits of a comparison. Real policies need a hundredth of them.
+const (
+	maxChanges = 50 // in an answer
+	maxUnknown = 200
+	maxCompare = 3 * time.Second
+)
+
+// errTooLarge means that a policy can't be compared within the limits.
+var errTooLarge = errors.New("the policy is too large to compare here; use elevator policy diff")
 
 // change is one effect of an edit.
 type change struct {
-	Text  string `json:"text"`
-	Wider bool   `json:"wider"` // somebody gets access more easily
+	Text   string            `json:"text"`
+	Effect policydiff.Effect `json:"effect"`
 }
 
 // compare returns what the edited policy decides differently than the running one, and
-// how many changes it leaves out.
-func (t *tab) compare(edited *access.Policy) (changes []change, more int) {
+// how many changes it leaves out. It returns errTooLarge if that takes too long.
+func (t *tab) compare(ctx context.Context, edited *access.Policy) (changes []change, more int, err error) {
+	if t.countUnknown(edited) > maxUnknown {
+		return nil, 0, errTooLarge
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxCompare)
+	defer cancel()
+	result, err := policydiff.CompareWithin(ctx, t.running, edited, t.Organization.forDiff())
+	if err != nil {
+		return nil, 0, errTooLarge
+	}
 	changes = []change{}
-	before, after := access.NewIndex(t.running), access.NewIndex(edited)
-	rank := []access.DecisionOutcome{access.DecideRefused, access.DecideApproval, access.DecideAutomatic}
-	words := []string{"not at all", "after approval", "without approval"}
-	t.eachTarget(func(name string, target access.Target, ous []string) {
-		type step struct{ from, to int }
-		people := map[step][]string{}
-		var steps []step
-		for _, p := range t.Organization.People {
-			c := &access.Case{Requester: access.Identity{Email: p.Email, Groups: p.Groups}, Target: target, OUs: ous}
-			s := step{slices.Index(rank, before.Decide(c).Outcome), slices.Index(rank, after.Decide(c).Outcome)}
-			if s.from == s.to {
-				continue
-			}
-			if people[s] == nil {
-				steps = append(steps, s)
-			}
-			people[s] = append(people[s], p.Name)
-		}
-		for _, s := range steps {
-			changes = append(changes, change{fmt.Sprintf("%d people can get %s %s, and before %s.", len(people[s]), name, words[s.to], words[s.from]), s.to > s.from})
-		}
-	})
-	n := min(len(changes), maxChanges)
-	return changes[:n], len(changes) - n
+	for i := range min(len(result.Changes), maxChanges) {
+		c := &result.Changes[i]
+		changes = append(changes, change{result.Sentence(c) + ".", c.Effect})
+	}
+	return changes, len(result.Changes) - len(changes), nil
 }
 
-// eachTarget calls f for everything that can be requested in the organization.
-func (t *tab) eachTarget(f func(name string, target access.Target, ous []string)) {
-	for _, a := range t.Organization.Accounts {
-		for _, set := range t.Organization.PermissionSets {
-			f(set+" in "+a.Name, access.Target{Kind: access.KindAccount, AccountID: a.ID, PermissionSet: set}, a.OUs)
+// countUnknown returns how many people and groups the policy names that the organization
+// doesn't have. A comparison takes each two of them for the same person.
+func (t *tab) countUnknown(p *access.Policy) int {
+	known := map[string]bool{}
+	for _, one := range t.Organization.People {
+		known[access.NormalizeEmail(one.Email)] = true
+	}
+	unknown := map[string]bool{}
+	for _, s := range slices.Concat(p.Accounts, p.Groups) {
+		for _, entry := range slices.Concat(s.Allowed, s.Approvers) {
+			if !known[entry] {
+				unknown[entry] = true
+			}
 		}
 	}
-	for _, g := range t.Organization.Groups {
-		f("the group "+g.Name, access.Target{Kind: access.KindGroup, GroupID: g.ID}, nil)
+	return len(unknown)
+}
+
+// forDiff returns the organization in the form of package policydiff.
+func (o *Organization) forDiff() *policydiff.Organization {
+	out := &policydiff.Organization{PermissionSets: o.PermissionSets}
+	for _, p := range o.People {
+		out.People = append(out.People, policydiff.Person{Email: p.Email, Groups: p.Groups})
 	}
+	for _, a := range o.Accounts {
+		out.Accounts = append(out.Accounts, policydiff.Account{ID: a.ID, Name: a.Name, OUs: a.OUs})
+	}
+	for _, g := range o.Groups {
+		out.Groups = append(out.Groups, policydiff.Group{ID: g.ID, Name: g.Name})
+	}
+	return out
 }

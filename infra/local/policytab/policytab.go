@@ -11,6 +11,7 @@
 package policytab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,9 +121,10 @@ type reply struct {
 	Answer         *policy.Explanation `json:"answer"`           // nil if the question has mistakes
 	Mistakes       string              `json:"mistakes"`         // of the question, one per line
 	AsksForTickets bool                `json:"asks_for_tickets"` // somewhere in the policy
-	// Changes are what the edit changes, at most maxChanges.
+	// Changes are what the edit changes, at most maxChanges. Null: not compared.
 	Changes     []change `json:"changes"`
 	MoreChanges int      `json:"more_changes"` // how many are left out
+	NotCompared string   `json:"not_compared"` // why there are no changes
 }
 
 // problem is an error or a warning about the text.
@@ -149,7 +151,7 @@ func (t *tab) try(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		writeJSON(w, http.StatusBadRequest, failure{fmt.Sprintf("The question is not valid: %v.", err)})
 	default:
-		writeJSON(w, http.StatusOK, t.answer(q))
+		writeJSON(w, http.StatusOK, t.answer(r.Context(), q))
 	}
 }
 
@@ -158,9 +160,9 @@ type failure struct {
 	Error string `json:"error"`
 }
 
-func (t *tab) answer(q question) reply {
+func (t *tab) answer(ctx context.Context, q question) reply {
 	edited, warnings, err := settings.ParsePolicy("f", []byte(q.Text))
-	a := reply{Problems: []problem{}, Changes: []change{}}
+	a := reply{Problems: []problem{}}
 	var mistakes *settings.Mistakes
 	switch {
 	case errors.As(err, &mistakes):
@@ -181,7 +183,9 @@ func (t *tab) answer(q question) reply {
 	} else {
 		a.Answer = &e
 	}
-	a.Changes, a.MoreChanges = t.compare(&edited)
+	if a.Changes, a.MoreChanges, err = t.compare(ctx, &edited); err != nil {
+		a.NotCompared = err.Error()
+	}
 	return a
 }
 

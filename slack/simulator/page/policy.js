@@ -194,10 +194,13 @@ function ticket(t) {
   return [t.required ? "Required. " : "Optional. ", t.pattern && ["Must match ", h("code", {}, t.pattern), ". "], t.hint && `Hint: ${t.hint}`];
 }
 
+const effects = { wider: "Wider: ", narrower: "Narrower: ", other: "Other: " };
+
 function changes(reply, isEdited) {
+  if (reply.not_compared) return h("p", { class: "none" }, sentence(reply.not_compared));
   if (reply.changes.length === 0) {
     return h("p", { class: "none" }, isEdited ? "Nothing: all decisions stay the same." : "You haven’t changed the text.");
   }
-  return [h("ul", {}, reply.changes.map((c) => h("li", { class: c.wider ? "wider" : "narrower" }, h("strong", {}, c.wider ? "More access: " : "Less access: "), c.text))),
+  return [h("ul", {}, reply.changes.map((c) => h("li", { class: c.effect }, h("strong", {}, effects[c.effect]), c.text))),
     reply.more_changes > 0 && h("p", { class: "none" }, `${reply.more_changes} more.`)];
 }
