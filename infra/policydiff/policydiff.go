@@ -7,6 +7,7 @@ package policydiff
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -135,10 +136,20 @@ type Result struct {
 // Compare does not tell reasons for a refusal apart. Of what a reconciliation does, it
 // compares only what is in the scope of removal.
 func Compare(before, after *access.Policy, o *Organization) Result {
+	r, _ := CompareWithin(context.Background(), before, after, o) // its only error is ctx's
+	return r
+}
+
+// CompareWithin does the same as Compare. If ctx ends first, it returns ctx's error.
+func CompareWithin(ctx context.Context, before, after *access.Policy, o *Organization) (Result, error) {
 	c := newComparison(before, after, o)
+	c.ctx = ctx
 	c.compareAccounts()
 	c.compareGroups()
 	c.compareSettings()
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
 	r := Result{Changes: c.changes(), Scope: c.scope(), Names: map[string]string{}}
 	for _, a := range o.Accounts {
 		if a.Name != "" {
@@ -151,7 +162,7 @@ func Compare(before, after *access.Policy, o *Organization) Result {
 		}
 	}
 	r.Wider = slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Effect == Wider })
-	return r
+	return r, nil
 }
 
 // side is one of the two policies.
@@ -171,6 +182,7 @@ type statement struct {
 
 // comparison collects changes.
 type comparison struct {
+	ctx        context.Context // after its end, nothing more is compared
 	sides      [2]side
 	population *population
 	accounts   []accountClass
@@ -249,6 +261,9 @@ func (c *comparison) compareGroups() {
 
 // compare returns what changes about one target.
 func (c *comparison) compare(t access.Target, ous []string) []*finding {
+	if c.ctx.Err() != nil {
+		return nil
+	}
 	var affecting [2][]int
 	key := []byte(t.Kind)
 	for i, s := range c.sides {
@@ -318,6 +333,9 @@ func (c *comparison) decide(t access.Target, ous []string, affecting [2][]int) [
 		h.names = append(h.names, names...)
 	}
 	decisions := func(who access.Identity) []Change {
+		if c.ctx.Err() != nil {
+			return nil
+		}
 		var v [2]view
 		for i := range v {
 			v[i] = c.sides[i].view(&access.Case{Requester: who, Target: t, OUs: ous})

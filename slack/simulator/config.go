@@ -52,6 +52,8 @@ type Config struct {
 	// Experiments serves the experiments that the page shows, or is nil. See package
 	// experiments.
 	Experiments http.Handler
+	// Policy serves the tab on which people try a policy, or is nil. See package policytab.
+	Policy http.Handler
 
 	// Now is the clock for timestamps, trigger ids and response URLs. The default is
 	// time.Now.

@@ -164,6 +164,9 @@ func (s *Server) addDriveHandlers(mux *http.ServeMux) {
 	if s.ws.cfg.Experiments != nil {
 		mux.Handle("/sim/experiments", s.ws.cfg.Experiments)
 	}
+	if s.ws.cfg.Policy != nil {
+		mux.Handle("/sim/policy", s.ws.cfg.Policy)
+	}
 }
 
 func (s *Server) shortcut(ctx context.Context, p Person, req driveRequest) (Result, error) {

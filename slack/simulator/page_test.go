@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -696,12 +697,28 @@ const contrasts = `(() => {
 const nameless = `[...document.querySelectorAll("button,input,select,textarea,a[href],[role=dialog]")].filter((e) =>
 	e.checkVisibility() && !(e.innerText.trim() || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.title)).map((e) => e.outerHTML.slice(0, 120))`
 
+// examplePolicy and exampleAnswer are what the policy tab loads, with everything that it
+// shows.
+const (
+	examplePolicy = `{"file": "elevator.yaml", "text": "config:\n- Resource: '*'\n", "people": [{"name": "Ada Byron", "email": "ada@example.com"}],
+		"accounts": [{"id": "111111111111", "name": "payments-prod"}], "permission_sets": ["ReadOnly"], "groups": [{"id": "g1", "name": "on-call"}]}`
+	exampleAnswer = `{"is_valid": true, "problems": [{"line": 2, "text": "config[0]: is wrong", "is_error": true}, {"line": 2, "text": "config[0]: is odd"}], "more_problems": 3,
+		"asks_for_tickets": true, "answer": {"outcome": "needs_approval", "reason": "RequiresApproval", "says": "Granted after approval", "because": "statements match",
+		"approvers": ["bob@example.com", "group:g1"], "requirements": [{"statement": 0, "needed": 2, "approvers": ["bob@example.com", "group:g1"]}], "longest": "1 hour",
+		"tickets": [{"required": true, "pattern": "OPS-\\d+", "hint": "An issue"}], "warnings": ["Production."], "channel": "C0OTHER", "confirm": true,
+		"matching": [{"path": "config[0]", "text": "Resource: *"}]},
+		"changes": [{"text": "Ada can get ReadOnly in payments-prod.", "effect": "wider"}, {"text": "Nobody can join on-call.", "effect": "narrower"}, {"text": "Requests show a warning.", "effect": "other"}], "more_changes": 1}`
+)
+
 // TestPageIsReadable checks contrast, names and colors at three widths. On a narrow
 // page, Slack comes first, and direct messages and the panel are tabs.
 func TestPageIsReadable(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Truth = func(context.Context) (Truth, error) { return exampleTruth(time.Now()), nil }
 		c.Tour = &Tour{Requester: "U0ADA", Approver: "U0BOB", Hint: "Choose something."}
+		c.Policy = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			io.WriteString(rw, map[string]string{http.MethodGet: examplePolicy, http.MethodPost: exampleAnswer}[r.Method])
+		})
 	})
 	w.app(func(r received) string {
 		if r.form.Get("payload") == "" {
@@ -735,6 +752,12 @@ func TestPageIsReadable(t *testing.T) {
 		check("the panel")
 		b.picture(fmt.Sprintf("panel-%d", width))
 		same(t, "colors of Ada", eval[int](b, `new Set([...document.querySelectorAll('[data-person="U0ADA"] .avatar, [data-user="ada"] .avatar')].map(e => getComputedStyle(e).backgroundColor)).size`), 1)
+
+		b.click(`#tabs [data-show="policy"]`)
+		b.wait(`#policy-changes li`)
+		same(t, "panel behind the policy", eval[bool](b, `document.querySelector("#truth").checkVisibility()`), false)
+		check("the policy")
+		b.picture(fmt.Sprintf("policy-%d", width))
 
 		b.click(`#tour [data-key="request"]`) // comes back to Slack
 		b.wait(`.modal [data-submit]`)
