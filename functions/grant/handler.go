@@ -24,7 +24,8 @@ const maxLookups = 8
 type Input struct {
 	host.Input // Operation is start or confirm
 	// Waits says that the state machine waits after the error Undecidable. State is from
-	// Step Functions' context object. The previous release sends neither.
+	// Step Functions' context object. They choose only the code of an error. The previous
+	// release sends neither.
 	Waits bool `json:"waits"`
 	State struct {
 		RetryCount *int // of this state: attempts before this one

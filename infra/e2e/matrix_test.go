@@ -218,8 +218,12 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 	if c.spent {
 		r.Count, r.Invocations = -1, attempts(c.state.name, c.trouble.kind)
 	}
-	if c.spent && c.state.name == secondApproval {
+	switch {
+	case c.spent && c.state.name == secondApproval:
 		r.Invocations = 3
+	case c.spent && c.groups && c.state.name == "Grant" && c.trouble.kind == faults.Hang:
+		// Each takes 26 s, and with revoke_retry_wait at 1 s Grant is tried for a minute.
+		r.Invocations = 2
 	}
 	switch c.trouble.service {
 	case invocation:
@@ -532,11 +536,14 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 		}
 		announced := row.Posts["announce"]
 		people := everyone
-		if late && row.RemindersSent == 0 && time.Since(began) < 40*time.Second {
-			// Someone's approval is checked again at the reminder.
-			people = everyone[:len(everyone)-1]
+		switch {
+		case c.groups && late && !r.stack.hit(t, label) && time.Since(began) < time.Minute:
+			// The first approval is checked again at the next reminder.
+			people = everyone[:1]
+		case !c.groups && late && row.RemindersSent == 0 && time.Since(began) < 40*time.Second:
+			continue
 		}
-		if len(people) > 0 && row.Outcome == nil && announced.TS != "" && action != "" && time.Since(pressed) > 10*time.Second {
+		if row.Outcome == nil && announced.TS != "" && action != "" && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()
 			for _, person := range people {
 				err := r.stack.post("/sim/press", map[string]any{"person": person, "channel": announced.Channel, "ts": announced.TS, "action_id": action, "stale": true}, nil)
