@@ -206,9 +206,10 @@ func TestReminderDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := edit(t, string(text), "ApprovalsNeeded: 2}", "ApprovalsNeeded: 1}")
-	// A new process, which has read no policy yet, looks whether a reminder is due.
+	// New processes, which have read no policy yet, look whether a reminder is due, and grant.
 	r := local.ask(t, wish{lena, "security-tooling", "PartnerAccess", 10},
-		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "next"})
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "next"},
+		faults.Rule{Kind: faults.Delay, Cold: true, Function: "-grant", Operation: "start", DelayMS: 1})
 	defer local.forget(t, t.Name())
 	r.pressed(t, bob, "approve", "Approvals 1 of 2: approved by @"+bob)
 	local.awaitHeld(t, t.Name())
