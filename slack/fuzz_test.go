@@ -139,6 +139,24 @@ func FuzzRequestMessage(f *testing.F) {
 		for _, p := range checkMessage(generic(t, posted(m))) {
 			t.Error(p)
 		}
+		for _, a := range r.Approvals {
+			people = append(people, a.By)
+		}
+		for _, g := range r.ApproverGroups {
+			people = append(people, g.Mentioned...)
+		}
+		dialog := ConfirmationView(Confirmation{Request: r, Approvals: r.Tally(), Warnings: []string{r.Reason, id, ""}})
+		for _, p := range checkView(generic(t, dialog)) {
+			t.Error("dialog: ", p)
+		}
+		if dialog.PrivateMetadata != "r1" {
+			t.Errorf("the dialog's metadata is %q", dialog.PrivateMetadata)
+		}
+		for id := range mentions(t, Message{Blocks: dialog.Blocks.BlockSet}) {
+			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
+				t.Errorf("the dialog mentions %q", id)
+			}
+		}
 		for id := range mentions(t, m) {
 			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
 				t.Errorf("mentions %q", id)

@@ -94,20 +94,38 @@ func TestManagerAndSecurity(t *testing.T) {
 	}
 }
 
-// TestTwoApprovalsAtOnce checks that two presses in the same instant lose nothing and
-// count once each.
+// TestTwoApprovalsAtOnce checks that two approvals in the same instant lose nothing and
+// count once each, however often people press and submit the dialog.
 func TestTwoApprovalsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := askQuiet(t, wish{alice, "network", "DatabaseAdmin", 12})
 	m := r.message(t)
-	var all sync.WaitGroup
-	for _, person := range []string{bob, carol, bob, carol} {
-		all.Go(func() {
-			var res simulator.Result
-			quiet.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": "approve", "stale": true}, &res)
-		})
+	twice := func(do func(person string)) {
+		var all sync.WaitGroup
+		for _, person := range []string{bob, carol, bob, carol} {
+			all.Go(func() { do(person) })
+		}
+		all.Wait()
 	}
-	all.Wait()
+	twice(func(person string) {
+		var res simulator.Result
+		quiet.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": "approve", "stale": true}, &res)
+	})
+	if row := quiet.requestRow(t, r.id); row.Outcome != nil || len(row.Approvals) > 0 {
+		t.Errorf("approved without a dialog: %+v, %+v", row.Outcome, row.Approvals)
+	}
+	dialogs := map[string]dialog{}
+	for _, person := range []string{bob, carol} {
+		if d, ok := quiet.dialog(t, person, r.id); ok {
+			dialogs[person] = d
+		}
+	}
+	twice(func(person string) {
+		if d, ok := dialogs[person]; ok {
+			// The dialog closes with the first submission, so the second may find none.
+			quiet.post("/sim/submit", map[string]any{"person": person, "view_id": d.viewID}, nil)
+		}
+	})
 	for _, person := range []string{bob, carol} {
 		// Somebody whom moto let wait too long presses again.
 		if row := quiet.requestRow(t, r.id); row.Outcome == nil && row.ApprovalBy(access.Person{SlackID: person}) < 0 {

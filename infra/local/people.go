@@ -5,13 +5,12 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
-
 	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/local/organization"
 	"sso-elevator/slack/simulator"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"

@@ -337,6 +337,41 @@ func TestPageAsksAndApproves(t *testing.T) {
 	b.picture("approved")
 }
 
+// TestPageConfirms checks that a button opens a dialog without inputs, that it can be
+// cancelled, and that its submission changes the message. Another channel is shown, too.
+func TestPageConfirms(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Channels = []Channel{{ID: "C0PROD", Name: "prod"}} })
+	w.app(func(r received) string {
+		switch p := r.payload(t); p.Type {
+		case slackgo.InteractionTypeBlockActions:
+			if _, err := w.slack.OpenView(p.TriggerID, confirmation()); err != nil {
+				t.Errorf("views.open: %v", err)
+			}
+		case slackgo.InteractionTypeViewSubmission:
+			for _, m := range w.ws.selectMessages(func(m *message) bool { return m.Channel == "C0PROD" }) {
+				w.slack.UpdateMessage(m.Channel, m.TS, slackgo.MsgOptionText("approved", false), slackgo.MsgOptionBlocks(slackgo.NewHeaderBlock(plain(":large_green_circle: Approved"))))
+			}
+		}
+		return ""
+	})
+	w.postBlocks("C0PROD", "", requestBlocks("deploy", "U0BOB"))
+
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.click(`[data-conversation="C0PROD"]`)
+	b.click(`.message [data-action-id="approve"]`)
+	b.wait(`.modal[data-callback-id="confirm_approval"]`)
+	same(t, "what the dialog says", strings.Contains(b.text(`.modal`), "the access starts at once"), true)
+	b.picture("confirmation")
+	b.click(`.modal [data-close]`)
+	b.gone(`.modal`)
+	b.wait(`.message [data-action-id="approve"]`)
+	b.click(`.message [data-action-id="approve"]`)
+	b.click(`.modal [data-submit]`)
+	b.gone(`.modal`)
+	b.wait(`.message [data-emoji="large_green_circle"]`)
+}
+
 // TestPageAsksAgain checks that a button with a confirm dialog does nothing before the
 // person confirms.
 func TestPageAsksAgain(t *testing.T) {
