@@ -197,14 +197,12 @@ func (w world) decision() Decision {
 	for _, s := range w.demanding() {
 		d.Requirements = append(d.Requirements, Requirement{Statement: s.at, Needed: s.ApprovalsNeeded, Approvers: w.othersIn([]numbered{s})})
 	}
-	for _, t := range inOrder(w.applying(), func(s numbered) Ticket {
+	d.Tickets = inOrder(w.applying(), func(s numbered) Ticket {
 		if s.Ticket == nil {
 			return Ticket{}
 		}
 		return *s.Ticket
-	}) {
-		d.Tickets = append(d.Tickets, t)
-	}
+	})
 	d.Warnings = inOrder(w.applying(), func(s numbered) string { return s.Warning })
 	if channels := inOrder(w.applying(), func(s numbered) string { return s.Channel }); len(channels) > 0 {
 		d.Channel = channels[0]
