@@ -175,7 +175,7 @@ func TestJSON(t *testing.T) {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	if want := []string{"approvals_needed", "approvers", "max_duration_seconds", "outcome", "permitted", "reason", "requirements", "statements"}; !slices.Equal(keys, want) {
+	if want := []string{"approvals_needed", "approvers", "channel", "max_duration_seconds", "outcome", "permitted", "reason", "requirements", "statements", "ticket_required", "warnings"}; !slices.Equal(keys, want) {
 		t.Errorf("keys %q, want %q", keys, want)
 	}
 	withoutAWS(t)
