@@ -116,18 +116,23 @@ func (w world) approves(who Identity) bool {
 
 func (w world) denies(who Identity) bool { return slices.ContainsFunc(w.applying(), w.lists(who)) }
 
-// othersIn returns everyone these statements list, apart from the requester.
-func (w world) othersIn(from []numbered) []string {
+// listedIn returns everyone these statements list.
+func (w world) listedIn(from []numbered) []string {
 	all := []string{}
 	for _, s := range from {
 		for _, a := range s.Approvers {
-			if a != w.requester.Email && !slices.Contains(all, a) {
+			if !slices.Contains(all, a) {
 				all = append(all, a)
 			}
 		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// othersIn returns everyone these statements list, apart from the requester.
+func (w world) othersIn(from []numbered) []string {
+	return slices.DeleteFunc(w.listedIn(from), func(a string) bool { return a == w.requester.Email })
 }
 
 func (w world) limit() int64 {
@@ -401,6 +406,12 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 				}
 				if got := index.Offers(&c); got != (want.Outcome != DecideRefused) {
 					t.Fatalf("policy %d: %+v: offered %v, want %+v\n%+v", n, c, got, want, p)
+				}
+				if got := index.Affecting(c.Target, c.OUs); !slices.Equal(got, want.Statements) {
+					t.Fatalf("policy %d: %+v: %v affect, want %v\n%+v", n, c, got, want.Statements, p)
+				}
+				if got, want := index.Listed(&c), w.listedIn(w.applying()); !slices.Equal(got, want) {
+					t.Fatalf("policy %d: %+v: %q are listed, want %q\n%+v", n, c, got, want, p)
 				}
 				seen[want.Reason]++
 				for _, presser := range everybody {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -82,9 +81,6 @@ func loadPolicy(path string) (access.Policy, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&policy); err != nil {
 		return access.Policy{}, fmt.Errorf("%s: not a policy that this release knows: %s", path, strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return access.Policy{}, fmt.Errorf("%s: there is text after the policy", path)
 	}
 	return policy, nil
 }

@@ -20,6 +20,9 @@ type Organization struct {
 	Accounts       []Account `json:"accounts"`
 	PermissionSets []string  `json:"permission_sets"`
 	Groups         []Group   `json:"groups"`
+	// Partial means that people may be in groups that have More members, or none that are
+	// known. It can't be read from a file.
+	Partial bool `json:"-"`
 }
 
 // Person is somebody who makes requests.

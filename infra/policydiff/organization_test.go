@@ -114,3 +114,38 @@ func twoPolicies() [2]*access.Policy {
 	r := rand.New(rand.NewPCG(19, 2))
 	return [2]*access.Policy{randomPolicy(r), randomPolicy(r)}
 }
+
+// Policies from the audit bucket are not checked. Whatever two of them contain, they can be
+// compared, a policy never differs from itself, and the text can't control the terminal.
+func FuzzPolicies(f *testing.F) {
+	for _, p := range twoPolicies() {
+		text, err := json.Marshal(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text, []byte(`{}`))
+		f.Add([]byte(`{"accounts":[{"resources":["","*","ou-",null],"permission_sets":["","*"],"allowed":["","group:"],"approvers":["group:","\u001b"],"approvals_needed":-1}],"protected_accounts":["*"]}`), text)
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		var before, after access.Policy
+		if json.Unmarshal(one, &before) != nil || json.Unmarshal(other, &after) != nil {
+			return
+		}
+		for _, o := range []*Organization{{}, {People: []Person{{Email: "ann@example.com"}}, PermissionSets: []string{"Admin"}, Partial: true}} {
+			if r := Compare(&before, clone(&before), o); len(r.Changes) > 0 {
+				t.Errorf("%s differs from itself: %+v", one, r.Changes)
+			}
+			r, back := Compare(&before, &after, o), Compare(&after, &before, o)
+			if (len(r.Changes) > 0) != (len(back.Changes) > 0) {
+				t.Errorf("%s and %s: %d changes, and back %d", one, other, len(r.Changes), len(back.Changes))
+			}
+			var text strings.Builder
+			if err := r.WriteText(&text, Text{All: true}); err != nil {
+				t.Fatal(err)
+			}
+			if strings.ContainsAny(text.String(), "\x1b\r\x00\u202e") {
+				t.Errorf("the text can control the terminal: %q", text.String())
+			}
+		}
+	})
+}

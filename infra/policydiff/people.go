@@ -25,8 +25,7 @@ type population struct {
 type class struct {
 	who   access.Identity // one of them
 	names []string
-	// open reports whether other classes may have the same people: the memberships of a
-	// person whom only a policy names are not known.
+	// open reports whether not all memberships of these people are known.
 	open bool
 }
 
@@ -84,7 +83,7 @@ func populationOf(sides [2]side, o *Organization) *population {
 		key := fmt.Sprintf("%q", append([]string{asApprover, asRequester}, of...))
 		i, known := at[key]
 		if !known {
-			i = p.add(class{who: access.Identity{Email: email, UserEmail: user, Groups: of}})
+			i = p.add(class{who: access.Identity{Email: email, UserEmail: user, Groups: of}, open: o.Partial})
 			at[key] = i
 		}
 		p.classes[i].names = append(p.classes[i].names, email)

@@ -117,6 +117,9 @@ func (w *writer) compared() string {
 				known++
 			}
 		}
+		if known == 0 && len(below) == 0 && others {
+			return "all " + many
+		}
 		text := plural(known, one, many)
 		if len(below) > 0 {
 			text += fmt.Sprintf(" and the unknown ones below %s", w.list(below, func(id string) string { return id }))
@@ -366,7 +369,11 @@ func (w *writer) targetList(some, scope []string, all, others string, name func(
 	}
 	ordered := slices.DeleteFunc(slices.Clone(some), func(id string) bool { return id == unknown })
 	if len(ordered) < len(some) {
-		ordered = append(ordered, unknown)
+		at := len(ordered)
+		if len(some) > maxNames+1 && !w.All {
+			at = maxNames - 1 // a list doesn't leave out the widest of all
+		}
+		ordered = slices.Insert(ordered, at, unknown)
 	}
 	return w.list(ordered, func(id string) string {
 		if id == unknown {
