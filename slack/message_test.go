@@ -165,6 +165,14 @@ func hostileTexts(r *access.Request) {
 	r.ExecutionARN = "arn:aws:states:eu-central-1:123456789012:execution:m:x|<!channel>"
 }
 
+// portal makes the access portal known.
+func portal(r *access.Request) {
+	r.Portal = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}
+}
+
+// longSession has sessions that may last longer than the access.
+func longSession(r *access.Request) { r.SessionSeconds = 8 * 60 * 60 }
+
 func asGroup(r *access.Request) {
 	r.Target = access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"}
 }
@@ -228,6 +236,14 @@ func requests() map[string]access.Request {
 		"self_approval":                               pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
 		"active":                                      pending(approved, granted),
 		"active_longest":                              pending(longest, approved, granted),
+		"pending_long_session":                        pending(longSession),
+		"approved_long_session":                       pending(longSession, approved),
+		"active_portal":                               pending(portal, longSession, approved, granted),
+		"active_portal_group":                         pending(portal, longSession, asGroup, approved, granted),
+		"active_portal_hostile":                       pending(portal, longSession, hostileTexts, approved, granted),
+		"active_portal_longest":                       pending(portal, longSession, longest, approved, granted),
+		"active_portal_unknown_region":                pending(portal, func(r *access.Request) { r.Portal.Region = "" }, approved, granted),
+		"ended_long_session":                          pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
 		"ending":                                      pending(approved, granted, ending),
 		"stuck":                                       pending(approved, granted, stuck),
 		"ended":                                       pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
@@ -289,6 +305,12 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRemind, "pending_hostile"},
 		{PurposeGranted, "active"},
 		{PurposeGranted, "self_approval"},
+		{PurposeGranted, "active_portal"},
+		{PurposeGranted, "active_portal_group"},
+		{PurposeGranted, "active_portal_hostile"},
+		{PurposeGranted, "active_portal_longest"},
+		{PurposeGranted, "active_portal_unknown_region"},
+		{PurposeGranted, "ended_long_session"},
 		{PurposeGranted, "ending"},
 		{PurposeGranted, "stuck"},
 		{PurposeGranted, "ended"},
@@ -309,6 +331,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRevoked, "ended_gone"},
 		{PurposeRevoked, "already_gone"},
 		{PurposeRevoked, "kept"},
+		{PurposeRevoked, "ended_long_session"},
 		{PurposeRevoked, "foreign"},
 		{PurposeRevoked, "failed_unknown"},
 		{PurposeFailed, "failed"},
