@@ -187,6 +187,14 @@ func hostileTexts(r *access.Request) {
 	r.ExecutionARN = "arn:aws:states:eu-central-1:123456789012:execution:m:x|<!channel>"
 }
 
+// portal makes the access portal known.
+func portal(r *access.Request) {
+	r.Portal = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}
+}
+
+// longSession has sessions that may last longer than the access.
+func longSession(r *access.Request) { r.SessionSeconds = 8 * 60 * 60 }
+
 func asGroup(r *access.Request) {
 	r.Target = access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"}
 }
@@ -278,6 +286,14 @@ func requests() map[string]access.Request {
 		"refused_unavailable":              pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
 		"refused_not_decided":              pending(outcome(access.OutcomeRefused, access.Person{}, "NotDecided", "")),
 		"failed_not_decided":               pending(approved, failed(access.CodeNotDecided, "group memberships or organizational units could not be read for 1 hour: AccessDeniedException"), revoked(access.RemovalNothing, early)),
+		"pending_long_session":             pending(longSession),
+		"approved_long_session":            pending(longSession, approved),
+		"active_portal":                    pending(portal, longSession, approved, granted),
+		"active_portal_group":              pending(portal, longSession, asGroup, approved, granted),
+		"active_portal_hostile":            pending(portal, longSession, hostileTexts, approved, granted),
+		"active_portal_longest":            pending(portal, longSession, longest, approved, granted),
+		"active_portal_unknown_region":     pending(portal, func(r *access.Request) { r.Portal.Region = "" }, approved, granted),
+		"ended_long_session":               pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
 		"refused_hostile":                  pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
 		"failed":                           pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
 		"failed_foreign":                   pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
@@ -317,6 +333,12 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRemind, "pending_hostile"},
 		{PurposeGranted, "active"},
 		{PurposeGranted, "self_approval"},
+		{PurposeGranted, "active_portal"},
+		{PurposeGranted, "active_portal_group"},
+		{PurposeGranted, "active_portal_hostile"},
+		{PurposeGranted, "active_portal_longest"},
+		{PurposeGranted, "active_portal_unknown_region"},
+		{PurposeGranted, "ended_long_session"},
 		{PurposeGranted, "ending"},
 		{PurposeGranted, "stuck"},
 		{PurposeGranted, "ended"},
@@ -338,6 +360,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRevoked, "ended_gone"},
 		{PurposeRevoked, "already_gone"},
 		{PurposeRevoked, "kept"},
+		{PurposeRevoked, "ended_long_session"},
 		{PurposeRevoked, "foreign"},
 		{PurposeRevoked, "failed_unknown"},
 		{PurposeFailed, "failed"},

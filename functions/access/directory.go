@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // DirectoryPageSize is how many items one page of Identity Center's lists has at
 // most (API references of SSO Admin and the Identity Store, MaxResults).
@@ -19,6 +22,8 @@ type Account struct {
 type PermissionSet struct {
 	ARN  string
 	Name string
+	// Session is how long a session with it lasts. Zero if that is not known.
+	Session time.Duration
 }
 
 // Group is a group of the identity store.

@@ -85,6 +85,11 @@ type Request struct {
 	ApproverGroups []ApproverGroup `json:"approver_groups,omitempty"`
 	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
 	RemindersSent  int             `json:"reminders_sent,omitempty"`
+	// Portal is where the requester uses the access; empty if it is not known.
+	Portal Portal `json:"portal,omitzero"`
+	// SessionSeconds is how long a session with the permission set lasts; 0 if that is
+	// not known, and for a group.
+	SessionSeconds int64 `json:"session_seconds,omitempty"`
 
 	// Approvals are those of a request that needs several, in order. One that was taken
 	// back is removed. If one approval is enough, Outcome has it.

@@ -78,10 +78,12 @@ type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
-// Catalog knows the organization's groups and its management account. It returns empty
-// values for what it doesn't know.
+// Catalog knows the organization's groups and its management account, the access portal
+// and the permission sets' sessions. It returns empty values for what it doesn't know.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
+	PortalURL(ctx context.Context) string
+	Session(ctx context.Context, permissionSetARN string) time.Duration
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 }
 
@@ -106,6 +108,8 @@ type Handler struct {
 	Claims  Claims
 	Cases   cases.Reader
 	Account string // in which this runs
+	// Portal is the access portal. Without a URL, the catalog's is used.
+	Portal access.Portal
 	// SlackGroups are the ids of Slack user groups to mention, by group of Identity Center.
 	SlackGroups map[string]string
 	Reminders   Reminders
@@ -228,7 +232,10 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	}
 	d := index.Decide(c)
 	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
-	e := table.Evaluation{Requester: requester, Decision: d}
+	e := table.Evaluation{Requester: requester, Decision: d, Portal: h.portal(ctx)}
+	if r.Target.Kind == access.KindAccount {
+		e.Session = h.Catalog.Session(ctx, r.Target.PermissionSetARN)
+	}
 	switch {
 	case r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)):
 		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeManagement)
@@ -277,6 +284,18 @@ func (h *Handler) waitUndecided(ctx context.Context, in Input, r access.Request,
 	}
 	h.Logger.ErrorContext(ctx, "request refused, because the policy could not decide it for too long", "request_id", r.ID, "limit", limit.String(), "error", access.ErrorMessage(err))
 	return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeNotDecided)})
+}
+
+// portal returns the access portal, or an empty value if its address is not known.
+func (h *Handler) portal(ctx context.Context) access.Portal {
+	p := h.Portal
+	if p.URL == "" {
+		p.URL = h.Catalog.PortalURL(ctx)
+	}
+	if p.URL == "" {
+		return access.Portal{}
+	}
+	return p
 }
 
 // recordOutcome records an outcome. If another outcome was recorded first, the

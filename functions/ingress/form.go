@@ -148,6 +148,11 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	d := index.Decide(c)
 	form.Longest, form.Tickets, form.Warnings = time.Duration(d.MaxDuration)*time.Second, d.Tickets, d.Warnings
 	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
+	// The form doesn't report which duration is chosen.
+	session := h.Catalog.Session(ctx, t.PermissionSetARN)
+	if d.Outcome != access.DecideRefused && slices.ContainsFunc(h.Durations, func(d time.Duration) bool { return d < session }) {
+		form.Preview += "\n" + slack.SessionsAfterEnd(session)
+	}
 	return nil
 }
 

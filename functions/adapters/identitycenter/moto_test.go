@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -32,7 +33,7 @@ func TestOnTheWire(t *testing.T) {
 		t.Fatal(instances, err)
 	}
 	instance := instances.Instances[0]
-	set, err := admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{InstanceArn: instance.InstanceArn, Name: aws.String("ReadOnly"), SessionDuration: aws.String("PT1H")})
+	set, err := admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{InstanceArn: instance.InstanceArn, Name: aws.String("ReadOnly"), SessionDuration: aws.String("PT8H")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +65,12 @@ func TestOnTheWire(t *testing.T) {
 	arn := *set.PermissionSet.PermissionSetArn
 	if name, err := c.PermissionSetName(ctx, arn); name != "ReadOnly" || err != nil {
 		t.Errorf("PermissionSetName = %q, %v", name, err)
+	}
+	if set, err := c.PermissionSet(ctx, arn); set != (access.PermissionSet{ARN: arn, Name: "ReadOnly", Session: 8 * time.Hour}) || err != nil {
+		t.Errorf("PermissionSet = %+v, %v", set, err)
+	}
+	if url, err := c.PortalURL(ctx); url != "https://"+*instance.IdentityStoreId+".awsapps.com/start" || err != nil {
+		t.Errorf("PortalURL = %q, %v; the identity store is %s", url, err, *instance.IdentityStoreId)
 	}
 	_, err = c.PermissionSetName(ctx, arn+"x")
 	wantCode(t, err, access.CodeNotFound)

@@ -124,4 +124,6 @@ type Evaluation struct {
 	Decision         access.Decision
 	// ExpiresAt is zero if the request needs no approval.
 	ExpiresAt time.Time
+	Portal    access.Portal // empty if it is not known
+	Session   time.Duration // zero if it is not known
 }
