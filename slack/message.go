@@ -130,6 +130,7 @@ func details(s state, r access.Request) slackgo.Block {
 		b.label("Until").time(r.End)
 	}
 	if s == statePending {
+		writeBackground(b, r)
 		writeApprovers(b, r)
 	}
 	b.label("Reason").quote(r.Reason)

@@ -87,8 +87,11 @@ type Request struct {
 	// ApproverGroups are the groups whose members may approve. The previous release
 	// doesn't know them.
 	ApproverGroups []ApproverGroup `json:"approver_groups,omitempty"`
-	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
-	RemindersSent  int             `json:"reminders_sent,omitempty"`
+	// Background helps approvers to decide. It is nil if it is unknown, or if the request
+	// needs no approval.
+	Background    *Background `json:"background,omitempty"`
+	ExpiresAt     time.Time   `json:"expires_at,omitzero"` // zero if no approval is awaited
+	RemindersSent int         `json:"reminders_sent,omitempty"`
 
 	// Approvals are those of a request that needs several, in order. One that was taken
 	// back is removed. If one approval is enough, Outcome has it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
@@ -54,6 +55,7 @@ type Subject struct {
 // Table is the part of the requests table that the handler uses.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
+	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
 	Evaluate(ctx context.Context, id string, e table.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
@@ -234,7 +236,14 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 			o.Message = "The policy allows at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) + "."
 		}
 	default:
-		o.Message, err = h.findApprovers(ctx, index, d, requester, &e)
+		var background *access.Background
+		parallel.Do(2, 2, func(i int) {
+			if i == 0 {
+				o.Message, err = h.findApprovers(ctx, index, d, requester, &e)
+			} else {
+				background = h.findBackground(ctx, r, requester)
+			}
+		})
 		if err != nil {
 			return r, err
 		}
@@ -242,7 +251,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 			o.Kind, o.Reason = access.OutcomeRefused, string(access.ReasonNoApprovers)
 			break
 		}
-		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
+		e.ExpiresAt, e.Background = r.CreatedAt.Add(h.expiration()).UTC(), background
 	}
 	r, err = h.Table.Evaluate(ctx, r.ID, e)
 	if err != nil || o.Kind == "" || !r.Open() {

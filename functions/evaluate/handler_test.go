@@ -44,6 +44,10 @@ type world struct {
 	// management is the management account as the catalog has it.
 	management string
 
+	others    []access.Request // of the requester, as the index has them
+	more      bool
+	othersErr error
+
 	requesterErr error
 	approverErrs map[string]error // by Slack id
 	changes      int              // of approvals
@@ -56,6 +60,13 @@ type world struct {
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+
+func (w *world) RequestsOf(ctx context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+	if _, ok := ctx.Deadline(); !ok || principalID != jane.PrincipalID || limit != mostRequests {
+		return nil, false, access.Errorf(access.CodeInternal, "asked for %d requests of %s", limit, principalID)
+	}
+	return w.others, w.more, w.othersErr
+}
 
 func (w *world) Evaluate(_ context.Context, _ string, e table.Evaluation) (access.Request, error) {
 	w.evaluated = &e
@@ -313,7 +324,8 @@ func TestEvaluateEntersWhatItFound(t *testing.T) {
 	}
 	want := &table.Evaluation{
 		Requester: jane, Approvers: []access.Person{ann}, UnknownApprovers: []string{"zoe@example.com"}, ExpiresAt: now.Add(8 * time.Hour),
-		Decision: access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com", "zoe@example.com"}, Statements: []int{0}},
+		Background: &access.Background{},
+		Decision:   access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com", "zoe@example.com"}, Statements: []int{0}},
 	}
 	if !reflect.DeepEqual(w.evaluated, want) {
 		t.Errorf("got  %+v\nwant %+v", w.evaluated, want)
