@@ -100,6 +100,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"evaluate": evaluate.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
 			SlackGroups:        groupMentions(s.ApproverGroupMentions),
+			PortalURL:          s.AccessPortalURL,
 			Expiration:         s.RequestExpiration,
 			AnnounceFor:        announceFor(s),
 			ReminderInitial:    s.ReminderInitialWait,

@@ -14,17 +14,23 @@ const (
 	maxBackgroundName = 50 // characters of a name
 )
 
-// writeBackground writes what helps approvers to decide, each on a line of its own: how
-// often the requester had this access lately, who approved it last, and what they have
-// now. It writes nothing that is unknown. It names people without a mention, because
-// Slack would notify them.
+// writeBackground writes what helps approvers to decide, each on a line of its own: what
+// the permission set is for, how often the requester had this access lately, who approved
+// it last, and what they have now. It writes nothing that is unknown. It names people
+// without a mention, because Slack would notify them.
 func writeBackground(b *richText, r access.Request) {
+	if text := cut(clean(r.PermissionSetDescription), access.MaxDescriptionLength); isVisible(text) {
+		b.label("Description").text(text)
+	}
+	if session := session(r); session > 0 && !hasLongSession(r) { // else writeSessions says more
+		b.label("Sessions last").text(access.FormatDuration(session))
+	}
 	bg := r.Background
 	if bg == nil {
 		return
 	}
 	if bg.Grants > 0 || !bg.MoreGrants {
-		b.label(fmt.Sprintf("Last %d days", int(access.BackgroundPeriod.Hours())/24))
+		b.label("Last 30 days") // access.BackgroundPeriod
 		writeGrants(b, bg)
 	}
 	if len(bg.Held) > 0 {

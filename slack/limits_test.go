@@ -220,7 +220,7 @@ func (p *problems) richText(at string, elements []any) {
 	}
 	for i, v := range elements {
 		e, at := object(v), fmt.Sprintf("%s/%d", at, i)
-		if kind := e["type"]; kind != "rich_text_section" && kind != "rich_text_quote" {
+		if kind := e["type"]; kind != "rich_text_section" && kind != "rich_text_quote" && kind != "rich_text_preformatted" {
 			p.add(at, "type %v", kind)
 		}
 		if len(list(e["elements"])) == 0 {

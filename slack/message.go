@@ -129,12 +129,24 @@ func details(s state, r access.Request) slackgo.Block {
 	if s == stateActive {
 		b.label("Until").time(r.End)
 	}
+	writeSessions(b, s, r)
 	if s == statePending {
 		writeBackground(b, r)
 		writeApprovers(b, r)
 	}
 	b.label("Reason").quote(r.Reason)
 	return b.block("request")
+}
+
+// writeSessions says that sessions may last longer than the access.
+func writeSessions(b *richText, s state, r access.Request) {
+	switch {
+	case !hasLongSession(r):
+	case s == stateActive:
+		b.label("Open sessions").text("may last until ").time(r.End.Add(session(r)))
+	case s == statePending || s == stateSettingUp:
+		b.label("Open sessions").text(afterEnd(session(r)))
+	}
 }
 
 // rebuiltDetails says what is still known about a request after someone deleted its row.
@@ -304,7 +316,11 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 	}
 	// Identity Center doesn't end sessions when it removes an assignment or a membership.
 	// Say so, or readers may think that open sessions ended, too.
-	b.text(". Open sessions stay active until they expire.")
+	most := ""
+	if r.SessionSeconds > 0 && r.Target.Kind == access.KindAccount {
+		most = " (up to " + access.FormatDuration(session(r)) + ")"
+	}
+	b.text(". Open sessions stay active until they expire" + most + ".")
 }
 
 // writeFailure says why there was no access after an approval.

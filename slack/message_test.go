@@ -155,34 +155,7 @@ func security(others int, mentioned ...access.Person) access.ApproverGroup {
 	return access.ApproverGroup{ID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", Name: "Security", Mentioned: mentioned, Others: others}
 }
 
-// before adds what the requester had before, and what they have now.
-func before(change func(*access.Background)) func(*access.Request) {
-	return func(r *access.Request) {
-		r.Background = &access.Background{Grants: 3, LastAt: monday.Add(-100 * time.Hour), LastBy: []access.Person{carol}}
-		change(r.Background)
-	}
-}
-
-// held is access to the sandbox account through that permission set.
-func held(permissionSet string, until time.Duration) access.HeldAccess {
-	t := sandbox
-	t.PermissionSet = permissionSet
-	return access.HeldAccess{Target: t, End: monday.Add(until)}
-}
-
-// longestBackground has more people and accesses than a message names.
-func longestBackground(b *access.Background) {
-	b.MoreGrants, b.MoreHeld = true, 100
-	for range access.MaxHeldAccess {
-		b.Held = append(b.Held, held(strings.Repeat("P", 200), time.Hour))
-	}
-	for range 60 {
-		b.LastBy = append(b.LastBy, access.Person{Name: strings.Repeat("名", 200)})
-	}
-}
-
 func hostileTexts(r *access.Request) {
-	r.Background = &access.Background{Grants: 1, LastAt: monday, LastBy: []access.Person{{SlackID: "U0> <!here", Name: hostile}}, Held: []access.HeldAccess{held(hostile, time.Hour)}}
 	r.Target.AccountName = hostile
 	r.Target.PermissionSet = hostile
 	r.Reason = hostile
@@ -191,6 +164,14 @@ func hostileTexts(r *access.Request) {
 	r.ApproverGroups = []access.ApproverGroup{{ID: hostile, Name: hostile, SlackGroup: "S0> <!channel"}, {ID: hostile, Others: 2, Mentioned: []access.Person{{SlackID: "U0> <!here", Name: hostile}}}}
 	r.ExecutionARN = "arn:aws:states:eu-central-1:123456789012:execution:m:x|<!channel>"
 }
+
+// portal makes the access portal known.
+func portal(r *access.Request) {
+	r.Portal = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}
+}
+
+// longSession has sessions that may last longer than the access.
+func longSession(r *access.Request) { r.SessionSeconds = 8 * 60 * 60 }
 
 func asGroup(r *access.Request) {
 	r.Target = access.Target{Kind: access.KindGroup, GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: "Operators"}
@@ -236,74 +217,69 @@ func requests() map[string]access.Request {
 		"pending_fallback_domain_of_an_older_release": pending(func(r *access.Request) { r.Requester.SecondaryDomain = true }),
 		"pending_no_expiry":                           pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
 		"pending_longest":                             pending(longest),
-		"pending_again_longest":                       pending(before(longestBackground)),
-		"pending_first":                               pending(before(func(b *access.Background) { *b = access.Background{} })),
-		"pending_second":                              pending(before(func(b *access.Background) { b.Grants = 1 })),
-		"pending_again":                               pending(before(func(b *access.Background) { b.Held = []access.HeldAccess{held("ReadOnlyAccess", time.Hour)} })),
-		"pending_again_by_two":                        pending(before(func(b *access.Background) { b.LastBy = []access.Person{carol, dan} })),
-		"pending_again_automatic":                     pending(before(func(b *access.Background) { b.LastBy = nil })),
-		"pending_again_unknown":                       pending(before(func(b *access.Background) { *b = access.Background{MoreGrants: true} })),
-		"pending_again_several": pending(several, before(func(b *access.Background) {
-			b.Held = []access.HeldAccess{held("ReadOnlyAccess", time.Hour), held("BillingAccess", 2*time.Hour)}
-		})),
-		"pending_group_again": pending(asGroup, before(func(b *access.Background) {
-			b.Held = []access.HeldAccess{{Target: access.Target{Kind: access.KindGroup, GroupID: "g"}, End: monday.Add(time.Hour)}}
-		})),
-		"pending_hostile":                  pending(hostileTexts),
-		"pending_several":                  pending(several),
-		"pending_several_one":              pending(several, by(bob, "", 0)),
-		"pending_several_lapsed":           pending(several, by(bob, access.LapseGone), by(carol, "", 0)),
-		"pending_several_not_permitted":    pending(several, by(bob, access.LapseNotPermitted)),
-		"pending_several_group":            pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com", "group:g-1"} }),
-		"pending_several_nobody":           pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com"} }),
-		"pending_two_statements":           pending(twoStatements),
-		"pending_two_statements_one":       pending(twoStatements, by(carol, "", 1)),
-		"pending_several_longest":          pending(severalLongest),
-		"pending_several_mentions_longest": pending(severalMentions),
-		"approved_several":                 pending(several, by(carol, "", 0), by(dan, access.LapseGone), by(bob, "", 0), approved),
-		"active_several":                   pending(several, by(carol, "", 0), by(bob, "", 0), approved, granted),
-		"denied_several":                   pending(several, by(carol, "", 0), outcome(access.OutcomeDenied, bob, "", "")),
-		"approved":                         pending(approved),
-		"automatic":                        pending(outcome(access.OutcomeAutomatic, access.Person{}, "ApprovalNotRequired", "")),
-		"self_approval":                    pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
-		"active":                           pending(approved, granted, before(func(*access.Background) {})),
-		"active_longest":                   pending(longest, approved, granted),
-		"ending":                           pending(approved, granted, ending),
-		"stuck":                            pending(approved, granted, stuck),
-		"ended":                            pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
-		"ended_after_trouble":              pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
-		"ended_early":                      pending(approved, granted, ending, revoked(access.RemovalDone, early)),
-		"ending_gone":                      pending(approved, granted, gonePerson),
-		"ended_gone":                       pending(approved, granted, gonePerson, revoked(access.RemovalDone, early)),
-		"ended_by_failure":                 pending(approved, granted, revoked(access.RemovalDone, early)),
-		"ended_nothing":                    pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
-		"already_gone":                     pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
-		"kept":                             pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
-		"foreign":                          pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
-		"denied":                           pending(outcome(access.OutcomeDenied, bob, "", "")),
-		"withdrawn":                        pending(outcome(access.OutcomeWithdrawn, alice, "", "")),
-		"expired":                          pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
-		"refused_no_statements":            pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
-		"refused_no_approvers":             pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
-		"refused_not_allowed":              pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
-		"refused_protected":                pending(outcome(access.OutcomeRefused, access.Person{}, "ProtectedAccount", "")),
-		"refused_duration_too_long":        pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
-		"refused_management":               pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
-		"refused_unavailable":              pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
-		"refused_hostile":                  pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
-		"failed":                           pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
-		"failed_foreign":                   pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
-		"failed_ambiguous_email":           pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
-		"failed_management":                pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
-		"failed_unknown":                   pending(approved, revoked(access.RemovalDone, early)),
-		"failed_hostile":                   pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
-		"rebuilt":                          rebuilt(revoked(access.RemovalDone, naturalEnd)),
-		"rebuilt_removing":                 rebuilt(),
-		"rebuilt_never_confirmed":          rebuilt(func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} }, revoked(access.RemovalNothing, naturalEnd)),
-		"interrupted":                      pending(func(r *access.Request) { r.RevokingAt = monday.Add(early) }),
-		"interrupted_tombstoned":           pending(func(r *access.Request) { r.Tombstone = true }),
-		"interrupted_closed":               pending(func(r *access.Request) { r.ClosedAt = monday.Add(early) }),
-		"interrupted_revoked":              pending(failed(access.CodeRefused, "there is no decision"), revoked(access.RemovalNothing, early)),
+		"pending_hostile":                             pending(hostileTexts),
+		"pending_several":                             pending(several),
+		"pending_several_one":                         pending(several, by(bob, "", 0)),
+		"pending_several_lapsed":                      pending(several, by(bob, access.LapseGone), by(carol, "", 0)),
+		"pending_several_not_permitted":               pending(several, by(bob, access.LapseNotPermitted)),
+		"pending_several_group":                       pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com", "group:g-1"} }),
+		"pending_several_nobody":                      pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com"} }),
+		"pending_two_statements":                      pending(twoStatements),
+		"pending_two_statements_one":                  pending(twoStatements, by(carol, "", 1)),
+		"pending_several_longest":                     pending(severalLongest),
+		"pending_several_mentions_longest":            pending(severalMentions),
+		"approved_several":                            pending(several, by(carol, "", 0), by(dan, access.LapseGone), by(bob, "", 0), approved),
+		"active_several":                              pending(several, by(carol, "", 0), by(bob, "", 0), approved, granted),
+		"denied_several":                              pending(several, by(carol, "", 0), outcome(access.OutcomeDenied, bob, "", "")),
+		"approved":                                    pending(approved),
+		"automatic":                                   pending(outcome(access.OutcomeAutomatic, access.Person{}, "ApprovalNotRequired", "")),
+		"self_approval":                               pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
+		"active":                                      pending(approved, granted),
+		"active_longest":                              pending(longest, approved, granted),
+		"pending_long_session":                        pending(longSession),
+		"approved_long_session":                       pending(longSession, approved),
+		"active_portal":                               pending(portal, longSession, approved, granted),
+		"active_portal_group":                         pending(portal, longSession, asGroup, approved, granted),
+		"active_portal_hostile":                       pending(portal, longSession, hostileTexts, approved, granted),
+		"active_portal_longest":                       pending(portal, longSession, longest, approved, granted),
+		"active_portal_unknown_region":                pending(portal, func(r *access.Request) { r.Portal.Region = "" }, approved, granted),
+		"ended_long_session":                          pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"ending":                                      pending(approved, granted, ending),
+		"stuck":                                       pending(approved, granted, stuck),
+		"ended":                                       pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"ended_after_trouble":                         pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
+		"ended_early":                                 pending(approved, granted, ending, revoked(access.RemovalDone, early)),
+		"ending_gone":                                 pending(approved, granted, gonePerson),
+		"ended_gone":                                  pending(approved, granted, gonePerson, revoked(access.RemovalDone, early)),
+		"ended_by_failure":                            pending(approved, granted, revoked(access.RemovalDone, early)),
+		"ended_nothing":                               pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
+		"already_gone":                                pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
+		"kept":                                        pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
+		"foreign":                                     pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
+		"denied":                                      pending(outcome(access.OutcomeDenied, bob, "", "")),
+		"withdrawn":                                   pending(outcome(access.OutcomeWithdrawn, alice, "", "")),
+		"expired":                                     pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
+		"refused_no_statements":                       pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
+		"refused_no_approvers":                        pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
+		"refused_not_allowed":                         pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
+		"refused_protected":                           pending(outcome(access.OutcomeRefused, access.Person{}, "ProtectedAccount", "")),
+		"refused_duration_too_long":                   pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
+		"refused_management":                          pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
+		"refused_unavailable":                         pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
+		"refused_hostile":                             pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
+		"failed":                                      pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
+		"failed_foreign":                              pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
+		"failed_ambiguous_email":                      pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
+		"failed_management":                           pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
+		"failed_unknown":                              pending(approved, revoked(access.RemovalDone, early)),
+		"failed_hostile":                              pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
+		"rebuilt":                                     rebuilt(revoked(access.RemovalDone, naturalEnd)),
+		"rebuilt_removing":                            rebuilt(),
+		"rebuilt_never_confirmed":                     rebuilt(func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} }, revoked(access.RemovalNothing, naturalEnd)),
+		"interrupted":                                 pending(func(r *access.Request) { r.RevokingAt = monday.Add(early) }),
+		"interrupted_tombstoned":                      pending(func(r *access.Request) { r.Tombstone = true }),
+		"interrupted_closed":                          pending(func(r *access.Request) { r.ClosedAt = monday.Add(early) }),
+		"interrupted_revoked":                         pending(failed(access.CodeRefused, "there is no decision"), revoked(access.RemovalNothing, early)),
 	}
 }
 
@@ -329,6 +305,12 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRemind, "pending_hostile"},
 		{PurposeGranted, "active"},
 		{PurposeGranted, "self_approval"},
+		{PurposeGranted, "active_portal"},
+		{PurposeGranted, "active_portal_group"},
+		{PurposeGranted, "active_portal_hostile"},
+		{PurposeGranted, "active_portal_longest"},
+		{PurposeGranted, "active_portal_unknown_region"},
+		{PurposeGranted, "ended_long_session"},
 		{PurposeGranted, "ending"},
 		{PurposeGranted, "stuck"},
 		{PurposeGranted, "ended"},
@@ -349,6 +331,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRevoked, "ended_gone"},
 		{PurposeRevoked, "already_gone"},
 		{PurposeRevoked, "kept"},
+		{PurposeRevoked, "ended_long_session"},
 		{PurposeRevoked, "foreign"},
 		{PurposeRevoked, "failed_unknown"},
 		{PurposeFailed, "failed"},
@@ -523,7 +506,6 @@ func TestMentions(t *testing.T) {
 		{"approved by several names all whose approval counted", RequestMessage(all["approved_several"]), []string{"U0ALICE", "U0BOB", "U0CAROL"}},
 		{"decided names who decided", RequestMessage(all["denied"]), []string{"U0ALICE", "U0BOB"}},
 		{"who requested is not known", RequestMessage(all["rebuilt"]), nil},
-		{"who approved before is not tagged", RequestMessage(all["pending_again_by_two"]), []string{"U0ALICE", "U0BOB", "U0CAROL"}},
 		{"what is typed mentions nobody", RequestMessage(all["pending_hostile"]), []string{"U0BOB", "U0CAROL"}},
 	}
 	for _, tt := range tests {

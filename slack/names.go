@@ -27,6 +27,9 @@ const (
 	ActionTakeBack = "take_back" // removes an approval of a request that needs several
 	ActionWithdraw = "withdraw"
 	ActionEnd      = "end"
+
+	// ActionOpenPortal is a link. Slack reports a press of it, too.
+	ActionOpenPortal = "open_portal"
 )
 
 // Action ids of the buttons of a run's question. Their value is the run's id.

@@ -156,6 +156,16 @@ func (b *richText) quote(s string) *richText {
 	return b
 }
 
+// code adds lines for a terminal. They must come from this package.
+func (b *richText) code(lines string) *richText {
+	b.flush()
+	b.done = append(b.done, &slackgo.RichTextPreformatted{
+		Type:     slackgo.RTEPreformatted,
+		Elements: []slackgo.RichTextSectionElement{slackgo.NewRichTextSectionTextElement(lines, nil)},
+	})
+	return b
+}
+
 func (b *richText) flush() {
 	if len(b.current) > 0 {
 		b.done = append(b.done, slackgo.NewRichTextSection(b.current...))

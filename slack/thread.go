@@ -9,8 +9,8 @@ import (
 )
 
 // ThreadMessage returns a message for the thread under the request's message. A reminder
-// mentions the approvers; all others mention the requester. For an unknown purpose, it
-// returns the request's state in one line.
+// mentions the approvers; all others mention the requester. Purpose "granted" says how to
+// use the access. For an unknown purpose, it returns the request's state in one line.
 func ThreadMessage(purpose string, r access.Request) Message {
 	m := newMessage(purpose, r)
 	b := new(richText)
@@ -31,7 +31,14 @@ func ThreadMessage(purpose string, r access.Request) Message {
 		b.text("Hi ").person(r.Requester).text(", ")
 		writeUpdate(b, purpose, r)
 	}
+	ready := purpose == PurposeGranted && stateOf(r) == stateActive
+	if ready {
+		writeTerminal(b, r)
+	}
 	m.Blocks = []slackgo.Block{b.block("message")}
+	if open := openPortal(r); open != nil && ready {
+		m.Blocks = append(m.Blocks, buttons(open))
+	}
 	return m
 }
 
@@ -54,12 +61,20 @@ func DirectMessage(purpose string, r access.Request) Message {
 	if s == statePending {
 		writeApprovers(b, r)
 	}
+	if s == stateActive {
+		writeTerminal(b, r)
+	}
 	m.Blocks = []slackgo.Block{header(titles[s]), b.block("message")}
 	switch s {
 	case statePending:
 		m.Blocks = append(m.Blocks, buttons(button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID)))
 	case stateActive:
-		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
+		end := button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)
+		if open := openPortal(r); open != nil {
+			m.Blocks = append(m.Blocks, buttons(open, end))
+		} else {
+			m.Blocks = append(m.Blocks, buttons(end))
+		}
 	}
 	return m
 }
@@ -71,7 +86,7 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 	case s == stateInterrupted:
 		b.text("your request was interrupted. " + submitAgain)
 	case purpose == PurposeGranted && s == stateActive:
-		b.text("your access is ready. It ends automatically ").time(r.End).text(". If you finish sooner, press End now.")
+		writeReady(b, r)
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
 		b.text("your access was ready and is now being removed.")
 	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):

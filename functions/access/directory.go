@@ -1,6 +1,9 @@
 package access
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // DirectoryPageSize is how many items one page of Identity Center's lists has at
 // most (API references of SSO Admin and the Identity Store, MaxResults).
@@ -19,7 +22,16 @@ type Account struct {
 type PermissionSet struct {
 	ARN  string
 	Name string
+	// Session is how long a session with it lasts. Zero if that is not known.
+	Session time.Duration
+	// Description is what its author wrote, cut to MaxDescriptionLength characters; empty
+	// if it is not known.
+	Description string
 }
+
+// MaxDescriptionLength is how much of a permission set's description is kept, in
+// characters. AWS allows 700 (CreatePermissionSet, "Description").
+const MaxDescriptionLength = 150
 
 // Group is a group of the identity store.
 type Group struct {

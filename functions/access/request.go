@@ -87,11 +87,18 @@ type Request struct {
 	// ApproverGroups are the groups whose members may approve. The previous release
 	// doesn't know them.
 	ApproverGroups []ApproverGroup `json:"approver_groups,omitempty"`
+	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
+	RemindersSent  int             `json:"reminders_sent,omitempty"`
+	// PermissionSetDescription is shown to approvers; empty if it is not known.
+	PermissionSetDescription string `json:"permission_set_description,omitempty"`
 	// Background helps approvers to decide. It is nil if it is unknown, or if the request
 	// needs no approval.
-	Background    *Background `json:"background,omitempty"`
-	ExpiresAt     time.Time   `json:"expires_at,omitzero"` // zero if no approval is awaited
-	RemindersSent int         `json:"reminders_sent,omitempty"`
+	Background *Background `json:"background,omitempty"`
+	// Portal is where the requester uses the access; empty if it is not known.
+	Portal Portal `json:"portal,omitzero"`
+	// SessionSeconds is how long a session with the permission set lasts; 0 if that is
+	// not known, and for a group.
+	SessionSeconds int64 `json:"session_seconds,omitempty"`
 
 	// Approvals are those of a request that needs several, in order. One that was taken
 	// back is removed. If one approval is enough, Outcome has it.

@@ -10,6 +10,27 @@ import (
 
 // The background is in the row of a request that needs approval. A request never fails
 // for lack of it, and it changes no decision.
+func TestDescription(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		statement access.Statement
+		target    access.Target
+		want      string
+	}{
+		{"an account", byAnn, prod, "Everything"},
+		{"another permission set", byAnn, access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: "arn:ps/2"}, ""},
+		{"nobody needs to know", automatic, prod, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(tt.statement)
+			w.row.Target, w.descriptions = tt.target, map[string]string{prod.PermissionSetARN: "Everything"}
+			if _, err := w.handle(t, "evaluate", own, now); err != nil || w.evaluated.Description != tt.want {
+				t.Errorf("got %q, %v; want %q", w.evaluated.Description, err, tt.want)
+			}
+		})
+	}
+}
+
 func TestBackground(t *testing.T) {
 	yesterday := now.Add(-24 * time.Hour)
 	earlier := []access.Request{{

@@ -4,9 +4,11 @@
 package evaluate
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
@@ -34,6 +36,7 @@ type Settings struct {
 	SlackGroups        []string      `env:"ELEVATOR_APPROVER_GROUP_MENTIONS"`
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
 	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
+	PortalURL          string        `env:"ELEVATOR_ACCESS_PORTAL_URL"` // empty: the catalog knows it
 	ReminderInitial    time.Duration `env:"ELEVATOR_REMINDER_INITIAL_SECONDS"`
 	ReminderMultiplier float64       `env:"ELEVATOR_REMINDER_MULTIPLIER,default=1"`
 }
@@ -75,6 +78,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Catalog:     catalog.New(names, p),
 		Cases:       cases.New(center, rows, cases.Live{Organization: center}),
 		Account:     s.Stack.Account,
+		Portal:      access.Portal{URL: s.PortalURL, Region: cmp.Or(s.IdentityCenter.Region, p.AWS.Region)},
 		SlackGroups: slackGroups(s.SlackGroups),
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
 		Expiration:  s.Expiration,

@@ -76,10 +76,14 @@ type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
-// Catalog knows the organization's groups and its management account. It returns empty
-// values for what it doesn't know.
+// Catalog knows the organization's groups and its management account, the access portal
+// and
+// the permission sets. It returns empty values for what it doesn't know.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
+	PortalURL(ctx context.Context) string
+	Session(ctx context.Context, permissionSetARN string) time.Duration
+	Description(ctx context.Context, permissionSetARN string) string
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 }
 
@@ -104,6 +108,8 @@ type Handler struct {
 	Claims  Claims
 	Cases   cases.Reader
 	Account string // in which this runs
+	// Portal is the access portal. Without a URL, the catalog's is used.
+	Portal access.Portal
 	// SlackGroups are the ids of Slack user groups to mention, by group of Identity Center.
 	SlackGroups map[string]string
 	Reminders   Reminders
@@ -221,7 +227,10 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	}
 	d := index.Decide(c)
 	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
-	e := table.Evaluation{Requester: requester, Decision: d}
+	e := table.Evaluation{Requester: requester, Decision: d, Portal: h.portal(ctx)}
+	if r.Target.Kind == access.KindAccount {
+		e.Session = h.Catalog.Session(ctx, r.Target.PermissionSetARN)
+	}
 	switch {
 	case r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)):
 		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeManagement)
@@ -236,6 +245,9 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 			o.Message = "The policy allows at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) + "."
 		}
 	default:
+		if r.Target.Kind == access.KindAccount {
+			e.Description = h.Catalog.Description(ctx, r.Target.PermissionSetARN)
+		}
 		var background *access.Background
 		parallel.Do(2, 2, func(i int) {
 			if i == 0 {
@@ -258,6 +270,18 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	return h.recordOutcome(ctx, r, o)
+}
+
+// portal returns the access portal, or an empty value if its address is not known.
+func (h *Handler) portal(ctx context.Context) access.Portal {
+	p := h.Portal
+	if p.URL == "" {
+		p.URL = h.Catalog.PortalURL(ctx)
+	}
+	if p.URL == "" {
+		return access.Portal{}
+	}
+	return p
 }
 
 // recordOutcome records an outcome. If another outcome was recorded first, the

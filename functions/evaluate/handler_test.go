@@ -43,6 +43,11 @@ type world struct {
 	policyErr error
 	// management is the management account as the catalog has it.
 	management string
+	portal     string                   // in the catalog
+	sessions   map[string]time.Duration // in the catalog, by ARN
+	settings   access.Portal            // in the settings
+
+	descriptions map[string]string // by permission set ARN
 
 	others    []access.Request // of the requester, as the index has them
 	more      bool
@@ -157,6 +162,12 @@ func (w *world) ApproverGroup(_ context.Context, id string) (string, catalog.Mem
 
 func (w *world) ManagementAccount(context.Context) string { return w.management }
 
+func (w *world) PortalURL(context.Context) string { return w.portal }
+
+func (w *world) Description(_ context.Context, arn string) string { return w.descriptions[arn] }
+
+func (w *world) Session(_ context.Context, arn string) time.Duration { return w.sessions[arn] }
+
 func (w *world) Load(context.Context) (access.Policy, string, error) {
 	return w.policy, "d1", w.policyErr
 }
@@ -172,7 +183,7 @@ func newWorld(s access.Statement) *world {
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
 	w.cases.Memberships, w.cases.Leases, w.cases.Members = &w.groups, &w.groups, &w.groups
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
 }

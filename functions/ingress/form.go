@@ -140,7 +140,13 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, t access
 		return "", 0, err
 	}
 	d := index.Decide(c)
-	return previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) }), time.Duration(d.MaxDuration) * time.Second, nil
+	text = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
+	// The form doesn't report which duration is chosen.
+	session := h.Catalog.Session(ctx, t.PermissionSetARN)
+	if d.Outcome != access.DecideRefused && slices.ContainsFunc(h.Durations, func(d time.Duration) bool { return d < session }) {
+		text += "\n" + slack.SessionsAfterEnd(session)
+	}
+	return text, time.Duration(d.MaxDuration) * time.Second, nil
 }
 
 // approverNames returns how people see approvers: emails, and then the names of groups.

@@ -63,6 +63,8 @@ type Catalog interface {
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
 	ManagementAccount(ctx context.Context) string
+	// Session returns zero if the catalog doesn't know it.
+	Session(ctx context.Context, permissionSetARN string) time.Duration
 	// OUsOf returns a function that returns the organizational units above an account,
 	// at least those that are wanted. NotReady: it doesn't know all of them yet.
 	OUsOf(ctx context.Context, wanted []string) (func(accountID string) []string, error)

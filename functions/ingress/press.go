@@ -94,6 +94,9 @@ type reply struct {
 // press handles a button in a message. Its value names the request or run.
 // The table and the policy in force decide whether the press has an effect.
 func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+	if in.Action.ID == slack.ActionOpenPortal {
+		return emptyResponse(http.StatusOK) // the browser follows the link
+	}
 	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID)}
 	work, cancel := workContext(ctx)
 	defer cancel()

@@ -52,6 +52,23 @@ func TestOldButtonDecides(t *testing.T) {
 	}
 }
 
+// The browser follows a link by itself. Slack still reports the press, and shows a
+// warning unless the answer is 200.
+func TestLinkButtonDoesNothing(t *testing.T) {
+	for _, value := range []string{"r1", "", "<!channel>"} {
+		w := newWorld()
+		w.rows["r1"] = active()
+		w.peopleErr, w.policyErr = access.Errorf(access.CodeInternal, "nobody needs to be asked"), access.Errorf(access.CodeInternal, "not needed")
+		got := w.send(t, pressBy("UJANE", "open_portal", value))
+		if got.StatusCode != http.StatusOK || got.Body != "" {
+			t.Errorf("%q: status %d, body %q", value, got.StatusCode, got.Body)
+		}
+		if w.log.Len() > 0 || len(w.told)+len(w.views)+len(w.resumed)+len(w.updated) > 0 || !reflect.DeepEqual(w.rows["r1"], active()) {
+			t.Errorf("%q: log %s, told %q, row %+v", value, w.log.String(), w.told, w.rows["r1"])
+		}
+	}
+}
+
 func TestPress(t *testing.T) {
 	decided := func(kind access.OutcomeKind, by access.Person) *access.Outcome {
 		return &access.Outcome{Kind: kind, By: by, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1}}

@@ -54,13 +54,15 @@ func (e *enterprise) PermissionSetARNs(context.Context) ([]string, error) {
 	return all, nil
 }
 
-func (e *enterprise) PermissionSetName(_ context.Context, arn string) (string, error) {
+func (e *enterprise) PortalURL(context.Context) (string, error) { return "", nil }
+
+func (e *enterprise) PermissionSet(_ context.Context, arn string) (access.PermissionSet, error) {
 	for i := range manyPermissionSets {
 		if setARN(i) == arn {
-			return setName(i), nil
+			return access.PermissionSet{ARN: arn, Name: setName(i), Session: time.Hour}, nil
 		}
 	}
-	return "", access.Errorf(access.CodeNotFound, "there is no %s", arn)
+	return access.PermissionSet{}, access.Errorf(access.CodeNotFound, "there is no %s", arn)
 }
 
 func (e *enterprise) PermissionSets(context.Context) ([]access.PermissionSet, error) {

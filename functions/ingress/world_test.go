@@ -50,13 +50,14 @@ var (
 
 // world is everything that ingress calls, and the results.
 type world struct {
-	people map[string]access.Person
-	rows   map[string]access.Request
-	claims map[string]access.Claims // by principal id
-	limit  int                      // of undecided requests
-	runs   map[string]access.Run
-	policy access.Policy
-	groups casestest.Groups
+	session time.Duration // of the permission set Admin
+	people  map[string]access.Person
+	rows    map[string]access.Request
+	claims  map[string]access.Claims // by principal id
+	limit   int                      // of undecided requests
+	runs    map[string]access.Run
+	policy  access.Policy
+	groups  casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
 	units map[string][]string
 	// management is the management account as the catalog has it.
@@ -363,7 +364,7 @@ type stored struct {
 func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) {
 	return &catalog.Snapshot{
 		Accounts:       []access.Account{{ID: production, Name: "Production"}, {ID: sandbox, Name: "Sandbox"}, {ID: "333333333333", Name: "Secret"}},
-		PermissionSets: []access.PermissionSet{{ARN: admin, Name: "Admin"}, {ARN: billing, Name: "Billing"}, {ARN: readOnly, Name: "ReadOnly"}},
+		PermissionSets: []access.PermissionSet{{ARN: admin, Name: "Admin", Session: s.of.session}, {ARN: billing, Name: "Billing"}, {ARN: readOnly, Name: "ReadOnly"}},
 		Groups:         []access.Group{{ID: "g-1", Name: "Auditors"}, {ID: "g-2", Name: "Owners"}},
 
 		ManagementAccount: s.of.management,

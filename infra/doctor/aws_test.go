@@ -265,21 +265,6 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-func TestParseSession(t *testing.T) {
-	tests := []struct {
-		text string
-		want time.Duration // 0 if refused
-	}{
-		{"", time.Hour}, {"PT1H", time.Hour}, {"PT12H", 12 * time.Hour}, {"PT1H30M", 90 * time.Minute}, {"PT3600S", time.Hour}, {"P1DT1H", 25 * time.Hour},
-		{"P", 0}, {"PT", 0}, {"PT0S", 0}, {"1H", 0}, {"PT1.5H", 0}, {"PT99999999999999999999H", 0},
-	}
-	for _, test := range tests {
-		if got, err := parseSession(test.text); got != test.want || (err != nil) != (test.want == 0) {
-			t.Errorf("%q is %s, %v; want %s", test.text, got, err, test.want)
-		}
-	}
-}
-
 func TestGroups(t *testing.T) {
 	api := center()
 	api.Groups = []types.Group{group("g-1", "Team", false), group("g-2", "Synced", true), group("g-3", "Also synced", true)}

@@ -69,6 +69,9 @@ func connectTo(ctx context.Context, cfg aws.Config, s *settings.Settings, slackA
 		// A server with its own address has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 	}
+	if cfg.BaseEndpoint == nil {
+		d.portal = fetchPortal
+	}
 	d.slack = func(token string) slackAPIs {
 		return slack.NewClient(func(context.Context) (string, error) { return token, nil }, slackAPI, nil)
 	}

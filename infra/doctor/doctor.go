@@ -33,6 +33,9 @@ type doctor struct {
 	machines   machinesAPI
 	roles      rolesAPI
 	slack      func(token string) slackAPIs
+	// portal fetches a page of the access portal and returns its status; nil on a local
+	// stack, which has no portal.
+	portal func(ctx context.Context, address string) (status int, err error)
 }
 
 // The part of each service that the checks use.
@@ -146,6 +149,9 @@ func (d *doctor) checks(ctx context.Context) []check {
 		}},
 		{"Identity Center's key", short, needs{f.instance}, func(ctx context.Context) ([]finding, error) {
 			return checkEncryption(ctx, d.admin, f.instance.known(), d.account, s.IdentityCenterKeyARN)
+		}},
+		{"Access portal", short, needs{f.instance}, func(ctx context.Context) ([]finding, error) {
+			return checkPortal(ctx, d.portal, s.AccessPortalURL, f.instance.known()), nil
 		}},
 		{lineOrganization, short, nil, func(ctx context.Context) ([]finding, error) {
 			return checkOrganization(ctx, d.org, d.account)

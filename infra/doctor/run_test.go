@@ -212,7 +212,7 @@ func TestBlocked(t *testing.T) {
 		"Slack app: needs the result of the check Slack bot token", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app",
 	}
 	noInstance := []string{
-		"Identity Center's key: needs the result of the check Identity Center", "Permission sets: needs the result of the check Identity Center", "Assignable permission sets: needs the result of the check Identity Center",
+		"Identity Center's key: needs the result of the check Identity Center", "Access portal: needs the result of the check Identity Center", "Permission sets: needs the result of the check Identity Center", "Assignable permission sets: needs the result of the check Identity Center",
 		"Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center", "Approvers, Identity Center: needs the result of the check Identity Center", "Statements: needs the result of the check Approvers, Identity Center",
 	}
 	tests := []struct {
@@ -228,7 +228,7 @@ func TestBlocked(t *testing.T) {
 		{"Organizations", func(d *doctor) { d.org = failing(center(), down) },
 			[]string{"Organization: down", "The management account: needs the result of the check Organization", "Accounts: down", "Assignable permission sets: needs the result of the check Organization"}},
 		{"Identity Center and Organizations", func(d *doctor) { d.admin, d.org = failing(center(), down), failing(center(), down) }, []string{
-			"Identity Center: down", "Identity Center's key: needs the result of the check Identity Center", "Organization: down", "The management account: needs the result of the check Organization", "Accounts: down",
+			"Identity Center: down", "Identity Center's key: needs the result of the check Identity Center", "Access portal: needs the result of the check Identity Center", "Organization: down", "The management account: needs the result of the check Organization", "Accounts: down",
 			"Permission sets: needs the result of the check Identity Center", "Assignable permission sets: needs the result of the check Organization", "Session durations: needs the result of the check Permission sets", "Groups: needs the result of the check Identity Center",
 			"Approvers, Identity Center: needs the result of the check Identity Center", "Statements: needs the result of the check Approvers, Identity Center",
 		}},

@@ -2,17 +2,11 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"sso-elevator/functions/access"
 )
-
-// defaultSession is the session of a permission set without a session duration
-// (AWS API, CreatePermissionSet, "SessionDuration").
-const defaultSession = time.Hour
 
 // shortestSession is the shortest session that a permission set can have (AWS API,
 // CreatePermissionSet, "SessionDuration": one to twelve hours).
@@ -30,7 +24,7 @@ func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Dura
 			continue
 		}
 		looked++
-		session, err := parseSession(s.session)
+		session, err := access.ParseSession(s.session)
 		if err != nil {
 			return nil, fmt.Errorf("permission set %s: %w", s.name, err)
 		}
@@ -48,32 +42,4 @@ func checkSessions(p *access.Policy, sets []permissionSet, durations []time.Dura
 		return []finding{{Status: warning, Found: fmt.Sprintf("sessions can outlast the longest access (%s), because removing access does not end a session", access.FormatDuration(longest)), Items: over, Fix: fix}}, nil
 	}
 	return []finding{{Status: ready, Found: fmt.Sprintf("none of %d permission sets has sessions longer than the longest access (%s)", looked, access.FormatDuration(longest))}}, nil
-}
-
-var isoDuration = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$`)
-
-// parseSession parses a session's duration, like "PT8H" or "PT1H30M"; "" is the
-// default.
-func parseSession(s string) (time.Duration, error) {
-	if s == "" {
-		return defaultSession, nil
-	}
-	parts := isoDuration.FindStringSubmatch(s)
-	if parts == nil {
-		return 0, fmt.Errorf("can't read the session duration %q", s)
-	}
-	var d time.Duration
-	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
-		if text := parts[i+1]; text != "" {
-			n, err := strconv.Atoi(text)
-			if err != nil {
-				return 0, fmt.Errorf("can't read the session duration %q", s)
-			}
-			d += time.Duration(n) * unit
-		}
-	}
-	if d <= 0 {
-		return 0, fmt.Errorf("can't read the session duration %q", s)
-	}
-	return d, nil
 }

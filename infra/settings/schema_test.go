@@ -201,6 +201,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"name_prefix":                        {[]string{`sso-elevator`, `a`, `a1-b2`, strings.Repeat("a", 40)}, []string{`A`, `1a`, `a-`, `a--b`, `-a`, `a_b`, strings.Repeat("a", 41), `""`, `7`}},
 	"architecture":                       {[]string{`arm64`, `x86_64`, `~`}, []string{`amd64`, `ARM64`, `64`, `[]`}},
 	"sso_instance_arn":                   {[]string{`"arn:aws:sso:::instance/ssoins-0123456789abcdef"`, `"arn:aws-us-gov:sso:::instance/ins-0123456789abcdef"`, `""`, `~`}, []string{`ssoins-0123456789abcdef`, `"arn:aws:sso:::instance/ssoins-0"`, `1`}},
+	"access_portal_url":                  {[]string{`https://example.awsapps.com/start`, `https://example.awsapps.com/start/`, `https://start.us-gov-home.awsapps.com/directory/d-0123456789`, `""`}, []string{`http://example.awsapps.com/start`, `https://example.awsapps.com/start#/`, `https://example.awsapps.com/start?a=b`, `https://ann@example.awsapps.com/start`, `example.awsapps.com/start`, `1`}},
 	"sso_region":                         {[]string{`eu-central-1`, `us-gov-east-1`, `""`}, []string{`Frankfurt`, `eu-central`, `1`}},
 	"aws_sns_topic_subscription_email":   {[]string{`ann@example.com`, `Ann.O'Neil+x@a-b.example.com`, `""`, `~`}, []string{`ann`, `ann@example`, `"ann@example..com"`, `"ann @example.com"`, `1`}},
 	"log_level":                          {[]string{`DEBUG`, `WARNING`, `CRITICAL`}, []string{`debug`, `TRACE`, `10`}},

@@ -47,6 +47,10 @@ type Settings struct {
 	SSOInstanceARN string // empty: the functions find it
 	SSORegion      string // empty: the stack's region
 
+	// AccessPortalURL is the address of the access portal, without a slash at its end;
+	// empty: the functions derive it, if they can.
+	AccessPortalURL string
+
 	// ManageManagementAccount gives grant and revoke the permissions that assignments to
 	// the management account need, if the stack is deployed there.
 	ManageManagementAccount bool

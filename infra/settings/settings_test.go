@@ -120,7 +120,7 @@ func TestParseEverything(t *testing.T) {
 		SlackBotToken:       SecretRef{ParameterStore, "/elevator/bot"},
 		SlackSigningSecrets: []SecretRef{{SecretsManager, "arn:aws:secretsmanager:eu-central-1:111111111111:secret:signing-AbCdEf"}},
 		SlackChannelID:      "C0123456789", SlackTeamID: "T0123456789", SlackEnterpriseID: "E0123456789", SlackAppID: "A0123456789",
-		SSOInstanceARN: "arn:aws:sso:::instance/ssoins-0123456789abcdef", SSORegion: "eu-central-1",
+		SSOInstanceARN: "arn:aws:sso:::instance/ssoins-0123456789abcdef", SSORegion: "eu-central-1", AccessPortalURL: "https://example.awsapps.com/start",
 		IdentityCenterKeyARN: "arn:aws:kms:eu-central-1:999999999999:key/01234567-89ab-cdef-0123-456789abcdef", AlarmEmail: "Platform@example.com",
 		RequestExpiration: 30 * time.Minute, ReminderInitialWait: 0, ReminderMultiplier: 1.5,
 		Durations:                []time.Duration{90 * time.Second, 30 * time.Minute, 90 * time.Minute},

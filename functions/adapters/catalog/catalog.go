@@ -62,6 +62,7 @@ type Catalog struct {
 // lists are a snapshot, prepared for searches.
 type lists struct {
 	managementAccount string
+	portalURL         string
 	accounts          *List[access.Account]
 	permissionSets    *List[access.PermissionSet]
 	groups            *List[access.Group]
@@ -70,7 +71,7 @@ type lists struct {
 }
 
 func newLists(s *Snapshot) *lists {
-	return &lists{s.ManagementAccount, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText), s.Members, NewOUs(s.Units)}
+	return &lists{s.ManagementAccount, s.PortalURL, newList(s.Accounts, AccountText), newList(s.PermissionSets, PermissionSetText), newList(s.Groups, GroupText), s.Members, NewOUs(s.Units)}
 }
 
 // ManagementAccount returns the id of the organization's management account. It
@@ -81,6 +82,38 @@ func (c *Catalog) ManagementAccount(ctx context.Context) string {
 		return ""
 	}
 	return l.managementAccount
+}
+
+// PortalURL returns the address that AWS gives the access portal. It returns "" if the
+// snapshot is missing, unreadable, or doesn't say.
+func (c *Catalog) PortalURL(ctx context.Context) string {
+	l, err := c.newestLists(ctx)
+	if err != nil {
+		return ""
+	}
+	return l.portalURL
+}
+
+// Description returns a permission set's description. It returns "" if the snapshot is
+// missing, unreadable, or doesn't say.
+func (c *Catalog) Description(ctx context.Context, permissionSetARN string) string {
+	l, err := c.newestLists(ctx)
+	if err != nil {
+		return ""
+	}
+	set, _ := l.permissionSets.find(func(s access.PermissionSet) bool { return s.ARN == permissionSetARN })
+	return set.Description
+}
+
+// Session returns how long a session with a permission set lasts. It returns zero if the
+// snapshot is missing, unreadable, or doesn't say.
+func (c *Catalog) Session(ctx context.Context, permissionSetARN string) time.Duration {
+	l, err := c.newestLists(ctx)
+	if err != nil {
+		return 0
+	}
+	set, _ := l.permissionSets.find(func(s access.PermissionSet) bool { return s.ARN == permissionSetARN })
+	return set.Session
 }
 
 // Accounts returns the active accounts.

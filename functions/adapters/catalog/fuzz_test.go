@@ -17,7 +17,7 @@ func FuzzDecode(f *testing.F) {
 	whole := Snapshot{
 		ManagementAccount: "123456789012",
 		AccountsAt:        at, Accounts: []access.Account{{ID: "111122223333", Name: "<!channel> \u202e"}},
-		PermissionSetsAt: at, PermissionSets: []access.PermissionSet{{ARN: "arn:1", Name: "Admin"}}, NamedAt: map[string]time.Time{"arn:1": at},
+		PermissionSetsAt: at, PermissionSets: []access.PermissionSet{{ARN: "arn:1", Name: "Admin", Session: 8 * time.Hour, Description: "Everything"}}, NamedAt: map[string]time.Time{"arn:1": at}, PortalURL: "https://d-0123456789.awsapps.com/start",
 		GroupsAt: at, Groups: []access.Group{{ID: "g-1", Name: "Auditors"}},
 		Members: map[string]Members{"g-1": {Users: []Member{{UserID: "u-1", Email: "a@b.c"}, {UserID: "u-2"}}, More: true}, "g-2": {}},
 	}
@@ -32,6 +32,8 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range []string{``, `null`, `{}`, `{"format":2}`, `{"format":1}`, `{"format":1e0}`,
 		`{"format":1,"accounts":{"read_at":"2026-01-01T00:00:00Z","pairs":[["1"],["2","b","c"],[]]},"permission_sets":{"read_at":"2026-01-01T00:00:00Z","pairs":[["a","b"],["a","c"]],"named_at":[1,-62135596801]},"groups":{"read_at":"2026-01-01T00:00:00Z"}}`,
 		`{"format":1,"accounts":{"read_at":"9999-12-31T23:59:59Z"},"permission_sets":{"read_at":"2026-01-01T00:00:00Z","pairs":[["a","b"]],"named_at":[9223372036854775807]},"groups":{"read_at":"2026-01-01T00:00:00+23:59"}}`,
+		`{"format":1,"accounts":{"read_at":"2026-01-01T00:00:00Z"},"permission_sets":{"read_at":"2026-01-01T00:00:00Z","pairs":[["a","b"]],"named_at":[1],"sessions":[-9223372036854775808]},"groups":{"read_at":"2026-01-01T00:00:00Z"}}`,
+		`{"format":1,"accounts":{"read_at":"2026-01-01T00:00:00Z"},"permission_sets":{"read_at":"2026-01-01T00:00:00Z","pairs":[["a","b"]],"named_at":[1],"sessions":[1,2]},"groups":{"read_at":"2026-01-01T00:00:00Z"}}`,
 	} {
 		f.Add([]byte(s), false)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,11 +23,12 @@ const (
 	// Identity Center User Guide, "Quotas", throttle limits), and grants and removals
 	// come first. The name of each permission set costs a call.
 	CallEvery = time.Second / 8
-	// describesAtOnce is the number of names that are read at the same time.
+	// describesAtOnce is the number of permission sets that are read at the same time.
 	describesAtOnce = 4
-	// DescribeAgain is the number of known names that one refresh reads again, the oldest
-	// first. Identity Center has no call that renames a permission set. If AWS adds one,
-	// ten refreshes will notice new names of 1,000 permission sets.
+	// DescribeAgain is the number of known permission sets that one refresh reads again, the
+	// oldest first. Ten refreshes notice new session durations and descriptions of 1,000
+	// permission sets.
+	// Identity Center has no call that renames one. If AWS adds it, the same holds for names.
 	DescribeAgain = 100
 )
 
@@ -38,7 +40,8 @@ const writeTime = 15 * time.Second
 type Lister interface {
 	Accounts(context.Context) ([]access.Account, error)
 	PermissionSetARNs(context.Context) ([]string, error)
-	PermissionSetName(ctx context.Context, arn string) (string, error)
+	PermissionSet(ctx context.Context, arn string) (access.PermissionSet, error)
+	PortalURL(context.Context) (string, error)
 	Groups(context.Context) ([]access.Group, error)
 	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
 	EachMember(ctx context.Context, groupID string, each func(userID string) (more bool, err error)) error
@@ -304,23 +307,27 @@ func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []access.
 // SharedEmail is the log message about users who share an email.
 const SharedEmail = "several users in IAM Identity Center have the same email address, apart from capital letters: none of them can request or approve access"
 
-// refreshPermissionSets reads the names of new permission sets, and reads some of the
-// known names again. If a known name can't be read again, it is kept, and
-// refreshPermissionSets returns an error.
+// refreshPermissionSets reads new permission sets, and reads some of the known ones
+// again. If a known one can't be read again, it is kept, and refreshPermissionSets
+// returns an error.
 func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
 	arns, err := r.Lister.PermissionSetARNs(ctx)
 	if err != nil {
 		return err
 	}
-	names, namedAt := map[string]string{}, map[string]time.Time{}
-	oldNames := map[string]string{}
+	portal, err := r.Lister.PortalURL(ctx)
+	if err != nil {
+		return err
+	}
+	sets, namedAt := map[string]access.PermissionSet{}, map[string]time.Time{}
+	old := map[string]access.PermissionSet{}
 	for _, s := range next.PermissionSets {
-		oldNames[s.ARN] = s.Name
+		old[s.ARN] = s
 	}
 	var newARNs, oldARNs []string
 	for _, arn := range arns {
-		if name, ok := oldNames[arn]; ok {
-			names[arn], namedAt[arn] = name, next.NamedAt[arn]
+		if set, ok := old[arn]; ok {
+			sets[arn], namedAt[arn] = set, next.NamedAt[arn]
 			oldARNs = append(oldARNs, arn)
 		} else {
 			newARNs = append(newARNs, arn)
@@ -332,35 +339,32 @@ func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, n
 	oldARNs = oldARNs[:min(len(oldARNs), DescribeAgain)]
 
 	described, err := r.describe(ctx, append(newARNs, oldARNs...))
-	for arn, name := range described {
-		if name == "" { // it was deleted after it was listed
-			delete(names, arn)
+	for arn, set := range described {
+		if set.Name == "" { // it was deleted after it was listed
+			delete(sets, arn)
 			continue
 		}
-		names[arn], namedAt[arn] = name, now
+		sets[arn], namedAt[arn] = set, now
 	}
 	for _, arn := range newARNs {
 		if _, ok := described[arn]; !ok {
 			return err
 		}
 	}
-	sets := make([]access.PermissionSet, 0, len(names))
-	for arn, name := range names {
-		sets = append(sets, access.PermissionSet{ARN: arn, Name: name})
-	}
-	next.PermissionSets, next.NamedAt, next.PermissionSetsAt = sortedPermissionSets(sets), namedAt, now
+	next.PermissionSets = sortedPermissionSets(slices.Collect(maps.Values(sets)))
+	next.NamedAt, next.PermissionSetsAt, next.PortalURL = namedAt, now, portal
 	return err
 }
 
-// describe returns the names of permission sets, "" for those that do not exist. It
-// stops at the first error that remains after the client's retries, and returns the
-// names that it has by then.
-func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]string, error) {
+// describe returns permission sets by ARN, without a name if they do not exist. It stops
+// at the first error that remains after the client's retries, and returns what it has
+// by then.
+func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]access.PermissionSet, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var (
 		mu     sync.Mutex
-		names  = map[string]string{}
+		sets   = map[string]access.PermissionSet{}
 		failed error
 		calls  sync.WaitGroup
 		slots  = make(chan struct{}, describesAtOnce)
@@ -382,9 +386,9 @@ func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]str
 		}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			name, err := r.Lister.PermissionSetName(ctx, arn)
+			set, err := r.Lister.PermissionSet(ctx, arn)
 			if access.CodeOf(err) == access.CodeNotFound {
-				name, err = "", nil
+				set, err = access.PermissionSet{}, nil
 			}
 			if err != nil {
 				fail(err)
@@ -392,9 +396,9 @@ func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]str
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			names[arn] = name
+			sets[arn] = set
 		})
 	}
 	calls.Wait()
-	return names, failed
+	return sets, failed
 }

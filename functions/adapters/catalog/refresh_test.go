@@ -31,6 +31,10 @@ type organization struct {
 	describeErr                     func(arn string, call int) error // the first call is 1
 	gone                            string                           // an ARN that is listed but no longer exists
 
+	portal       string
+	sessions     map[string]time.Duration // by ARN
+	descriptions map[string]string        // by ARN
+
 	mu          sync.Mutex
 	described   []string
 	tree            // of the policy's organizational units
@@ -53,7 +57,9 @@ func (o *organization) PermissionSetARNs(context.Context) ([]string, error) {
 	return arns, o.setsErr
 }
 
-func (o *organization) PermissionSetName(_ context.Context, arn string) (string, error) {
+func (o *organization) PortalURL(context.Context) (string, error) { return o.portal, nil }
+
+func (o *organization) PermissionSet(_ context.Context, arn string) (access.PermissionSet, error) {
 	o.mu.Lock()
 	o.described = append(o.described, arn)
 	call := len(o.described)
@@ -67,14 +73,14 @@ func (o *organization) PermissionSetName(_ context.Context, arn string) (string,
 	}()
 	if o.describeErr != nil {
 		if err := o.describeErr(arn, call); err != nil {
-			return "", err
+			return access.PermissionSet{}, err
 		}
 	}
 	name, ok := o.names[arn]
 	if !ok {
-		return "", access.Errorf(access.CodeNotFound, "there is no %s", arn)
+		return access.PermissionSet{}, access.Errorf(access.CodeNotFound, "there is no %s", arn)
 	}
-	return name, nil
+	return access.PermissionSet{ARN: arn, Name: name, Session: o.sessions[arn], Description: o.descriptions[arn]}, nil
 }
 
 func (o *organization) Groups(context.Context) ([]access.Group, error) {
@@ -327,6 +333,38 @@ func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
 	})
 	if !found {
 		t.Error("the new name is not in the catalog after ten runs")
+	}
+}
+
+// The snapshot has the portal's address and the permission sets' sessions and
+// descriptions, also those that a snapshot of the previous release lacks.
+func TestRefreshReadsPortalAndSessions(t *testing.T) {
+	now, o, store := start, tiny(), &fakeStore{}
+	r := refresher(o, store, &now)
+	for _, step := range []struct {
+		portal      string
+		session     time.Duration
+		description string
+	}{{}, {"https://d-0123456789.awsapps.com/start", 8 * time.Hour, "Everything"}, {"https://d-0123456789.awsapps.com/start", time.Hour, "Nearly everything"}} {
+		o.portal, o.sessions = step.portal, map[string]time.Duration{"arn:ps/1": step.session}
+		o.descriptions = map[string]string{"arn:ps/1": step.description}
+		now = now.Add(10 * time.Minute)
+		if err := r.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		lists := &catalog.Catalog{Store: store, Now: func() time.Time { return now }, Logger: quiet}
+		if got := lists.PortalURL(t.Context()); got != step.portal {
+			t.Errorf("portal %q, want %q", got, step.portal)
+		}
+		if got := lists.Session(t.Context(), "arn:ps/1"); got != step.session {
+			t.Errorf("session %s, want %s", got, step.session)
+		}
+		if got, other := lists.Description(t.Context(), "arn:ps/1"), lists.Description(t.Context(), "arn:ps/2"); got != step.description || other != "" {
+			t.Errorf("descriptions %q and %q, want %q and none", got, other, step.description)
+		}
+		if got := lists.Session(t.Context(), "arn:ps/2"); got != 0 {
+			t.Errorf("session %s of a permission set without a known one", got)
+		}
 	}
 }
 

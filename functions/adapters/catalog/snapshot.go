@@ -25,10 +25,13 @@ type Snapshot struct {
 	Accounts   []access.Account
 	Units      map[string][]string
 
+	// PermissionSetsAt is the time of PermissionSets and PortalURL.
 	PermissionSetsAt time.Time
 	PermissionSets   []access.PermissionSet
-	// NamedAt is when each permission set's name was last read, by ARN.
+	// NamedAt is when each permission set was last read, by ARN.
 	NamedAt map[string]time.Time
+	// PortalURL is the address that AWS gives the access portal, "" if it is not known.
+	PortalURL string
 
 	GroupsAt time.Time
 	Groups   []access.Group
@@ -74,6 +77,11 @@ type document struct {
 		ReadAt  time.Time   `json:"read_at"`
 		Pairs   [][2]string `json:"pairs"`
 		NamedAt []int64     `json:"named_at"` // of each pair, in seconds since 1970
+		// Sessions, Descriptions and PortalURL were added after the first release, which
+		// leaves them out, and ignores them. A session is in seconds, 0 if it is not known.
+		Sessions     []int64  `json:"sessions,omitempty"`
+		Descriptions []string `json:"descriptions,omitempty"`
+		PortalURL    string   `json:"portal_url,omitempty"`
 	} `json:"permission_sets"`
 	Groups struct {
 		ReadAt time.Time   `json:"read_at"`
@@ -102,7 +110,10 @@ func (s *Snapshot) encode() ([]byte, error) {
 	for _, p := range s.PermissionSets {
 		d.PermissionSets.Pairs = append(d.PermissionSets.Pairs, [2]string{p.ARN, p.Name})
 		d.PermissionSets.NamedAt = append(d.PermissionSets.NamedAt, s.NamedAt[p.ARN].Unix())
+		d.PermissionSets.Sessions = append(d.PermissionSets.Sessions, int64(p.Session/time.Second))
+		d.PermissionSets.Descriptions = append(d.PermissionSets.Descriptions, p.Description)
 	}
+	d.PermissionSets.PortalURL = s.PortalURL
 	d.Groups.ReadAt = s.GroupsAt.UTC()
 	for _, g := range s.Groups {
 		d.Groups.Pairs = append(d.Groups.Pairs, [2]string{g.ID, g.Name})
@@ -150,6 +161,10 @@ func decode(packed io.Reader) (*Snapshot, error) {
 		return nil, access.Errorf(access.CodeInvalid, "%s: it is incomplete", doing)
 	case len(d.PermissionSets.NamedAt) != len(d.PermissionSets.Pairs):
 		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d read times", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.NamedAt))
+	case len(d.PermissionSets.Descriptions) > 0 && len(d.PermissionSets.Descriptions) != len(d.PermissionSets.Pairs):
+		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d descriptions", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.Descriptions))
+	case len(d.PermissionSets.Sessions) > 0 && len(d.PermissionSets.Sessions) != len(d.PermissionSets.Pairs):
+		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d sessions", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.Sessions))
 	}
 	s := &Snapshot{
 		ManagementAccount: d.ManagementAccount,
@@ -160,6 +175,7 @@ func decode(packed io.Reader) (*Snapshot, error) {
 		PermissionSetsAt: d.PermissionSets.ReadAt,
 		PermissionSets:   make([]access.PermissionSet, len(d.PermissionSets.Pairs)),
 		NamedAt:          make(map[string]time.Time, len(d.PermissionSets.Pairs)),
+		PortalURL:        d.PermissionSets.PortalURL,
 		GroupsAt:         d.Groups.ReadAt,
 		Groups:           make([]access.Group, len(d.Groups.Pairs)),
 	}
@@ -169,6 +185,12 @@ func decode(packed io.Reader) (*Snapshot, error) {
 	for i, pair := range d.PermissionSets.Pairs {
 		s.PermissionSets[i] = access.PermissionSet{ARN: pair[0], Name: pair[1]}
 		s.NamedAt[pair[0]] = time.Unix(d.PermissionSets.NamedAt[i], 0).UTC()
+		if len(d.PermissionSets.Sessions) > 0 {
+			s.PermissionSets[i].Session = time.Duration(d.PermissionSets.Sessions[i]) * time.Second
+		}
+		if len(d.PermissionSets.Descriptions) > 0 {
+			s.PermissionSets[i].Description = d.PermissionSets.Descriptions[i]
+		}
 	}
 	for i, pair := range d.Groups.Pairs {
 		s.Groups[i] = access.Group{ID: pair[0], Name: pair[1]}

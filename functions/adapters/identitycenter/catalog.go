@@ -16,21 +16,47 @@ import (
 
 // PermissionSetName returns the name of the permission set with that ARN.
 func (c *Client) PermissionSetName(ctx context.Context, arn string) (string, error) {
+	set, err := c.PermissionSet(ctx, arn)
+	return set.Name, err
+}
+
+// PermissionSet returns the permission set with that ARN. A session duration that can't
+// be read counts as unknown.
+func (c *Client) PermissionSet(ctx context.Context, arn string) (access.PermissionSet, error) {
+	none := access.PermissionSet{ARN: arn}
 	in, err := c.instance(ctx)
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	out, err := c.admin.DescribePermissionSet(ctx, &ssoadmin.DescribePermissionSetInput{
 		InstanceArn:      aws.String(in.arn),
 		PermissionSetArn: aws.String(arn),
 	})
 	if err != nil {
-		return "", host.AWSError(err, "look at the permission set")
+		return none, host.AWSError(err, "look at the permission set")
 	}
 	if out.PermissionSet == nil {
-		return "", nil
+		return none, nil
 	}
-	return aws.ToString(out.PermissionSet.Name), nil
+	session, _ := access.ParseSession(aws.ToString(out.PermissionSet.SessionDuration))
+	description := []rune(aws.ToString(out.PermissionSet.Description))
+	if len(description) > access.MaxDescriptionLength {
+		description = append(description[:access.MaxDescriptionLength-1], '…')
+	}
+	return access.PermissionSet{
+		ARN: arn, Name: aws.ToString(out.PermissionSet.Name), Session: session,
+		Description: string(description),
+	}, nil
+}
+
+// PortalURL returns the address that AWS gives the instance's access portal, "" if we
+// don't know it (access.DefaultPortalURL).
+func (c *Client) PortalURL(ctx context.Context) (string, error) {
+	in, err := c.instance(ctx)
+	if err != nil {
+		return "", err
+	}
+	return access.DefaultPortalURL(in.arn, in.identityStoreID), nil
 }
 
 // Accounts returns the organization's active accounts, in the order of

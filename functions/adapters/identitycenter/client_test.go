@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -543,6 +544,12 @@ func TestCatalog(t *testing.T) {
 	sets, err := c.PermissionSetARNs(ctx)
 	if want := []string{"arn:1", "arn:2"}; err != nil || !slices.Equal(sets, want) {
 		t.Errorf("permission sets = %v, %v", sets, err)
+	}
+	if url, err := c.PortalURL(ctx); err != nil || url != "" {
+		t.Errorf("the portal of an unknown partition is %q, %v", url, err)
+	}
+	if set, err := c.PermissionSet(ctx, "arn:1"); err != nil || set != (access.PermissionSet{ARN: "arn:1", Name: "name of arn:1", Session: time.Hour}) {
+		t.Errorf("the permission set is %+v, %v", set, err)
 	}
 	if name, err := c.PermissionSetName(ctx, "arn:1"); err != nil || name != "name of arn:1" {
 		t.Errorf("its name is %q, %v", name, err)

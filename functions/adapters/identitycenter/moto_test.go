@@ -5,7 +5,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -32,7 +34,7 @@ func TestOnTheWire(t *testing.T) {
 		t.Fatal(instances, err)
 	}
 	instance := instances.Instances[0]
-	set, err := admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{InstanceArn: instance.InstanceArn, Name: aws.String("ReadOnly"), SessionDuration: aws.String("PT1H")})
+	set, err := admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{InstanceArn: instance.InstanceArn, Name: aws.String("ReadOnly"), Description: aws.String(strings.Repeat("é", 151)), SessionDuration: aws.String("PT8H")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +66,12 @@ func TestOnTheWire(t *testing.T) {
 	arn := *set.PermissionSet.PermissionSetArn
 	if name, err := c.PermissionSetName(ctx, arn); name != "ReadOnly" || err != nil {
 		t.Errorf("PermissionSetName = %q, %v", name, err)
+	}
+	if set, err := c.PermissionSet(ctx, arn); set != (access.PermissionSet{ARN: arn, Name: "ReadOnly", Session: 8 * time.Hour, Description: strings.Repeat("é", 149) + "…"}) || err != nil {
+		t.Errorf("PermissionSet = %+v, %v", set, err)
+	}
+	if url, err := c.PortalURL(ctx); url != "https://"+*instance.IdentityStoreId+".awsapps.com/start" || err != nil {
+		t.Errorf("PortalURL = %q, %v; the identity store is %s", url, err, *instance.IdentityStoreId)
 	}
 	_, err = c.PermissionSetName(ctx, arn+"x")
 	wantCode(t, err, access.CodeNotFound)

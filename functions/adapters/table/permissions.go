@@ -54,7 +54,7 @@ const (
 	DecideAttributes        = "outcome events tombstone closed_at revoking_at"
 	ApprovalAttributes      = "approvals approval_progress outcome events posts tombstone closed_at revoking_at"
 	RequestEndAttributes    = "end_request events due granted_at revoking_at revoked_at closed_at"
-	EvaluateAttributes      = "requester requester_id approvers unknown_approvers approver_groups evaluated_decision background expires_at due outcome tombstone closed_at"
+	EvaluateAttributes      = "requester requester_id approvers unknown_approvers approver_groups evaluated_decision background permission_set_description portal session_seconds expires_at due outcome tombstone closed_at"
 	CountReminderAttributes = "reminders_sent"
 	StoreTokenAttributes    = "approval_token end_token closed_at"
 	PostAttributes          = "posts"

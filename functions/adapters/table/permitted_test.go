@@ -77,7 +77,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			return err
 		}},
 		"Evaluate": {decide, approve, func(s *table.Table) error { return s.CountReminder(ctx, "a", 1) }, func(s *table.Table) error {
-			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, ExpiresAt: at})
+			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Description: "d", ExpiresAt: at})
 			return err
 		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},
 		"Await": {

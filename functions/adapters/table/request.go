@@ -79,7 +79,10 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	c.setOrRemove("approvers", len(e.Approvers) > 0, e.Approvers)
 	c.setOrRemove("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
 	c.setOrRemove("approver_groups", len(e.ApproverGroups) > 0, e.ApproverGroups)
+	c.setOrRemove("permission_set_description", e.Description != "", e.Description)
 	c.setOrRemove("background", e.Background != nil, e.Background)
+	c.setOrRemove("portal", e.Portal != access.Portal{}, e.Portal)
+	c.setOrRemove("session_seconds", e.Session > 0, int64(e.Session/time.Second))
 	c.setOrRemove("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
 		c.set[AttributeDue] = formatDue(e.ExpiresAt)

@@ -23,7 +23,7 @@
 //
 //	Create        everything it is given (PutItem; all others are UpdateItem)
 //	Evaluate      requester requester_id approvers unknown_approvers approver_groups
-//	              evaluated_decision background expires_at due
+//	              evaluated_decision background permission_set_description expires_at due
 //	Decide        outcome events
 //	ChangeApprovals  approvals approval_progress events outcome posts
 //	RequestEnd    end_request events due
@@ -126,7 +126,10 @@ type Evaluation struct {
 	UnknownApprovers []string
 	ApproverGroups   []access.ApproverGroup
 	Decision         access.Decision
+	Description      string             // of the permission set; empty if it is not known
 	Background       *access.Background // nil if the request needs no approval, or it is unknown
 	// ExpiresAt is zero if the request needs no approval.
 	ExpiresAt time.Time
+	Portal    access.Portal // empty if it is not known
+	Session   time.Duration // zero if it is not known
 }

@@ -195,10 +195,12 @@ func TestRoundTrip(t *testing.T) {
 	full.UnknownApprovers = []string{"c@example.com"}
 	full.ApproverGroups = []access.ApproverGroup{{ID: "g-1", Name: "Security", SlackGroup: "S1", Mentioned: []access.Person{{SlackID: "U1"}}, Others: 2, More: true}}
 	full.Ticket = "OPS-1"
+	full.PermissionSetDescription = "Everything"
 	full.Background = &access.Background{Grants: 2, MoreGrants: true, LastAt: monday, LastBy: []access.Person{person}, Held: []access.HeldAccess{{Target: full.Target, End: monday}}, MoreHeld: 1}
 	full.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0, 7}}
 	full.ExpiresAt = monday.Add(8 * time.Hour)
 	full.RemindersSent = 3
+	full.Portal, full.SessionSeconds = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}, 28800
 	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}}
 	full.Approvals = []access.Approval{{By: person, At: monday, PolicyDigest: "d", Statements: []int{7}, Lapse: access.LapseGone}}
 	full.ApprovalProgress = []access.RequirementProgress{{Requirement: access.Requirement{Statement: 7, Needed: 2, Approvers: []string{"b@example.com"}}, Given: []int{0}}}
@@ -243,6 +245,8 @@ func TestEvaluate(t *testing.T) {
 		ApproverGroups:   []access.ApproverGroup{{ID: "g-1"}},
 		Decision:         access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0}},
 		ExpiresAt:        monday.Add(time.Hour),
+		Portal:           access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"},
+		Session:          8 * time.Hour,
 	}
 	r, err := s.Evaluate(ctx, "e", e)
 	if err != nil {
@@ -251,16 +255,19 @@ func TestEvaluate(t *testing.T) {
 	equal(t, "requester", r.Requester, e.Requester)
 	equal(t, "decision", *r.EvaluatedDecision, e.Decision)
 	equal(t, "expiry", r.ExpiresAt, e.ExpiresAt)
+	equal(t, "portal", r.Portal, e.Portal)
+	equal(t, "session", r.SessionSeconds, int64(8*60*60))
 	if got := text(rawRow(t, client, tableName, "request#e")["due"]); got != "2026-03-02T10:30:01Z" {
 		t.Errorf("due = %s, want the expiry in whole seconds, rounded up", got)
 	}
 
 	// The same again without approvers: attributes that are not set disappear.
 	e.Approvers, e.UnknownApprovers, e.ApproverGroups, e.ExpiresAt = nil, nil, nil, time.Time{}
+	e.Portal, e.Session = access.Portal{}, 0
 	if r, err = s.Evaluate(ctx, "e", e); err != nil {
 		t.Fatal(err)
 	}
-	if r.Approvers != nil || r.UnknownApprovers != nil || r.ApproverGroups != nil || !r.ExpiresAt.IsZero() {
+	if r.Approvers != nil || r.UnknownApprovers != nil || r.ApproverGroups != nil || !r.ExpiresAt.IsZero() || r.Portal != (access.Portal{}) || r.SessionSeconds != 0 {
 		t.Errorf("second evaluation left %+v", r)
 	}
 
