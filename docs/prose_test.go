@@ -141,6 +141,9 @@ func stringsIn(v any, key string, f func(key, text string)) {
 			stringsIn(e, key, f)
 		}
 	case map[string]any:
+		if v["type"] == "rich_text_preformatted" {
+			return // lines for a terminal
+		}
 		for k, e := range v {
 			stringsIn(e, k, f)
 		}

@@ -29,9 +29,9 @@ var (
 func IsPortalURL(s string) bool { return portalPattern.MatchString(s) }
 
 // DefaultPortalURL returns the address that AWS gives the portal of an instance of
-// Identity Center. It always works, even if the portal has another address, too. It
-// returns "" outside the partition aws, whose portals have no address that we know for
-// sure.
+// Identity Center. AWS doesn't say whether it still works after someone customized the
+// address. DefaultPortalURL returns "" outside the partition aws: AWS documents other
+// forms there, but not links into them.
 func DefaultPortalURL(instanceARN, identityStoreID string) string {
 	if !strings.HasPrefix(instanceARN, "arn:aws:") || !storeWithPortal.MatchString(identityStoreID) {
 		return ""

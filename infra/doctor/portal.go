@@ -44,7 +44,7 @@ var storeInAddress = regexp.MustCompile(`/d-[a-z0-9]{10}\b`)
 // functions derive it. Without it, messages lack a link, so there are only warnings.
 // fetch may be nil: then the portal is not fetched.
 func checkPortal(ctx context.Context, fetch func(ctx context.Context, address string) (int, error), setting string, in instance) []finding {
-	const whereItIs = "AWS shows the address in Identity Center's console, on the page Settings."
+	const whereItIs = "Identity Center's console shows the address on the pages Dashboard and Settings."
 	derived := access.DefaultPortalURL(in.arn, in.store)
 	address := cmp.Or(setting, derived)
 	if address == "" {
@@ -60,7 +60,7 @@ func checkPortal(ctx context.Context, fetch func(ctx context.Context, address st
 		found += " (the default)"
 	}
 	if fetch == nil {
-		return []finding{{Status: ready, Found: found + ", not fetched: this AWS is a local one"}}
+		return []finding{{Status: ready, Found: found + ", not opened: a local stack has no portal"}}
 	}
 	switch status, err := fetch(ctx, address); {
 	case err != nil:

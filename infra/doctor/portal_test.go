@@ -45,7 +45,7 @@ func TestPortal(t *testing.T) {
 			}
 		})
 	}
-	same(t, checkPortal(t.Context(), nil, own, commercial), nil, "ready: "+own+", not fetched: this AWS is a local one")
+	same(t, checkPortal(t.Context(), nil, own, commercial), nil, "ready: "+own+", not opened: a local stack has no portal")
 }
 
 func TestFetchPortal(t *testing.T) {

@@ -32,11 +32,14 @@ func hostileReason(t *testing.T) string {
 	return text + strings.Repeat("x", access.MaxReasonLength-utf8.RuneCountInString(text))
 }
 
+// portalLink matches where a button may lead.
+var portalLink = regexp.MustCompile(`^https://d-[a-z0-9]{10}\.awsapps\.com/start(/#/console\?account_id=[0-9]{12}&role_name=[A-Za-z]+)?$`)
+
 var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 
 // labels are the texts that our messages set in bold.
 var labels = []string{
-	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Approvers (any one can approve): ",
+	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
 	"Approvers not found in Slack: ", "Request expires: ", "Reason: ",
 }
 
@@ -50,7 +53,7 @@ func checkText(t *testing.T, p post, mentions ...string) {
 		kind, _ := e["type"].(string)
 		text, _ := e["text"].(string)
 		switch kind {
-		case "", "header", "rich_text", "rich_text_section", "rich_text_quote", "plain_text", "actions", "date", "section":
+		case "", "header", "rich_text", "rich_text_section", "rich_text_quote", "rich_text_preformatted", "plain_text", "actions", "date", "section":
 		case "text":
 			if style, ok := e["style"].(map[string]any); ok && style["bold"] == true && !slices.Contains(labels, text) {
 				t.Errorf("%s: in bold: %q", purpose, text)
@@ -66,6 +69,9 @@ func checkText(t *testing.T, p post, mentions ...string) {
 		case "button":
 			if value, _ := e["value"].(string); value != p.Metadata.EventPayload["request_id"] {
 				t.Errorf("%s: a button carries %q", purpose, value)
+			}
+			if url, isLink := e["url"].(string); isLink && !portalLink.MatchString(url) {
+				t.Errorf("%s: a button links to %q", purpose, url)
 			}
 		default:
 			t.Errorf("%s: has an element %q: %v", purpose, kind, e)

@@ -40,12 +40,13 @@ func TestPreview(t *testing.T) {
 		self      = "This will be granted automatically: the policy lets you approve this yourself."
 		asked     = "Approvers (any one can approve): bob@example.com, carol@example.com"
 	)
+	const sessions = "\nOpen sessions may last up to 1 hour after the access ends."
 	type choice struct{ what, want string }
 	for _, tt := range []struct {
 		name, person, account string // a group has no account
 		choices               []choice
 	}{
-		{"an account", grace, "playground", []choice{{"ReadOnlyAccess", automatic}, {"SupportAccess", self}, {"DeveloperAccess", asked}}},
+		{"an account", grace, "playground", []choice{{"ReadOnlyAccess", automatic + sessions}, {"SupportAccess", self + sessions}, {"DeveloperAccess", asked + sessions}}},
 		{"a group", frank, "", []choice{{"Incident Responders", automatic}, {"Security Auditors", self}, {"Production Deployers", asked}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

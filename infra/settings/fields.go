@@ -160,7 +160,7 @@ var sections = []section{
 		prop("sso_region", textOrEmpty(`^[a-z]{2}(-[a-z]+)+-[0-9]$`, "a region like eu-central-1"), func(s *Settings) *string { return &s.SSORegion },
 			"The region of Identity Center, if it is not the stack's region."),
 		prop("access_portal_url", convertKind(textOrEmpty(access.PortalPattern, "the https address of an AWS access portal, like https://example.awsapps.com/start, without ? and #"), trimSlash), func(s *Settings) *string { return &s.AccessPortalURL },
-			"The address of your AWS access portal. Messages about granted access link to it. By default it is https://<identity store id>.awsapps.com/start. Outside the partition aws there is no default, and without this setting messages have no link."),
+			"The address of your AWS access portal. Messages about granted access link to it. By default it is https://d-0123456789.awsapps.com/start, with the id of your identity store. Set it if your portal has a custom subdomain. In GovCloud and China there is no default, and without this setting messages have no link."),
 		prop("manage_management_account", boolean(), func(s *Settings) *bool { return &s.ManageManagementAccount },
 			"Grant access to the management account too, if the stack is deployed there. The functions grant and revoke get more IAM permissions for that (docs/reference/security.md). Without it, AWS refuses assignments in that account. In any other account it has no effect.").orDefault("false"),
 		prop("protected_account_ids", list(accountID(), 0, 0), func(s *Settings) *[]string { return &s.Policy.ProtectedAccounts },

@@ -369,6 +369,32 @@ func TestPageAsksAgain(t *testing.T) {
 	same(t, "times that the app was asked", w.count(), 2)
 }
 
+// TestPageShowsWhereALinkLeads checks that a link button tells the app about the press,
+// as in Slack, and that the page shows the address instead of opening it.
+func TestPageShowsWhereALinkLeads(t *testing.T) {
+	w := newWorld(t, nil)
+	text, err := os.ReadFile(filepath.Join("..", "testdata", "message_thread_granted_active_portal.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, _ := json.Marshal(parse(t, string(text)).(map[string]any)["blocks"])
+	w.postBlocks(kanal, "", string(blocks))
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.wait(`.message pre`)
+	if lines := strings.Split(b.text(`.message pre`), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[1], "aws sso login --profile ") {
+		t.Errorf("lines for a terminal: %q", lines)
+	}
+	b.click(`.message [data-action-id="open_portal"]`)
+	b.wait(`.confirm [data-close]`)
+	same(t, "where it leads", b.text(`.confirm [data-address]`), "https://example.awsapps.com/start/#/console?account_id=111122223333&role_name=ReadOnly")
+	same(t, "what the app was sent", w.last().payload(t).ActionCallback.BlockActions[0].ActionID, "open_portal")
+	b.picture("link")
+	b.click(`.confirm [data-close]`)
+	b.gone(`.confirm`)
+	same(t, "pages that are open", eval[string](b, `location.pathname`), "/")
+}
+
 // TestPageOfTruthAlone checks the page without a workspace, where it has only the
 // panel. Access that goes away is shown as gone.
 func TestPageOfTruthAlone(t *testing.T) {

@@ -145,6 +145,21 @@ async function press(m, b, e, button, app) {
   button.classList.toggle("failed", !r.ok);
   if (!r.ok) app.toast(r.detail || r.error);
   app.refresh();
+  if (e.url) showAddress(e.url);
+}
+
+// showAddress shows where a link button leads, and opens nothing: what the address names
+// exists only in this simulation.
+function showAddress(url) {
+  const before = document.activeElement, done = () => { box.remove(); before?.focus(); };
+  const box = h("div", { class: "confirm", role: "alertdialog", "aria-modal": "true", "aria-labelledby": "address-title", "aria-describedby": "address-text" },
+    h("div", { class: "confirm-card" }, h("h3", { id: "address-title" }, "Slack would open this address"),
+      h("p", { id: "address-text" }, "Nothing is there: the access exists only on this machine."),
+      h("pre", { "data-address": true }, url),
+      h("footer", {}, h("button", { type: "button", class: "button primary", "data-close": true, onclick: done }, "Close"))));
+  keepFocusIn(box, done);
+  document.getElementById("workspace").append(box);
+  box.querySelector("[data-close]").focus();
 }
 
 function askConfirmation(c, app) {
