@@ -44,11 +44,13 @@ func writeGrants(b *richText, bg *access.Background) {
 		return
 	}
 	times, last := fmt.Sprintf("%d times", bg.Grants), "last approved"
-	switch {
-	case bg.MoreGrants:
+	if bg.Grants == 1 {
+		times = "once"
+	}
+	if bg.MoreGrants {
 		times = "at least " + times
-	case bg.Grants == 1:
-		times, last = "once", "approved"
+	} else if bg.Grants == 1 {
+		last = "approved"
 	}
 	b.text("had this access " + times)
 	if bg.LastAt.IsZero() {

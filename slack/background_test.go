@@ -46,6 +46,7 @@ func backgrounds() map[string]access.Request {
 		"by_two":    pending(before(func(b *access.Background) { b.LastBy = []access.Person{carol, dan} })),
 		"automatic": pending(before(func(b *access.Background) { b.LastBy = nil })),
 		"unknown":   pending(before(func(b *access.Background) { *b = access.Background{MoreGrants: true} })),
+		"at_least":  pending(before(func(b *access.Background) { b.Grants, b.MoreGrants = 1, true })),
 		"several": pending(several, before(func(b *access.Background) {
 			b.Held = []access.HeldAccess{held("ReadOnlyAccess", time.Hour), held("BillingAccess", 2*time.Hour)}
 		})),
