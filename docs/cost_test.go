@@ -163,6 +163,7 @@ func TestEachCallHasItsReason(t *testing.T) {
 func TestPerRequest(t *testing.T) {
 	c := callCounts{Transitions: 40, Calls: map[string]map[string]int{
 		"":              {"HTTPAPI.POST": 2, "Lambda.grant": 3, "Lambda.audit": 1},
+		"evaluate":      {"DynamoDB.Query": 1},
 		"grant start":   {"DynamoDB.GetItem": 3, "DynamoDB.PutItem": 1, "SWBExternalService.CreateAccountAssignment": 1},
 		"grant confirm": {"DynamoDB.GetItem": 1, "DynamoDB.UpdateItem": 1},
 		"audit granted": {"DynamoDB.UpdateItem": 1, "S3.PUT": 4, "S3.GET": 5},
@@ -170,7 +171,7 @@ func TestPerRequest(t *testing.T) {
 	}}
 	want := map[string]float64{
 		"Step Functions: state transitions": 40, "Lambda: invocations": 6, "Lambda: GB-seconds": 0.15 * (4*0.25 + 2*0.5), "HTTP API: requests": 2,
-		"DynamoDB: read units": 4, "DynamoDB: write units": 15, "S3: PUT": 4, "S3: GET and HEAD": 5, "CloudWatch Logs: GB": 6e-6, "X-Ray: traces": 3,
+		"DynamoDB: read units": 9, "DynamoDB: write units": 18, "S3: PUT": 4, "S3: GET and HEAD": 5, "CloudWatch Logs: GB": 6e-6, "X-Ray: traces": 3,
 	}
 	got := billPerRequest(c)
 	for _, l := range got {

@@ -35,8 +35,9 @@ const (
 	secondsPerInvocation = 0.15
 	functionGB           = 0.25 // 256 MiB
 	ingressGB            = 0.5
-	unitsPerWrite        = 5 // a row of up to 4 KB, and its entry in the index
+	unitsPerWrite        = 6 // a row of up to 4 KB, and its entries in the indexes
 	unitsPerRead         = 1 // up to 4 KB, strongly consistent
+	unitsPerQuery        = 5 // the person's last 40 requests, 1 KB each, eventually consistent
 	logGBPerInvocation   = 1.0 / 1_000_000
 )
 
@@ -87,7 +88,7 @@ type billLine struct {
 func billPerRequest(c callCounts) []billLine {
 	ingress := float64(c.of("HTTPAPI"))
 	tasks := float64(c.of("Lambda"))
-	reads, writes := float64(c.of("DynamoDB", "Get", "Query")*unitsPerRead), float64(c.of("DynamoDB", "Put", "Update", "Delete")*unitsPerWrite)
+	reads, writes := float64(c.of("DynamoDB", "Get")*unitsPerRead+c.of("DynamoDB", "Query")*unitsPerQuery), float64(c.of("DynamoDB", "Put", "Update", "Delete")*unitsPerWrite)
 	seconds := secondsPerInvocation * (tasks*functionGB + ingress*ingressGB)
 	line := func(what string, n, price float64) billLine { return billLine{what, n, n * price} }
 	return []billLine{

@@ -89,6 +89,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 func (p permitter) evaluate() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases, claims),
+		p.query(rows.RequesterIndex), // for what it tells approvers
 		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.ApprovalAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
 		p.writeClaims(), // it deletes the claim of a request that it decides
 		p.readPolicy(),
@@ -170,7 +171,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 	s, objects := p.props.settings, p.props.catalog.ArnForObjects
 	return join(
 		p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
-		p.queryOpen(),
+		p.query(rows.OpenIndex),
 		p.writeClaims(), // it deletes claims that were left behind
 		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
 		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
@@ -232,9 +233,10 @@ func (p permitter) update(keys string, changes []string) []awsiam.PolicyStatemen
 	return p.rows([]string{"dynamodb:UpdateItem"}, []string{keys}, slices.Compact(named))
 }
 
-// queryOpen permits querying the index of open rows, which contains only keys.
-func (p permitter) queryOpen() []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{allow([]string{"dynamodb:Query"}, jsii.String(*p.props.table.TableArn()+"/index/"+rows.OpenIndex))}
+// query permits querying an index, which contains only keys and the attributes that it
+// was created with.
+func (p permitter) query(index string) []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{allow([]string{"dynamodb:Query"}, jsii.String(*p.props.table.TableArn()+"/index/"+index))}
 }
 
 func (p permitter) writeLeases() []awsiam.PolicyStatement {

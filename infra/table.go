@@ -12,7 +12,9 @@ import (
 
 // newTable makes the one table: for requests, leases, and events that are still to be
 // recorded. Closed requests expire by the attribute `expires`. Open rows are in the
-// sparse index `open`, in the order of their due times.
+// sparse index `open`, in the order of their due times. Requests are in the sparse index
+// `requester`, by requester and time. CloudFormation creates one index in an update, so a
+// release must not add two.
 func newTable(scope constructs.Construct, s *settings.Settings, protect bool) awsdynamodb.Table {
 	text := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
@@ -36,6 +38,13 @@ func newTable(scope constructs.Construct, s *settings.Settings, protect bool) aw
 		PartitionKey:   text(rows.AttributeOpen),
 		SortKey:        text(rows.AttributeDue),
 		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
+	})
+	table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
+		IndexName:        jsii.String(rows.RequesterIndex),
+		PartitionKey:     text(rows.AttributeRequesterID),
+		SortKey:          text(rows.AttributeCreatedAt),
+		ProjectionType:   awsdynamodb.ProjectionType_INCLUDE,
+		NonKeyAttributes: jsii.Strings(rows.RequesterIndexAttributes...),
 	})
 	return table
 }

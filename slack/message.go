@@ -171,6 +171,7 @@ func details(s state, r access.Request) slackgo.Block {
 	}
 	writeSessions(b, s, r)
 	if s == statePending {
+		writeBackground(b, r)
 		writeApprovers(b, r)
 	}
 	writeTicket(b, r)

@@ -24,7 +24,14 @@ type PermissionSet struct {
 	Name string
 	// Session is how long a session with it lasts. Zero if that is not known.
 	Session time.Duration
+	// Description is what its author wrote, cut to MaxDescriptionLength characters; empty
+	// if it is not known.
+	Description string
 }
+
+// MaxDescriptionLength is how much of a permission set's description is kept, in
+// characters. AWS allows 700 (CreatePermissionSet, "Description").
+const MaxDescriptionLength = 150
 
 // Group is a group of the identity store.
 type Group struct {

@@ -85,6 +85,11 @@ type Request struct {
 	ApproverGroups []ApproverGroup `json:"approver_groups,omitempty"`
 	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
 	RemindersSent  int             `json:"reminders_sent,omitempty"`
+	// PermissionSetDescription is shown to approvers; empty if it is not known.
+	PermissionSetDescription string `json:"permission_set_description,omitempty"`
+	// Background helps approvers to decide. It is nil if it is unknown, or if the request
+	// needs no approval.
+	Background *Background `json:"background,omitempty"`
 	// Portal is where the requester uses the access; empty if it is not known.
 	Portal Portal `json:"portal,omitzero"`
 	// SessionSeconds is how long a session with the permission set lasts; 0 if that is

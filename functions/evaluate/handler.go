@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/claims"
@@ -58,6 +59,7 @@ type Subject struct {
 // Table is the part of the requests table that the handler uses.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
+	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
 	Evaluate(ctx context.Context, id string, e table.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
@@ -79,11 +81,13 @@ type Policy interface {
 }
 
 // Catalog knows the organization's groups and its management account, the access portal
-// and the permission sets' sessions. It returns empty values for what it doesn't know.
+// and
+// the permission sets. It returns empty values for what it doesn't know.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string
 	PortalURL(ctx context.Context) string
 	Session(ctx context.Context, permissionSetARN string) time.Duration
+	Description(ctx context.Context, permissionSetARN string) string
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 }
 
@@ -252,7 +256,17 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 			o.Message = slack.TicketHint(d.Tickets)
 		}
 	default:
-		o.Message, err = h.findApprovers(ctx, index, d, requester, &e)
+		if r.Target.Kind == access.KindAccount {
+			e.Description = h.Catalog.Description(ctx, r.Target.PermissionSetARN)
+		}
+		var background *access.Background
+		parallel.Do(2, 2, func(i int) {
+			if i == 0 {
+				o.Message, err = h.findApprovers(ctx, index, d, requester, &e)
+			} else {
+				background = h.findBackground(ctx, r, requester)
+			}
+		})
 		if err != nil {
 			return r, err
 		}
@@ -260,7 +274,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 			o.Kind, o.Reason = access.OutcomeRefused, string(access.ReasonNoApprovers)
 			break
 		}
-		e.ExpiresAt = r.CreatedAt.Add(h.expiration()).UTC()
+		e.ExpiresAt, e.Background = r.CreatedAt.Add(h.expiration()).UTC(), background
 	}
 	r, err = h.Table.Evaluate(ctx, r.ID, e)
 	if err != nil || o.Kind == "" || !r.Open() {

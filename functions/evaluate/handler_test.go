@@ -48,6 +48,12 @@ type world struct {
 	sessions   map[string]time.Duration // in the catalog, by ARN
 	settings   access.Portal            // in the settings
 
+	descriptions map[string]string // by permission set ARN
+
+	others    []access.Request // of the requester, as the index has them
+	more      bool
+	othersErr error
+
 	requesterErr error
 	approverErrs map[string]error // by Slack id
 	changes      int              // of approvals
@@ -63,6 +69,13 @@ type world struct {
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+
+func (w *world) RequestsOf(ctx context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+	if _, ok := ctx.Deadline(); !ok || principalID != jane.PrincipalID || limit != mostRequests {
+		return nil, false, access.Errorf(access.CodeInternal, "asked for %d requests of %s", limit, principalID)
+	}
+	return w.others, w.more, w.othersErr
+}
 
 func (w *world) Evaluate(_ context.Context, _ string, e table.Evaluation) (access.Request, error) {
 	w.evaluated = &e
@@ -154,6 +167,8 @@ func (w *world) ApproverGroup(_ context.Context, id string) (string, catalog.Mem
 func (w *world) ManagementAccount(context.Context) string { return w.management }
 
 func (w *world) PortalURL(context.Context) string { return w.portal }
+
+func (w *world) Description(_ context.Context, arn string) string { return w.descriptions[arn] }
 
 func (w *world) Session(_ context.Context, arn string) time.Duration { return w.sessions[arn] }
 
@@ -324,7 +339,8 @@ func TestEvaluateEntersWhatItFound(t *testing.T) {
 	}
 	want := &table.Evaluation{
 		Requester: jane, Approvers: []access.Person{ann}, UnknownApprovers: []string{"zoe@example.com"}, ExpiresAt: now.Add(8 * time.Hour),
-		Decision: access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com", "zoe@example.com"}, Statements: []int{0}},
+		Background: &access.Background{},
+		Decision:   access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com", "zoe@example.com"}, Statements: []int{0}},
 	}
 	if !reflect.DeepEqual(w.evaluated, want) {
 		t.Errorf("got  %+v\nwant %+v", w.evaluated, want)

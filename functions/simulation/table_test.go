@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -13,17 +14,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sso-elevator/functions/access"
+	rows "sso-elevator/functions/adapters/table"
 )
 
 type row = map[string]types.AttributeValue
 
-// table is DynamoDB with one table, whose key is pk, and one index over open and due.
-// Reads are strongly consistent; the index lags by up to indexLag.
+// table is DynamoDB with one table, whose key is pk, and two indexes: over open and due,
+// and over requester_id and created_at. Reads are strongly consistent; the indexes lag by
+// up to indexLag.
 type table struct {
 	world   *world
 	rows    map[string]row
-	indexed map[string]row // what the index shows
-	pending []indexed      // what it will show
+	indexed map[string]row // what the indexes show
+	pending []indexed      // what they will show
 	source  *source
 }
 
@@ -33,7 +36,7 @@ type indexed struct {
 	row row // nil if deleted
 }
 
-// indexLag is how far the index may lag behind.
+// indexLag is how far the indexes may lag behind.
 const indexLag = 3 * time.Second
 
 func keyOf(r row) string { return r["pk"].(*types.AttributeValueMemberS).Value }
@@ -89,23 +92,48 @@ func (t *table) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ 
 	})
 }
 
+// queries are the key conditions that are known here, with the index's keys.
+var queries = map[string]struct {
+	index, partition, sort string
+	attributes             []string // besides the keys
+}{
+	"#open = :kind":                 {index: rows.OpenIndex, partition: "open", sort: "due"},
+	"#requester_id = :requester_id": {rows.RequesterIndex, "requester_id", "created_at", rows.RequesterIndexAttributes},
+}
+
 func (t *table) Query(ctx context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	kind := in.ExpressionAttributeValues[":kind"].(*types.AttributeValueMemberS).Value
-	return call(ctx, t.world, "dynamodb", "Query", kind, func() (*dynamodb.QueryOutput, error) {
-		if *in.IndexName != "open" || *in.KeyConditionExpression != "#open = :kind" || in.ExpressionAttributeNames["#open"] != "open" {
+	q, known := queries[*in.KeyConditionExpression]
+	name, value, _ := strings.Cut(*in.KeyConditionExpression, " = ")
+	wanted := s(in.ExpressionAttributeValues[value])
+	return call(ctx, t.world, "dynamodb", "Query", wanted, func() (*dynamodb.QueryOutput, error) {
+		if !known || *in.IndexName != q.index || in.ExpressionAttributeNames[name] != q.partition {
 			panic("a query that is not known here: " + *in.KeyConditionExpression)
 		}
 		t.catchUp()
 		out := &dynamodb.QueryOutput{}
 		for _, r := range t.indexed {
-			if s(r["open"]) == kind {
-				out.Items = append(out.Items, r)
+			if s(r[q.partition]) != wanted || s(r[q.sort]) == "" {
+				continue
 			}
+			shown := row{}
+			for _, name := range append([]string{"pk", q.partition, q.sort}, q.attributes...) {
+				if r[name] != nil {
+					shown[name] = r[name]
+				}
+			}
+			out.Items = append(out.Items, shown)
 		}
 		sort.Slice(out.Items, func(i, j int) bool {
 			a, b := out.Items[i], out.Items[j]
-			return s(a["due"])+keyOf(a) < s(b["due"])+keyOf(b)
+			return s(a[q.sort])+keyOf(a) < s(b[q.sort])+keyOf(b)
 		})
+		if in.ScanIndexForward != nil && !*in.ScanIndexForward {
+			slices.Reverse(out.Items)
+		}
+		if in.Limit != nil && int(*in.Limit) < len(out.Items) {
+			out.Items = out.Items[:*in.Limit]
+			out.LastEvaluatedKey = out.Items[len(out.Items)-1]
+		}
 		return out, nil
 	})
 }
@@ -132,11 +160,7 @@ func (t *table) write(key string, r row) {
 	if n := len(t.pending); n > 0 && t.pending[n-1].at.After(at) {
 		at = t.pending[n-1].at // in order
 	}
-	var shown row
-	if r["open"] != nil && r["due"] != nil {
-		shown = r
-	}
-	t.pending = append(t.pending, indexed{at, key, shown})
+	t.pending = append(t.pending, indexed{at, key, r})
 	t.catchUp()
 	t.world.ledger.checkWrite(key, before, r)
 }

@@ -94,6 +94,17 @@ func (c *Catalog) PortalURL(ctx context.Context) string {
 	return l.portalURL
 }
 
+// Description returns a permission set's description. It returns "" if the snapshot is
+// missing, unreadable, or doesn't say.
+func (c *Catalog) Description(ctx context.Context, permissionSetARN string) string {
+	l, err := c.newestLists(ctx)
+	if err != nil {
+		return ""
+	}
+	set, _ := l.permissionSets.find(func(s access.PermissionSet) bool { return s.ARN == permissionSetARN })
+	return set.Description
+}
+
 // Session returns how long a session with a permission set lasts. It returns zero if the
 // snapshot is missing, unreadable, or doesn't say.
 func (c *Catalog) Session(ctx context.Context, permissionSetARN string) time.Duration {

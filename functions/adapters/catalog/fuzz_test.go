@@ -17,7 +17,7 @@ func FuzzDecode(f *testing.F) {
 	whole := Snapshot{
 		ManagementAccount: "123456789012",
 		AccountsAt:        at, Accounts: []access.Account{{ID: "111122223333", Name: "<!channel> \u202e"}},
-		PermissionSetsAt: at, PermissionSets: []access.PermissionSet{{ARN: "arn:1", Name: "Admin", Session: 8 * time.Hour}}, NamedAt: map[string]time.Time{"arn:1": at}, PortalURL: "https://d-0123456789.awsapps.com/start",
+		PermissionSetsAt: at, PermissionSets: []access.PermissionSet{{ARN: "arn:1", Name: "Admin", Session: 8 * time.Hour, Description: "Everything"}}, NamedAt: map[string]time.Time{"arn:1": at}, PortalURL: "https://d-0123456789.awsapps.com/start",
 		GroupsAt: at, Groups: []access.Group{{ID: "g-1", Name: "Auditors"}},
 		Members: map[string]Members{"g-1": {Users: []Member{{UserID: "u-1", Email: "a@b.c"}, {UserID: "u-2"}}, More: true}, "g-2": {}},
 	}

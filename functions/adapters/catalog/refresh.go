@@ -26,7 +26,8 @@ const (
 	// describesAtOnce is the number of permission sets that are read at the same time.
 	describesAtOnce = 4
 	// DescribeAgain is the number of known permission sets that one refresh reads again, the
-	// oldest first. Ten refreshes notice new session durations of 1,000 permission sets.
+	// oldest first. Ten refreshes notice new session durations and descriptions of 1,000
+	// permission sets.
 	// Identity Center has no call that renames one. If AWS adds it, the same holds for names.
 	DescribeAgain = 100
 )

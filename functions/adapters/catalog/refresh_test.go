@@ -31,8 +31,9 @@ type organization struct {
 	describeErr                     func(arn string, call int) error // the first call is 1
 	gone                            string                           // an ARN that is listed but no longer exists
 
-	portal   string
-	sessions map[string]time.Duration // by ARN
+	portal       string
+	sessions     map[string]time.Duration // by ARN
+	descriptions map[string]string        // by ARN
 
 	mu          sync.Mutex
 	described   []string
@@ -79,7 +80,7 @@ func (o *organization) PermissionSet(_ context.Context, arn string) (access.Perm
 	if !ok {
 		return access.PermissionSet{}, access.Errorf(access.CodeNotFound, "there is no %s", arn)
 	}
-	return access.PermissionSet{ARN: arn, Name: name, Session: o.sessions[arn]}, nil
+	return access.PermissionSet{ARN: arn, Name: name, Session: o.sessions[arn], Description: o.descriptions[arn]}, nil
 }
 
 func (o *organization) Groups(context.Context) ([]access.Group, error) {
@@ -335,16 +336,18 @@ func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
 	}
 }
 
-// The snapshot has the portal's address and the permission sets' sessions, also those
-// that a snapshot of the previous release lacks.
+// The snapshot has the portal's address and the permission sets' sessions and
+// descriptions, also those that a snapshot of the previous release lacks.
 func TestRefreshReadsPortalAndSessions(t *testing.T) {
 	now, o, store := start, tiny(), &fakeStore{}
 	r := refresher(o, store, &now)
 	for _, step := range []struct {
-		portal  string
-		session time.Duration
-	}{{}, {"https://d-0123456789.awsapps.com/start", 8 * time.Hour}, {"https://d-0123456789.awsapps.com/start", time.Hour}} {
+		portal      string
+		session     time.Duration
+		description string
+	}{{}, {"https://d-0123456789.awsapps.com/start", 8 * time.Hour, "Everything"}, {"https://d-0123456789.awsapps.com/start", time.Hour, "Nearly everything"}} {
 		o.portal, o.sessions = step.portal, map[string]time.Duration{"arn:ps/1": step.session}
+		o.descriptions = map[string]string{"arn:ps/1": step.description}
 		now = now.Add(10 * time.Minute)
 		if err := r.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
@@ -355,6 +358,9 @@ func TestRefreshReadsPortalAndSessions(t *testing.T) {
 		}
 		if got := lists.Session(t.Context(), "arn:ps/1"); got != step.session {
 			t.Errorf("session %s, want %s", got, step.session)
+		}
+		if got, other := lists.Description(t.Context(), "arn:ps/1"), lists.Description(t.Context(), "arn:ps/2"); got != step.description || other != "" {
+			t.Errorf("descriptions %q and %q, want %q and none", got, other, step.description)
 		}
 		if got := lists.Session(t.Context(), "arn:ps/2"); got != 0 {
 			t.Errorf("session %s of a permission set without a known one", got)

@@ -77,10 +77,11 @@ type document struct {
 		ReadAt  time.Time   `json:"read_at"`
 		Pairs   [][2]string `json:"pairs"`
 		NamedAt []int64     `json:"named_at"` // of each pair, in seconds since 1970
-		// Sessions and PortalURL were added after the first release, which leaves them
-		// out, and ignores them. A session is in seconds, 0 if it is not known.
-		Sessions  []int64 `json:"sessions,omitempty"`
-		PortalURL string  `json:"portal_url,omitempty"`
+		// Sessions, Descriptions and PortalURL were added after the first release, which
+		// leaves them out, and ignores them. A session is in seconds, 0 if it is not known.
+		Sessions     []int64  `json:"sessions,omitempty"`
+		Descriptions []string `json:"descriptions,omitempty"`
+		PortalURL    string   `json:"portal_url,omitempty"`
 	} `json:"permission_sets"`
 	Groups struct {
 		ReadAt time.Time   `json:"read_at"`
@@ -110,6 +111,7 @@ func (s *Snapshot) encode() ([]byte, error) {
 		d.PermissionSets.Pairs = append(d.PermissionSets.Pairs, [2]string{p.ARN, p.Name})
 		d.PermissionSets.NamedAt = append(d.PermissionSets.NamedAt, s.NamedAt[p.ARN].Unix())
 		d.PermissionSets.Sessions = append(d.PermissionSets.Sessions, int64(p.Session/time.Second))
+		d.PermissionSets.Descriptions = append(d.PermissionSets.Descriptions, p.Description)
 	}
 	d.PermissionSets.PortalURL = s.PortalURL
 	d.Groups.ReadAt = s.GroupsAt.UTC()
@@ -159,6 +161,8 @@ func decode(packed io.Reader) (*Snapshot, error) {
 		return nil, access.Errorf(access.CodeInvalid, "%s: it is incomplete", doing)
 	case len(d.PermissionSets.NamedAt) != len(d.PermissionSets.Pairs):
 		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d read times", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.NamedAt))
+	case len(d.PermissionSets.Descriptions) > 0 && len(d.PermissionSets.Descriptions) != len(d.PermissionSets.Pairs):
+		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d descriptions", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.Descriptions))
 	case len(d.PermissionSets.Sessions) > 0 && len(d.PermissionSets.Sessions) != len(d.PermissionSets.Pairs):
 		return nil, access.Errorf(access.CodeInvalid, "%s: it has %d permission sets, but %d sessions", doing, len(d.PermissionSets.Pairs), len(d.PermissionSets.Sessions))
 	}
@@ -183,6 +187,9 @@ func decode(packed io.Reader) (*Snapshot, error) {
 		s.NamedAt[pair[0]] = time.Unix(d.PermissionSets.NamedAt[i], 0).UTC()
 		if len(d.PermissionSets.Sessions) > 0 {
 			s.PermissionSets[i].Session = time.Duration(d.PermissionSets.Sessions[i]) * time.Second
+		}
+		if len(d.PermissionSets.Descriptions) > 0 {
+			s.PermissionSets[i].Description = d.PermissionSets.Descriptions[i]
 		}
 	}
 	for i, pair := range d.Groups.Pairs {

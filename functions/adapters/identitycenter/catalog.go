@@ -39,7 +39,14 @@ func (c *Client) PermissionSet(ctx context.Context, arn string) (access.Permissi
 		return none, nil
 	}
 	session, _ := access.ParseSession(aws.ToString(out.PermissionSet.SessionDuration))
-	return access.PermissionSet{ARN: arn, Name: aws.ToString(out.PermissionSet.Name), Session: session}, nil
+	description := []rune(aws.ToString(out.PermissionSet.Description))
+	if len(description) > access.MaxDescriptionLength {
+		description = append(description[:access.MaxDescriptionLength-1], '…')
+	}
+	return access.PermissionSet{
+		ARN: arn, Name: aws.ToString(out.PermissionSet.Name), Session: session,
+		Description: string(description),
+	}, nil
 }
 
 // PortalURL returns the address that AWS gives the instance's access portal, "" if we

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ func TestOnTheWire(t *testing.T) {
 		t.Fatal(instances, err)
 	}
 	instance := instances.Instances[0]
-	set, err := admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{InstanceArn: instance.InstanceArn, Name: aws.String("ReadOnly"), SessionDuration: aws.String("PT8H")})
+	set, err := admin.CreatePermissionSet(ctx, &ssoadmin.CreatePermissionSetInput{InstanceArn: instance.InstanceArn, Name: aws.String("ReadOnly"), Description: aws.String(strings.Repeat("é", 151)), SessionDuration: aws.String("PT8H")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestOnTheWire(t *testing.T) {
 	if name, err := c.PermissionSetName(ctx, arn); name != "ReadOnly" || err != nil {
 		t.Errorf("PermissionSetName = %q, %v", name, err)
 	}
-	if set, err := c.PermissionSet(ctx, arn); set != (access.PermissionSet{ARN: arn, Name: "ReadOnly", Session: 8 * time.Hour}) || err != nil {
+	if set, err := c.PermissionSet(ctx, arn); set != (access.PermissionSet{ARN: arn, Name: "ReadOnly", Session: 8 * time.Hour, Description: strings.Repeat("é", 149) + "…"}) || err != nil {
 		t.Errorf("PermissionSet = %+v, %v", set, err)
 	}
 	if url, err := c.PortalURL(ctx); url != "https://"+*instance.IdentityStoreId+".awsapps.com/start" || err != nil {

@@ -72,6 +72,11 @@ func FuzzRow(f *testing.F) {
 		} else if err != nil && access.CodeOf(err) != access.CodeInternal {
 			t.Errorf("%v of code %q", err, access.CodeOf(err))
 		}
+		if of, _, err := s.RequestsOf(context.Background(), "p", 1); err == nil && (len(of) != 1 || row[AttributeKey] == nil) {
+			t.Errorf("%s is listed as %+v", text, of)
+		} else if err != nil && access.CodeOf(err) != access.CodeInternal {
+			t.Errorf("%v of code %q", err, access.CodeOf(err))
+		}
 	})
 }
 

@@ -24,12 +24,27 @@ const (
 // keys.
 const OpenIndex = "open"
 
+// RequesterIndex is the index of requests by their requester's user in Identity Center,
+// in the order of their creation. Rows of the first release are not in it, because they
+// lack AttributeRequesterID.
+const RequesterIndex = "requester"
+
+// RequesterIndexAttributes are the attributes in RequesterIndex besides the keys: what
+// says which access the request is for, who approved it, and what became of it. Others
+// are too large, or change too often. An index can't get further attributes later;
+// another index would have to replace it.
+var RequesterIndexAttributes = []string{
+	"target", "outcome", "approvals", "granted_at", "end", "end_request", "revoking_at", "revoked_at", "tombstone", "closed_at",
+}
+
 // Attributes that are keys, or that DynamoDB itself reads.
 const (
-	AttributeKey     = "pk"
-	AttributeOpen    = "open"
-	AttributeDue     = "due"
-	AttributeExpires = "expires"
+	AttributeKey         = "pk"
+	AttributeOpen        = "open"
+	AttributeDue         = "due"
+	AttributeRequesterID = "requester_id"
+	AttributeCreatedAt   = "created_at"
+	AttributeExpires     = "expires"
 )
 
 // The attributes that each update of a row names, in its condition too, separated
@@ -39,7 +54,7 @@ const (
 	DecideAttributes        = "outcome events tombstone closed_at revoking_at"
 	ApprovalAttributes      = "approvals approval_progress outcome events posts tombstone closed_at revoking_at"
 	RequestEndAttributes    = "end_request events due granted_at revoking_at revoked_at closed_at"
-	EvaluateAttributes      = "requester approvers unknown_approvers approver_groups evaluated_decision portal session_seconds expires_at due outcome tombstone closed_at"
+	EvaluateAttributes      = "requester requester_id approvers unknown_approvers approver_groups evaluated_decision background permission_set_description portal session_seconds expires_at due outcome tombstone closed_at"
 	CountReminderAttributes = "reminders_sent"
 	StoreTokenAttributes    = "approval_token end_token closed_at"
 	PostAttributes          = "posts"

@@ -50,7 +50,7 @@ func (n *namedInUpdates) UpdateItem(_ context.Context, in *dynamodb.UpdateItemIn
 // named is a right that nobody needs.
 func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	type change = func(*table.Table) error
-	at, person, post := monday, access.Person{SlackID: "U1"}, access.Post{Channel: "C1"}
+	at, person, post := monday, access.Person{SlackID: "U1", PrincipalID: "p-1"}, access.Post{Channel: "C1"}
 	decide := func(s *table.Table) error { _, _, err := s.Decide(ctx, "a", access.Outcome{At: at}); return err }
 	approve := func(s *table.Table) error {
 		r := access.Request{ID: "a", Posts: map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}}}
@@ -77,7 +77,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			return err
 		}},
 		"Evaluate": {decide, approve, func(s *table.Table) error { return s.CountReminder(ctx, "a", 1) }, func(s *table.Table) error {
-			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, ExpiresAt: at})
+			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Description: "d", ExpiresAt: at})
 			return err
 		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},
 		"Await": {

@@ -28,6 +28,9 @@ func (t *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 	row[AttributeKey] = requestKey(r.ID)[AttributeKey]
 	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openRequest}
 	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.CreatedAt.Add(NeverExpires))}
+	if id := r.Requester.PrincipalID; id != "" { // DynamoDB rejects an empty key
+		row[AttributeRequesterID] = &types.AttributeValueMemberS{Value: id}
+	}
 	if !r.ExpiresAt.IsZero() {
 		row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.ExpiresAt)}
 	}
@@ -76,11 +79,16 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	c.setOrRemove("approvers", len(e.Approvers) > 0, e.Approvers)
 	c.setOrRemove("unknown_approvers", len(e.UnknownApprovers) > 0, e.UnknownApprovers)
 	c.setOrRemove("approver_groups", len(e.ApproverGroups) > 0, e.ApproverGroups)
+	c.setOrRemove("permission_set_description", e.Description != "", e.Description)
+	c.setOrRemove("background", e.Background != nil, e.Background)
 	c.setOrRemove("portal", e.Portal != access.Portal{}, e.Portal)
 	c.setOrRemove("session_seconds", e.Session > 0, int64(e.Session/time.Second))
 	c.setOrRemove("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
 	if !e.ExpiresAt.IsZero() {
 		c.set[AttributeDue] = formatDue(e.ExpiresAt)
+	}
+	if id := e.Requester.PrincipalID; id != "" {
+		c.set[AttributeRequesterID] = id // the previous release didn't write it
 	}
 	r, _, err := t.apply(ctx, id, c)
 	return r, err

@@ -11,6 +11,9 @@
 //
 //   - open ("request", "lease" or "claims") and due (UTC, whole seconds), the
 //     key of the sparse index that sweeps read; a closed request has neither;
+//   - requester_id, the id of the requester's user in Identity Center: with created_at,
+//     the key of the sparse index of requests by requester. A request whose requester is
+//     unknown doesn't have it, and neither have those of the first release;
 //   - expires, the epoch second after which the table may drop a closed request,
 //     a run, or a person's claims.
 //
@@ -19,7 +22,8 @@
 // and those in the conditions (DecideAttributes and the like):
 //
 //	Create        everything it is given (PutItem; all others are UpdateItem)
-//	Evaluate      requester approvers unknown_approvers evaluated_decision expires_at due
+//	Evaluate      requester requester_id approvers unknown_approvers approver_groups
+//	              evaluated_decision background permission_set_description expires_at due
 //	Decide        outcome events
 //	ChangeApprovals  approvals approval_progress events outcome posts
 //	RequestEnd    end_request events due
@@ -122,6 +126,8 @@ type Evaluation struct {
 	UnknownApprovers []string
 	ApproverGroups   []access.ApproverGroup
 	Decision         access.Decision
+	Description      string             // of the permission set; empty if it is not known
+	Background       *access.Background // nil if the request needs no approval, or it is unknown
 	// ExpiresAt is zero if the request needs no approval.
 	ExpiresAt time.Time
 	Portal    access.Portal // empty if it is not known

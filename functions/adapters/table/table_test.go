@@ -28,31 +28,47 @@ var (
 	tables atomic.Int64
 )
 
+// openIndex and requesterIndex are the table's indexes.
+var (
+	openIndex      = index("open", "open", "due", types.Projection{ProjectionType: types.ProjectionTypeKeysOnly})
+	requesterIndex = index("requester", "requester_id", "created_at", types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: table.RequesterIndexAttributes})
+)
+
+func index(name, partition, sort string, p types.Projection) types.GlobalSecondaryIndex {
+	return types.GlobalSecondaryIndex{IndexName: aws.String(name), KeySchema: keys(partition, sort), Projection: &p}
+}
+
+func keys(partition, sort string) []types.KeySchemaElement {
+	return []types.KeySchemaElement{
+		{AttributeName: aws.String(partition), KeyType: types.KeyTypeHash},
+		{AttributeName: aws.String(sort), KeyType: types.KeyTypeRange},
+	}
+}
+
 // newStore returns a store with its own table.
 func newStore(t *testing.T) (*table.Table, *dynamodb.Client, string) {
 	t.Helper()
+	return newStoreWith(t, openIndex, requesterIndex)
+}
+
+// newStoreWith returns a store with its own table, which has these indexes.
+func newStoreWith(t *testing.T, indexes ...types.GlobalSecondaryIndex) (*table.Table, *dynamodb.Client, string) {
+	t.Helper()
 	client := dynamodb.NewFromConfig(mototest.Config(t))
 	tableName := fmt.Sprintf("requests-%d", tables.Add(1))
-	s := types.ScalarAttributeTypeS
-	_, err := client.CreateTable(ctx, &dynamodb.CreateTableInput{
-		TableName:   aws.String(tableName),
-		BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String("pk"), AttributeType: s},
-			{AttributeName: aws.String("open"), AttributeType: s},
-			{AttributeName: aws.String("due"), AttributeType: s},
-		},
-		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String("open"),
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String("open"), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String("due"), KeyType: types.KeyTypeRange},
-			},
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
-		}},
-	})
-	if err != nil {
+	attributes := []string{"pk"}
+	for _, i := range indexes {
+		attributes = append(attributes, *i.KeySchema[0].AttributeName, *i.KeySchema[1].AttributeName)
+	}
+	in := &dynamodb.CreateTableInput{
+		TableName: aws.String(tableName), BillingMode: types.BillingModePayPerRequest,
+		KeySchema:              []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+		GlobalSecondaryIndexes: indexes,
+	}
+	for _, name := range attributes {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS})
+	}
+	if _, err := client.CreateTable(ctx, in); err != nil {
 		t.Fatal(err)
 	}
 	return table.New(client, tableName), client, tableName
@@ -179,6 +195,8 @@ func TestRoundTrip(t *testing.T) {
 	full.UnknownApprovers = []string{"c@example.com"}
 	full.ApproverGroups = []access.ApproverGroup{{ID: "g-1", Name: "Security", SlackGroup: "S1", Mentioned: []access.Person{{SlackID: "U1"}}, Others: 2, More: true}}
 	full.Ticket = "OPS-1"
+	full.PermissionSetDescription = "Everything"
+	full.Background = &access.Background{Grants: 2, MoreGrants: true, LastAt: monday, LastBy: []access.Person{person}, Held: []access.HeldAccess{{Target: full.Target, End: monday}}, MoreHeld: 1}
 	full.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0, 7}}
 	full.ExpiresAt = monday.Add(8 * time.Hour)
 	full.RemindersSent = 3

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"sso-elevator/infra/local/faults"
+)
+
+// TestApproversSeeEarlierAccess checks that the message to the approvers says what the
+// requester had before, and what they have now. Requests of the first release are not in
+// the index: nobody sees them, and one in flight goes on as usual.
+func TestApproversSeeEarlierAccess(t *testing.T) {
+	t.Parallel()
+	const account = "shared-services"
+	first := askQuiet(t, wish{judy, account, "DeveloperAccess", 36 * 3600})
+	first.showsLine(t, "Description: Everything a service's team does on a normal day")
+	first.showsLine(t, "Last 30 days: didn't have this access")
+	if text := lines(t, first); strings.Contains(text, "Already has") {
+		t.Errorf("the first message shows %q", text)
+	}
+	first.pressed(t, bob, "approve", "Approved by @"+bob)
+	first.waitAssigned(t)
+	first.shows(t, "🟢")
+
+	other := askQuiet(t, wish{judy, account, "AdministratorAccess", 12})
+	other.showsLine(t, "Last 30 days: didn't have this access")
+	other.showsLine(t, "Already has in this account: DeveloperAccess until ")
+	other.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
+	if res := quiet.press(t, judy, first.message(t), "end", false); !res.OK {
+		t.Fatalf("end: %+v", res)
+	}
+	first.waitGone(t, removalLimit)
+
+	second := askQuiet(t, wish{judy, account, "DeveloperAccess", 12})
+	second.showsLine(t, "Last 30 days: had this access once, approved by Bob")
+	if text := lines(t, second); strings.Contains(text, "Already has") {
+		t.Errorf("after the end, the message shows %q", text)
+	}
+	first.leavesIndex(t)
+	second.leavesIndex(t)
+	second.pressed(t, bob, "approve", "Approved by @"+bob)
+	second.endsByItself(t)
+
+	third := askQuiet(t, wish{judy, account, "DeveloperAccess", 12})
+	third.showsLine(t, "Last 30 days: didn't have this access")
+	third.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
+}
+
+// TestWithoutTheIndexOfRequesters checks that a request doesn't need the index: a
+// deployment may just be creating it, or DynamoDB may be busy.
+func TestWithoutTheIndexOfRequesters(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []faults.Kind{faults.NotFound, faults.Throttle, faults.Denied, faults.Hang} {
+		label := t.Name() + string(kind)
+		r := askQuiet(t, wish{judy, "security-tooling", "DeveloperAccess", 12}, faults.Rule{
+			Kind: kind, Label: label, Function: "evaluate", Target: "DynamoDB_20120810.Query", Count: -1,
+		})
+		r.showsLine(t, "Approvers (any one can approve): @"+bob)
+		rules := quiet.faults(t, label)
+		if len(rules) != 1 || rules[0].Hits == 0 {
+			t.Errorf("%s: the rules are %+v; want one that hit", kind, rules)
+		}
+		if text := lines(t, r); strings.Contains(text, "Last 30 days") || !strings.Contains(text, "Description: ") {
+			t.Errorf("%s: the message shows %q", kind, text)
+		}
+		quiet.forget(t, label)
+		r.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
+	}
+}
+
+// lines returns the text of the request's message.
+func lines(t *testing.T, r *request) string {
+	t.Helper()
+	return strings.Join(textsOf(t, r.message(t).Blocks), "")
+}
+
+// leavesIndex makes the request's row like those of the first release, which are not in the
+// index of requesters.
+func (r *request) leavesIndex(t *testing.T) {
+	t.Helper()
+	name := r.stack.ids.get("table", "", func() string { return "" })
+	_, err := r.stack.table.UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
+		TableName: &name, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "request#" + r.id}},
+		UpdateExpression: aws.String("REMOVE requester_id"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := r.stack.partOfRow(t, "request#"+r.id, "id", "requester_id"); len(row) != 1 {
+		t.Fatalf("the row has %v", row)
+	}
+}
