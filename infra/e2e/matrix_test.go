@@ -550,6 +550,9 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 				if err != nil {
 					t.Fatalf("press: %v", err)
 				}
+				if d, opened := r.stack.dialog(t, person, r.id); opened {
+					d.submit(t)
+				}
 			}
 		}
 	}
