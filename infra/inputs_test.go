@@ -40,6 +40,12 @@ func TestEverySetting(t *testing.T) {
 		if got := p["MemorySize"]; got != 1024.0 {
 			t.Errorf("%v has %v MiB, want 1024", p["FunctionName"], got)
 		}
+		if p["FunctionName"] == "elevator-test-evaluate" {
+			variables := p["Environment"].(map[string]any)["Variables"].(map[string]any)
+			if got := variables["ELEVATOR_ACCESS_PORTAL_URL"]; got != s.AccessPortalURL {
+				t.Errorf("evaluate links to the portal %v, want %s", got, s.AccessPortalURL)
+			}
+		}
 	}
 	slices.Sort(functions)
 	if want := []string{"access-requester", "access-revoker", "elevator-test-audit", "elevator-test-await", "elevator-test-evaluate", "elevator-test-grant", "elevator-test-notify", "elevator-test-reconcile"}; !slices.Equal(functions, want) {
