@@ -3,12 +3,14 @@ package docs
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/accesstest"
+	"sso-elevator/infra/policydiff"
 	"sso-elevator/infra/settings"
 )
 
@@ -141,5 +143,38 @@ func TestJSONInTheDocs(t *testing.T) {
 	}
 	if blocks < 5 {
 		t.Errorf("%d blocks of JSON found", blocks)
+	}
+}
+
+// TestPolicyDiffInTheDocs checks that the page about the policy shows what the command
+// prints, and an organization file that it reads.
+func TestPolicyDiffInTheDocs(t *testing.T) {
+	page, err := os.ReadFile("reference/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(mark string) string {
+		_, block, found := strings.Cut(string(page), mark)
+		block, _, ended := strings.Cut(block, "```\n")
+		if !found || !ended {
+			t.Fatalf("the page has no block after %q", mark)
+		}
+		return block
+	}
+	golden, err := os.ReadFile("../infra/policy/testdata/diff/text.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, printed, _ := strings.Cut(block("<!-- policy diff -->\n```\n"), "\n")
+	if !strings.HasPrefix(line, "$ elevator policy diff ") || !strings.Contains(string(golden), "/organization.json\n"+printed+"\n$ ") {
+		t.Errorf("the page shows, after %s:\n%s", line, printed)
+	}
+	path := filepath.Join(t.TempDir(), "organization.json")
+	if err := os.WriteFile(path, []byte(block("<!-- organization -->\n```json\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := policydiff.LoadOrganization(path)
+	if err != nil || len(o.People) == 0 || len(o.Accounts) == 0 || len(o.PermissionSets) == 0 || len(o.Groups) == 0 {
+		t.Errorf("%v: %+v", err, o)
 	}
 }

@@ -85,9 +85,9 @@ var slow = condition{above, 2500, 2, 3, notBreaching}
 
 const slowPeriod = 5 * time.Minute
 
-// throttled is on if Lambda throttled calls in 5 of 15 minutes. That is too long for
-// the machines' retries.
-var throttled = condition{atLeast, 1, 5, 15, notBreaching}
+// lasting is on if something failed in 5 of 15 minutes. That is too long for the
+// machines' retries.
+var lasting = condition{atLeast, 1, 5, 15, notBreaching}
 
 // silent is on when nothing was counted for so many periods in a row.
 func silent(periods int) condition { return condition{below, 1, periods, periods, breaching} }
@@ -122,7 +122,9 @@ func alarms(props alarmProps) []alarm {
 		{id: "AuditDeferred", metric: count(metric.AuditDeferred), fires: happened,
 			text: "The audit bucket rejected a record. No record is lost and access is not affected: the record waits in the table and is retried. First: read the error in the log of {prefix}-audit. Check that {prefix}-audit may write to the bucket and use its key."},
 		{id: "Misconfigured", metric: count(metric.Misconfigured), fires: happened,
-			text: "A call failed that no retry can fix: a secret, a Slack channel or scope, an IAM permission, or two users with the same email address. Requests, messages or removals may fail until someone fixes it. First: search all logs of {prefix} for level ERROR and code Misconfigured."},
+			text: "A call failed that no retry can fix: a secret, a Slack channel or scope, an IAM permission, or two users with the same email address. Requests, messages or removals may fail until someone fixes it. First: search all logs of {prefix} for level ERROR and Misconfigured."},
+		{id: "Undecidable", metric: count(metric.Undecidable), fires: lasting,
+			text: "REQUESTS WAIT: the policy can't decide them, because group memberships or organizational units can't be read. Nothing is granted or refused until the reads work, or until each request has waited too long. Access that is already granted still ends on time. First: read the error in the logs of {prefix}-evaluate and {prefix}-grant (code Undecidable)."},
 		{id: "Swept", metric: count(metric.Swept), fires: happened,
 			text: "A request's execution ended too early, or kept access past its end. The sweep now finishes the request: it removes the access, or records the outcome. First: find the request in the log of {prefix}-reconcile (operation tombstone), and find out who or what ended the execution."},
 		{id: "AccessOverdue", metric: count(metric.AccessOverdue), fires: happened,
@@ -171,7 +173,7 @@ func alarms(props alarmProps) []alarm {
 
 		{id: "IngressSlow", metric: props.slack.latency(&awscloudwatch.MetricOptions{Period: seconds(slowPeriod), Statistic: jsii.String("p99")}), fires: slow,
 			text: "Slack gets answers too late: it waits 3 seconds, then shows people an error. Requests and decisions may have to be repeated. Access that is already granted is not affected. First: look at the traces and the log of {prefix}-ingress to see which call is slow."},
-		{id: "Throttled", metric: throttles(props.functions, minute), fires: throttled,
+		{id: "Throttled", metric: throttles(props.functions, minute), fires: lasting,
 			text: "REMOVALS MAY BE LATE: Lambda throttles this app's functions. Either the account's concurrency is used up, or a function's reserved concurrency is too small. First: in CloudWatch, compare ConcurrentExecutions with the account's quota. Raise the quota, or stop the function that uses it up."},
 	}, runAlarms(s)...)
 }

@@ -73,7 +73,7 @@ func newDashboard(stack awscdk.Stack, props dashboardProps) {
 	)
 	row(dashboard,
 		graph("Granted and removed", metrics.own(metric.Granted, "Sum"), metrics.own(metric.Revoked, "Sum"), metrics.own(metric.PeopleGone, "Sum")),
-		graph("Needs attention", metrics.own(metric.RevokeFailed, "Sum"), metrics.own(metric.AccessOverdue, "Maximum"), metrics.own(metric.Swept, "Sum"), metrics.own(metric.AuditDeferred, "Sum"), metrics.own(metric.Misconfigured, "Sum"),
+		graph("Needs attention", metrics.own(metric.RevokeFailed, "Sum"), metrics.own(metric.AccessOverdue, "Maximum"), metrics.own(metric.Swept, "Sum"), metrics.own(metric.AuditDeferred, "Sum"), metrics.own(metric.Misconfigured, "Sum"), metrics.own(metric.Undecidable, "Sum"),
 			metrics.own(metric.PeopleGoneHeld, "Sum"), metrics.own(metric.RecheckLate, "Sum")),
 		graph("Unknown access", metrics.own(metric.DriftFound, "Sum"), metrics.own(metric.DriftRevoked, "Sum"), metrics.own(metric.DriftFailed, "Sum"), metrics.own(metric.ReconcileIncomplete, "Sum"),
 			metrics.ownWith(metric.ReconcileBegun, "Sum", "begun, warn", "Mode", string(access.DriftWarn)),

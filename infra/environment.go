@@ -96,6 +96,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			ReconcileFunction: *functionARN(stack, s, "reconcile"),
 			Durations:         s.Durations,
 			MaxOpenRequests:   s.MaxOpenRequests,
+			ConfirmApprovals:  s.ConfirmApprovals,
 		},
 		"evaluate": evaluate.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
@@ -116,6 +117,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		"grant": grant.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center,
 			MaxDuration: slices.Max(s.Durations),
+			WaitFor:     grantWaitFor(s),
 		},
 		"revoke": revoke.Settings{Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Removals: removals},
 		"audit":  audit.Settings{Table: rows, Policy: policy, Catalog: names, Log: auditlog.Settings{Bucket: *props.audit.BucketName(), Prefix: s.AuditPrefix}},
@@ -171,4 +173,9 @@ func texts(refs []settings.SecretRef) []string {
 // announceFor returns how long the announcement of a request is retried.
 func announceFor(s *settings.Settings) time.Duration {
 	return min(statemachine.AnnounceFor, statemachine.AnnounceRounds*s.AnnounceRetryWait)
+}
+
+// grantWaitFor returns how long after its decision an undecidable request is tried again.
+func grantWaitFor(s *settings.Settings) time.Duration {
+	return min(statemachine.GrantWaitFor, statemachine.GrantWaitRounds*s.RevokeRetryWait)
 }

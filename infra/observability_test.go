@@ -19,6 +19,7 @@ var writtenMetrics = []string{
 	metric.RevokeFailed,
 	metric.AuditDeferred,
 	metric.Misconfigured,
+	metric.Undecidable,
 	metric.CatalogRefreshed,
 	metric.SweepLooked,
 	metric.Swept,

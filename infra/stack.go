@@ -49,6 +49,10 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	for i, warning := range s.Warnings {
 		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String(fmt.Sprintf("sso-elevator:settings-%d", i+1)), &warning)
 	}
+	// Unlike a warning, this doesn't fail a synthesis with --strict.
+	for _, notice := range s.Notices {
+		awscdk.Annotations_Of(stack).AddInfo(&notice)
+	}
 	if s.PermissionsBoundary != "" {
 		// This is an aspect, so it also covers roles that the CDK makes.
 		boundary := awsiam.ManagedPolicy_FromManagedPolicyArn(stack, jsii.String("PermissionsBoundary"), &s.PermissionsBoundary)

@@ -656,6 +656,7 @@ func TestAlarms(t *testing.T) {
 		"sso-elevator-RevokeFailed":       "SsoElevator/sso-elevator/RevokeFailed",
 		"sso-elevator-AuditDeferred":      "SsoElevator/sso-elevator/AuditDeferred",
 		"sso-elevator-Misconfigured":      "SsoElevator/sso-elevator/Misconfigured",
+		"sso-elevator-Undecidable":        "SsoElevator/sso-elevator/Undecidable",
 		"sso-elevator-ExecutionsFailed":   "AWS/States/ExecutionsFailed",
 		"sso-elevator-ExecutionsTimedOut": "AWS/States/ExecutionsTimedOut",
 		"sso-elevator-ExecutionsAborted":  "AWS/States/ExecutionsAborted",
@@ -846,6 +847,17 @@ func TestAnnounceFor(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// However soon the machine tries Grant again, an execution has enough events for it.
+func TestGrantWaitFor(t *testing.T) {
+	for wait, want := range map[time.Duration]time.Duration{time.Second: time.Minute, time.Minute: time.Hour, time.Hour: time.Hour} {
+		s := goldenSettings(t)
+		s.RevokeRetryWait = wait
+		if got := grantWaitFor(s); got != want {
+			t.Errorf("a wait of %s: got %s, want %s", wait, got, want)
+		}
 	}
 }
 

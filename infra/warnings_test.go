@@ -10,7 +10,7 @@ import (
 	"sso-elevator/infra/build"
 )
 
-// Every synthesis prints the settings' warnings and continues.
+// Every synthesis prints the settings' warnings and notices, and continues.
 func TestSettingsWarningsAreAnnotations(t *testing.T) {
 	root, err := build.Root()
 	if err != nil {
@@ -23,6 +23,7 @@ func TestSettingsWarningsAreAnnotations(t *testing.T) {
 	}
 	s := goldenSettings(t)
 	s.Warnings = []string{"elevator.yaml:3: config[0]: one", "elevator.yaml:9: config[1]: another"}
+	s.Notices = []string{"elevator.yaml:9: config[1]: a notice"}
 	stack, err := newTestStack(app, elevatorProps{settings: s}, folder)
 	if err != nil {
 		t.Fatal(err)
@@ -39,5 +40,10 @@ func TestSettingsWarningsAreAnnotations(t *testing.T) {
 		if got := said[i].Entry.Data; got != want {
 			t.Errorf("got %v, want %s", got, want)
 		}
+	}
+	told := *assertions.Annotations_FromStack(stack).FindInfo(jsii.String("/"+s.NamePrefix), assertions.Match_AnyValue())
+	//lint:ignore SA1019 as above
+	if len(told) != 1 || told[0].Entry.Data != s.Notices[0] {
+		t.Errorf("there are %d notices, want one: %s", len(told), s.Notices[0])
 	}
 }

@@ -62,7 +62,7 @@ var apiErrors = map[string]struct {
 	"messages_tab_disabled":  {access.CodeMisconfigure, "turn on the Messages Tab (App Home in the Slack app's settings): direct messages need it"},
 	"channel_not_found":      {access.CodeMisconfigure, "check the channel id in the settings, and invite the app to a private channel"},
 	"not_in_channel":         {access.CodeMisconfigure, "invite the app to the channel"},
-	"is_archived":            {access.CodeMisconfigure, "the channel is archived: unarchive it, or set slack_channel_id to another channel"},
+	"is_archived":            {access.CodeMisconfigure, "the channel is archived: unarchive it, or set another channel in the settings"},
 	"restricted_action":      {access.CodeMisconfigure, "the workspace's settings don't let the app post in this channel"},
 }
 

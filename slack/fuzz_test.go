@@ -33,6 +33,9 @@ func checkSubmission(t *testing.T, v *View) {
 	if !isVisible(s.Reason) || utf8.RuneCountInString(s.Reason) > access.MaxReasonLength || !printable(strings.ReplaceAll(s.Reason, "\n", "")) || s.Reason != cleanLines(s.Reason) {
 		t.Errorf("the reason is %q", s.Reason)
 	}
+	if s.Ticket != "" && !isVisible(s.Ticket) || utf8.RuneCountInString(s.Ticket) > access.MaxTicketLength || !printable(s.Ticket) || s.Ticket != clean(s.Ticket) {
+		t.Errorf("the ticket is %q", s.Ticket)
+	}
 	if s.Duration < time.Second || s.Duration > maxDuration || s.Duration%time.Second != 0 {
 		t.Errorf("the duration is %s", s.Duration)
 	}
@@ -70,18 +73,18 @@ func printable(s string) bool {
 // Whatever the metadata and the state of a form are, the parsed form is consistent.
 // Slack accepts the next form, and its metadata parses to what was chosen.
 func FuzzForm(f *testing.F) {
-	f.Add("request_for_access", `{"kind":"account","account_id":"111122223333","account_name":"Sandbox"}`, "111122223333", "111122223333", "arn:aws:sso:::permissionSet/x/y", "3600", "deploy", "Sandbox")
-	f.Add("request_for_group_membership", `{"kind":"group","group_id":"g-1"}`, "g-1", "", "", "60", "on call", "<!channel> \u202e:tada:")
-	f.Add("request_for_access", `{"kind":"group"}`, "1", "2", "Admin", "-1", "\u200b\u3164", "")
-	f.Add("", `[`, "", "", "", "9223372036854775808", "\x00", strings.Repeat("\"", 1024))
-	f.Add("/access", `{"kind":"account","account_id":1}`, "é", "é", "é", "1e309", "\r\n\r", strings.Repeat("\U0001F600", 400))
-	f.Fuzz(func(t *testing.T, callback, metadata, first, suffix, set, duration, reason, name string) {
+	f.Add("request_for_access", `{"kind":"account","account_id":"111122223333","account_name":"Sandbox"}`, "111122223333", "111122223333", "arn:aws:sso:::permissionSet/x/y", "3600", "deploy", "Sandbox", "OPS-12")
+	f.Add("request_for_group_membership", `{"kind":"group","group_id":"g-1"}`, "g-1", "", "", "60", "on call", "<!channel> \u202e:tada:", "<!here> *x* \n\u2067OPS")
+	f.Add("request_for_access", `{"kind":"group"}`, "1", "2", "Admin", "-1", "\u200b\u3164", "", "\u200b\u3164")
+	f.Add("", `[`, "", "", "", "9223372036854775808", "\x00", strings.Repeat("\"", 1024), "\x00")
+	f.Add("/access", `{"kind":"account","account_id":1}`, "é", "é", "é", "1e309", "\r\n\r", strings.Repeat("\U0001F600", 400), strings.Repeat("\U0001F600", 151))
+	f.Fuzz(func(t *testing.T, callback, metadata, first, suffix, set, duration, reason, name, ticket string) {
 		option := func(action, value string) map[string]FieldValue {
 			return map[string]FieldValue{action: {SelectedOption: value}}
 		}
 		v := &View{ID: "V1", CallbackID: callback, PrivateMetadata: metadata, State: FormState{
 			BlockAccount: option(ActionAccount, first), BlockGroup: option(ActionGroup, first), BlockDuration: option(ActionDuration, duration),
-			BlockPermissionSet + "-" + suffix: option(ActionPermissionSet, set), BlockReason: {ActionReason: {Value: reason}},
+			BlockPermissionSet + "-" + suffix: option(ActionPermissionSet, set), BlockReason: {ActionReason: {Value: reason}}, BlockTicket: {ActionTicket: {Value: ticket}},
 		}}
 		checkSubmission(t, v)
 		target := v.SelectedTarget()
@@ -89,7 +92,7 @@ func FuzzForm(f *testing.F) {
 		target.AccountID, target.GroupID = head(clean(target.AccountID), 64), head(clean(target.GroupID), 64)
 		target.PermissionSetARN, target.PermissionSet = head(clean(target.PermissionSetARN), 150), head(clean(target.PermissionSet), 64)
 		target.AccountName, target.GroupName = name, name
-		shown := FormView(Form{Kind: target.Kind, Chosen: target, Durations: []time.Duration{time.Hour}, Preview: name})
+		shown := FormView(Form{Kind: target.Kind, Chosen: target, Durations: []time.Duration{time.Hour}, Tickets: []access.Ticket{{Hint: name}, {Hint: ticket}}, Warnings: []string{name, ticket}, Preview: name})
 		for _, p := range checkView(generic(t, shown)) {
 			t.Error(p)
 		}
@@ -108,7 +111,7 @@ func FuzzForm(f *testing.F) {
 // notification.
 func FuzzRequestMessage(f *testing.F) {
 	for _, s := range []string{
-		`{"id":"r1","target":{"kind":"account","account_id":"111122223333","account_name":"<!channel>","permission_set":"Admin"},"reason":"<@U1> *x*\n> y","duration_seconds":3600,"requester":{"slack_id":"U1","name":":tada:"},"approvers":[{"slack_id":"U2"}],"unknown_approvers":["a@b.c"],"expires_at":"2026-01-01T00:00:00Z"}`,
+		`{"id":"r1","target":{"kind":"account","account_id":"111122223333","account_name":"<!channel>","permission_set":"Admin"},"reason":"<@U1> *x*\n> y","ticket":"<!channel> *x*\n\u202e<@U9>","evaluated_decision":{"warnings":["<!here>\n*x*",""]},"duration_seconds":3600,"requester":{"slack_id":"U1","name":":tada:"},"approvers":[{"slack_id":"U2"}],"unknown_approvers":["a@b.c"],"expires_at":"2026-01-01T00:00:00Z"}`,
 		`{"id":"r1","target":{"kind":"group","group_id":"g","group_name":"\u202e"},"outcome":{"kind":"approved","by":{"slack_id":"<!here>","name":"*x*"}},"granted_at":"2026-01-01T00:00:00Z","end":"9999-12-31T23:59:59Z"}`,
 		`{"id":"","outcome":{"kind":"refused","message":"<https://evil.test|x>"},"execution_arn":"arn:aws:states:us-east-1:123456789012:execution:m:<x>"}`,
 		`{"outcome":{"kind":"denied"},"events":[{"kind":"revoke_failed"}],"removal":"kept","revoked_at":"2026-01-01T00:00:00Z"}`,
@@ -135,6 +138,24 @@ func FuzzRequestMessage(f *testing.F) {
 		m := RequestMessage(r)
 		for _, p := range checkMessage(generic(t, posted(m))) {
 			t.Error(p)
+		}
+		for _, a := range r.Approvals {
+			people = append(people, a.By)
+		}
+		for _, g := range r.ApproverGroups {
+			people = append(people, g.Mentioned...)
+		}
+		dialog := ConfirmationView(Confirmation{Request: r, Approvals: r.Tally(), Warnings: []string{r.Reason, id, ""}})
+		for _, p := range checkView(generic(t, dialog)) {
+			t.Error("dialog: ", p)
+		}
+		if dialog.PrivateMetadata != "r1" {
+			t.Errorf("the dialog's metadata is %q", dialog.PrivateMetadata)
+		}
+		for id := range mentions(t, Message{Blocks: dialog.Blocks.BlockSet}) {
+			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
+				t.Errorf("the dialog mentions %q", id)
+			}
 		}
 		for id := range mentions(t, m) {
 			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {

@@ -54,6 +54,9 @@ type Channel struct {
 	Name     string
 	Member   bool // the bot is a member
 	Archived bool
+	// Shared reports whether the channel is shared with another organization, or about to
+	// be: someone has invited one.
+	Shared bool
 }
 
 // Channel returns the channel with that id. It returns CodeMisconfigure if the
@@ -63,7 +66,7 @@ func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 	err := c.call(ctx, "look up the channel", func(ctx context.Context, api *slackgo.Client) error {
 		r, err := api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id})
 		if err == nil {
-			found = Channel{Name: clean(r.Name), Member: r.IsMember, Archived: r.IsArchived}
+			found = Channel{Name: clean(r.Name), Member: r.IsMember, Archived: r.IsArchived, Shared: r.IsExtShared || r.IsPendingExtShared}
 		}
 		return err
 	})

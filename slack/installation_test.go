@@ -50,6 +50,10 @@ func TestChannel(t *testing.T) {
 	}{
 		{"member", ok(`{"ok":true,"channel":{"id":"C1","name":"access","is_member":true}}`), Channel{Name: "access", Member: true}, ""},
 		{"archived, and not a member", ok(`{"ok":true,"channel":{"id":"C1","name":"access","is_archived":true}}`), Channel{Name: "access", Archived: true}, ""},
+		{"shared with another organization", ok(`{"ok":true,"channel":{"id":"C1","name":"access","is_member":true,"is_shared":true,"is_ext_shared":true}}`), Channel{Name: "access", Member: true, Shared: true}, ""},
+		{"about to be shared with another organization", ok(`{"ok":true,"channel":{"id":"C1","name":"access","is_member":true,"is_pending_ext_shared":true}}`), Channel{Name: "access", Member: true, Shared: true}, ""},
+		{"shared between workspaces of one enterprise", ok(`{"ok":true,"channel":{"id":"C1","name":"access","is_member":true,"is_shared":true,"is_org_shared":true}}`), Channel{Name: "access", Member: true}, ""},
+		{"a name that plays tricks", ok(`{"ok":true,"channel":{"id":"C1","name":"a\u001b[2J\u202eb\nready","is_member":true}}`), Channel{Name: "a [2Jb ready", Member: true}, ""},
 		{"none", refused("channel_not_found"), Channel{}, access.CodeMisconfigure},
 	}
 	for _, test := range tests {

@@ -1,8 +1,11 @@
 package slack
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -33,14 +36,48 @@ const (
 	maxUnknown = 8   // approvers who are not in Slack, listed by email
 	maxGroups  = 3   // groups of approvers
 
+	maxWarning  = 200 // characters of a warning; settings allow no more
+	maxWarnings = 5
+
+	maxBlocksJSON = 12000 // characters of a message's blocks
+
 	maxApproverGroup = 50 // characters of the name of a group of approvers
 )
 
 // RequestMessage returns the message in the channel, in the state that the row says.
 // It has the buttons Approve, Deny and Withdraw while the request is open, Take back
 // approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
-// may use one when someone presses it.
+// may use one when someone presses it. It cuts a long reason if the message would be too
+// long for Slack otherwise.
 func RequestMessage(r access.Request) Message {
+	m := requestMessage(r)
+	if excess := sizeOf(m.Blocks) - maxBlocksJSON; excess > 0 {
+		r.Reason = cutBy(cleanLines(r.Reason), excess)
+		m = requestMessage(r)
+	}
+	return m
+}
+
+// cutBy shortens s so that it has at least n characters less as JSON, and ends in "…".
+func cutBy(s string, n int) string {
+	const more = "…"
+	text := []rune(s)
+	for n += utf8.RuneCountInString(more); n > 0 && len(text) > 0; text = text[:len(text)-1] {
+		n -= sizeOf(string(text[len(text)-1:])) - len(`""`)
+	}
+	return strings.TrimRight(string(text), " \n") + more
+}
+
+// sizeOf returns how many characters v has as JSON.
+func sizeOf(v any) int {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic("slack: " + err.Error()) // blocks of this package always marshal
+	}
+	return utf8.RuneCount(text)
+}
+
+func requestMessage(r access.Request) Message {
 	s := stateOf(r)
 	m := newMessage(PurposeAnnounce, r)
 	m.Text = fallbackText(s, r)
@@ -55,6 +92,9 @@ func RequestMessage(r access.Request) Message {
 	}
 	if text := footer(s, r); text != nil {
 		m.Blocks = append(m.Blocks, text)
+	}
+	if d := r.EvaluatedDecision; d != nil && (s == statePending || s == stateActive) {
+		m.Blocks = append(m.Blocks, warnings(d.Warnings)...)
 	}
 	switch s {
 	case statePending:
@@ -134,6 +174,7 @@ func details(s state, r access.Request) slackgo.Block {
 		writeBackground(b, r)
 		writeApprovers(b, r)
 	}
+	writeTicket(b, r)
 	b.label("Reason").quote(r.Reason)
 	return b.block("request")
 }
@@ -157,6 +198,12 @@ func rebuiltDetails(r access.Request) slackgo.Block {
 	writeTarget(b, r.Target)
 	b.label("User in Identity Center").text(cut(firstNonEmpty(clean(r.Requester.PrincipalID), "unknown"), maxName))
 	return b.block("request")
+}
+
+func writeTicket(b *richText, r access.Request) {
+	if ticket := cut(clean(r.Ticket), access.MaxTicketLength); ticket != "" {
+		b.label("Ticket").text(ticket)
+	}
 }
 
 func writeTarget(b *richText, t access.Target) {

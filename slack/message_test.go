@@ -99,7 +99,7 @@ func severalMentions(r *access.Request) {
 		r.Approvers[i].Email = fmt.Sprintf("a%02d@example.com", i)
 		q.Approvers = append(q.Approvers, r.Approvers[i].Email)
 	}
-	r.EvaluatedDecision = &access.Decision{Requirements: []access.Requirement{q}}
+	r.EvaluatedDecision.Requirements = []access.Requirement{q}
 }
 
 func granted(r *access.Request) {
@@ -135,6 +135,8 @@ func longest(r *access.Request) {
 	r.Target.AccountName = strings.Repeat("名", 128)
 	r.Target.PermissionSet = strings.Repeat("P", 32)
 	r.Reason = strings.Repeat("reason ", 428) + "last"
+	r.Ticket = strings.Repeat("票", access.MaxTicketLength)
+	r.EvaluatedDecision = &access.Decision{Warnings: longestWarnings()}
 	r.Requester.SecondaryDomain = true
 	r.Requester.FoundAs = access.DirectoryUser{UserName: strings.Repeat("u", 128), DisplayName: strings.Repeat("名", 1024), Email: strings.Repeat("e", 254)}
 	r.Approvers = nil
@@ -142,6 +144,24 @@ func longest(r *access.Request) {
 		r.Approvers = append(r.Approvers, access.Person{SlackID: fmt.Sprintf("U0%09d", i)})
 		r.UnknownApprovers = append(r.UnknownApprovers, fmt.Sprintf("%s%02d@example.com", strings.Repeat("a", 240), i))
 		r.ApproverGroups = append(r.ApproverGroups, access.ApproverGroup{ID: fmt.Sprint(i), Name: strings.Repeat("名", 1024)})
+	}
+}
+
+// longestWarnings are more warnings than a message shows, each as long as it may be.
+func longestWarnings() []string {
+	var all []string
+	for i := range 7 {
+		all = append(all, fmt.Sprintf("%d%s", i, strings.Repeat("警", 199)))
+	}
+	return all
+}
+
+// withTicket has a ticket and two warnings.
+func withTicket(r *access.Request) {
+	r.Ticket = "OPS-12"
+	r.EvaluatedDecision = &access.Decision{
+		Tickets:  []access.Ticket{{Required: true, Pattern: `[A-Z]+-\d+`, Hint: "A Jira issue, such as OPS-12"}},
+		Warnings: []string{"Production: changes are visible to customers.", "This account has cardholder data."},
 	}
 }
 
@@ -159,6 +179,8 @@ func hostileTexts(r *access.Request) {
 	r.Target.AccountName = hostile
 	r.Target.PermissionSet = hostile
 	r.Reason = hostile
+	r.Ticket = hostile
+	r.EvaluatedDecision = &access.Decision{Warnings: []string{hostile, "\n"}}
 	r.Requester = access.Person{SlackID: "U0ALICE> <!channel", Name: hostile, Email: hostile}
 	r.UnknownApprovers = []string{hostile}
 	r.ApproverGroups = []access.ApproverGroup{{ID: hostile, Name: hostile, SlackGroup: "S0> <!channel"}, {ID: hostile, Others: 2, Mentioned: []access.Person{{SlackID: "U0> <!here", Name: hostile}}}}
@@ -215,71 +237,77 @@ func requests() map[string]access.Request {
 			r.Requester.FoundAs = access.DirectoryUser{UserName: "alice.anderson", DisplayName: "Alice *Anderson* <!here>", Email: "alice@corp.example.net"}
 		}),
 		"pending_fallback_domain_of_an_older_release": pending(func(r *access.Request) { r.Requester.SecondaryDomain = true }),
-		"pending_no_expiry":                           pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
-		"pending_longest":                             pending(longest),
-		"pending_hostile":                             pending(hostileTexts),
-		"pending_several":                             pending(several),
-		"pending_several_one":                         pending(several, by(bob, "", 0)),
-		"pending_several_lapsed":                      pending(several, by(bob, access.LapseGone), by(carol, "", 0)),
-		"pending_several_not_permitted":               pending(several, by(bob, access.LapseNotPermitted)),
-		"pending_several_group":                       pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com", "group:g-1"} }),
-		"pending_several_nobody":                      pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com"} }),
-		"pending_two_statements":                      pending(twoStatements),
-		"pending_two_statements_one":                  pending(twoStatements, by(carol, "", 1)),
-		"pending_several_longest":                     pending(severalLongest),
-		"pending_several_mentions_longest":            pending(severalMentions),
-		"approved_several":                            pending(several, by(carol, "", 0), by(dan, access.LapseGone), by(bob, "", 0), approved),
-		"active_several":                              pending(several, by(carol, "", 0), by(bob, "", 0), approved, granted),
-		"denied_several":                              pending(several, by(carol, "", 0), outcome(access.OutcomeDenied, bob, "", "")),
-		"approved":                                    pending(approved),
-		"automatic":                                   pending(outcome(access.OutcomeAutomatic, access.Person{}, "ApprovalNotRequired", "")),
-		"self_approval":                               pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
-		"active":                                      pending(approved, granted),
-		"active_longest":                              pending(longest, approved, granted),
-		"pending_long_session":                        pending(longSession),
-		"approved_long_session":                       pending(longSession, approved),
-		"active_portal":                               pending(portal, longSession, approved, granted),
-		"active_portal_group":                         pending(portal, longSession, asGroup, approved, granted),
-		"active_portal_hostile":                       pending(portal, longSession, hostileTexts, approved, granted),
-		"active_portal_longest":                       pending(portal, longSession, longest, approved, granted),
-		"active_portal_unknown_region":                pending(portal, func(r *access.Request) { r.Portal.Region = "" }, approved, granted),
-		"ended_long_session":                          pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
-		"ending":                                      pending(approved, granted, ending),
-		"stuck":                                       pending(approved, granted, stuck),
-		"ended":                                       pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
-		"ended_after_trouble":                         pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
-		"ended_early":                                 pending(approved, granted, ending, revoked(access.RemovalDone, early)),
-		"ending_gone":                                 pending(approved, granted, gonePerson),
-		"ended_gone":                                  pending(approved, granted, gonePerson, revoked(access.RemovalDone, early)),
-		"ended_by_failure":                            pending(approved, granted, revoked(access.RemovalDone, early)),
-		"ended_nothing":                               pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
-		"already_gone":                                pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
-		"kept":                                        pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
-		"foreign":                                     pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
-		"denied":                                      pending(outcome(access.OutcomeDenied, bob, "", "")),
-		"withdrawn":                                   pending(outcome(access.OutcomeWithdrawn, alice, "", "")),
-		"expired":                                     pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
-		"refused_no_statements":                       pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
-		"refused_no_approvers":                        pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
-		"refused_not_allowed":                         pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
-		"refused_protected":                           pending(outcome(access.OutcomeRefused, access.Person{}, "ProtectedAccount", "")),
-		"refused_duration_too_long":                   pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
-		"refused_management":                          pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
-		"refused_unavailable":                         pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
-		"refused_hostile":                             pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
-		"failed":                                      pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
-		"failed_foreign":                              pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
-		"failed_ambiguous_email":                      pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
-		"failed_management":                           pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
-		"failed_unknown":                              pending(approved, revoked(access.RemovalDone, early)),
-		"failed_hostile":                              pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
-		"rebuilt":                                     rebuilt(revoked(access.RemovalDone, naturalEnd)),
-		"rebuilt_removing":                            rebuilt(),
-		"rebuilt_never_confirmed":                     rebuilt(func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} }, revoked(access.RemovalNothing, naturalEnd)),
-		"interrupted":                                 pending(func(r *access.Request) { r.RevokingAt = monday.Add(early) }),
-		"interrupted_tombstoned":                      pending(func(r *access.Request) { r.Tombstone = true }),
-		"interrupted_closed":                          pending(func(r *access.Request) { r.ClosedAt = monday.Add(early) }),
-		"interrupted_revoked":                         pending(failed(access.CodeRefused, "there is no decision"), revoked(access.RemovalNothing, early)),
+		"pending_ticket":                   pending(withTicket),
+		"active_ticket":                    pending(withTicket, approved, granted),
+		"ended_ticket":                     pending(withTicket, approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"refused_ticket_missing":           pending(outcome(access.OutcomeRefused, access.Person{}, "TicketMissing", "A Jira issue, such as OPS-12")),
+		"pending_no_expiry":                pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
+		"pending_longest":                  pending(longest),
+		"pending_hostile":                  pending(hostileTexts),
+		"pending_several":                  pending(several),
+		"pending_several_one":              pending(several, by(bob, "", 0)),
+		"pending_several_lapsed":           pending(several, by(bob, access.LapseGone), by(carol, "", 0)),
+		"pending_several_not_permitted":    pending(several, by(bob, access.LapseNotPermitted)),
+		"pending_several_group":            pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com", "group:g-1"} }),
+		"pending_several_nobody":           pending(several, by(bob, "", 0), func(r *access.Request) { r.ApprovalProgress[0].Approvers = []string{"bob@example.com"} }),
+		"pending_two_statements":           pending(twoStatements),
+		"pending_two_statements_one":       pending(twoStatements, by(carol, "", 1)),
+		"pending_several_longest":          pending(severalLongest),
+		"pending_several_mentions_longest": pending(severalMentions),
+		"approved_several":                 pending(several, by(carol, "", 0), by(dan, access.LapseGone), by(bob, "", 0), approved),
+		"active_several":                   pending(several, by(carol, "", 0), by(bob, "", 0), approved, granted),
+		"denied_several":                   pending(several, by(carol, "", 0), outcome(access.OutcomeDenied, bob, "", "")),
+		"approved":                         pending(approved),
+		"automatic":                        pending(outcome(access.OutcomeAutomatic, access.Person{}, "ApprovalNotRequired", "")),
+		"self_approval":                    pending(outcome(access.OutcomeAutomatic, access.Person{}, "SelfApproval", ""), granted),
+		"active":                           pending(approved, granted),
+		"active_longest":                   pending(longest, approved, granted),
+		"ending":                           pending(approved, granted, ending),
+		"stuck":                            pending(approved, granted, stuck),
+		"ended":                            pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"ended_after_trouble":              pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
+		"ended_early":                      pending(approved, granted, ending, revoked(access.RemovalDone, early)),
+		"ending_gone":                      pending(approved, granted, gonePerson),
+		"ended_gone":                       pending(approved, granted, gonePerson, revoked(access.RemovalDone, early)),
+		"ended_by_failure":                 pending(approved, granted, revoked(access.RemovalDone, early)),
+		"ended_nothing":                    pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
+		"already_gone":                     pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
+		"kept":                             pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
+		"foreign":                          pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
+		"denied":                           pending(outcome(access.OutcomeDenied, bob, "", "")),
+		"withdrawn":                        pending(outcome(access.OutcomeWithdrawn, alice, "", "")),
+		"expired":                          pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
+		"refused_no_statements":            pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
+		"refused_no_approvers":             pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
+		"refused_not_allowed":              pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
+		"refused_protected":                pending(outcome(access.OutcomeRefused, access.Person{}, "ProtectedAccount", "")),
+		"refused_duration_too_long":        pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
+		"refused_management":               pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
+		"refused_unavailable":              pending(outcome(access.OutcomeRefused, access.Person{}, "Unavailable", "")),
+		"refused_not_decided":              pending(outcome(access.OutcomeRefused, access.Person{}, "NotDecided", "")),
+		"failed_not_decided":               pending(approved, failed(access.CodeNotDecided, "group memberships or organizational units could not be read for 1 hour: AccessDeniedException"), revoked(access.RemovalNothing, early)),
+		"pending_long_session":             pending(longSession),
+		"approved_long_session":            pending(longSession, approved),
+		"active_portal":                    pending(portal, longSession, approved, granted),
+		"active_portal_group":              pending(portal, longSession, asGroup, approved, granted),
+		"active_portal_hostile":            pending(portal, longSession, hostileTexts, approved, granted),
+		"active_portal_longest":            pending(portal, longSession, longest, approved, granted),
+		"active_portal_unknown_region":     pending(portal, func(r *access.Request) { r.Portal.Region = "" }, approved, granted),
+		"ended_long_session":               pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"refused_hostile":                  pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
+		"failed":                           pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
+		"failed_foreign":                   pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
+		"failed_ambiguous_email":           pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
+		"failed_management":                pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
+		"failed_unknown":                   pending(approved, revoked(access.RemovalDone, early)),
+		"failed_hostile":                   pending(hostileTexts, approved, failed(access.CodeFailed, strings.Repeat(hostile, 20))),
+		"rebuilt":                          rebuilt(revoked(access.RemovalDone, naturalEnd)),
+		"rebuilt_removing":                 rebuilt(),
+		"rebuilt_never_confirmed":          rebuilt(func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} }, revoked(access.RemovalNothing, naturalEnd)),
+		"interrupted":                      pending(func(r *access.Request) { r.RevokingAt = monday.Add(early) }),
+		"interrupted_tombstoned":           pending(func(r *access.Request) { r.Tombstone = true }),
+		"interrupted_closed":               pending(func(r *access.Request) { r.ClosedAt = monday.Add(early) }),
+		"interrupted_revoked":              pending(failed(access.CodeRefused, "there is no decision"), revoked(access.RemovalNothing, early)),
 	}
 }
 
@@ -322,6 +350,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeOutcome, "refused_no_approvers"},
 		{PurposeOutcome, "refused_not_allowed"},
 		{PurposeOutcome, "refused_duration_too_long"},
+		{PurposeOutcome, "refused_ticket_missing"},
 		{PurposeOutcome, "refused_management"},
 		{PurposeOutcome, "refused_hostile"},
 		{PurposeOutcome, "interrupted"},
@@ -347,7 +376,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 			}
 		})
 	}
-	for _, request := range []string{"pending", "pending_group", "pending_longest", "pending_hostile"} {
+	for _, request := range []string{"pending", "pending_group", "pending_ticket", "pending_longest", "pending_hostile"} {
 		t.Run("announce/"+request, func(t *testing.T) {
 			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
 		})
@@ -391,6 +420,49 @@ func checked(t *testing.T, name string, m Message, r access.Request) {
 
 // internalWord matches internal words that readers in Slack don't know.
 var internalWord = regexp.MustCompile(`(?i)\b(leases?|tables?|rows?|sweeps?|executions?|drift|tokens?|state machines?|discard(ed)?)\b`)
+
+// TestLongReasonIsCut checks that a message within Slack's limit shows all of the reason,
+// and a longer one as much as there is room for.
+func TestLongReasonIsCut(t *testing.T) {
+	shownReason := func(r access.Request) string {
+		m := RequestMessage(r)
+		for _, p := range checkMessage(generic(t, posted(m))) {
+			t.Error(p)
+		}
+		var reason string
+		for _, b := range list(generic(t, posted(m))["blocks"]) {
+			for _, e := range list(object(b)["elements"]) {
+				if object(e)["type"] == "rich_text_quote" {
+					reason, _ = object(list(object(e)["elements"])[0])["text"].(string)
+				}
+			}
+		}
+		return reason
+	}
+	for _, tt := range []struct {
+		name    string
+		reason  string
+		longest bool // whether everything else is, too
+		least   int  // characters that are shown at least; 0: all
+	}{
+		{"short", "deploy", false, 0},
+		{"short, in the longest message", "deploy", true, 0},
+		{"the longest", strings.Repeat("r", access.MaxReasonLength), false, 0},
+		{"the longest, in the longest message", strings.Repeat("r", access.MaxReasonLength), true, 1600},
+		{"six characters each as JSON", strings.Repeat("<", access.MaxReasonLength), false, 1500},
+	} {
+		r := pending(withTicket)
+		if tt.longest {
+			longest(&r)
+		}
+		r.Reason = tt.reason
+		got := shownReason(r)
+		start, isCut := strings.CutSuffix(got, "…")
+		if isCut != (tt.least > 0) || !strings.HasPrefix(tt.reason, start) || len(start) < tt.least {
+			t.Errorf("%s: %d of %d characters are shown, want at least %d: %.20q", tt.name, len(start), len(tt.reason), tt.least, got)
+		}
+	}
+}
 
 // TestButtonsAndColours states in a table what the golden files show in full.
 func TestButtonsAndColours(t *testing.T) {

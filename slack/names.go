@@ -14,6 +14,10 @@ const (
 	CallbackGroup   = "request_for_group_membership"
 )
 
+// CallbackConfirmation is the callback id of the dialog that confirms an approval. Its
+// private_metadata is the request's id.
+const CallbackConfirmation = "confirm_approval"
+
 // Slash commands that do the same as the shortcuts.
 const (
 	CommandAccount = "/access"
@@ -45,6 +49,7 @@ const (
 	ActionGroup         = "group"
 	ActionDuration      = "duration"
 	ActionReason        = "reason"
+	ActionTicket        = "ticket"
 )
 
 // Purposes of a request's messages, as their metadata names them.

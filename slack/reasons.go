@@ -12,6 +12,10 @@ const submitAgain = "Please submit it again."
 // before its access existed.
 const interruptedText = "This request was interrupted. " + submitAgain
 
+// undecidedText is for a request that the policy could not decide for hours.
+const undecidedText = "This app couldn't read the groups or accounts that the policy names, so it couldn't check this request. " +
+	"Please tell the people who run it, and submit the request again when they have fixed it."
+
 func automaticApprovalReason(reason string) string {
 	switch access.Reason(reason) {
 	case access.ReasonSelfApproval:
@@ -39,7 +43,7 @@ func refusalReason(reason string) string {
 	case string(access.ReasonDurationTooLong):
 		return "The policy doesn't allow this access for so long. Submit a request for a shorter time."
 	case string(access.ReasonTicketMissing):
-		return "The policy requires a ticket for this access. Submit a request with the ticket."
+		return "The policy requires a ticket that this request doesn't have. Submit a new request with the ticket."
 	case string(access.CodeManagement):
 		return ManagementAccount
 	case string(access.CodeNotFound):
@@ -48,6 +52,8 @@ func refusalReason(reason string) string {
 		return "The requester can't have this access."
 	case string(access.CodeMisconfigure):
 		return "This app is not set up correctly. Please tell the people who run it."
+	case string(access.CodeNotDecided):
+		return undecidedText
 	case string(access.CodeExecutionGone):
 		return interruptedText
 	default:
@@ -71,6 +77,8 @@ func failureReason(code access.Code, to audience) string {
 		return "AWS refused the change. Please submit the request again. If it fails again, tell the people who run this app."
 	case access.CodeMisconfigure:
 		return "This app is not set up correctly. Please tell the people who run it."
+	case access.CodeNotDecided:
+		return undecidedText
 	case access.CodeExecutionGone:
 		return interruptedText
 	case access.CodeRowLost:

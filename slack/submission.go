@@ -16,7 +16,7 @@ type Submission struct {
 	Target   access.Target
 	Duration time.Duration
 	Reason   string // trimmed, at most access.MaxReasonLength characters
-	Ticket   string // trimmed, at most access.MaxTicketLength characters; "" if the form has no such field
+	Ticket   string // one line, trimmed, at most access.MaxTicketLength characters; "" if the form has no such field
 }
 
 // maxDuration is the longest duration that a form may contain. It prevents an overflow of
@@ -47,6 +47,14 @@ func (v *View) Submission() (Submission, map[string]string) {
 		errs[BlockReason] = "Say why you need the access."
 	case tooLong(s.Reason, access.MaxReasonLength):
 		errs[BlockReason] = fmt.Sprintf("Use at most %d characters.", access.MaxReasonLength)
+	}
+
+	s.Ticket = clean(v.State[BlockTicket][ActionTicket].Value)
+	switch {
+	case !isVisible(s.Ticket):
+		s.Ticket = ""
+	case tooLong(s.Ticket, access.MaxTicketLength):
+		errs[BlockTicket] = fmt.Sprintf("Use at most %d characters.", access.MaxTicketLength)
 	}
 
 	if len(errs) == 0 {
@@ -111,6 +119,13 @@ func (v *View) target(errs map[string]string) access.Target {
 func (v *View) DurationBlock() string {
 	block, _ := v.durationBlock()
 	return firstNonEmpty(block, BlockReason)
+}
+
+// HasTicket reports whether the form had a ticket field. It has none before a target is
+// chosen that needs one.
+func (v *View) HasTicket() bool {
+	_, ok := v.State[BlockTicket]
+	return ok
 }
 
 // durationBlock returns the block id of the durations' select, "" if the form had none,

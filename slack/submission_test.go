@@ -81,6 +81,42 @@ func TestSubmission(t *testing.T) {
 			errs:   map[string]string{"reason": "This app offers no duration that the policy allows here. Choose something else."},
 		},
 		{
+			name:   "ticket",
+			change: func(v *View) { v.State["ticket"] = map[string]FieldValue{"ticket": {Value: " OPS-12\t\u202e\n"}} },
+			want:   Submission{Target: sandbox, Duration: 90 * time.Minute, Reason: "look at\nthe logs", Ticket: "OPS-12"},
+		},
+		{
+			name: "ticket of several lines",
+			change: func(v *View) {
+				v.State["ticket"] = map[string]FieldValue{"ticket": {Value: "OPS-12\nApproved by: the boss\x00"}}
+			},
+			want: Submission{Target: sandbox, Duration: 90 * time.Minute, Reason: "look at\nthe logs", Ticket: "OPS-12 Approved by: the boss"},
+		},
+		{
+			name:   "no ticket",
+			change: func(v *View) { v.State["ticket"] = map[string]FieldValue{"ticket": {}} },
+			want:   Submission{Target: sandbox, Duration: 90 * time.Minute, Reason: "look at\nthe logs"},
+		},
+		{
+			name:   "ticket of blanks",
+			change: func(v *View) { v.State["ticket"] = map[string]FieldValue{"ticket": {Value: " \u200b\u3164 "}} },
+			want:   Submission{Target: sandbox, Duration: 90 * time.Minute, Reason: "look at\nthe logs"},
+		},
+		{
+			name: "longest ticket",
+			change: func(v *View) {
+				v.State["ticket"] = map[string]FieldValue{"ticket": {Value: strings.Repeat("é", 150)}}
+			},
+			want: Submission{Target: sandbox, Duration: 90 * time.Minute, Reason: "look at\nthe logs", Ticket: strings.Repeat("é", 150)},
+		},
+		{
+			name: "ticket too long",
+			change: func(v *View) {
+				v.State["ticket"] = map[string]FieldValue{"ticket": {Value: strings.Repeat("é", 151)}}
+			},
+			errs: map[string]string{"ticket": "Use at most 150 characters."},
+		},
+		{
 			name: "group",
 			change: func(v *View) {
 				v.CallbackID = CallbackGroup

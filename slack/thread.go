@@ -58,6 +58,7 @@ func DirectMessage(purpose string, r access.Request) Message {
 	}
 	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	writeTicket(b, r)
 	if s == statePending {
 		writeApprovers(b, r)
 	}

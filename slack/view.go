@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +55,11 @@ type Form struct {
 	// Longest is the longest time that the policy allows; longer durations aren't
 	// offered. Zero sets no limit.
 	Longest time.Duration
+	// Tickets are what the policy expects in the ticket field. Without any, the form has
+	// no such field.
+	Tickets []access.Ticket
+	// Warnings are the policy's. They appear above the preview.
+	Warnings []string
 	// Preview says what will happen. It appears above the submit button, without
 	// markup; "" shows nothing.
 	Preview string
@@ -98,6 +104,10 @@ func FormView(f Form) slackgo.ModalViewRequest {
 				f.Chosen.PermissionSet, firstNonEmpty(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
 	}
 	blocks = append(blocks, durations(f), reasonInput())
+	if len(f.Tickets) > 0 {
+		blocks = append(blocks, ticketInput(f.Tickets))
+	}
+	blocks = append(blocks, warnings(f.Warnings)...)
 	if preview := cut(cleanLines(f.Preview), maxSection); preview != "" {
 		section := slackgo.NewSectionBlock(plainText(preview), nil, nil)
 		section.BlockID = "preview"
@@ -178,6 +188,59 @@ func reasonInput() slackgo.Block {
 	input.MaxLength = access.MaxReasonLength
 	hint := plainText("Everyone in the channel can read this, and the audit log keeps it. Don't include secrets.")
 	return slackgo.NewInputBlock(BlockReason, plainText("Reason"), hint, input)
+}
+
+// ticketInput returns the ticket field. Slack refuses the form if the field is empty and
+// one of the tickets is required. The block id is always the same, so what the requester
+// typed stays when the form is updated.
+func ticketInput(all []access.Ticket) slackgo.Block {
+	input := slackgo.NewPlainTextInputBlockElement(nil, ActionTicket)
+	input.MaxLength = access.MaxTicketLength
+	var hint *slackgo.TextBlockObject
+	if text := TicketHint(all); text != "" {
+		hint = plainText(text)
+	}
+	required := slices.ContainsFunc(all, func(t access.Ticket) bool { return t.Required })
+	return slackgo.NewInputBlock(BlockTicket, plainText("Ticket"), hint, input).WithOptional(!required)
+}
+
+// TicketHint returns the hints of all tickets in one text without markup; "" if there are
+// none.
+func TicketHint(all []access.Ticket) string {
+	var hints []string
+	for _, t := range all {
+		if hint := clean(t.Hint); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	// A hint may be a sentence or not.
+	for i := range len(hints) - 1 {
+		hints[i] = strings.TrimSuffix(hints[i], ".") + "."
+	}
+	return cut(strings.Join(hints, " "), maxHint)
+}
+
+// maxHint is how many characters of the tickets' hints are shown. Slack allows 2000 below
+// a field.
+const maxHint = 500
+
+// warnings returns a block with the policy's warnings, or nothing if there are none.
+func warnings(all []string) []slackgo.Block {
+	var lines []string
+	for _, w := range all {
+		if w = cut(clean(w), maxWarning); w != "" {
+			lines = append(lines, "⚠️ "+w)
+		}
+	}
+	if more := len(lines) - maxWarnings; more > 0 {
+		lines = append(lines[:maxWarnings], fmt.Sprintf("⚠️ %d more warnings apply. Ask the people who run this app.", more))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	section := slackgo.NewSectionBlock(plainText(strings.Join(lines, "\n")), nil, nil)
+	section.BlockID = "warnings"
+	return []slackgo.Block{section}
 }
 
 // maxMetadataName is how many characters of a name private_metadata keeps. A group's name

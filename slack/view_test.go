@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,19 @@ func TestViews(t *testing.T) {
 		})},
 		{"form_longest_2h", FormView(Form{Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Longest: 2 * time.Hour})},
 		{"form_longest_30m", FormView(Form{Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Longest: 30 * time.Minute})},
+		{"form_ticket", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1), Chosen: sandbox, Tickets: []access.Ticket{{Pattern: `[A-Z]+-\d+`}},
+			Preview: "This will be granted automatically: the policy requires no approval here.",
+		})},
+		{"form_tickets_and_warnings", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1), Chosen: sandbox,
+			Tickets: []access.Ticket{
+				{Hint: "A Jira issue, such as OPS-12."}, {Required: true, Hint: "Use an open ticket"},
+				{Pattern: ".+", Hint: "Use an open ticket"}, {Hint: "Ask Operations if you have none"},
+			},
+			Warnings: []string{"Production: changes are visible to customers.", "This account has cardholder data."},
+			Preview:  "Approvers (any one can approve): alice@example.com, bob@example.com",
+		})},
 		{"form_no_durations", FormView(Form{Kind: access.KindAccount})},
 		{"form_longest", FormView(Form{
 			Kind: access.KindAccount, Durations: halfHours,
@@ -64,12 +78,16 @@ func TestViews(t *testing.T) {
 				AccountID: "111122223333", AccountName: strings.Repeat("名", 128),
 				PermissionSet: strings.Repeat("P", 32), PermissionSetARN: permissionSetARN,
 			},
-			Preview: strings.Repeat("p", 5000),
+			Tickets:  []access.Ticket{{Hint: strings.Repeat("h", 100)}, {Hint: strings.Repeat("i", 5000)}},
+			Warnings: slices.Repeat([]string{strings.Repeat("w", 300)}, 7),
+			Preview:  strings.Repeat("p", 5000),
 		})},
 		{"form_hostile", FormView(Form{
 			Kind: access.KindGroup, Durations: hours(1),
-			Chosen:  access.Target{GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: strings.Repeat(hostile, 10)},
-			Preview: hostile,
+			Chosen:   access.Target{GroupID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", GroupName: strings.Repeat(hostile, 10)},
+			Tickets:  []access.Ticket{{Hint: hostile}},
+			Warnings: []string{hostile},
+			Preview:  hostile,
 		})},
 		{"notice", NoticeView("Not found", "Your email is not known in Identity Center. Please ask the people who run it.")},
 		{"notice_hostile", NoticeView(hostile, strings.Repeat(hostile+"\n", 100))},

@@ -9,7 +9,7 @@ import (
 )
 
 // This is the most important rule. After Grant, every path leads through Revoke,
-// and none runs in circles before it. After Revoke, every path ends with a verified
+// and none runs in circles before it, apart from Grant's own wait (TestUndecidable). After Revoke, every path ends with a verified
 // removal or hands over to a new execution.
 func TestAfterGrantEveryPathRevokes(t *testing.T) {
 	m := requestMachine(t)
@@ -18,7 +18,7 @@ func TestAfterGrantEveryPathRevokes(t *testing.T) {
 			t.Errorf("%s ends the execution after Grant without Revoke", name)
 		}
 	}
-	if _, err := m.longest("Grant", func(*state) int { return 1 }, "Revoke"); err != nil {
+	if _, err := m.longest("Grant", func(*state) int { return 1 }, "Revoke", "WaitToGrant"); err != nil {
 		t.Errorf("between Grant and Revoke: %v", err)
 	}
 
@@ -43,6 +43,39 @@ func TestAfterGrantEveryPathRevokes(t *testing.T) {
 	}
 }
 
+// If the policy can't decide, nothing is refused: Evaluate and Grant wait and run again.
+// Only their error Undecidable leads to these waits, so nothing was created. Grant doesn't
+// retry it: the first attempt in the state knows that no other one created anything.
+func TestUndecidable(t *testing.T) {
+	m := requestMachine(t)
+	for wait, of := range map[string]string{"WaitToEvaluate": "Evaluate", "WaitToGrant": "Grant"} {
+		if s := m.States[wait]; s.Type != "Wait" || s.Next != of {
+			t.Errorf("%s is a %s before %s, want a Wait before %s", wait, s.Type, s.Next, of)
+		}
+		for name, s := range m.all() {
+			for i, c := range s.Catch {
+				if c.Next == wait && (name != of || i != 0 || !slices.Equal(c.ErrorEquals, []string{string(access.CodeUndecidable)}) || resultPath(c.ResultPath) != "") {
+					t.Errorf("catcher %d of %s leads to %s: %+v", i, name, wait, c)
+				}
+			}
+			if name != of && slices.Contains(s.next(), wait) {
+				t.Errorf("%s leads to %s", name, wait)
+			}
+		}
+		first := m.States[of].Catch[0]
+		if first.Next != wait {
+			t.Errorf("the first catcher of %s leads to %s", of, first.Next)
+		}
+	}
+	for name, s := range m.all() {
+		for _, r := range s.Retry {
+			if slices.Contains(r.ErrorEquals, string(access.CodeUndecidable)) && name != "Evaluate" {
+				t.Errorf("%s retries Undecidable", name)
+			}
+		}
+	}
+}
+
 // There is no access without a decision. Only an approval in the table or by the
 // policy leads to Grant; a Default never does. A Pass may stand between them if
 // nothing else leads to it.
@@ -56,12 +89,16 @@ func TestOnlyAnApprovalLeadsToGrant(t *testing.T) {
 }
 
 // onlyOnApproval checks that only Choice rules about an approval lead to a state,
-// directly or through Passes. It returns the names of the state and the Passes.
+// directly or through Passes and Waits. It returns the names of the state and those. Grant
+// may lead to itself.
 func onlyOnApproval(t *testing.T, m machine, to string) map[string]bool {
 	t.Helper()
 	held := map[string]bool{to: true}
 	for name, s := range m.all() {
-		if s.Type == "Pass" && slices.Contains(s.next(), to) {
+		if name == "Grant" {
+			continue
+		}
+		if (s.Type == "Pass" || s.Type == "Wait") && slices.Contains(s.next(), to) {
 			for pass := range onlyOnApproval(t, m, name) {
 				held[pass] = true
 			}
@@ -201,7 +238,8 @@ func TestHistoryHasRoom(t *testing.T) {
 	const normalReminder = 2 + 2 + 3*4 + 4*2 // Approved?, Decided?; AwaitApproval, RemindOrExpire, Remind and a spare
 
 	round := longest("Revoke", "CountRound", "NotifyRevoked") + events(m.States["CountRound"]) + events(m.States["RoundsLeft?"])
-	grant := longest("Grant", "Revoke")
+	// While the policy can't decide, each round of Grant makes one attempt.
+	grant := longest("Grant", "Revoke", "WaitToGrant") + GrantWaitRounds*(2+3+events(m.States["WaitToGrant"]))
 	last := longest("NotifyRevoked") + events(m.States["HandOver"])
 	total := reminders*normalReminder + grant + RevokeRounds*round + last
 	t.Logf("grant %d, a round of removal %d, %d rounds and the rest %d", grant, round, RevokeRounds, total)
@@ -213,6 +251,13 @@ func TestHistoryHasRoom(t *testing.T) {
 	// uses up its attempts at Slack and reads the table in one attempt.
 	const lookAtTable = 2 + 3
 	again := events(m.States["WaitForSlack"]) + lookAtTable + events(m.States["Decided?"]) + events(m.States["AnnounceAgain"])
+	// The rounds of announcing and those of evaluating count from the creation of the
+	// request, and wait equally long. So they share one limit.
+	undecided := 2 + 3*(1+m.States["Evaluate"].Retry[0].MaxAttempts) + events(m.States["WaitToEvaluate"])
+	if undecided > again || m.States["WaitToEvaluate"].Seconds != m.States["WaitForSlack"].Seconds {
+		t.Errorf("a round of evaluating writes %d events and waits %d s, a round of announcing %d and %d s",
+			undecided, m.States["WaitToEvaluate"].Seconds, again, m.States["WaitForSlack"].Seconds)
+	}
 	withAnnouncing := total + AnnounceRounds*again
 	t.Logf("a round of announcing %d, %d rounds and the rest %d", again, AnnounceRounds, withAnnouncing)
 	if withAnnouncing > limit {
@@ -232,6 +277,7 @@ func TestGrantEndsWithinItsBudget(t *testing.T) {
 			most += time.Duration(r.MaxAttempts) * seconds(s.TimeoutSeconds+r.MaxDelaySeconds)
 		}
 	}
+	most += GrantWaitFor + seconds(m.States["WaitToGrant"].Seconds)
 	if most > access.GrantBudget || most < access.GrantBudget/2 {
 		t.Errorf("Grant and ConfirmGrant try for up to %v; the budget is %v", most, access.GrantBudget)
 	}

@@ -22,6 +22,7 @@ var worthTrying = append([]string{
 	string(access.CodeConflict),
 	string(access.CodeInProgress),
 	string(access.CodeLeaseDeleting),
+	string(access.CodeUndecidable),
 }, TransientErrors...)
 
 func TestEveryTaskRetries(t *testing.T) {

@@ -18,12 +18,20 @@ var FunctionTimeouts = map[string]time.Duration{
 	"reconcile": 10 * time.Minute,
 }
 
-// AnnounceFor limits how long a request is announced again while Slack fails.
-// AnnounceRounds limits how often: an execution may have 25,000 events, and each
-// round writes about 23.
+// AnnounceFor limits how long a request is announced again while Slack fails, and
+// evaluated again while the policy can't decide it. Both count from its creation.
+// AnnounceRounds limits how often: an execution may have 25,000 events. Each round of
+// announcing writes about 23, and each evaluation 13.
 const (
 	AnnounceFor    = 8 * time.Hour
 	AnnounceRounds = 600
+)
+
+// GrantWaitFor limits how long after the decision Grant is tried again while the policy
+// can't decide. GrantWaitRounds limits how often: each round writes about 7 events.
+const (
+	GrantWaitFor    = time.Hour
+	GrantWaitRounds = 60
 )
 
 // RevokeRounds is the number of failed rounds after which a new execution

@@ -16,6 +16,7 @@ const (
 	CodeUnavailable   Code = "Unavailable"   // a service or the table did not answer
 	CodeLeaseDeleting Code = "LeaseDeleting" // the same access is being removed right now
 	CodeNotReady      Code = "NotReady"      // there is no catalog yet
+	CodeUndecidable   Code = "Undecidable"   // the policy can't decide: a membership or a unit can't be read
 )
 
 // These are final.
@@ -33,6 +34,7 @@ const (
 	CodeExempt        Code = "Exempt"            // the policy in force exempts this access for now
 	CodeAlreadyGone   Code = "AlreadyGone"       // someone else removed the access first
 	CodeOverLimit     Code = "OverLimit"         // no more removals for now without a person's consent
+	CodeNotDecided    Code = "NotDecided"        // the request was Undecidable for too long
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before the request
 	CodeRowLost       Code = "RowLost"           // someone deleted the request's row
 	CodeLost          Code = "Lost"              // a condition did not hold: someone else was first
@@ -42,7 +44,7 @@ const (
 // Transient reports whether a retry may succeed.
 func (c Code) Transient() bool {
 	switch c {
-	case CodeThrottled, CodeConflict, CodeInProgress, CodeUnavailable, CodeLeaseDeleting, CodeNotReady:
+	case CodeThrottled, CodeConflict, CodeInProgress, CodeUnavailable, CodeLeaseDeleting, CodeNotReady, CodeUndecidable:
 		return true
 	}
 	return false

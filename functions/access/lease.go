@@ -69,6 +69,8 @@ type Holder struct {
 	// GrantedAt.
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	End       time.Time `json:"end,omitzero"`
+	// Channel is as in the request's Decision. The previous release wrote none.
+	Channel string `json:"channel,omitempty"`
 }
 
 // EndsAt returns when the access under the lease should be gone: at the end of

@@ -76,9 +76,10 @@ type Case struct {
 // Identity is a person as the policy sees them.
 type Identity struct {
 	Email string // in Slack, in any case
-	// UserEmail is the email of the Identity Center user, if it was found under a
-	// fallback domain. Then Allowed is compared with it instead of Email.
-	UserEmail string
+	// SecondaryDomain is set if the Identity Center user was found under a fallback domain.
+	// Then Allowed is compared with UserEmail, the email of that user, instead of Email.
+	SecondaryDomain bool
+	UserEmail       string
 	// Groups are the ids of the groups that the person is a member of. Groups that the
 	// policy doesn't name may be left out.
 	Groups []string

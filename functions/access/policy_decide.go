@@ -26,24 +26,13 @@ func (x *Index) Permits(c *Case, approver Identity) bool {
 	return permits(x.rulesFor(c, nil), approver)
 }
 
-// PermitsDenial reports whether the person may deny the request: they may if a
-// statement that applies lists them. For the requester, the statements must also allow
-// self-approval; requesters without it can withdraw.
+// PermitsDenial reports whether the person may deny the request, or end its access: they
+// may if a statement that applies lists them. If no statement applies, such as when the
+// requester has left a group, anyone may whom a statement that affects the request lists.
+// Otherwise only the requester could still stop it. For the requester, the statements must
+// also allow self-approval; requesters without it can withdraw, and end their own access.
 func (x *Index) PermitsDenial(c *Case, by Identity) bool {
 	return permitsDenial(x.rulesFor(c, nil), by)
-}
-
-// PermitsEnd reports whether the person may end the access. The rules are those of
-// PermitsDenial while a statement applies. If none does, such as when the requester has
-// left a group, anyone may whom a statement that affects the access lists. Otherwise only
-// the requester could still end it.
-func (x *Index) PermitsEnd(c *Case, by Identity) bool {
-	r := x.rulesFor(c, nil)
-	if slices.ContainsFunc(r.affecting, func(i int) bool { return r.applies(&r.from[i]) }) {
-		return permitsDenial(r, by)
-	}
-	by = by.normalized()
-	return IsASCII(by.Email) && slices.ContainsFunc(r.affecting, func(i int) bool { return r.lists(&r.from[i], &by) })
 }
 
 // Offers reports whether the requester could get this access.
@@ -122,10 +111,11 @@ type rules struct {
 	hasExtras bool                      // see Index
 }
 
-// normalized returns the identity with its emails normalized, and UserEmail set.
+// normalized returns the identity with its emails normalized, and UserEmail as the email
+// that Allowed is compared with. It may be "", which no statement has.
 func (i *Identity) normalized() Identity {
 	n := Identity{Email: NormalizeEmail(i.Email), UserEmail: NormalizeEmail(i.UserEmail), Groups: i.Groups}
-	if n.UserEmail == "" {
+	if !i.SecondaryDomain {
 		n.UserEmail = n.Email
 	}
 	return n
@@ -323,11 +313,15 @@ func permits(r rules, approver Identity) bool {
 }
 
 func permitsDenial(r rules, by Identity) bool {
-	listed, _, _ := r.listing(&by)
+	by = by.normalized()
 	if by.Email == r.requester.Email {
 		return r.allowsSelfApproval()
 	}
-	return listed
+	applies := func(i int) bool { return r.applies(&r.from[i]) }
+	anyApplies := slices.ContainsFunc(r.affecting, applies)
+	return IsASCII(by.Email) && slices.ContainsFunc(r.affecting, func(i int) bool {
+		return (applies(i) || !anyApplies) && r.lists(&r.from[i], &by)
+	})
 }
 
 // listing normalizes who, and reports whether a statement that applies lists them,

@@ -42,8 +42,10 @@ func TestDecideByFields(t *testing.T) {
 		{"an allowed group, written in capitals", member(devs), []Statement{on(Statement{Allowed: list("group:AAAAAAAA-0000-0000-0000-000000000000"), Approvers: list(bob)})}, nil, nil, 0, asked(bob)},
 		{"an allowed user", member(), []Statement{on(Statement{Allowed: list("Ann@Example.com"), Approvers: list(bob)})}, nil, nil, 0, asked(bob)},
 		{"not a member", member(leads), []Statement{on(Statement{Allowed: list(GroupEntry(devs), bob), Approvers: list(bob)})}, nil, nil, 0, refused(ReasonNotAllowed)},
-		{"under a fallback domain, the email in Slack does not count", Identity{Email: ann, UserEmail: cid}, []Statement{on(Statement{Allowed: list(ann), Approvers: list(bob)})}, nil, nil, 0, refused(ReasonNotAllowed)},
-		{"under a fallback domain, the user's email counts", Identity{Email: ann, UserEmail: cid}, []Statement{on(Statement{Allowed: list(cid), Approvers: list(bob)})}, nil, nil, 0, asked(bob)},
+		{"under a fallback domain, the email in Slack does not count", Identity{Email: ann, SecondaryDomain: true, UserEmail: cid}, []Statement{on(Statement{Allowed: list(ann), Approvers: list(bob)})}, nil, nil, 0, refused(ReasonNotAllowed)},
+		{"under a fallback domain, the email in Slack does not count, even if the user has none", Person{Email: ann, SecondaryDomain: true}.Identity(nil), []Statement{on(Statement{Allowed: list(ann), Approvers: list(bob)})}, nil, nil, 0, refused(ReasonNotAllowed)},
+		{"a group counts under a fallback domain, even if the user has no email", Person{Email: ann, SecondaryDomain: true}.Identity(list(devs)), []Statement{on(Statement{Allowed: list(ann, GroupEntry(devs)), Approvers: list(bob)})}, nil, nil, 0, asked(bob)},
+		{"under a fallback domain, the user's email counts", Identity{Email: ann, SecondaryDomain: true, UserEmail: cid}, []Statement{on(Statement{Allowed: list(cid), Approvers: list(bob)})}, nil, nil, 0, asked(bob)},
 		{"an email of that form is no group", Identity{Email: "group:" + devs}, []Statement{on(Statement{Allowed: list(GroupEntry(devs)), Approvers: list(bob)})}, nil, nil, 0, refused(ReasonNotAllowed)},
 		{"a statement that does not apply grants nothing", member(), []Statement{
 			on(Statement{Allowed: list(bob), ApprovalIsNotRequired: yes}), on(Statement{Approvers: list(bob)}),

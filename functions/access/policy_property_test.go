@@ -61,7 +61,7 @@ func (w world) where(f func(numbered) bool) []numbered {
 
 func (w world) applies(s numbered) bool {
 	email := w.requester.Email
-	if w.requester.UserEmail != "" {
+	if w.requester.SecondaryDomain {
 		email = w.requester.UserEmail
 	}
 	return len(s.Allowed) == 0 || intersect(s.Allowed, names(Identity{Email: email, Groups: w.requester.Groups}))
@@ -114,20 +114,32 @@ func (w world) approves(who Identity) bool {
 	return slices.ContainsFunc(from, w.lists(who))
 }
 
-func (w world) denies(who Identity) bool { return slices.ContainsFunc(w.applying(), w.lists(who)) }
+// denies also tells who may end the access.
+func (w world) denies(who Identity) bool {
+	from := w.applying()
+	if len(from) == 0 {
+		from = w.affecting
+	}
+	return slices.ContainsFunc(from, w.lists(who))
+}
 
-// othersIn returns everyone these statements list, apart from the requester.
-func (w world) othersIn(from []numbered) []string {
+// listedIn returns everyone these statements list.
+func (w world) listedIn(from []numbered) []string {
 	all := []string{}
 	for _, s := range from {
 		for _, a := range s.Approvers {
-			if a != w.requester.Email && !slices.Contains(all, a) {
+			if !slices.Contains(all, a) {
 				all = append(all, a)
 			}
 		}
 	}
 	slices.Sort(all)
 	return all
+}
+
+// othersIn returns everyone these statements list, apart from the requester.
+func (w world) othersIn(from []numbered) []string {
+	return slices.DeleteFunc(w.listedIn(from), func(a string) bool { return a == w.requester.Email })
 }
 
 func (w world) limit() int64 {
@@ -192,14 +204,12 @@ func (w world) decision() Decision {
 	for _, s := range w.demanding() {
 		d.Requirements = append(d.Requirements, Requirement{Statement: s.at, Needed: s.ApprovalsNeeded, Approvers: w.othersIn([]numbered{s})})
 	}
-	for _, t := range inOrder(w.applying(), func(s numbered) Ticket {
+	d.Tickets = inOrder(w.applying(), func(s numbered) Ticket {
 		if s.Ticket == nil {
 			return Ticket{}
 		}
 		return *s.Ticket
-	}) {
-		d.Tickets = append(d.Tickets, t)
-	}
+	})
 	d.Warnings = inOrder(w.applying(), func(s numbered) string { return s.Warning })
 	if channels := inOrder(w.applying(), func(s numbered) string { return s.Channel }); len(channels) > 0 {
 		d.Channel = channels[0]
@@ -332,7 +342,7 @@ func enrich(r *rand.Rand, p *Policy) {
 }
 
 // randomPeople returns everybody, each in some of the groups that decide, and one
-// under a fallback domain.
+// under a fallback domain, whose user may have no email.
 func randomPeople(r *rand.Rand) []Identity {
 	var all []Identity
 	for _, email := range people {
@@ -344,7 +354,7 @@ func randomPeople(r *rand.Rand) []Identity {
 		}
 		all = append(all, i)
 	}
-	all[0].UserEmail = people[1]
+	all[0].SecondaryDomain, all[0].UserEmail = true, []string{people[1], ""}[r.IntN(2)]
 	return all
 }
 
@@ -368,7 +378,7 @@ func randomPlace(r *rand.Rand) map[string][]string {
 func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
 	seen := map[Reason]int{}
-	permitted, denied, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}
+	permitted, denied, stopped, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}
 	for n := range 4000 {
 		p := randomPolicy(r)
 		if n%3 > 0 {
@@ -402,6 +412,12 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 				if got := index.Offers(&c); got != (want.Outcome != DecideRefused) {
 					t.Fatalf("policy %d: %+v: offered %v, want %+v\n%+v", n, c, got, want, p)
 				}
+				if got := index.Affecting(c.Target, c.OUs); !slices.Equal(got, want.Statements) {
+					t.Fatalf("policy %d: %+v: %v affect, want %v\n%+v", n, c, got, want.Statements, p)
+				}
+				if got, want := index.Listed(&c), w.listedIn(w.applying()); !slices.Equal(got, want) {
+					t.Fatalf("policy %d: %+v: %q are listed, want %q\n%+v", n, c, got, want, p)
+				}
 				seen[want.Reason]++
 				for _, presser := range everybody {
 					wantApprove, wantDeny := w.approves(presser), w.denies(presser)
@@ -410,6 +426,9 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 					}
 					permitted[wantApprove]++
 					denied[wantDeny]++
+					if want.Reason == ReasonNotAllowed {
+						stopped[wantDeny]++
+					}
 					presser.Email = strings.ToUpper(presser.Email)
 					if got := index.Permits(&c, presser); got != wantApprove {
 						t.Fatalf("policy %d: %+v approves %+v: %v, want %v\n%+v", n, presser, c, got, wantApprove, p)
@@ -426,7 +445,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}
 	}
-	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "menus": offered} {
+	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered} {
 		if tried[true] < 1000 || tried[false] < 1000 {
 			t.Errorf("%s: %v: the random policies do not try both", what, tried)
 		}

@@ -12,10 +12,17 @@ func (x *Index) Covers(t Target, ous []string) bool {
 	return len(x.appendAffecting(&t, ous, false, nil)) > 0
 }
 
+// Affecting returns the statements that match t, by index in Accounts or Groups, ascending;
+// ous are the organizational units above its account. The policy's decision about t depends
+// on these statements and the requester only, apart from the reason of a refusal.
+func (x *Index) Affecting(t Target, ous []string) []int {
+	return x.appendAffecting(&t, ous, t.Kind == KindAccount && x.protected[t.AccountID], nil)
+}
+
 // CoversByName reports whether the reconciliation may remove access to t: the policy
 // covers t, and if the account is protected, a statement names it.
 func (x *Index) CoversByName(t Target, ous []string) bool {
-	return len(x.appendAffecting(&t, ous, t.Kind == KindAccount && x.protected[t.AccountID], nil)) > 0
+	return len(x.Affecting(t, ous)) > 0
 }
 
 // AllApprovers returns the emails of everyone who approves anything: lower case,
@@ -159,6 +166,15 @@ func (x *Index) DecidersOfAny(targets []Target, ousOf func(accountID string) []s
 		}
 	}
 	return slices.Sorted(maps.Keys(all)), without
+}
+
+// Listed returns everyone whom a statement that applies to the requester lists, the
+// requester included: emails, and groups in the form of GroupEntry. They are in lower case
+// and sorted. They may deny the request and end the access; the requester only as
+// PermitsDenial says.
+func (x *Index) Listed(c *Case) []string {
+	r := x.rulesFor(c, nil)
+	return approversOf(r.from, slices.DeleteFunc(r.affecting, func(i int) bool { return !r.applies(&r.from[i]) }))
 }
 
 // MayDecide reports whether the person is one of t's Deciders, or a member of a group

@@ -7,11 +7,13 @@ import (
 	"testing"
 )
 
-func TestPermitsEnd(t *testing.T) {
+// Denying a request and ending its access follow the same rules.
+func TestPermitsDenial(t *testing.T) {
 	const ann, bob, cid, dan = "ann@example.com", "bob@example.com", "cid@example.com", "dan@example.com"
 	p := Policy{Accounts: []Statement{
 		{Resources: list(dev), PermissionSets: list("*"), Approvers: list(bob), Allowed: list(dan)},
 		{Resources: list(dev), PermissionSets: list("Admin"), Approvers: list(cid, GroupEntry("g")), Allowed: list(GroupEntry("h"))},
+		{Resources: list("ou-abcd-11111111"), PermissionSets: list("*"), Approvers: list("eve@example.com", "cïd@example.com"), Allowed: list(dan)},
 	}}
 	for _, tt := range []struct {
 		name      string
@@ -26,9 +28,14 @@ func TestPermitsEnd(t *testing.T) {
 		{"as a member", Identity{Email: ann}, Identity{Email: dan, Groups: list("g")}, "Admin", true},
 		{"whom none lists", Identity{Email: ann}, Identity{Email: dan}, "Admin", false},
 		{"whom only a statement lists that doesn't affect the access", Identity{Email: ann}, Identity{Email: cid}, "ReadOnly", false},
+		{"as a member of a group that a statement that doesn't affect the access lists", Identity{Email: ann}, Identity{Email: dan, Groups: list("g")}, "ReadOnly", false},
+		{"the requester, though a statement that affects the access lists them", Identity{Email: bob}, Identity{Email: bob}, "Admin", false},
+		{"the other approvers of that requester", Identity{Email: bob}, Identity{Email: cid}, "Admin", true},
+		{"whom a statement lists that only a unit would match", Identity{Email: ann}, Identity{Email: "eve@example.com"}, "Admin", false},
+		{"an email that isn't ASCII", Identity{Email: ann}, Identity{Email: "cïd@example.com"}, "Admin", false},
 		{"nobody", Identity{Email: ann}, Identity{}, "Admin", false},
 	} {
-		if got := NewIndex(&p).PermitsEnd(&Case{Requester: tt.requester, Target: account(dev, tt.set)}, tt.by); got != tt.want {
+		if got := NewIndex(&p).PermitsDenial(&Case{Requester: tt.requester, Target: account(dev, tt.set)}, tt.by); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}

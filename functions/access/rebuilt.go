@@ -16,14 +16,15 @@ type Rebuilt struct {
 	GrantedAt         time.Time `json:"granted_at,omitzero"`
 	End               time.Time `json:"end,omitzero"`
 	GroupMembershipID string    `json:"group_membership_id,omitempty"`
-	At                time.Time `json:"at"` // when the row was found missing
+	Channel           string    `json:"channel,omitempty"` // as in Decision
+	At                time.Time `json:"at"`                // when the row was found missing
 }
 
 // RebuiltFrom returns what the lease says about the request, which must be one of
 // its holders.
 func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
 	holder := l.Holders[id]
-	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, At: at.UTC()}
+	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, Channel: holder.Channel, At: at.UTC()}
 	if b.GrantedAt.IsZero() && !b.End.IsZero() {
 		b.GrantedAt = earlier(b.End, b.At) // the latest that it can have been
 	}

@@ -18,10 +18,12 @@ func TestRebuiltFrom(t *testing.T) {
 		at          time.Time
 		want        Rebuilt
 	}{
-		{"active", Holder{"arn", granted, end}, []string{"m-1"}, now,
+		{"active", Holder{ExecutionARN: "arn", GrantedAt: granted, End: end}, []string{"m-1"}, now,
 			Rebuilt{ID: "a", Subject: subject, ExecutionARN: "arn", GrantedAt: granted, End: end, GroupMembershipID: "m-1", At: now}},
+		{"in a channel of the policy", Holder{ExecutionARN: "arn", GrantedAt: granted, End: end, Channel: "C2"}, nil, now,
+			Rebuilt{ID: "a", Subject: subject, ExecutionARN: "arn", GrantedAt: granted, End: end, Channel: "C2", At: now}},
 		{"never confirmed", Holder{ExecutionARN: "arn"}, nil, now, Rebuilt{ID: "a", Subject: subject, ExecutionARN: "arn", At: now}},
-		{"several memberships", Holder{"arn", granted, end}, []string{"m-1", "m-2"}, now,
+		{"several memberships", Holder{ExecutionARN: "arn", GrantedAt: granted, End: end}, []string{"m-1", "m-2"}, now,
 			Rebuilt{ID: "a", Subject: subject, ExecutionARN: "arn", GrantedAt: granted, End: end, At: now}},
 		{"a lease of the previous release, active", Holder{ExecutionARN: "arn", End: end}, nil, now,
 			Rebuilt{ID: "a", Subject: subject, ExecutionARN: "arn", GrantedAt: now, End: end, At: now}},

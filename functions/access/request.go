@@ -31,11 +31,7 @@ type Person struct {
 // Identity returns the person as the policy sees them. groups are those that their
 // Identity Center user is a member of.
 func (p Person) Identity(groups []string) Identity {
-	i := Identity{Email: p.Email, Groups: groups}
-	if p.SecondaryDomain {
-		i.UserEmail = p.FoundAs.Email
-	}
-	return i
+	return Identity{Email: p.Email, SecondaryDomain: p.SecondaryDomain, UserEmail: p.FoundAs.Email, Groups: groups}
 }
 
 // ApproverGroup is a group whose members may approve a request, as its message shows it.
@@ -221,6 +217,20 @@ func RequestID(teamID, viewID string) string {
 // Case returns the request as the policy sees it, apart from what must be looked up: the
 // requester's groups and the account's place in the organization.
 func (r *Request) Case() Case { return Case{Target: r.Target, Duration: r.Duration, Ticket: &r.Ticket} }
+
+// Channel returns the id of the channel that the policy chose when the request was
+// evaluated; "" is the configured channel. If the request's message is posted already, its
+// Post has the channel.
+func (r *Request) Channel() string {
+	switch {
+	case r.Rebuilt != nil:
+		return r.Rebuilt.Channel
+	case r.EvaluatedDecision != nil:
+		return r.EvaluatedDecision.Channel
+	default:
+		return ""
+	}
+}
 
 // Subject returns the target with the requester's Identity Center user.
 func (r *Request) Subject() Subject {

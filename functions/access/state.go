@@ -85,9 +85,10 @@ func (r *Request) IsClosable() bool {
 // say how its request was decided, so that request is not interrupted.
 func (r *Request) Interrupted() bool { return r.Outcome == nil && r.IsOver() && r.Rebuilt == nil }
 
-// GrantBudget bounds how long an execution tries to create and confirm access,
-// all retries included: a test adds them up from the state machine's file.
-const GrantBudget = 2 * time.Hour
+// GrantBudget bounds how long an execution tries to create and confirm access, all
+// retries and the wait for an undecidable request included: a test adds them up from the
+// state machine's file.
+const GrantBudget = 3 * time.Hour
 
 // AccessEnd returns when the request's access should be gone: at its end, or when
 // someone ended it early. Approved access may exist even if it was never confirmed.

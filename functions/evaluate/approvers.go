@@ -36,7 +36,7 @@ func (h *Handler) findApprovers(ctx context.Context, x *access.Index, d access.D
 		for _, id := range groups {
 			has, asked := hasOther[id]
 			if !asked {
-				if has, err = h.Cases.HasOtherMember(ctx, x, id, requester.PrincipalID); err != nil {
+				if has, err = h.decider().HasOtherMember(ctx, x, id, requester.PrincipalID); err != nil {
 					return "", err
 				}
 				hasOther[id] = has

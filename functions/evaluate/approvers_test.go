@@ -50,7 +50,7 @@ func TestApproverGroups(t *testing.T) {
 		}, message: noMember, calls: 1},
 		{name: "nobody in Slack, and nobody in the group", by: by("ann@example.com", "group:g-sec"), change: func(w *world) { w.known, w.unknown = nil, []string{"ann@example.com"} },
 			message: nobody + " " + noMember, calls: 1},
-		{name: "the members can't be read", by: by("group:g-sec"), change: func(w *world) { w.groups.ListErr = access.Errorf(access.CodeThrottled, "x") }, calls: 1, code: access.CodeThrottled},
+		{name: "the members can't be read", by: by("group:g-sec"), change: func(w *world) { w.groups.ListErr = access.Errorf(access.CodeThrottled, "x") }, calls: 1, code: access.CodeUndecidable},
 
 		{name: "a requirement of a group only", by: access.Statement{Approvers: []string{"group:g-sec"}, ApprovalsNeeded: 2}, more: []access.Statement{by("ann@example.com")},
 			message: noMember, calls: 1},
@@ -183,6 +183,9 @@ func TestNewReasons(t *testing.T) {
 			w.requester.SecondaryDomain, w.requester.FoundAs.Email = true, "jane@old.example.com"
 		}, "NotAllowed", ""},
 		{"too long", access.Statement{Approvers: []string{"ann@example.com"}, MaxDuration: 1800}, func(w *world) { w.row.Duration = 3600 }, "DurationTooLong", "The policy allows at most 30 minutes."},
+		{"a ticket that the policy doesn't accept", access.Statement{Approvers: []string{"ann@example.com"}, Ticket: &access.Ticket{Pattern: `OPS-\d+`, Hint: "A Jira issue"}},
+			func(w *world) { w.row.Ticket = "DEV-1" }, "TicketMissing", "A Jira issue"},
+		{"no ticket, and no hint", access.Statement{Approvers: []string{"ann@example.com"}, Ticket: &access.Ticket{Required: true}}, nil, "TicketMissing", ""},
 		{"protected", access.Statement{Approvers: []string{"ann@example.com"}}, func(w *world) { w.policy.ProtectedAccounts = []string{prod.AccountID} }, "ProtectedAccount", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -201,7 +204,7 @@ func TestNewReasons(t *testing.T) {
 	t.Run("nobody knows the memberships", func(t *testing.T) {
 		w := newWorld(access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"group:g-dev"}})
 		w.groups.Err = access.Errorf(access.CodeUnavailable, "x")
-		if _, err := w.handle(t, "evaluate", own, now); access.CodeOf(err) != access.CodeUnavailable || w.row.Outcome != nil || w.evaluated != nil {
+		if _, err := w.handle(t, "evaluate", own, now); access.CodeOf(err) != access.CodeUndecidable || w.row.Outcome != nil || w.evaluated != nil {
 			t.Errorf("got %v, %+v, %+v; want no decision", err, w.row.Outcome, w.evaluated)
 		}
 	})

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ import (
 type Input struct {
 	host.Input
 	Error string `json:"error"` // for refuse: the error code of the evaluation
+	// Waits says that the state machine waits after the error Undecidable. The previous
+	// release's machine does not.
+	Waits bool `json:"waits"`
 }
 
 // Next is the next step of the request: "automatic", "approved", "approval",
@@ -116,7 +120,8 @@ type Handler struct {
 	// Expiration is how long a request waits for an approval; zero means
 	// table.NeverExpires.
 	Expiration time.Duration
-	// AnnounceFor is how long after a request's creation its announcement is retried.
+	// AnnounceFor is how long after a request's creation its announcement is retried, and
+	// its evaluation while it is Undecidable. Both share the execution's events.
 	AnnounceFor time.Duration
 	Now         func() time.Time
 	Logger      *slog.Logger
@@ -169,10 +174,14 @@ func (h *Handler) takeOver(ctx context.Context, in Input, r access.Request) (any
 
 func (h *Handler) evaluate(ctx context.Context, in Input, r access.Request) (any, error) {
 	if r.Open() {
-		var err error
-		if r, err = h.decide(ctx, r); err != nil {
+		decided, err := h.decide(ctx, r)
+		if access.CodeOf(err) == access.CodeUndecidable {
+			decided, err = h.waitUndecided(ctx, in, r, err)
+		}
+		if err != nil {
 			return nil, err
 		}
+		r = decided
 	}
 	next := Next{WaitSeconds: 1}
 	switch {
@@ -221,7 +230,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.Cases.Case(ctx, index, requester, r.Case())
+	c, err := h.decider().Case(ctx, index, requester, r.Case())
 	if err != nil {
 		return r, err
 	}
@@ -243,6 +252,8 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		o.Kind = access.OutcomeRefused
 		if d.Reason == access.ReasonDurationTooLong {
 			o.Message = "The policy allows at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) + "."
+		} else if d.Reason == access.ReasonTicketMissing {
+			o.Message = slack.TicketHint(d.Tickets)
 		}
 	default:
 		if r.Target.Kind == access.KindAccount {
@@ -270,6 +281,23 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	return h.recordOutcome(ctx, r, o)
+}
+
+func (h *Handler) decider() cases.Decider { return cases.Decider{Reader: h.Cases} }
+
+// waitUndecided handles Undecidable, the error of an evaluation. It returns the error, so
+// that the state machine waits and evaluates the request again. A request that is too old
+// for that is refused.
+func (h *Handler) waitUndecided(ctx context.Context, in Input, r access.Request, err error) (access.Request, error) {
+	limit := min(h.AnnounceFor, h.expiration())
+	switch {
+	case !in.Waits:
+		return r, errors.Unwrap(err)
+	case h.Now().Sub(r.CreatedAt) < limit:
+		return r, err
+	}
+	h.Logger.ErrorContext(ctx, "request refused, because the policy could not decide it for too long", "request_id", r.ID, "limit", limit.String(), "error", access.ErrorMessage(err))
+	return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeNotDecided)})
 }
 
 // portal returns the access portal, or an empty value if its address is not known.

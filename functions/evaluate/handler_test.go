@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -62,6 +63,9 @@ type world struct {
 	freed     []string // the outcomes of requests when their claims were freed
 	freeErr   error
 	rival     *access.Outcome // written by someone else just before Decide
+
+	previous bool          // the state machine is that of the previous release
+	lifetime time.Duration // of requests; zero: eight hours
 }
 
 func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
@@ -183,9 +187,9 @@ func newWorld(s access.Statement) *world {
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
 	w.cases.Memberships, w.cases.Leases, w.cases.Members = &w.groups, &w.groups, &w.groups
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: 8 * time.Hour, AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: cmp.Or(w.lifetime, 8*time.Hour), AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
-	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable"})
+	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable", Waits: !w.previous})
 }
 
 var (

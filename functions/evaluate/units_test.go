@@ -30,7 +30,8 @@ func TestEvaluateReadsUnits(t *testing.T) {
 		{name: "in the unit", above: parent{id: "ou-a"}, want: "automatic", reason: access.ReasonApprovalNotRequired},
 		{name: "not in the unit", above: parent{id: "r-1"}, want: "refused", reason: access.ReasonNoStatements},
 		{name: "protected", above: parent{id: "ou-a"}, protected: true, want: "refused", reason: access.ReasonProtectedAccount},
-		{name: "Organizations doesn't answer", above: parent{err: access.Errorf(access.CodeThrottled, "slow down")}, code: access.CodeThrottled},
+		{name: "Organizations doesn't answer", above: parent{err: access.Errorf(access.CodeThrottled, "slow down")}, code: access.CodeUndecidable},
+		{name: "the account left the organization", above: parent{err: access.Errorf(access.CodeNotFound, "not there")}, code: access.CodeNotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(automatic)

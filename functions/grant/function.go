@@ -24,6 +24,7 @@ type Settings struct {
 	Catalog        catalog.Settings
 	IdentityCenter identitycenter.Settings
 	MaxDuration    time.Duration `env:"ELEVATOR_MAX_DURATION_SECONDS,required"`
+	WaitFor        time.Duration `env:"ELEVATOR_GRANT_WAIT_SECONDS,required"`
 }
 
 // Clients are the services that the function calls.
@@ -59,6 +60,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Catalog:   catalog.New(catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}, p),
 		Account:   s.Stack.Account,
 		Longest:   s.MaxDuration,
+		WaitFor:   s.WaitFor,
 		Cases:     cases.New(center, rows, cases.Live{Organization: center}),
 		Leases:    leases.New(rows, center, p),
 		Now:       p.Now,

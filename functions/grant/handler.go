@@ -2,6 +2,7 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -22,6 +23,13 @@ const maxLookups = 8
 // Functions itself fills in, and the row of RequestID are trusted.
 type Input struct {
 	host.Input // Operation is start or confirm
+	// Waits says that the state machine waits after the error Undecidable. State is from
+	// Step Functions' context object. They choose only the code of an error. The previous
+	// release sends neither.
+	Waits bool `json:"waits"`
+	State struct {
+		RetryCount *int // of this state: attempts before this one
+	} `json:"state"`
 }
 
 // Table holds the request's row.
@@ -64,6 +72,7 @@ type Catalog interface {
 // Leases create access.
 type Leases interface {
 	Acquire(ctx context.Context, r access.Request) error
+	IsHolder(ctx context.Context, r access.Request) (bool, error)
 	Confirm(ctx context.Context, r access.Request) (access.Request, error)
 }
 
@@ -76,9 +85,11 @@ type Handler struct {
 	Catalog   Catalog
 	Account   string        // in which this runs
 	Longest   time.Duration // of access
-	Leases    Leases
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// WaitFor is how long after its decision a request that is Undecidable is tried again.
+	WaitFor time.Duration
+	Leases  Leases
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Handle does one step of a grant. start makes the request a holder of its access
@@ -112,6 +123,9 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 		return access.Errorf(f.Code, "%s", f.Message)
 	}
 	err = step(ctx, r)
+	if access.CodeOf(err) == access.CodeUndecidable {
+		err = h.waitUndecided(ctx, in, r, err, log)
+	}
 	if err == nil || access.CodeOf(err).Transient() {
 		return err
 	}
@@ -120,6 +134,30 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 		log.ErrorContext(ctx, "failure could not be stored in the request's row", "code", access.CodeOf(failErr), "error", access.ErrorMessage(failErr))
 	}
 	return err
+}
+
+// waitUndecided returns the error for the state machine if the policy can't decide. That
+// is Undecidable, so that the machine waits and tries again, if nothing was created for
+// the request. Otherwise nothing would end that access while the machine waits, so the
+// error is the cause, which leads to Revoke after the usual retries.
+func (h *Handler) waitUndecided(ctx context.Context, in Input, r access.Request, err error, log *slog.Logger) error {
+	if !in.Waits {
+		return errors.Unwrap(err)
+	}
+	begun, leaseErr := h.Leases.IsHolder(ctx, r)
+	if leaseErr != nil {
+		// The lease may be what can't be read. An attempt that returned Undecidable created
+		// nothing, so the first attempt in this state has nothing to look for.
+		log.WarnContext(ctx, "lease could not be read", "code", access.CodeOf(leaseErr), "error", access.ErrorMessage(leaseErr))
+		begun = in.State.RetryCount == nil || *in.State.RetryCount > 0
+	}
+	switch {
+	case begun || r.WasGranted() || !r.IsApproved():
+		return errors.Unwrap(err)
+	case h.Now().Sub(r.Outcome.At) < h.WaitFor:
+		return err
+	}
+	return access.Wrap(access.CodeNotDecided, errors.Unwrap(err), "group memberships or organizational units could not be read for "+access.FormatDuration(h.WaitFor))
 }
 
 func (h *Handler) start(ctx context.Context, r access.Request) error {
@@ -147,7 +185,8 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []s
 		return nil, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.Cases.Case(ctx, index, r.Requester, r.Case())
+	decider := cases.Decider{Reader: h.Cases}
+	c, err := decider.Case(ctx, index, r.Requester, r.Case())
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +198,7 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []s
 	}
 	as := make([]access.Identity, len(approvals))
 	for i, a := range approvals {
-		if as[i], err = h.Cases.Identity(ctx, index, c, a.By); err != nil {
+		if as[i], err = decider.Identity(ctx, index, c, a.By); err != nil {
 			return nil, err
 		}
 	}

@@ -59,11 +59,15 @@ func (m mockDirectory) UserStatus(_ context.Context, principalID string) (access
 }
 
 type mockLeases struct {
-	acquire func(access.Request) error
-	confirm func(access.Request) (access.Request, error)
+	acquire  func(access.Request) error
+	isHolder func(access.Request) (bool, error)
+	confirm  func(access.Request) (access.Request, error)
 }
 
 func (m *mockLeases) Acquire(_ context.Context, r access.Request) error { return m.acquire(r) }
+func (m *mockLeases) IsHolder(_ context.Context, r access.Request) (bool, error) {
+	return m.isHolder(r)
+}
 func (m *mockLeases) Confirm(_ context.Context, r access.Request) (access.Request, error) {
 	return m.confirm(r)
 }
@@ -121,6 +125,7 @@ type scene struct {
 	errs     map[string]error             // by call, or by principal
 	groups   casestest.Groups
 	acquired []access.Request
+	holds    bool // the request is a holder of its access
 	failures []access.Failure
 	ic       int // calls that create access
 }
@@ -142,12 +147,13 @@ func (s *scene) handler() *Handler {
 				return cmp.Or(s.users[id], access.UserEnabled), s.errs[id]
 			},
 		},
-		Catalog: mockCatalog(s.manages), Account: "123456789012", Longest: 8 * time.Hour,
+		Catalog: mockCatalog(s.manages), Account: "123456789012", Longest: 8 * time.Hour, WaitFor: time.Hour,
 		Leases: &mockLeases{
 			acquire: func(r access.Request) error {
 				s.acquired = append(s.acquired, r)
 				return s.errs["acquire"]
 			},
+			isHolder: func(access.Request) (bool, error) { return s.holds, s.errs["holder"] },
 			confirm: func(r access.Request) (access.Request, error) {
 				s.ic++
 				return r, s.errs["confirm"]
@@ -300,7 +306,7 @@ func TestStart(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, in := inOrder(), Input{host.Input{Operation: "start", RequestID: "one", Execution: execution}}
+			s, in := inOrder(), Input{Input: host.Input{Operation: "start", RequestID: "one", Execution: execution}}
 			if test.scene != nil {
 				test.scene(s)
 			}
@@ -339,7 +345,7 @@ func TestRefusalsSayWhy(t *testing.T) {
 	} {
 		s := inOrder()
 		tt.scene(s)
-		_, err := s.handler().Handle(t.Context(), Input{host.Input{Operation: "start", RequestID: "one", Execution: execution}})
+		_, err := s.handler().Handle(t.Context(), Input{Input: host.Input{Operation: "start", RequestID: "one", Execution: execution}})
 		if err == nil || err.Error() != tt.want || len(s.failures) != 1 || s.failures[0].Message != tt.want {
 			t.Errorf("got %v and %+v, want %q", err, s.failures, tt.want)
 		}
@@ -369,7 +375,7 @@ func TestConfirm(t *testing.T) {
 			if test.scene != nil {
 				test.scene(s)
 			}
-			_, err := s.handler().Handle(context.Background(), Input{host.Input{Operation: "confirm", RequestID: "one", Execution: execution}})
+			_, err := s.handler().Handle(context.Background(), Input{Input: host.Input{Operation: "confirm", RequestID: "one", Execution: execution}})
 			if got := access.CodeOf(err); got != test.want {
 				t.Fatalf("error = %v, want %q", err, test.want)
 			}

@@ -70,7 +70,7 @@ func checkDecision(r access.Request, policy *access.Index, c *access.Case, appro
 	case len(approvals) == 1 && len(tally.Requirements) == 0:
 		return refuse(approverProblem(r, policy, c, approvals[0].By, as[0]))
 	}
-	return refuse(missingApprovals(tally))
+	return refuse(missingApprovals(r, tally))
 }
 
 // approverProblem returns why the approval of the only approver doesn't count.
@@ -90,11 +90,11 @@ func approverProblem(r access.Request, policy *access.Index, c *access.Case, by 
 
 // missingApprovals says which approvals the policy in force needs, and which of those
 // given don't count.
-func missingApprovals(t access.Tally) string {
+func missingApprovals(r access.Request, t access.Tally) string {
 	var missing, lapsed []string
 	for _, q := range t.Requirements {
 		if len(q.Given) < q.Needed {
-			missing = append(missing, fmt.Sprintf("%d of %d from %s", len(q.Given), q.Needed, slack.ListNames(q.Approvers)))
+			missing = append(missing, fmt.Sprintf("%d of %d from %s", len(q.Given), q.Needed, slack.ListNames(approverNames(r, q.Approvers))))
 		}
 	}
 	for _, a := range t.Approvals {
@@ -110,6 +110,26 @@ func missingApprovals(t access.Tally) string {
 		text += ". No longer counted: " + slack.ListNames(lapsed)
 	}
 	return text
+}
+
+// approverNames returns how people see approvers. The row of the request has the names of
+// the groups that could approve at the time of the request.
+func approverNames(r access.Request, approvers []string) []string {
+	names := slices.Clone(approvers)
+	for i, a := range names {
+		id, ok := access.GroupOf(a)
+		if !ok {
+			continue
+		}
+		name := "the group " + id
+		for _, g := range r.ApproverGroups {
+			if g.Name != "" && strings.EqualFold(g.ID, id) {
+				name = g.Name
+			}
+		}
+		names[i] = slack.GroupMembers(name, id)
+	}
+	return names
 }
 
 // collectedApprovals returns the approvals that led to the decision: those that the

@@ -28,6 +28,12 @@ func approvedBy(all ...access.Person) access.Request {
 	return r
 }
 
+// withGroups is the request with groups that could approve it when it was made.
+func withGroups(r access.Request, groups ...access.ApproverGroup) access.Request {
+	r.ApproverGroups = groups
+	return r
+}
+
 func TestCheckDecisionBySeveral(t *testing.T) {
 	const (
 		alices = "alice@example.com"
@@ -56,7 +62,12 @@ func TestCheckDecisionBySeveral(t *testing.T) {
 			groups: map[string][]string{"p-bob": {"g-1"}, "p-carol": {"g-1"}}},
 		{name: "one was removed from the group", row: approvedBy(bob, carol), policy: []access.Statement{needing(2, "group:g-1")},
 			groups: map[string][]string{"p-bob": {"g-1"}},
-			want:   "approvals are missing: 1 of 2 from group:g-1. No longer counted: carol@example.com"},
+			want:   "approvals are missing: 1 of 2 from members of the group g-1. No longer counted: carol@example.com"},
+		{name: "one was removed from the group, and the row knows its name", row: withGroups(approvedBy(bob, carol), access.ApproverGroup{ID: "g-2", Name: "Owners"}, access.ApproverGroup{ID: "G-1", Name: "Security"}),
+			policy: []access.Statement{needing(2, "group:g-1", daves)}, groups: map[string][]string{"p-bob": {"g-1"}},
+			want: "approvals are missing: 1 of 2 from dave@example.com, members of Security. No longer counted: carol@example.com"},
+		{name: "the row knows no name of the group", row: withGroups(approvedBy(bob), access.ApproverGroup{ID: "g-1"}), policy: []access.Statement{needing(1, "group:g-1")},
+			want: "approvals are missing: 0 of 1 from members of the group g-1. No longer counted: bob@example.com"},
 		{name: "one is disabled", row: approvedBy(bob, carol), policy: []access.Statement{needing(2, bobs, carols)}, gone: []string{"p-bob"},
 			want: "approvals are missing: 1 of 2 from bob@example.com, carol@example.com. No longer counted: bob@example.com"},
 		{name: "one is disabled, and two others approved", row: approvedBy(bob, carol, dave), policy: []access.Statement{needing(2, bobs, carols, daves)}, gone: []string{"p-bob"}},
@@ -143,7 +154,7 @@ func TestStartChecksAllApprovers(t *testing.T) {
 			if tt.scene != nil {
 				tt.scene(s)
 			}
-			_, err := s.handler().Handle(t.Context(), Input{host.Input{Operation: "start", RequestID: "one", Execution: execution}})
+			_, err := s.handler().Handle(t.Context(), Input{Input: host.Input{Operation: "start", RequestID: "one", Execution: execution}})
 			if access.CodeOf(err) != tt.want || len(s.acquired) > 0 != (tt.want == "") {
 				t.Errorf("got %v (%q), acquired %d; want %q", err, access.CodeOf(err), len(s.acquired), tt.want)
 			}

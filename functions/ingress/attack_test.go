@@ -170,6 +170,13 @@ func TestForgedAndMangled(t *testing.T) {
 		{"another workspace that says it is of our enterprise", sign(payload("block_actions", "UANN",
 			object{"team": object{"id": "T2"}, "enterprise": object{"id": "E1"}, "actions": []object{{"action_id": "approve", "value": "r1"}}}), now), 403},
 		{"a command of another workspace", sign("command=%2Faccess&team_id=T2&api_app_id=A1&user_id=UJANE&trigger_id=t-1", now), 403},
+		{"a dialog of another app", sign(payload("view_submission", "UANN", object{"api_app_id": "A2", "view": view(slack.CallbackConfirmation, "r1", nil)}), now), 403},
+		{"a dialog of another workspace", sign(payload("view_submission", "UANN", object{"team": object{"id": "T2"}, "view": view(slack.CallbackConfirmation, "r1", nil)}), now), 403},
+		{"a dialog without a signature", func() events.APIGatewayV2HTTPRequest {
+			e := sign(confirmedBy("UANN", "r1"), now)
+			delete(e.Headers, "x-slack-signature")
+			return e
+		}(), 401},
 		{"a form of another app", sign(payload("view_submission", "UJANE", object{"api_app_id": "A2", "view": view("request_for_access", "", nil)}), now), 403},
 	}
 	for _, test := range tests {
@@ -204,6 +211,7 @@ func TestGenuine(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	for name, whole := range map[string]string{
 		"press":      pressBy("UANN", "approve", "r1"),
+		"dialog":     confirmedBy("UANN", "r1"),
 		"submission": filled("UJANE", production, admin, "3600", "deploy"),
 		"command":    "command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=",
 	} {
@@ -230,7 +238,8 @@ func TestReplayed(t *testing.T) {
 		"deny":                     pressBy("UANN", "deny", "r1"),
 		"withdraw":                 pressBy("UJANE", "withdraw", "r1"),
 		"end":                      pressBy("UJANE", "end", "r2"),
-		"approve, the last of two": pressBy("UBOB", "approve", "r4"),
+		"approve, confirmed":       confirmedBy("UANN", "r1"),
+		"approve, the last of two": confirmedBy("UBOB", "r4"),
 		"take back":                pressBy("UANN", "take_back", "r4"),
 		"remove":                   pressBy("UANN", "drift_remove", "run1"),
 		"leave":                    pressBy("UANN", "drift_leave", "run1"),
@@ -324,6 +333,73 @@ func TestForgedButtons(t *testing.T) {
 			w, got := attack(t, sign(pressBy(test.user, test.action, test.value), now))
 			if got.StatusCode != http.StatusOK || got.Body != "" || !slices.Equal(w.told, []string{test.want}) {
 				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
+			}
+		})
+	}
+}
+
+// A dialog was tampered with, or was never opened. Its submission does no more than a press
+// of Approve by the same person, and tells only them.
+func TestForgedDialogs(t *testing.T) {
+	const noRequest = "This app no longer has this request. If you still need the access, submit a new request."
+	tests := []struct {
+		name, user, metadata, want string
+	}{
+		{"no such request", "UANN", "aaaaaaaaaaaaaaaa", noRequest},
+		{"empty", "UANN", "", noRequest},
+		{"an id and a space", "UANN", "r1 ", noRequest},
+		{"an id and a NUL", "UANN", "r1\x00", noRequest},
+		{"an id in wide letters", "UANN", "ｒ１", noRequest},
+		{"the row's key", "UANN", "request#r1", noRequest},
+		{"a path", "UANN", "../r1", noRequest},
+		{"JSON", "UANN", `{"request_id":"r1"}`, noRequest},
+		{"the metadata of a form", "UANN", `{"kind":"account","account_id":"` + production + `"}`, noRequest},
+		{"as long as Slack's longest", "UANN", strings.Repeat("é", 3000), noRequest},
+		{"markup", "UANN", "<!channel>", noRequest},
+		{"a run's id", "UANN", "run1", noRequest},
+		{"what is active", "UANN", "r2", "ann@example.com already approved this request."},
+		{"one's own", "UJANE", "r1", "You can't approve or deny this request. This is your own request. ann@example.com or twin@example.com can."},
+		{"one's own as another Slack user", "UTWIN", "r1", "You can't approve or deny this request. This is your own request. ann@example.com can."},
+		{"by who may not", "UBOB", "r1", "You can't approve or deny this request. ann@example.com or twin@example.com can."},
+		{"by a guest", "UGUEST", "r1", "You can't approve or deny this request. No guests."},
+		{"a second time", "UANN", "r4", "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com."},
+		{"a second time by another Slack user", "UANN2", "r4", "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w, got := attack(t, sign(confirmedBy(test.user, test.metadata), now))
+			if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != test.want || len(w.told)+len(w.views) > 0 {
+				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
+			}
+		})
+	}
+
+	// Of another request that they may approve, too: the person may do that anyway.
+	w := besieged()
+	if got := w.send(t, confirmedBy("UANN", "r3")); w.rows["r3"].Outcome == nil || w.rows["r3"].Outcome.By != ann || w.rows["r1"].Outcome != nil || got.Body != "" {
+		t.Errorf("got %q, %+v", got.Body, w.rows)
+	}
+}
+
+// Nothing but its submission makes the dialog approve: not a button or a select in it,
+// its closing, or the dialog's name on something else.
+func TestDialogThatIsNotSubmitted(t *testing.T) {
+	dialog := view(slack.CallbackConfirmation, "r1", nil)
+	for name, body := range map[string]string{
+		"a button in it":           payload("block_actions", "UANN", object{"view": dialog, "trigger_id": "t-1", "actions": []object{{"action_id": "approve", "value": "r1"}}}),
+		"a select in it":           payload("block_actions", "UANN", object{"view": dialog, "actions": []object{{"action_id": "account", "selected_option": object{"value": "r1"}}}}),
+		"closed":                   payload("view_closed", "UANN", object{"view": dialog}),
+		"a shortcut of that name":  payload("shortcut", "UANN", object{"callback_id": slack.CallbackConfirmation, "trigger_id": "t-1"}),
+		"a button of that name":    pressBy("UANN", slack.CallbackConfirmation, "r1"),
+		"a press where it counts":  pressBy("UBOB", "approve", "r4"),
+		"the callback in capitals": payload("view_submission", "UANN", object{"view": view(strings.ToUpper(slack.CallbackConfirmation), "r1", nil)}),
+		"the callback and a space": payload("view_submission", "UANN", object{"view": view(slack.CallbackConfirmation+" ", "r1", nil)}),
+		"the id only outside the view": payload("view_submission", "UANN", object{"private_metadata": "r1", "callback_id": slack.CallbackConfirmation,
+			"actions": []object{{"action_id": "approve", "value": "r1"}}, "view": view(slack.CallbackConfirmation, "", nil)}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, got := attack(t, sign(body, now)); got.StatusCode != http.StatusOK {
+				t.Errorf("got %d", got.StatusCode)
 			}
 		})
 	}

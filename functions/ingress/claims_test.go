@@ -63,7 +63,16 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want {
 		t.Errorf("before it is evaluated: got %s\nwant %s", got.Body, want)
 	}
-	if want := []string{first.ExecutionName, first.ExecutionName}; !slices.Equal(w.started, want) {
+	late := first
+	late.CreatedAt = now.Add(-lateAfter)
+	w.rows[first.ID] = late
+	want = notice(t, "Already requested", "You already requested this at 11:58 UTC: Admin in Production (111111111111) for 1 hour. "+
+		"We can't check it right now, and keep trying. You don't need to submit it again: a message tells you when we know more.")
+	if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want {
+		t.Errorf("while it can't be evaluated: got %s\nwant %s", got.Body, want)
+	}
+	w.rows[first.ID] = first
+	if want := []string{first.ExecutionName, first.ExecutionName, first.ExecutionName}; !slices.Equal(w.started, want) {
 		t.Errorf("started %q, want %q", w.started, want)
 	}
 	w.waiting(first.ID)

@@ -81,6 +81,11 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	work, cancel := workContext(ctx)
 	defer cancel()
 	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	if in.View.HasTicket() {
+		// Without a decision about the new target, the field stays, so that Slack keeps
+		// what the person typed.
+		form.Tickets = []access.Ticket{{}}
+	}
 	requester, err := h.People.Requester(work, in.UserID)
 	if err == nil {
 		form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
@@ -96,7 +101,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	case access.CodeOf(err) == access.CodeNotReady: // the person chose the option that says so
 		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
-		form.Preview, form.Longest, err = h.preview(work, requester, form.Chosen)
+		err = h.preview(work, requester, &form)
 	}
 	if err != nil {
 		var personal bool
@@ -120,33 +125,35 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 	}
 }
 
-// preview returns what would happen to a request for t, or "" while t is incomplete, and
-// the longest time that the policy allows; zero if it sets no limit. It is not binding:
-// evaluate decides.
-func (h *Handler) preview(ctx context.Context, requester access.Person, t access.Target) (text string, longest time.Duration, err error) {
+// preview fills in the form what the policy says about a request for the chosen target,
+// unless the target is incomplete. It is not binding: evaluate decides.
+func (h *Handler) preview(ctx context.Context, requester access.Person, form *slack.Form) error {
+	t := form.Chosen
 	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
-		return "This would be refused. " + slack.ManagementAccount, 0, nil
+		form.Preview = "This would be refused. " + slack.ManagementAccount
+		return nil
 	}
 	if t.PermissionSet == "" && t.GroupID == "" {
-		return "", 0, nil
+		return nil
 	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	index := h.menus.index(&policy, digest)
 	c, err := h.Cases.Case(ctx, index, requester, access.Case{Target: t})
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	d := index.Decide(c)
-	text = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
+	form.Longest, form.Tickets, form.Warnings = time.Duration(d.MaxDuration)*time.Second, d.Tickets, d.Warnings
+	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
 	// The form doesn't report which duration is chosen.
 	session := h.Catalog.Session(ctx, t.PermissionSetARN)
 	if d.Outcome != access.DecideRefused && slices.ContainsFunc(h.Durations, func(d time.Duration) bool { return d < session }) {
-		text += "\n" + slack.SessionsAfterEnd(session)
+		form.Preview += "\n" + slack.SessionsAfterEnd(session)
 	}
-	return text, time.Duration(d.MaxDuration) * time.Second, nil
+	return nil
 }
 
 // approverNames returns how people see approvers: emails, and then the names of groups.

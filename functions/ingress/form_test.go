@@ -81,7 +81,7 @@ func view(callback, metadata string, selected map[string][2]string) object {
 	values := object{}
 	for block, field := range selected {
 		value := object{"selected_option": object{"value": field[1]}}
-		if block == slack.BlockReason {
+		if block == slack.BlockReason || block == slack.BlockTicket {
 			value = object{"value": field[1]}
 		}
 		values[block] = object{field[0]: value}

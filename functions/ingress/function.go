@@ -41,6 +41,7 @@ type Settings struct {
 	ReconcileFunction string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"` // ARN
 	Durations         []time.Duration `env:"ELEVATOR_DURATIONS,required"`
 	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // per person
+	ConfirmApprovals  bool            `env:"ELEVATOR_CONFIRM_APPROVALS,default=false"`
 }
 
 // Clients are the services that the function calls.
@@ -137,7 +138,10 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		AppID:        s.App,
 		Account:      s.Stack.Account,
 		Durations:    s.Durations,
-		Now:          p.Now,
-		Logger:       p.Logger,
+
+		ConfirmApprovals: s.ConfirmApprovals,
+
+		Now:    p.Now,
+		Logger: p.Logger,
 	}, nil
 }

@@ -32,8 +32,9 @@ func FuzzHandle(f *testing.F) {
 	for _, body := range []string{
 		pressBy("UANN", "approve", "r1"), pressBy("UBOB", "deny", "r1"), pressBy("UJANE", "withdraw", "r1"), pressBy("UJANE", "end", "r2"),
 		pressBy("UANN", "drift_remove", "run1"), pressBy("UJANE", "drift_leave", "run1"), pressBy("UGUEST", "approve", "r3"),
+		confirmedBy("UANN", "r1"), confirmedBy("UBOB", "r4"), confirmedBy("UGUEST", "r3"),
 		pressBy("UBOB", "approve", "r4"), pressBy("UANN", "take_back", "r4"), pressBy("UBOB", "take_back", "r4"),
-		filled("UJANE", production, admin, "3600", "deploy"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
+		filled("UJANE", production, admin, "3600", "deploy"), withTicket("OPS-12"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
 		payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
 		payload("block_suggestion", "UJANE", object{"action_id": "account", "value": "pr", "view": view("request_for_access", "", nil)}),
 		payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "account"}}, "view": view("request_for_access", "", map[string][2]string{"account": {"account", production}})}),
@@ -93,6 +94,11 @@ func FuzzHandle(f *testing.F) {
 					t.Errorf("%s is decided: %+v", id, o)
 				}
 			}
+			if id == "r4" && (len(r.Approvals) > len(was.Approvals) || r.Outcome != nil && r.Outcome.Kind == access.OutcomeApproved) {
+				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || in.CallbackID != slack.CallbackConfirmation {
+					t.Errorf("%s is approved without its dialog: %+v", id, in)
+				}
+			}
 			if e := r.EndRequest; e != nil && (id != "r2" || e.By != jane && e.By != ann) {
 				t.Errorf("%s is ended by %+v", id, e.By)
 			}
@@ -132,7 +138,7 @@ func checkCreated(t *testing.T, w *world, r access.Request) {
 		t.Errorf("a request of %+v", r.Requester)
 	case d != time.Hour && d != 2*time.Hour:
 		t.Errorf("a request for %s", d)
-	case r.Outcome != nil || !r.GrantedAt.IsZero() || r.Reason == "" || len(r.Reason) > 4*access.MaxReasonLength:
+	case r.Outcome != nil || !r.GrantedAt.IsZero() || r.Reason == "" || len(r.Reason) > 4*access.MaxReasonLength, len(r.Ticket) > 4*access.MaxTicketLength:
 		t.Errorf("a request that is %+v", r)
 	case !executionNames.MatchString(r.ExecutionName) || len(w.started) != 1 || w.started[0] != r.ExecutionName:
 		t.Errorf("its execution is called %q; %q is started", r.ExecutionName, w.started)

@@ -40,7 +40,7 @@ func TestPreviewWithGroups(t *testing.T) {
 		groups    casestest.Groups
 		change    func(*world)
 		want      slack.Form
-		calls     int
+		calls     int64
 	}{
 		{name: "a member", statement: allowed, groups: casestest.Groups{Members: map[string][]string{"g-dev": {"p-jane"}}}, want: slack.Form{Preview: byAnn}, calls: 1},
 		{name: "not a member", statement: allowed, want: slack.Form{Preview: notAllowed}, calls: 1},
@@ -116,11 +116,13 @@ func TestSubmitWithGroups(t *testing.T) {
 
 func TestPressWithGroups(t *testing.T) {
 	const (
-		notYours = "You can't approve or deny this request. "
-		late     = "Something went wrong. Please try again in a moment."
+		notYours   = "You can't approve or deny this request. "
+		late       = "Something went wrong. Please try again in a moment."
+		notAllowed = "The current policy no longer lets the requester have this access. The requester can withdraw the request."
 	)
 	bySec := access.Statement{Approvers: []string{"group:g-2"}}
-	members := map[string][]string{"g-2": {"p-ann", "p-jane"}}
+	devs := access.Statement{Approvers: []string{"ann@example.com", "group:g-2"}, Allowed: []string{"group:g-dev"}}
+	members := map[string][]string{"g-2": {"p-ann", "p-bob", "p-jane"}}
 	for _, tt := range []struct {
 		name         string
 		statement    access.Statement
@@ -142,8 +144,14 @@ func TestPressWithGroups(t *testing.T) {
 		{name: "the requester is a member too", statement: bySec, groups: casestest.Groups{Members: members}, user: "UJANE", action: "approve",
 			told: notYours + "This is your own request. Members of Owners can.", refusal: access.RefusalNotApprover},
 		{name: "nobody knows the memberships", statement: bySec, groups: casestest.Groups{Members: members, Err: access.Errorf(access.CodeUnavailable, "x")}, user: "UANN", action: "approve", told: late},
-		{name: "the requester was removed between request and press", statement: access.Statement{Approvers: []string{"ann@example.com"}, Allowed: []string{"group:g-dev"}}, user: "UANN", action: "approve",
-			told: notYours + "The current policy no longer lets the requester have this access. The requester can withdraw the request.", refusal: access.RefusalNotApprover},
+		{name: "the requester was removed between request and press", statement: devs, user: "UANN", action: "approve",
+			told: "You can deny this request, but you can't approve it. " + notAllowed, refusal: access.RefusalNotApprover},
+		{name: "the requester was removed between request and press: somebody else approves", statement: devs, user: "UBOB", action: "approve",
+			told: notYours + notAllowed, refusal: access.RefusalNotApprover},
+		{name: "the requester was removed between request and press: deny", statement: devs, user: "UANN", action: "deny", outcome: access.OutcomeDenied},
+		{name: "the requester was removed between request and press: a member denies", statement: devs, groups: casestest.Groups{Members: members}, user: "UBOB", action: "deny", outcome: access.OutcomeDenied},
+		{name: "the requester was removed between request and press: somebody else denies", statement: devs, user: "UBOB", action: "deny",
+			told: notYours + "ann@example.com or members of Owners can.", refusal: access.RefusalNotApprover},
 		{name: "longer than the policy allows by now", statement: access.Statement{Approvers: []string{"ann@example.com"}, MaxDuration: 1800}, duration: 3600, user: "UANN", action: "approve",
 			told: "This request can't be approved. The current policy allows this access for at most 30 minutes. Please deny it. The requester can submit a new request for a shorter time.", refusal: access.RefusalNotPermitted},
 		{name: "longer than the policy allows by now: deny", statement: access.Statement{Approvers: []string{"ann@example.com"}, MaxDuration: 1800}, duration: 3600, user: "UANN", action: "deny", outcome: access.OutcomeDenied},
@@ -153,6 +161,7 @@ func TestPressWithGroups(t *testing.T) {
 			w.groups = tt.groups
 			r := waiting()
 			r.Duration = tt.duration
+			r.Approvers, r.ApproverGroups = []access.Person{ann}, []access.ApproverGroup{{ID: "g-2"}}
 			w.rows["r1"] = r
 			w.send(t, pressBy(tt.user, tt.action, "r1"))
 			var outcome access.OutcomeKind
@@ -192,8 +201,8 @@ func TestPressReadsMembershipsAnew(t *testing.T) {
 	w.rows["r1"] = waiting()
 	w.groups.Members = map[string][]string{"g-2": {"p-ann"}}
 	send(pressBy("UANN", "approve", "r1"))
-	if w.rows["r1"].Outcome != nil || w.groups.Calls != 3 {
-		t.Errorf("decided as %+v after %d reads, want no decision after 3", w.rows["r1"].Outcome, w.groups.Calls)
+	if w.rows["r1"].Outcome != nil || w.groups.Calls != 4 {
+		t.Errorf("decided as %+v after %d reads, want no decision after 4", w.rows["r1"].Outcome, w.groups.Calls)
 	}
 }
 

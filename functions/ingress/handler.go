@@ -160,8 +160,11 @@ type Handler struct {
 	AppID        string
 	Account      string          // the app's own
 	Durations    []time.Duration // offered in the form
-	Now          func() time.Time
-	Logger       *slog.Logger
+	// ConfirmApprovals makes approvers confirm every approval. Otherwise the policy says
+	// which ones.
+	ConfirmApprovals bool
+	Now              func() time.Time
+	Logger           *slog.Logger
 
 	menus menus
 }
@@ -258,6 +261,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 		}
 		return h.press(ctx, log, in)
 	case slack.KindSubmission:
+		if in.View.CallbackID == slack.CallbackConfirmation {
+			return h.confirm(ctx, log, in)
+		}
 		return h.submit(ctx, log, in)
 	case slack.KindClosed:
 		return emptyResponse(http.StatusOK)

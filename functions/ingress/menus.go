@@ -43,7 +43,7 @@ func (m *menus) menu(index *access.Index, sets *catalog.List[access.PermissionSe
 			m.names = append(m.names, s.Name)
 		}
 	}
-	key := fmt.Sprintf("%q", requester)
+	key := fmt.Sprintf("%#v", requester)
 	if m.prepared[key] == nil {
 		if m.prepared == nil || len(m.prepared) >= maxMenus {
 			m.prepared = map[string]*access.Menu{}

@@ -49,13 +49,19 @@ var actions = map[string]action{
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
 }
 
-// press handles one press of a button in a message. Its methods look up and write
-// rows with a context that ends before Slack's deadline. They return as a reply what
-// has to happen after that, such as resuming the execution.
+// press handles one press of a button in a message, or the submission of the dialog that
+// a press of Approve opened. Its methods look up and write rows with a context that ends
+// before Slack's deadline. They return as a reply what has to happen after that, such as
+// resuming the execution.
 type press struct {
 	*Handler
 	in  slack.Interaction
 	log *slog.Logger
+
+	action    string // id of the button
+	subjectID string // of the row that the button acts on
+	// confirmed means that the person submitted the dialog, which showed them the row.
+	confirmed bool
 
 	// The row that the button acts on: one of the two is set.
 	request access.Request
@@ -67,6 +73,7 @@ type press struct {
 	digest   string
 	asked    *access.Case     // the request under the policy
 	check    *approvals.Check // of the approvals given before
+	standing access.Tally     // of these, when they were last counted
 	question question         // of the run
 }
 
@@ -97,7 +104,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	if in.Action.ID == slack.ActionOpenPortal {
 		return emptyResponse(http.StatusOK) // the browser follows the link
 	}
-	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID)}
+	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID), action: in.Action.ID, subjectID: in.Action.Value}
 	work, cancel := workContext(ctx)
 	defer cancel()
 	text := p.carryOut(ctx, p.handle(work))
@@ -110,7 +117,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 
 // handle performs the button's action, or replies why it can't.
 func (p *press) handle(ctx context.Context) reply {
-	a, ok := actions[p.in.Action.ID]
+	a, ok := actions[p.action]
 	if !ok {
 		p.log.Warn("unknown button in a message")
 		return reply{text: "This app doesn't know this button. Please tell the people who run it."}
@@ -124,7 +131,10 @@ func (p *press) handle(ctx context.Context) reply {
 		p.log.Error("press failed", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		// If a write got no response, we don't know whether it took effect. A
 		// second press shows it, and repeats nothing that the first one did.
-		text, _ := explain(err)
+		text, personal := explain(err)
+		if p.confirmed && !personal {
+			text += " " + confirmAgain
+		}
 		return reply{text: text}
 	}
 	return r
@@ -132,10 +142,10 @@ func (p *press) handle(ctx context.Context) reply {
 
 // perform loads the row, runs the checks and does the action.
 func (a action) perform(ctx context.Context, p *press) (reply, error) {
-	if err := checkID(p.in.Action.Value); err != nil {
+	if err := checkID(p.subjectID); err != nil {
 		return reply{}, err
 	}
-	p.log = p.log.With(a.about.idKey, p.in.Action.Value)
+	p.log = p.log.With(a.about.idKey, p.subjectID)
 	if err := a.about.load(p, ctx); err != nil {
 		return reply{}, err
 	}
@@ -153,12 +163,12 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 // of a run, which is the name of an execution.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
 
-// checkID returns NotFound for a value that no button of this app has. Such a
+// checkID returns NotFound for a value that no button or dialog of this app has. Such a
 // value goes neither to the table, which limits the length of keys, nor to
 // the log.
 func checkID(value string) error {
 	if !idPattern.MatchString(value) {
-		return access.Errorf(access.CodeNotFound, "the button's value is not an id")
+		return access.Errorf(access.CodeNotFound, "the value is not an id")
 	}
 	return nil
 }

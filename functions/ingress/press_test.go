@@ -16,8 +16,8 @@ import (
 func pressBy(user, action, requestID string) string {
 	return payload("block_actions", user, object{
 		"actions":      []object{{"action_id": action, "value": requestID}},
-		"response_url": "https://hooks.slack.com/actions/T1/1/x",
-		"channel":      object{"id": "C1"}, "message": object{"ts": "1.1"},
+		"response_url": "https://hooks.slack.com/actions/T1/1/x", "trigger_id": "t-10",
+		"channel": object{"id": "C1"}, "message": object{"ts": "1.1"},
 	})
 }
 
@@ -241,8 +241,8 @@ func TestSlowPressIsAnswered(t *testing.T) {
 		w := newWorld()
 		w.rows["r1"] = active()
 		w.send(t, pressBy("UJANE", action, "r1"))
-		if w.deadline <= 0 || w.deadline > responseTimeout-tellTime {
-			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.deadline, responseTimeout-tellTime)
+		if w.timeLeft() <= 0 || w.timeLeft() > responseTimeout-tellTime {
+			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.timeLeft(), responseTimeout-tellTime)
 		}
 	}
 }

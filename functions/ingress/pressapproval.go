@@ -24,7 +24,8 @@ func (p *press) lookUpApprovers(ctx context.Context) error {
 
 // addApproval adds the person's approval to those of the request, and approves the
 // request if that is enough. It checks the earlier approvals again each time. If they
-// alone are enough by now, it approves the request without adding one.
+// alone are enough by now, it approves the request without adding one. Both wait for the
+// dialog if the person must confirm.
 func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, error) {
 	p.check.Know(p.by, p.as)
 	for range approvalTries {
@@ -33,7 +34,10 @@ func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, erro
 			return reply{}, err
 		}
 		if change == nil {
-			return reply{text: refusal}, nil
+			return reply{changed: p.messageIsBehind(), text: refusal}, nil
+		}
+		if approves := change.Event != nil || change.Outcome != nil; approves && p.mustConfirm(d) {
+			return p.askToConfirm(ctx, d, change.Outcome != nil), nil
 		}
 		r, won, err := p.Table.ChangeApprovals(ctx, p.request, *change)
 		if err != nil {
@@ -63,6 +67,7 @@ func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *
 	if err != nil {
 		return nil, "", err
 	}
+	p.standing = tally
 	change = &table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
 	at := p.Now().UTC()
 	mine := r.ApprovalBy(p.by)
@@ -107,18 +112,13 @@ func (p *press) allowTakeBack(ctx context.Context) (refusal string, err error) {
 	} else if _, personal := explain(err); !personal {
 		return "", err
 	}
-	if p.tookBack() {
-		return takenBackText, nil
-	}
-	if p.request.ApprovalBy(p.by) < 0 {
+	if p.request.ApprovalBy(p.by) < 0 && !p.tookBack() {
 		p.log.Info("press refused: person has not approved the request")
 		p.recordRefusal(ctx, access.RefusalNoApproval, "")
 		return "You haven't approved this request, so there is nothing to take back.", nil
 	}
 	return "", nil
 }
-
-const takenBackText = "You already took your approval back."
 
 // tookBack reports whether the person took an approval back and has none now.
 func (p *press) tookBack() bool {
@@ -133,7 +133,7 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 		r := p.request
 		mine := r.ApprovalBy(p.by)
 		if mine < 0 {
-			return reply{text: takenBackText}, nil
+			return reply{changed: p.messageIsBehind(), text: "You already took your approval back."}, nil
 		}
 		if r.CountEvents(access.EventApprovalTakenBack) >= access.MaxTakenBack {
 			return reply{text: fmt.Sprintf("Approvals of this request were already taken back %d times. You can deny the request instead.", access.MaxTakenBack)}, nil
@@ -160,6 +160,13 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 		}
 	}
 	return reply{}, access.Errorf(access.CodeUnavailable, "take back approval: gave up after %d conflicting writes", approvalTries)
+}
+
+// messageIsBehind reports whether the message may not show the approvals: nothing is known
+// to have updated it since they changed. The press that changed them may have failed.
+func (p *press) messageIsBehind() bool {
+	post := p.request.Posts[slack.PurposeAnnounce]
+	return post.TS != "" && post.Digest == ""
 }
 
 // showTries limits how often a press updates the request's message.

@@ -210,7 +210,7 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 					r.Events = append(slices.Clone(r.Events), access.Event{Kind: access.EventPressRefused})
 				})
 			}
-		}, events: strings.TrimSpace(strings.Repeat("press_refused ", approvalTries)), told: []string{"Something went wrong. Please try again in a moment."}},
+		}, events: strings.TrimSpace(strings.Repeat("press_refused ", approvalTries)), told: []string{"Something went wrong. Please try again in a moment. To do so, close this and press Approve in the message."}},
 		{name: "too many approvals were given", user: "UBOB", action: "approve", row: worn(access.EventApprovalGiven, access.MaxApprovalEvents),
 			approvals: "UANN", events: strings.TrimSpace(strings.Repeat("approval_given ", access.MaxApprovalEvents)),
 			told: []string{"Too many approvals of this request were given or taken back. Please deny it. The requester can submit a new one."}},
@@ -261,7 +261,7 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 			if tt.change != nil {
 				tt.change(w)
 			}
-			w.send(t, pressBy(tt.user, tt.action, "r4"))
+			w.press(t, tt.user, tt.action, "r4")
 			r := w.rows["r4"]
 			if got := approvers(r); got != tt.approvals {
 				t.Errorf("approvals %q, want %q", got, tt.approvals)
@@ -385,9 +385,43 @@ func TestApproversAreLookedUpOnce(t *testing.T) {
 			r.Events = append(slices.Clone(r.Events), access.Event{Kind: access.EventPressRefused})
 		},
 	}
-	w.send(t, pressBy("UBOB", "approve", "r4"))
+	w.send(t, confirmedBy("UBOB", "r4"))
 	if got := approvers(w.rows["r4"]); got != "UANN UBOB" || !slices.Equal(w.checked, []string{"UANN"}) {
 		t.Errorf("approvals %q, looked up %q", got, w.checked)
+	}
+}
+
+// The answer of a write may be lost although the write took effect. The next press says
+// so, and updates the message.
+func TestPressAfterALostAnswer(t *testing.T) {
+	const late, again = "Something went wrong. Please try again in a moment.", " To do so, close this and press Approve in the message."
+	for _, tt := range []struct {
+		action              string
+		row                 access.Request
+		first               string
+		told, shows, events string
+	}{
+		{"approve", approvedBy(), late + again, "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com.",
+			"Approvals 1 of 2: approved by @UANN. Still needs annie@example.com, bob@example.com or twin@example.com", "requested approval_given"},
+		{"take_back", approvedBy(ann), late, "You already took your approval back.",
+			"Approvals 0 of 2: needs 2 of ann@example.com, annie@example.com, bob@example.com, twin@example.com", "requested approval_given approval_taken_back"},
+	} {
+		t.Run(tt.action, func(t *testing.T) {
+			w := newWorld()
+			w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+			w.rows["r4"], w.lost = tt.row, true
+			w.press(t, "UANN", tt.action, "r4")
+			if len(w.shows) > 0 {
+				t.Fatalf("the first press updated the message")
+			}
+			w.press(t, "UANN", tt.action, "r4")
+			if want := []string{tt.first, tt.told}; !slices.Equal(w.told, want) || kinds(w.rows["r4"]) != tt.events {
+				t.Errorf("told %q, events %q; want %q, %q", w.told, kinds(w.rows["r4"]), want, tt.events)
+			}
+			if len(w.shows) != 1 || !slices.Contains(linesOf(t, w.shows[0]), tt.shows) {
+				t.Errorf("the message shows %+v, want %q", w.shows, tt.shows)
+			}
+		})
 	}
 }
 
@@ -403,7 +437,7 @@ func TestSimultaneousApprovals(t *testing.T) {
 		var presses sync.WaitGroup
 		for _, user := range []string{"UANN", "UBOB", "UANN2", "UBOB"} {
 			presses.Go(func() {
-				if _, err := h.Handle(t.Context(), sign(pressBy(user, "approve", "r4"), now)); err != nil {
+				if _, err := h.Handle(t.Context(), sign(confirmedBy(user, "r4"), now)); err != nil {
 					t.Error(err)
 				}
 			})

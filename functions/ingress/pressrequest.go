@@ -14,7 +14,7 @@ import (
 )
 
 func (p *press) loadRequest(ctx context.Context) (err error) {
-	if p.request, err = p.Table.Get(ctx, p.in.Action.Value); err != nil {
+	if p.request, err = p.Table.Get(ctx, p.subjectID); err != nil {
 		return err
 	}
 	p.log = p.log.With("execution", p.request.ExecutionARN)
@@ -67,8 +67,8 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	return text + " This request can't be approved. Please deny it.", nil
 }
 
-// allowDeny allows everyone whom a statement that applies lists. Denying is safe even if
-// the requester is gone.
+// allowDeny allows approvers even if the requester is gone or may no longer request this:
+// denying is safe.
 func (p *press) allowDeny(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can't approve or deny this request.", people.PermitsDenial)
 }
@@ -93,6 +93,9 @@ func (p *press) approve(ctx context.Context) (reply, error) {
 	d := p.index.Decide(p.asked)
 	if len(d.Requirements) > 0 || len(p.request.Approvals) > 0 {
 		return p.addApproval(ctx, d)
+	}
+	if p.mustConfirm(d) {
+		return p.askToConfirm(ctx, d, true), nil
 	}
 	return p.decideByPolicy(ctx, access.OutcomeApproved, d)
 }
@@ -202,7 +205,7 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 		p.by = p.request.Requester
 		return "", nil
 	}
-	return p.allowApprover(ctx, "You can't end this access.", people.PermitsEnd)
+	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
 }
 
 // end records that the access ends early.
@@ -253,8 +256,8 @@ func notActiveText(r access.Request) string {
 // byRequester reports whether the requester pressed the button.
 func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.SlackID }
 
-// permission is what a person needs from the policy: people.Permits,
-// people.PermitsDenial or people.PermitsEnd.
+// permission is what a person needs from the policy: people.Permits or
+// people.PermitsDenial.
 type permission func(*access.Index, *access.Case, access.Request, access.Person, access.Identity) bool
 
 // allowApprover looks up the person and allows those whom the policy in force permits
@@ -276,16 +279,13 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return "", err
 	}
 	p.index, p.digest = p.menus.index(&policy, digest), digest
-	if p.asked, err = p.FreshCases.Case(ctx, p.index, p.request.Requester, p.request.Case()); err != nil {
-		return "", err
-	}
-	if p.as, err = p.FreshCases.Identity(ctx, p.index, p.asked, by); err != nil {
+	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.request.Case(), by); err != nil {
 		return "", err
 	}
 	if !permits(p.index, p.asked, p.request, by, p.as) {
 		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
 		p.recordRefusal(ctx, access.RefusalNotApprover, "")
-		if p.in.Action.ID == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
+		if p.action == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
 			refused = "You can deny this request, but you can't approve it."
 		}
 		return refused + " " + p.whoCanText(ctx), nil
@@ -297,29 +297,31 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 func (p *press) whoCanText(ctx context.Context) string {
 	r := p.request
 	d := p.index.Decide(p.asked)
-	if d.Reason == access.ReasonNotAllowed && p.in.Action.ID != slack.ActionEnd {
+	if d.Reason == access.ReasonNotAllowed && p.action == slack.ActionApprove {
 		return notPermittedText(d)
 	}
 	approvers := d.Approvers
 	if len(approvers) == 0 {
 		// The current policy wouldn't ask these people, but may still let them decide.
 		permits := p.index.PermitsDenial
-		switch p.in.Action.ID {
-		case slack.ActionApprove:
+		if p.action == slack.ActionApprove {
 			permits = p.index.Permits
-		case slack.ActionEnd:
-			permits = p.index.PermitsEnd
 		}
 		for _, a := range r.Approvers {
 			if permits(p.asked, a.Identity(nil)) {
 				approvers = append(approvers, a.Email)
 			}
 		}
+		for _, g := range r.ApproverGroups {
+			if permits(p.asked, access.Identity{Groups: []string{g.ID}}) {
+				approvers = append(approvers, access.GroupEntry(g.ID))
+			}
+		}
 	}
 	approvers = slices.DeleteFunc(approvers, func(email string) bool { return access.SameEmail(email, p.by.Email) })
 	approvers = p.approverNames(ctx, approvers)
 	switch {
-	case p.in.Action.ID == slack.ActionEnd:
+	case p.action == slack.ActionEnd:
 		return slack.AnyOf(append([]string{"The requester"}, approvers...)) + " can."
 	case len(approvers) == 0:
 		return "Nobody can under the current policy. The requester can withdraw the request."
@@ -345,7 +347,7 @@ func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, messag
 	by := p.by
 	by.SlackID = p.in.UserID
 	if _, err := p.Table.AppendEvent(ctx, p.request, access.Event{
-		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.in.Action.ID,
+		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.action,
 		Reason: string(reason), Message: message, PolicyDigest: p.digest,
 	}); err != nil {
 		p.log.Error("refused press could not be recorded", "reason", reason, "code", access.CodeOf(err), "error", access.ErrorMessage(err))

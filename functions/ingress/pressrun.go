@@ -17,7 +17,7 @@ import (
 const answerTries = 5
 
 func (p *press) loadRun(ctx context.Context) (err error) {
-	if p.run, err = p.Table.Run(ctx, p.in.Action.Value); err != nil {
+	if p.run, err = p.Table.Run(ctx, p.subjectID); err != nil {
 		return err
 	}
 	p.log = p.log.With("execution", p.run.ExecutionARN)

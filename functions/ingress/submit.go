@@ -161,6 +161,10 @@ func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Requ
 	}
 }
 
+// lateAfter is how old a request is that something keeps from being evaluated, such as
+// memberships that can't be read. It has no message yet to withdraw it.
+const lateAfter = 2 * time.Minute
+
 // duplicateText returns the text about the undecided request for the same
 // target.
 func (h *Handler) duplicateText(r access.Request) string {
@@ -168,11 +172,14 @@ func (h *Handler) duplicateText(r access.Request) string {
 	if now := h.Now().UTC(); now.Format(time.DateOnly) != r.CreatedAt.UTC().Format(time.DateOnly) {
 		at = r.CreatedAt.UTC().Format("15:04 UTC on 2 January")
 	}
-	state := "We are processing it."
-	if !r.ExpiresAt.IsZero() {
-		state = "It is waiting for approval."
+	state := "We are processing it. To change it, withdraw that request first."
+	switch {
+	case !r.ExpiresAt.IsZero():
+		state = "It is waiting for approval. To change it, withdraw that request first."
+	case r.EvaluatedDecision == nil && h.Now().Sub(r.CreatedAt) >= lateAfter:
+		state = "We can't check it right now, and keep trying. You don't need to submit it again: a message tells you when we know more."
 	}
-	return "You already requested this at " + at + ": " + describe(r) + ". " + state + " To change it, withdraw that request first."
+	return "You already requested this at " + at + ": " + describe(r) + ". " + state
 }
 
 func tooManyText(limit int) string {
@@ -228,7 +235,7 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		longest := time.Duration(d.MaxDuration) * time.Second
 		return map[string]string{v.DurationBlock(): "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
 	case d.Reason == access.ReasonTicketMissing:
-		return map[string]string{slack.BlockTicket: ticketMistake(d, s.Ticket)}, nil
+		return ticketMistake(v, d, s.Ticket), nil
 	case d.Reason == access.ReasonNotAllowed:
 		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
 	case d.Outcome == access.DecideRefused:
@@ -237,18 +244,18 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	return nil, nil
 }
 
-// ticketMistake says what is wrong with a ticket that the policy doesn't accept.
-func ticketMistake(d access.Decision, ticket string) string {
-	text := "This is not a ticket that the policy accepts."
-	if ticket == "" {
-		text = "The policy requires a ticket for this access."
+// ticketMistake says what is wrong with a ticket that the policy doesn't accept. A form
+// that someone submits before its update arrives may have no ticket field.
+func ticketMistake(v *slack.View, d access.Decision, ticket string) map[string]string {
+	const missing = "The policy requires a ticket for this access."
+	text := missing
+	switch {
+	case !v.HasTicket():
+		return map[string]string{slack.BlockReason: missing + " If the form has no field for it, close the form and open a new one."}
+	case ticket != "":
+		text = "The policy doesn't accept this ticket."
 	}
-	for _, t := range d.Tickets {
-		if t.Hint != "" {
-			text += " " + t.Hint
-		}
-	}
-	return text
+	return map[string]string{slack.BlockTicket: strings.TrimSpace(text + " " + slack.TicketHint(d.Tickets))}
 }
 
 // targetBlock returns the id of the block where the last part of the target
@@ -277,6 +284,7 @@ func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester
 		ID:        access.RequestID(team, in.View.ID),
 		Target:    s.Target,
 		Reason:    s.Reason,
+		Ticket:    s.Ticket,
 		Duration:  int64(s.Duration / time.Second),
 		TeamID:    team,
 		ViewID:    in.View.ID,
@@ -290,7 +298,7 @@ func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester
 }
 
 func isSameRequest(a, b access.Request) bool {
-	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason
+	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason && a.Ticket == b.Ticket
 }
 
 func describe(r access.Request) string {
@@ -298,7 +306,11 @@ func describe(r access.Request) string {
 	if r.Target.Kind == access.KindGroup {
 		what = "group " + r.Target.GroupName
 	}
-	return what + " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
+	what += " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
+	if r.Ticket != "" {
+		what += ", with the ticket " + r.Ticket
+	}
+	return what
 }
 
 // maxExecutionName is Step Functions' limit.

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,19 +64,20 @@ type world struct {
 	// management is the management account as the catalog has it.
 	management string
 
-	log      bytes.Buffer
-	views    []shown
-	told     []string        // texts that only one person saw
-	started  []string        // execution names
-	resumed  []string        // "token output"
-	updated  []string        // "channel timestamp fallback text"
-	shows    []slack.Message // what they were updated to
-	deadline time.Duration
+	log     bytes.Buffer
+	views   []shown
+	told    []string        // texts that only one person saw
+	started []string        // execution names
+	resumed []string        // "token output"
+	updated []string        // "channel timestamp fallback text"
+	shows   []slack.Message // what they were updated to
+	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
 
 	checked  []string                // Slack ids of approvers who were checked again
 	checkErr error                   // of that check
 	others   []func(*access.Request) // what happens to the row just before ChangeApprovals
 	late     func(*access.Request)   // what happens to it while a message is updated
+	lost     bool                    // the answer of the next ChangeApprovals is lost
 
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
 	rival                                                                                                                                                       *access.Outcome // written by someone else just before Decide
@@ -146,8 +148,7 @@ func (w *world) OpenView(ctx context.Context, trigger string, view slackgo.Modal
 	if w.openErr != nil {
 		return "", "", w.openErr
 	}
-	deadline, _ := ctx.Deadline()
-	w.deadline = time.Until(deadline)
+	w.noteTimeLeft(ctx)
 	w.views = append(w.views, shown{trigger: trigger, view: view})
 	return "V1", "h1", nil
 }
@@ -184,6 +185,13 @@ func (w *world) Ephemeral(_ context.Context, channel, user, _, text string) erro
 	return w.ephemeralErr
 }
 
+func (w *world) noteTimeLeft(ctx context.Context) {
+	deadline, _ := ctx.Deadline()
+	w.left.Store(int64(time.Until(deadline)))
+}
+
+func (w *world) timeLeft() time.Duration { return time.Duration(w.left.Load()) }
+
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
 	if w.createErr != nil {
 		return access.Request{}, false, w.createErr
@@ -196,8 +204,7 @@ func (w *world) Create(_ context.Context, r access.Request) (access.Request, boo
 }
 
 func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
-	deadline, _ := ctx.Deadline()
-	w.deadline = time.Until(deadline)
+	w.noteTimeLeft(ctx)
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
@@ -271,6 +278,11 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 	if won {
 		now.Approvals, now.ApprovalProgress = c.Tally.Approvals, c.Tally.Requirements
 		now.Events = slices.Clone(now.Events)
+		if post, ok := now.Posts[c.Purpose]; ok {
+			now.Posts = maps.Clone(now.Posts)
+			post.Digest = ""
+			now.Posts[c.Purpose] = post
+		}
 		if c.Event != nil {
 			now.Events = append(now.Events, *c.Event)
 		}
@@ -280,6 +292,10 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 		}
 	}
 	w.rows[r.ID] = now
+	if w.lost {
+		w.lost = false
+		return access.Request{}, false, access.Errorf(access.CodeUnavailable, "no answer")
+	}
 	return now, won, nil
 }
 
@@ -306,8 +322,7 @@ func (w *world) AppendEvent(_ context.Context, r access.Request, e access.Event)
 }
 
 func (w *world) Run(ctx context.Context, id string) (access.Run, error) {
-	deadline, _ := ctx.Deadline()
-	w.deadline = time.Until(deadline)
+	w.noteTimeLeft(ctx)
 	if r, ok := w.runs[id]; ok {
 		return r, nil
 	}

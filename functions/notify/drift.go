@@ -37,7 +37,7 @@ func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, slack.DriftQuestionMessage(run, findings))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftQuestionMessage(run, findings))
 	return err
 }
 
@@ -52,7 +52,7 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, slack.DriftReportMessage(report))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftReportMessage(report))
 	return firstError(err, h.closeQuestion(ctx, run))
 }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -55,7 +56,7 @@ type Handler struct {
 	Table    Table
 	Slack    Slack
 	Findings Findings
-	Channel  string
+	Channel  string // for runs, and for requests whose policy names no other
 	// SendDM sends direct messages to requesters outside the channel as well.
 	SendDM bool
 	// PostRevoke reports the end of access in the thread and in a direct
@@ -101,11 +102,12 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 // announce shows the request in the channel. The message itself mentions the
 // approvers.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
-	if _, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r)); err != nil {
+	post, err := h.showRequest(ctx, r)
+	if err != nil {
 		return err
 	}
 	if r.Open() {
-		if err := h.tellDirectly(ctx, r, slack.PurposeAnnounce); err != nil {
+		if err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
 			// What matters is that the approvers have the message. So announce doesn't fail
 			// here.
 			log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -119,13 +121,13 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 	if !r.Open() || r.RemindersSent == 0 {
 		return nil
 	}
-	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
+	post, err := h.showRequest(ctx, r)
 	if err != nil {
 		return err
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = slack.ReminderPurpose(r.RemindersSent)
-	_, err = h.postOnce(ctx, h.Table, r.Posts, h.Channel, thread, m)
+	_, err = h.postOnce(ctx, h.Table, r.Posts, post.Channel, post.TS, m)
 	return err
 }
 
@@ -139,7 +141,7 @@ func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Re
 	if h.PostRevoke {
 		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
-	_, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
+	_, err := h.showRequest(ctx, r)
 	return err
 }
 
@@ -147,16 +149,16 @@ func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Re
 // row no longer says where the message is, so Slack is asked. If Slack doesn't find
 // the message, there is nothing to update, and we don't know whom to tell.
 func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.Request) error {
-	m := slack.RequestMessage(r)
-	ts, found, err := h.Slack.FindPost(ctx, h.Channel, "", m.RequestID, m.Purpose)
+	m, channel := slack.RequestMessage(r), h.channelOf(r)
+	ts, found, err := h.Slack.FindPost(ctx, channel, "", m.RequestID, m.Purpose)
 	if err != nil {
 		return err
 	}
 	if !found {
-		log.Warn("message of the rebuilt request not found")
+		log.Warn("message of the rebuilt request not found", "channel", channel)
 		return nil
 	}
-	if err := h.Slack.Update(ctx, h.Channel, ts, m); access.CodeOf(err) != access.CodeNotFound {
+	if err := h.Slack.Update(ctx, channel, ts, m); access.CodeOf(err) != access.CodeNotFound {
 		return err
 	}
 	return nil // the message was deleted just now
@@ -165,23 +167,23 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 // tell updates the request's message in the channel. It notifies the requester in the
 // thread and, if they are outside the channel, in a direct message.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
-	thread, err := h.show(ctx, h.Table, r.Posts, slack.RequestMessage(r))
-	if thread != "" {
+	post, err := h.showRequest(ctx, r)
+	if post.TS != "" {
 		// The thread exists even if the message could not be updated.
-		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, h.Channel, thread, slack.ThreadMessage(purpose, r))
+		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, post.Channel, post.TS, slack.ThreadMessage(purpose, r))
 		err = firstError(err, threadErr)
 	}
-	return firstError(err, h.tellDirectly(ctx, r, purpose))
+	return firstError(err, h.tellDirectly(ctx, r, post.Channel, purpose))
 }
 
-// tellDirectly sends a direct message to a requester outside the channel, who
-// doesn't see what is posted there. People who left Slack get none.
-func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose string) error {
+// tellDirectly sends a direct message to a requester outside the channel of the
+// request's message, who doesn't see what is posted there. People who left Slack get none.
+func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfPost, purpose string) error {
 	if !h.SendDM {
 		return nil
 	}
 	user := r.Requester.SlackID
-	if in, err := h.Slack.InChannel(ctx, h.Channel, user); err != nil || in {
+	if in, err := h.Slack.InChannel(ctx, channelOfPost, user); err != nil || in {
 		return err
 	}
 	channel, err := h.Slack.OpenDM(ctx, user)
@@ -196,15 +198,29 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, purpose st
 	return err
 }
 
-// show updates a message in the channel to m, or posts it if it isn't there,
-// and returns its timestamp. It returns the timestamp also if only the update
-// failed. posts are those in the row that m was made from.
-func (h *Handler) show(ctx context.Context, l ledger, posts map[string]access.Post, m slack.Message) (ts string, err error) {
-	post, err := h.postOnce(ctx, l, posts, h.Channel, "", m)
+// channelOf returns the channel where the request is posted. If Slack refuses it, the
+// request is not posted elsewhere: the policy may have chosen a channel with few members.
+func (h *Handler) channelOf(r access.Request) string {
+	return cmp.Or(r.Channel(), h.Channel)
+}
+
+// showRequest shows the request's message. The post that it returns has the channel, even
+// if nothing could be posted.
+func (h *Handler) showRequest(ctx context.Context, r access.Request) (access.Post, error) {
+	post, err := h.show(ctx, h.Table, r.Posts, h.channelOf(r), slack.RequestMessage(r))
+	post.Channel = cmp.Or(post.Channel, r.Posts[slack.PurposeAnnounce].Channel, h.channelOf(r))
+	return post, err
+}
+
+// show updates a message to m, or posts it to the channel if it isn't anywhere yet. It
+// returns the post also if only the update failed. posts are those in the row that m was
+// made from.
+func (h *Handler) show(ctx context.Context, l ledger, posts map[string]access.Post, channel string, m slack.Message) (access.Post, error) {
+	post, err := h.postOnce(ctx, l, posts, channel, "", m)
 	if err != nil {
-		return "", err
+		return access.Post{}, err
 	}
-	return post.TS, h.updatePost(ctx, l, post, m)
+	return post, h.updatePost(ctx, l, post, m)
 }
 
 // updatePost updates a post to m.
@@ -250,7 +266,7 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 		}
 	}
 	if post.TS, err = h.Slack.Post(ctx, post.Channel, thread, m); err != nil {
-		return access.Post{}, err
+		return access.Post{}, access.Wrap(access.CodeOf(err), err, "channel "+post.Channel)
 	}
 	post.Digest = m.Digest()
 	return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)

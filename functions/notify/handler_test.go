@@ -29,6 +29,7 @@ type world struct {
 	said      []slack.Message   // messages that were posted and updated
 	sent      map[string]string // channel/thread/purpose to timestamp
 	inChannel bool
+	members   []string // channels whose members were asked for
 
 	postErr     error // Slack rejects a post
 	lostAnswer  error // Slack accepts a post, but the response gets lost
@@ -93,6 +94,9 @@ func (w *world) FindPost(_ context.Context, channel, thread, requestID, purpose 
 }
 
 func (w *world) InChannel(_ context.Context, channel, user string) (bool, error) {
+	if !slices.Contains(w.members, channel) {
+		w.members = append(w.members, channel)
+	}
 	return w.inChannel, nil
 }
 
@@ -211,6 +215,60 @@ func TestHandle(t *testing.T) {
 				t.Errorf("did %q, want %q", w.did, test.want)
 			}
 		})
+		t.Run(test.name+", in a channel of the policy", func(t *testing.T) {
+			w := newWorld()
+			w.row.EvaluatedDecision = &access.Decision{Channel: "C2"}
+			if test.before != nil {
+				test.before(w)
+			}
+			// Later, the policy in force doesn't matter, and neither does a new setting.
+			if err := w.handle(t, test.operation, test.dm, !test.silent, 3); access.CodeOf(err) != test.wantCode {
+				t.Fatalf("%v, want code %q", err, test.wantCode)
+			}
+			var want []string
+			for _, did := range test.want {
+				want = append(want, strings.Replace(did, " C1", " C2", 1))
+			}
+			if !slices.Equal(w.did, want) || slices.Contains(w.members, "C1") {
+				t.Errorf("did %q, want %q; asked for the members of %q", w.did, want, w.members)
+			}
+		})
+	}
+}
+
+// Once a request is posted, all about it goes where it is, whatever the row or the
+// settings say by then.
+func TestEverythingFollowsThePost(t *testing.T) {
+	w := newWorld()
+	w.row.Posts[slack.PurposeAnnounce] = access.Post{Channel: "C9", TS: "7"}
+	w.row.EvaluatedDecision, w.row.RemindersSent, w.inChannel = &access.Decision{Channel: "C2"}, 1, false
+	for _, operation := range []string{"announce", "remind"} {
+		if err := w.handle(t, operation, true, true, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.approve()
+	w.grant()
+	if err := w.handle(t, "granted", true, true, 2); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"update C9 7", "post DUJANE dm-announce", "post C9/7 remind-1", "update C9 7", "post C9/7 granted", "post DUJANE dm-granted"}
+	if !slices.Equal(w.did, want) || !slices.Equal(w.members, []string{"C9"}) {
+		t.Errorf("did %q, want %q; asked for the members of %q", w.did, want, w.members)
+	}
+}
+
+// If Slack refuses the policy's channel, the request is posted nowhere else.
+func TestRefusedChannel(t *testing.T) {
+	w := newWorld()
+	w.row.EvaluatedDecision, w.inChannel = &access.Decision{Channel: "C2"}, false
+	w.postErr = access.Errorf(access.CodeMisconfigure, "Slack returned not_in_channel")
+	err := w.handle(t, "announce", true, true, 3)
+	if access.CodeOf(err) != access.CodeMisconfigure || !strings.HasPrefix(err.Error(), "channel C2: ") || w.row.Posts[slack.PurposeAnnounce].Channel != "C2" {
+		t.Errorf("got %v, posts %+v; want Misconfigured, with the channel", err, w.row.Posts)
+	}
+	if want := []string{"find C2 announce", "find C2 announce"}; !slices.Equal(w.did, want) {
+		t.Errorf("did %q, want %q", w.did, want)
 	}
 }
 
@@ -323,11 +381,22 @@ func TestRebuilt(t *testing.T) {
 		w.end()
 		w.row = access.Request{ID: "r1", Target: w.row.Target, GrantedAt: w.row.GrantedAt, End: w.row.End, RevokedAt: w.row.RevokedAt, Removal: w.row.Removal, Rebuilt: &access.Rebuilt{ID: "r1"}}
 		w.inChannel, w.did, w.begun = false, nil, nil
-		for _, want := range [][]string{{"find C1 announce", "update C1 1"}, {"find C1 announce"}} {
-			if err := w.handle(t, operation, true, true, 1); err != nil || !slices.Equal(w.did, want) || w.begun != nil {
-				t.Errorf("%s: %v, did %q, want %q", operation, err, w.did, want)
+		for _, step := range []struct {
+			channel string // of the lease; "" is the configured one
+			deleted bool   // someone deleted the message
+			want    []string
+		}{
+			{"C2", false, []string{"find C2 announce"}},
+			{"", false, []string{"find C1 announce", "update C1 1"}},
+			{"", true, []string{"find C1 announce"}},
+		} {
+			if w.row.Rebuilt.Channel = step.channel; step.deleted {
+				w.sent = nil
 			}
-			w.did, w.sent = nil, nil // someone deletes the message
+			if err := w.handle(t, operation, true, true, 1); err != nil || !slices.Equal(w.did, step.want) || w.begun != nil {
+				t.Errorf("%s: %v, did %q, want %q", operation, err, w.did, step.want)
+			}
+			w.did = nil
 		}
 	}
 }

@@ -49,6 +49,27 @@ func (l *ledger) checkApprovals(r access.Request) {
 	}
 }
 
+// checkConfirmed checks that where Confirm counts, only the dialog's submission approves.
+func (l *ledger) checkConfirmed(was, is access.Request) {
+	inv := l.world.doing
+	approved := was.Outcome == nil && is.Outcome != nil && is.Outcome.Kind == access.OutcomeApproved ||
+		is.CountEvents(access.EventApprovalGiven) > was.CountEvents(access.EventApprovalGiven)
+	if !approved || inv.function != "ingress" {
+		return
+	}
+	if l.submits[inv] {
+		l.count("confirmed")
+		return
+	}
+	for _, p := range l.inForceSince(inv.began) {
+		x := access.NewIndex(&p)
+		if slices.ContainsFunc(l.casesSince(p, is, inv.began), func(c *access.Case) bool { return !x.Decide(c).Confirm }) {
+			return
+		}
+	}
+	l.broken(1, "request %s is approved by a press that no dialog confirmed", is.ID)
+}
+
 // isApprovedUnder reports whether the row's approvals are enough under a policy, which
 // saw the request as the case c. It doesn't count those of people who were gone all the
 // time since then.

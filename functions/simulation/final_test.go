@@ -31,21 +31,22 @@ func (l *ledger) isGranting(key string) bool {
 	return false
 }
 
-// checkPress compares a press with what its person was told. Status 200 without a
-// message means that the press counted, so the row must have an outcome. After any
-// other status, Slack shows a warning.
+// checkPress compares a press, or the submission of its dialog, with what its person was
+// told. Status 200 without a message, a dialog or a body means that the press counted, so
+// the row must have an outcome. After any other status, Slack shows a warning.
 func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
 		r.noted = l.world.clock.now()
 	}
-	if inv.failure != nil || inv.dead || told || action == "end" {
+	if inv.failure != nil || inv.dead || told || l.dialogs[inv] || action == "end" {
 		return
 	}
 	var answer struct {
-		StatusCode int `json:"statusCode"`
+		StatusCode int    `json:"statusCode"`
+		Body       string `json:"body"` // what the dialog says
 	}
-	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 {
+	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 || answer.Body != "" {
 		return
 	}
 	r := l.request(id)

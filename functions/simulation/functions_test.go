@@ -77,7 +77,7 @@ func start(w *world, name string) handler {
 		}, notify.Clients{DynamoDB: w.table, S3: w.objects, Slack: w.slack}, p)))
 	case "grant":
 		return edge(p, must(grant.New(grant.Settings{
-			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, MaxDuration: longDuration,
+			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, MaxDuration: longDuration, WaitFor: statemachine.GrantWaitFor,
 		}, grant.Clients{DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Organizations: w.center}, p)))
 	case "revoke":
 		return edge(p, must(revoke.New(revoke.Settings{

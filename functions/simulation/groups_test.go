@@ -10,6 +10,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
+	"sso-elevator/statemachine"
 )
 
 // decisionGroups are the groups that policies name, apart from g-1, which people can
@@ -70,6 +71,7 @@ func managedPolicy(counts bool) access.Policy {
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Allowed: []string{"group:g-1"}, Approvers: []string{"group:g-1", "bob@example.com"}},
 			{Resources: []string{"222222222222"}, PermissionSets: []string{"Admin"}, Allowed: []string{"group:g-1"}, ApprovalIsNotRequired: aws.Bool(true)},
 			{Resources: []string{"222222222222"}, PermissionSets: []string{"*"}, Approvers: []string{"group:g-1", "clo@example.com"}},
+			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Allowed: []string{"dan@example.com"}, Confirm: true}, // affects everyone
 		},
 		Groups:                     []access.Statement{{Resources: []string{"g-1"}, ApprovalIsNotRequired: aws.Bool(true)}},
 		AllowManagedDecisionGroups: counts,
@@ -404,17 +406,28 @@ func (l *ledger) checkRefusal(r access.Request, inv *invocation) {
 		}
 	case access.Reason(access.CodeThrottled), access.Reason(access.CodeUnavailable):
 		l.count("refused: an error")
-		if l.world.trouble.faultless() && l.world.trouble.reads == 0 {
-			l.broken(1, "request %s is refused for good with %s, and nothing failed", r.ID, reason)
+		// A membership or a unit that can't be read refuses nothing.
+		if l.world.trouble.faultless() {
+			l.broken(1, "request %s is refused for good with %s, and nothing else than reads for the policy failed", r.ID, reason)
 		}
+	case access.Reason(access.CodeNotDecided):
+		l.count("refused: not decided")
+		if l.world.clock.now().Before(r.CreatedAt.Add(expiration)) {
+			l.broken(1, "request %s is refused for good with %s, and its time is not up", r.ID, reason)
+		}
+	case access.Reason(access.CodeUndecidable):
+		l.broken(1, "request %s is refused for good, because it is undecidable now", r.ID)
 	}
 }
 
 // checkFailure checks that grant refuses a decision only if a policy in force doesn't
-// permit it, or someone was gone.
+// permit it, someone was gone, or the policy could not decide for too long.
 func (l *ledger) checkFailure(r access.Request) {
 	inv := l.world.doing
 	f := r.Failure
+	if f.Code == access.CodeUndecidable || f.Code == access.CodeNotDecided && f.At.Before(r.Outcome.At.Add(statemachine.GrantWaitFor)) {
+		l.broken(1, "request %s is not granted for good, and its time is not up: %+v", r.ID, *f)
+	}
 	if inv.function != "grant" || f.Code != access.CodeRefused || r.Outcome == nil {
 		return
 	}

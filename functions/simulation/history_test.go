@@ -15,6 +15,7 @@ import (
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/slack"
 )
 
 const (
@@ -417,11 +418,32 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 		r.presses = append(r.presses, press{by, action, w.clock.now()})
 		body := payload("block_actions", by, map[string]any{
 			"actions":      []map[string]any{{"action_id": action, "value": p.id}},
-			"response_url": "https://hooks.slack.com/actions/T1/1/x",
-			"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
+			"response_url": "https://hooks.slack.com/actions/T1/1/x", "trigger_id": "t-1",
+			"channel": map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
 		})
-		w.sendFromSlack(p.id, body, func(inv *invocation) { w.ledger.checkPress(p.id, action, by, inv) })
+		w.sendFromSlack(p.id, body, func(inv *invocation) {
+			w.ledger.checkPress(p.id, action, by, inv)
+			if w.ledger.dialogs[inv] {
+				p.confirm(by, inv.source.dice("dialog"))
+			}
+		})
 	})
+}
+
+// confirm plans that a person submits the dialog that their press opened, sometimes twice
+// or not at all.
+func (p *plan) confirm(by access.Person, d *dice) {
+	w := p.world
+	for range pick(d, []int{1, 1, 1, 1, 1, 1, 2, 0}) {
+		at := pick(d, []time.Duration{d.between(300*time.Millisecond, 2*time.Second), d.between(0, 30*time.Second)})
+		w.then(w.clock.now().Add(at), d.next(), func() {
+			w.clock.say("%s submits the dialog of %s", by.SlackID, p.id)
+			inv := w.sendFromSlack(p.id, payload("view_submission", by, map[string]any{
+				"view": map[string]any{"id": "V-dialog", "callback_id": slack.CallbackConfirmation, "private_metadata": p.id},
+			}), func(inv *invocation) { w.ledger.checkPress(p.id, "approve", by, inv) })
+			w.ledger.submits[inv] = true
+		})
+	}
 }
 
 // answerQuestion has people answer a run's question, soon or not at all.
@@ -531,7 +553,7 @@ func (p *plan) planOperators() {
 
 // sendFromSlack sends a signed request as Slack does. When it is answered, it calls
 // then with the invocation.
-func (w *world) sendFromSlack(about, body string, then func(*invocation)) {
+func (w *world) sendFromSlack(about, body string, then func(*invocation)) *invocation {
 	timestamp := strconv.FormatInt(w.clock.now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(signingSecret))
 	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
@@ -550,6 +572,7 @@ func (w *world) sendFromSlack(about, body string, then func(*invocation)) {
 	}
 	inv := w.lambda.run("ingress", map[string]any{"request_id": about}, text, nil)
 	inv.then = then
+	return inv
 }
 
 // payload returns the body of an interaction, with the common fields and the given

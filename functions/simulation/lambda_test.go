@@ -313,13 +313,15 @@ func (inv *invocation) pass(ctx context.Context, d *dice, length time.Duration) 
 	return ctx.Err()
 }
 
-// These happen to a call: it is throttled, its service is down, its answer is lost, or it
-// takes 1.5 s.
+// These happen to a call: it is throttled, its service is down, its answer is lost, it is
+// denied, it takes 1.5 s, or its caller dies once it took effect.
 const (
 	faultThrottled = "throttled"
 	faultDown      = "down"
 	faultLost      = "answer lost"
+	faultDenied    = "denied"
 	faultSlow      = "slow"
+	faultDies      = "caller dies"
 )
 
 // attempts returns how often the SDK tries a call (aws.RetryModeStandard: 3;
@@ -418,7 +420,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		return fail("is down", &smithyhttp.ResponseError{Response: response(http.StatusServiceUnavailable), Err: errors.New("Service Unavailable")})
 	}
 	if w.fault != nil {
-		switch w.fault(inv, operation) {
+		switch w.fault(inv, operation, about) {
 		case faultThrottled:
 			return fail("is throttled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient})
 		case faultDown:
@@ -426,6 +428,11 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 		case faultLost:
 			effectOf(inv, operation, do)
 			return fail("has its effect, and is not answered", &smithyhttp.RequestSendError{Err: errors.New("connection reset by peer")})
+		case faultDenied:
+			_, err, _ := fail("is denied", &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized", Fault: smithy.FaultClient})
+			return none, err, false
+		case faultDies:
+			kill = true
 		case faultSlow:
 			latency = 1500 * time.Millisecond
 		}

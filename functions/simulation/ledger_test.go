@@ -7,9 +7,12 @@ import (
 	"strings"
 	"time"
 
+	slackgo "github.com/slack-go/slack"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/leases"
 	"sso-elevator/functions/adapters/policyinforce"
+	"sso-elevator/slack"
 )
 
 // ledger knows what really happened, whatever the system believes. It checks the
@@ -22,6 +25,8 @@ type ledger struct {
 	grants   []*invocation       // all invocations of grant
 	looks    []*invocation       // of reconcile's search for what was left behind
 	answers  map[*invocation]string
+	dialogs  map[*invocation]bool // which opened the dialog that confirms an approval
+	submits  map[*invocation]bool // which that dialog's submission began
 	counts   map[string]int
 	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
@@ -109,7 +114,7 @@ type subject struct {
 }
 
 func newLedger(w *world) *ledger {
-	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
+	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, dialogs: map[*invocation]bool{}, submits: map[*invocation]bool{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
 		groupDeleted: map[string]bool{}, homes: map[string][]home{}}
 	for account, unit := range unitOf {
 		l.homes[account] = []home{{w.clock.start, unit}}
@@ -143,6 +148,14 @@ func (l *ledger) broken(invariant int, format string, args ...any) {
 
 // noteAnswer notes what a person was told about their press.
 func (l *ledger) noteAnswer(inv *invocation, text string) { l.answers[inv] = text }
+
+// noteDialog notes that a press opened the dialog, which must be about its own request.
+func (l *ledger) noteDialog(inv *invocation, view slackgo.ModalViewRequest) {
+	l.dialogs[inv] = true
+	if view.CallbackID != slack.CallbackConfirmation || view.PrivateMetadata != inv.about {
+		l.broken(9, "a press about %s opened the view %q about %q", inv.about, view.CallbackID, view.PrivateMetadata)
+	}
+}
 
 // inForceSince returns the policies that a function may have used since a time. It may
 // remember one for policyinforce.MaxAge.
@@ -496,6 +509,7 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	if was.Outcome == nil && is.Outcome != nil {
 		l.checkDecision(is)
 	}
+	l.checkConfirmed(was, is)
 	if was.EndRequest == nil && is.EndRequest != nil {
 		l.checkEndRequest(is)
 	}

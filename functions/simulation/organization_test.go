@@ -58,7 +58,7 @@ var policies = []access.Policy{
 	},
 	{
 		Accounts: []access.Statement{
-			{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"bob@example.com", "clo@example.com", "gone@example.com"}},
+			{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"bob@example.com", "clo@example.com", "gone@example.com"}, Confirm: true},
 		},
 		Groups: []access.Statement{{Resources: []string{"*"}, Approvers: []string{"bob@example.com"}, AllowSelfApproval: aws.Bool(true)}},
 	},

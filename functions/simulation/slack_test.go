@@ -111,8 +111,13 @@ func slackUser(p access.Person) slack.User {
 	return slack.User{ID: p.SlackID, TeamID: team, Email: p.Email, EmailConfirmed: true, Name: p.Name, Guest: p.SlackID == guest}
 }
 
-func (s *workspace) OpenView(ctx context.Context, _ string, _ slackgo.ModalViewRequest) (string, string, error) {
-	panic("there is no open formed here")
+// OpenView opens the dialog that confirms an approval. There is no other view.
+func (s *workspace) OpenView(ctx context.Context, _ string, view slackgo.ModalViewRequest) (string, string, error) {
+	_, err := callSlack(ctx, s.world, "OpenView", view.PrivateMetadata, func() (struct{}, error) {
+		s.world.ledger.noteDialog(of(ctx), view)
+		return struct{}{}, nil
+	})
+	return "V-dialog", "h", err
 }
 
 func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.ModalViewRequest) error {

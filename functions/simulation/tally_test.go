@@ -8,6 +8,8 @@ type tally struct {
 	// BySeveral is how many requests were approved by several people, TakenBack how many
 	// approvals were taken back.
 	BySeveral, TakenBack int
+	// Confirmed is how many approvals people gave in the dialog.
+	Confirmed int
 
 	Requests, Approved, Automatic, Denied, Withdrawn, Expired, Refused                          int
 	Granted, EndedEarly, Kept, AlreadyGone, RowsDeleted, Tombstones, Sweeps, Runs, DriftRemoved int
@@ -32,7 +34,7 @@ func (l *ledger) tally() tally {
 		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"], RowsDeleted: l.counts["rows deleted"],
 		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"],
 		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
-		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"]}
+		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"]}
 	for _, d := range l.requests {
 		r := d.row
 		if r.ID == "" {
@@ -86,7 +88,7 @@ func (t *tally) add(o tally) {
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.AlreadyGone, &o.AlreadyGone}, {&t.RowsDeleted, &o.RowsDeleted}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
-		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
+		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.Confirmed, &o.Confirmed}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
 		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
 	} {
 		*pair.to += *pair.from

@@ -80,8 +80,9 @@ type world struct {
 	insider *insider // nil if there is none
 
 	outages []outage
-	// fault, if set, returns what happens to an attempt of a call; "" if nothing.
-	fault func(inv *invocation, operation string) string
+	// fault, if set, returns what happens to an attempt of a call; "" if nothing. about is
+	// what the call is about, such as a row's key.
+	fault func(inv *invocation, operation, about string) string
 	// doing is the invocation whose call is taking effect.
 	doing *invocation
 

@@ -160,7 +160,7 @@ func TestTerminal(t *testing.T) {
 	want := []string{
 		">>> In Slack: request Admin in shop (111111111111) for 2m0s. Put this word into the reason: acceptance-x-1",
 		">>> In Slack: as Bob@Example.com, request Admin in shop (111111111111) for 1m0s. Put this word into the reason: acceptance-x-2",
-		">>> In Slack: have an approver press Approve on the request of ann@example.com for Admin in shop (request r1).",
+		">>> In Slack: have an approver press Approve on the request of ann@example.com for Admin in shop (request r1). If a dialog opens, have them press Approve there, too.",
 		">>> In Slack: have an approver press Deny on the request of ann@example.com for Admin in shop (request r1).",
 		">>> In Slack: press End now on the request of ann@example.com for Admin in shop (request r1).",
 	}

@@ -28,7 +28,7 @@ func (t terminal) Request(_ context.Context, w Wish) error {
 }
 
 func (t terminal) Approve(_ context.Context, r access.Request) error {
-	return t.ask("have an approver press Approve on %s.", describeRequest(r))
+	return t.ask("have an approver press Approve on %s. If a dialog opens, have them press Approve there, too.", describeRequest(r))
 }
 
 func (t terminal) Deny(_ context.Context, r access.Request) error {

@@ -214,7 +214,7 @@ func environment(s *stub) []string {
 		},
 		Evaluate: evaluate.Settings{Expiration: 8 * time.Hour, AnnounceFor: time.Hour, ReminderInitial: 15 * time.Minute, ReminderMultiplier: 2},
 		Notify:   notify.Settings{Channel: stubChannel, SendDM: true, PostRevoke: true},
-		Grant:    grant.Settings{MaxDuration: 2 * time.Hour},
+		Grant:    grant.Settings{MaxDuration: 2 * time.Hour, WaitFor: time.Hour},
 		Audit:    auditlog.Settings{Bucket: "audit", Prefix: "records"},
 		Reconcile: reconcile.Settings{
 			Removals:         findings.Removals{Allowed: true, Max: 10},

@@ -49,6 +49,7 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 		kong.Name("elevator"), kong.Writers(s.Out, s.Err), kong.Exit(func(int) { ended = true }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
 		kong.KindMapper(reflect.String, kong.MapperFunc(decodeString)),
+		kong.Help(printHelp),
 		kong.Bind(s),
 	}, options...)...)
 	if err != nil {
@@ -116,11 +117,23 @@ func usageError(err error, args []string) string {
 	return text
 }
 
+// printHelp prints the help of the chosen command. If that has only further commands,
+// it prints the help of its default command.
+func printHelp(o kong.HelpOptions, ctx *kong.Context) error {
+	if n := ctx.Selected(); n != nil && n.DefaultCmd != nil {
+		ctx.Path = append(ctx.Path, &kong.Path{Command: n.DefaultCmd})
+	}
+	return kong.DefaultHelpPrinter(o, ctx)
+}
+
 // commandOf returns the command of a usage error, as users type it.
 func commandOf(err error) string {
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if chosen := parse.Context.Selected(); chosen != nil {
+			if chosen.Parent != nil && chosen.Parent.DefaultCmd == chosen {
+				chosen = chosen.Parent // its name may be left out
+			}
 			return chosen.FullPath()
 		}
 		return parse.Context.Model.Name

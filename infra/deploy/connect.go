@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
@@ -36,6 +37,7 @@ func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 	return &deployment{
 		settings: s, settleTime: settleTime,
 		stacks: cloudformation.NewFromConfig(cfg), tables: dynamodb.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
+		parameters: ssm.NewFromConfig(cfg),
 		// A server at its own address has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 		cdk:     commandLine(cfg.Region, os.Stdin, os.Stdout, os.Stderr),

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/deployed"
@@ -35,16 +36,26 @@ type deployment struct {
 	tables    *dynamodb.Client
 	buckets   *s3.Client
 	functions *lambda.Client
+	// parameters has the pointer to the policy in force.
+	parameters *ssm.Client
 	// cdk runs the CDK's command line in the project's folder, on the terminal.
 	cdk func(ctx context.Context, args ...string) error
 	// settleTime is the constant settleTime, except in tests.
 	settleTime time.Duration
 	arguments  []string // of every call of cdk
+	all        bool     // whether to print all differences between the policies
 	out        io.Writer
 }
 
 func (d *deployment) say(format string, values ...any) {
 	fmt.Fprintf(d.out, format+"\n", values...)
+}
+
+// diff shows what a deployment would change, and what the new policy would.
+func (d *deployment) diff(ctx context.Context) error {
+	err := d.cdk(ctx, append([]string{"diff"}, d.arguments...)...)
+	d.comparePolicies(ctx)
+	return err
 }
 
 // deploy deploys the stack with the current settings.
@@ -72,6 +83,7 @@ func (d *deployment) deploy(ctx context.Context) error {
 		}
 	}
 	if !first {
+		d.comparePolicies(ctx)
 		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {
 			return command.Problemf("The deployment failed: %w. Nothing has changed, unless the stack is UPDATE_ROLLBACK_FAILED. Fix the error above, then deploy again.", err)
 		}

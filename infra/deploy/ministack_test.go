@@ -540,6 +540,7 @@ func TestMinistack(t *testing.T) {
 	}
 	wantKept()
 	w.step("the next one, with another policy, succeeds", "", func() error { return w.program(approved...).deploy(ctx) })
+	w.wantSaid("What the new policy changes:\nWider:\n", "for ReadOnly in 111111111111 need approval by two@example.com (until now by one@example.com)", "The new policy is wider: ")
 	w.wantStack(types.StackStatusUpdateComplete, true)
 	if got := w.inForce(); !strings.Contains(got, "two@example.com") {
 		t.Errorf("in force is %s", got)

@@ -18,14 +18,16 @@ const (
 	exitUsage = 2
 )
 
-const usage = `Usage: deploy [-config FILE] diff|deploy|destroy [arguments of the CDK's command line...]
+const usage = `Usage: deploy [-config FILE] [-all] diff|deploy|destroy [arguments of the CDK's command line...]
 
-diff shows what a deployment would change. It changes nothing.
+diff shows what a deployment would change, and for whom the new policy decides
+differently. It changes nothing.
 
-deploy deploys the stack. If an earlier first deployment failed, it first deletes
-what that one left. After a first deployment, it deploys once more to turn on
-deletion protection and the alarms about missing data. At the end it refreshes the
-catalog, which has the accounts, permission sets and groups that people can request.
+deploy shows the same about the policy, and deploys the stack. If an earlier first
+deployment failed, it first deletes what that one left. After a first deployment, it
+deploys once more to turn on deletion protection and the alarms about missing data. At
+the end it refreshes the catalog, which has the accounts, permission sets and groups
+that people can request.
 
 destroy deletes the stack and lists what stays. First end all access: make drain
 
@@ -45,6 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 		flags.PrintDefaults()
 	}
 	config := flags.String("config", "elevator.yaml", "`file` with the settings")
+	all := flags.Bool("all", false, "print all differences between the policies")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return exitDone
@@ -58,11 +61,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, connect f
 	if err == nil {
 		var d *deployment
 		if d, err = connect(ctx, s); err == nil {
-			d.out = stdout
+			d.out, d.all = stdout, *all
 			d.arguments = append([]string{"--no-notices", "--context", "config=" + *config}, flags.Args()[1:]...)
 			switch flags.Arg(0) {
 			case "diff":
-				err = d.cdk(ctx, append([]string{"diff"}, d.arguments...)...)
+				err = d.diff(ctx)
 			case "deploy":
 				err = d.deploy(ctx)
 			case "destroy":

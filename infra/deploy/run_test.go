@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +23,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/settings"
 )
 
@@ -28,7 +34,9 @@ import (
 // Lambda whose function responds. It notes the calls.
 type fakeAWS struct {
 	status, protected string
-	fails             bool // the function
+	fails             bool   // the function
+	policy            string // in force; "" if nothing is deployed, "!" if it can't be read
+	catalog           []byte // nil if there is none
 	asked             []string
 }
 
@@ -36,6 +44,33 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	form, _ := url.ParseQuery(string(body))
 	switch action := form.Get("Action"); {
+	case strings.HasSuffix(r.URL.Path, "/functions/sso-elevator-reconcile/configuration"):
+		if f.policy == "" {
+			w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		fmt.Fprint(w, `{"State":"Active","LastUpdateStatus":"Successful","Environment":{"Variables":{"ELEVATOR_POLICY_POINTER":"/sso-elevator/policy","ELEVATOR_CATALOG_BUCKET":"catalog"}}}`)
+	case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter":
+		if f.policy == "!" {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"not\nyours"}`)
+			return
+		}
+		sum := sha256.Sum256([]byte(f.policy))
+		value, _ := json.Marshal(policyinforce.Pointer{Bucket: "policies", Key: "policy.json", SHA256: hex.EncodeToString(sum[:])})
+		json.NewEncoder(w).Encode(map[string]any{"Parameter": map[string]any{"Name": "/sso-elevator/policy", "Value": string(value), "LastModifiedDate": 1764000000}})
+	case r.URL.Path == "/policies/policy.json":
+		fmt.Fprint(w, f.policy)
+	case r.URL.Path == "/catalog/catalog.json.gz":
+		if r.Method == http.MethodPut {
+			f.catalog = body
+		} else if f.catalog == nil {
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `<Error><Code>NoSuchKey</Code></Error>`)
+		} else {
+			w.Write(f.catalog)
+		}
 	case strings.HasSuffix(r.URL.Path, "/invocations"):
 		f.asked = append(f.asked, r.URL.Path+"?"+r.URL.RawQuery+" "+string(body))
 		if f.fails {
@@ -67,6 +102,17 @@ const reconcileInvoked = `/2015-03-31/functions/sso-elevator-reconcile/invocatio
 // program runs the command against f. cdk handles each call of the CDK.
 func (f *fakeAWS) program(t *testing.T, cdk func(args []string) error, args ...string) (code int, said string, calls []string) {
 	t.Helper()
+	var out bytes.Buffer
+	code = f.programTo(t, &out, func(args []string) error {
+		calls = append(calls, strings.Join(args, " "))
+		return cdk(args)
+	}, args...)
+	return code, out.String(), calls
+}
+
+// programTo does the same, and writes what the program says to out.
+func (f *fakeAWS) programTo(t *testing.T, out io.Writer, cdk func(args []string) error, args ...string) (code int) {
+	t.Helper()
 	server := httptest.NewServer(f)
 	defer server.Close()
 	config := filepath.Join(t.TempDir(), "elevator.yaml")
@@ -74,18 +120,20 @@ func (f *fakeAWS) program(t *testing.T, cdk func(args []string) error, args ...s
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	code = run(t.Context(), append([]string{"-config", config}, args...), &out, &out, func(_ context.Context, s *settings.Settings) (*deployment, error) {
+	return run(t.Context(), append([]string{"-config", config}, args...), out, out, func(_ context.Context, s *settings.Settings) (*deployment, error) {
 		cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 		return &deployment{
 			settings: s, stacks: cloudformation.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
+			parameters: ssm.NewFromConfig(cfg), buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
 			cdk: func(_ context.Context, args ...string) error {
-				calls = append(calls, strings.ReplaceAll(strings.Join(args, " "), config, "FILE"))
+				args = slices.Clone(args)
+				for i := range args {
+					args[i] = strings.ReplaceAll(args[i], config, "FILE")
+				}
 				return cdk(args)
 			},
 		}, nil
 	})
-	return code, out.String(), calls
 }
 
 func succeeds([]string) error { return nil }

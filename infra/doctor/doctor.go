@@ -209,7 +209,7 @@ func (d *doctor) checks(ctx context.Context) []check {
 			return checkScopes(f.installation.known().Scopes, slack.BotScopes)
 		}},
 		{"Slack channel", short, needs{f.installation, f.bot}, func(ctx context.Context) ([]finding, error) {
-			return checkChannel(ctx, f.bot.known(), s.SlackChannelID)
+			return checkChannels(ctx, f.bot.known(), s)
 		}},
 		{"CDK bootstrap", short, nil, func(ctx context.Context) ([]finding, error) {
 			return checkBootstrap(ctx, d.parameters, d.account, d.region)

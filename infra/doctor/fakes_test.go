@@ -192,6 +192,7 @@ type fakeSlack struct {
 	installation slack.Installation
 	app          string
 	channel      slack.Channel
+	channels     map[string]slack.Channel // others
 	people       map[string]slack.User
 	err          error // of every call except the first
 	authErr      error
@@ -201,7 +202,10 @@ func (f fakeSlack) Installation(context.Context) (slack.Installation, error) {
 	return f.installation, f.authErr
 }
 func (f fakeSlack) AppOf(context.Context, string) (string, error) { return f.app, f.err }
-func (f fakeSlack) Channel(context.Context, string) (slack.Channel, error) {
+func (f fakeSlack) Channel(_ context.Context, id string) (slack.Channel, error) {
+	if c, ok := f.channels[id]; ok {
+		return c, nil
+	}
 	return f.channel, f.err
 }
 func (f fakeSlack) UserByEmail(_ context.Context, email string) (slack.User, bool, error) {

@@ -246,7 +246,7 @@ func TestBlocked(t *testing.T) {
 			[]string{"Approvers, Slack: needs the result of the check Slack app", "Statements: needs the result of the check Approvers, Slack", "Slack app: down", "Slack scopes: needs the result of the check Slack app", "Slack channel: needs the result of the check Slack app"}},
 		{"Slack, later", func(d *doctor) {
 			d.slack = slackOf(fakeSlack{installation: slack.Installation{TeamID: "T1", Scopes: slack.BotScopes}, err: down})
-		}, []string{"Approvers, Slack: down", "Statements: needs the result of the check Approvers, Slack", "Slack app: down", "Slack channel: down"}},
+		}, []string{"Approvers, Slack: down", "Statements: needs the result of the check Approvers, Slack", "Slack app: down", "Slack channel: C1: down"}},
 		{"CloudFormation", func(d *doctor) { d.stacks = fakeStacks{err: down} }, []string{"Stack: down", "Names: needs the result of the check Stack"}},
 		{"Lambda", func(d *doctor) { d.lambda = fakeLambda{err: down} }, []string{"Lambda concurrency: down"}},
 	}

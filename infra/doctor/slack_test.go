@@ -126,25 +126,52 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-func TestChannel(t *testing.T) {
+func TestChannels(t *testing.T) {
+	of := func(configured string, accounts, groups []string) *settings.Settings {
+		s := &settings.Settings{SlackChannelID: configured}
+		for _, id := range accounts {
+			s.Policy.Accounts = append(s.Policy.Accounts, access.Statement{Channel: id})
+		}
+		for _, id := range groups {
+			s.Policy.Groups = append(s.Policy.Groups, access.Statement{Channel: id})
+		}
+		return s
+	}
+	one := of("C1", nil, nil)
+	several := of("C1", []string{"", "C2", "C1", "C3"}, []string{"C2"})
+	none := access.Errorf(access.CodeMisconfigure, "look up the channel: Slack returned channel_not_found")
+	good := slack.Channel{Name: "access", Member: true}
+	shared := " is shared with another organization, or someone has invited one. Its people can read the requests"
 	tests := []struct {
 		name string
+		s    *settings.Settings
 		api  fakeSlack
-		want string
+		want []string
+		fix  string // of the last finding
 	}{
-		{"in it", fakeSlack{channel: slack.Channel{Name: "access", Member: true}}, "ready: the bot is in #access (C1)"},
-		{"not in it", fakeSlack{channel: slack.Channel{Name: "access"}}, "missing: the bot is not in #access (C1)"},
-		{"archived", fakeSlack{channel: slack.Channel{Name: "access", Member: true, Archived: true}}, "missing: #access (C1) is archived"},
-		{"none", fakeSlack{err: access.Errorf(access.CodeMisconfigure, "look up the channel: Slack returned channel_not_found")}, "missing: look up the channel: Slack returned channel_not_found"},
+		{"in it", one, fakeSlack{channel: good}, []string{"ready: the bot is in #access (C1)"}, ""},
+		{"not in it", one, fakeSlack{channel: slack.Channel{Name: "access"}}, []string{"missing: the bot is not in #access (C1)"}, "Invite it: type /invite @aws-access in the channel."},
+		{"archived", one, fakeSlack{channel: slack.Channel{Name: "access", Member: true, Archived: true}}, []string{"missing: #access (C1) is archived"}, "Unarchive it, or set slack_channel_id to another channel."},
+		{"shared", one, fakeSlack{channel: slack.Channel{Name: "access", Member: true, Shared: true}}, []string{"missing: #access (C1)" + shared},
+			"Set slack_channel_id to a channel that isn't shared, or stop sharing this one in Slack."},
+		{"none", one, fakeSlack{err: none}, []string{"missing: C1: look up the channel: Slack returned channel_not_found"}, "Correct slack_channel_id. If the channel is private, invite the app to the channel first."},
+		{"Slack is down", one, fakeSlack{err: access.Errorf(access.CodeUnavailable, "down")}, []string{"not checked: could not be checked: C1: down"}, "Run elevator doctor again. If it fails again, check this item manually."},
+		{"several", several, fakeSlack{channel: good}, []string{"ready: the bot is in #access (C1)", "ready: the bot is in #access (C2)", "ready: the bot is in #access (C3)"}, ""},
+		{"the policy's are shared and unknown", several, fakeSlack{channels: map[string]slack.Channel{"C1": good, "C2": {Name: "prod", Member: true, Shared: true}}, err: none},
+			[]string{"ready: the bot is in #access (C1)", "missing: #prod (C2)" + shared, "missing: C3: look up the channel: Slack returned channel_not_found"}, "Correct config[3].Channel. If the channel is private, invite the app to the channel first."},
+		{"the bot is not in the policy's", of("C1", []string{"C2"}, []string{"C2"}), fakeSlack{channels: map[string]slack.Channel{"C1": good, "C2": {Name: "prod", Archived: true}}},
+			[]string{"ready: the bot is in #access (C1)", "missing: #prod (C2) is archived"}, "Unarchive it, or set config[0].Channel, group_config[0].Channel to another channel."},
+		{"one can't be looked up", of("C1", []string{"C2", "C3"}, nil), fakeSlack{channels: map[string]slack.Channel{"C1": good, "C3": good}, err: access.Errorf(access.CodeUnavailable, "down")},
+			[]string{"ready: the bot is in #access (C1)", "not checked: could not be checked: C2: down", "ready: the bot is in #access (C3)"}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := checkChannel(t.Context(), test.api, "C1")
-			same(t, got, err, test.want)
+			got, err := checkChannels(t.Context(), test.api, test.s)
+			same(t, got, err, test.want...)
+			if fix := got[len(got)-1].Fix; fix != test.fix {
+				t.Errorf("the fix is %q, want %q", fix, test.fix)
+			}
 		})
-	}
-	if got, err := checkChannel(t.Context(), fakeSlack{err: access.Errorf(access.CodeUnavailable, "down")}, "C1"); err == nil {
-		t.Errorf("Slack is down: %q", lines(got))
 	}
 }
 

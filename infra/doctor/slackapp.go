@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/infra/command"
@@ -96,16 +97,51 @@ func checkScopes(has, wants []string) ([]finding, error) {
 	return out, nil
 }
 
-// checkChannel checks that the bot can post in the channel for requests.
-func checkChannel(ctx context.Context, api channelAPI, id string) ([]finding, error) {
+// checkChannels checks that the bot can post in the channels for requests: the configured
+// one, and those of the policy.
+func checkChannels(ctx context.Context, api channelAPI, s *settings.Settings) (out []finding, err error) {
+	where := map[string][]string{s.SlackChannelID: {"slack_channel_id"}}
+	ids := []string{s.SlackChannelID}
+	for _, list := range []struct {
+		key        string
+		statements []access.Statement
+	}{{"config", s.Policy.Accounts}, {"group_config", s.Policy.Groups}} {
+		for i, statement := range list.statements {
+			id := statement.Channel
+			if id == "" {
+				continue
+			}
+			if where[id] == nil {
+				ids = append(ids, id)
+			}
+			where[id] = append(where[id], path(list.key, []int{i}, "Channel"))
+		}
+	}
+	for _, id := range ids {
+		findings, err := checkChannel(ctx, api, id, strings.Join(where[id], ", "))
+		if err != nil {
+			findings = []finding{failed("", err)}
+		}
+		out = append(out, findings...)
+	}
+	return out, nil
+}
+
+// checkChannel checks one channel. where is its place in the settings.
+func checkChannel(ctx context.Context, api channelAPI, id, where string) ([]finding, error) {
 	channel, err := api.Channel(ctx, id)
+	err = access.Wrap(access.CodeOf(err), err, id)
+	name := fmt.Sprintf("#%s (%s)", channel.Name, id)
 	switch {
 	case err != nil:
-		return slackRefusal(err, "Correct slack_channel_id. If the channel is private, invite the app to the channel first.")
+		return slackRefusal(err, "Correct "+where+". If the channel is private, invite the app to the channel first.")
 	case channel.Archived:
-		return []finding{{Status: missing, Found: fmt.Sprintf("#%s (%s) is archived", channel.Name, id), Fix: "Unarchive it, or set slack_channel_id to another channel."}}, nil
+		return []finding{{Status: missing, Found: name + " is archived", Fix: "Unarchive it, or set " + where + " to another channel."}}, nil
+	case channel.Shared:
+		return []finding{{Status: missing, Found: name + " is shared with another organization, or someone has invited one. Its people can read the requests",
+			Fix: "Set " + where + " to a channel that isn't shared, or stop sharing this one in Slack."}}, nil
 	case !channel.Member:
-		return []finding{{Status: missing, Found: fmt.Sprintf("the bot is not in #%s (%s)", channel.Name, id), Fix: "Invite it: type /invite @" + slack.BotName + " in the channel."}}, nil
+		return []finding{{Status: missing, Found: "the bot is not in " + name, Fix: "Invite it: type /invite @" + slack.BotName + " in the channel."}}, nil
 	}
-	return []finding{{Status: ready, Found: fmt.Sprintf("the bot is in #%s (%s)", channel.Name, id)}}, nil
+	return []finding{{Status: ready, Found: "the bot is in " + name}}, nil
 }

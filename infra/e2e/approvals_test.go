@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -93,20 +94,38 @@ func TestManagerAndSecurity(t *testing.T) {
 	}
 }
 
-// TestTwoApprovalsAtOnce checks that two presses in the same instant lose nothing and
-// count once each.
+// TestTwoApprovalsAtOnce checks that two approvals in the same instant lose nothing and
+// count once each, however often people press and submit the dialog.
 func TestTwoApprovalsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := askQuiet(t, wish{alice, "network", "DatabaseAdmin", 12})
 	m := r.message(t)
-	var all sync.WaitGroup
-	for _, person := range []string{bob, carol, bob, carol} {
-		all.Go(func() {
-			var res simulator.Result
-			quiet.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": "approve", "stale": true}, &res)
-		})
+	twice := func(do func(person string)) {
+		var all sync.WaitGroup
+		for _, person := range []string{bob, carol, bob, carol} {
+			all.Go(func() { do(person) })
+		}
+		all.Wait()
 	}
-	all.Wait()
+	twice(func(person string) {
+		var res simulator.Result
+		quiet.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": "approve", "stale": true}, &res)
+	})
+	if row := quiet.requestRow(t, r.id); row.Outcome != nil || len(row.Approvals) > 0 {
+		t.Errorf("approved without a dialog: %+v, %+v", row.Outcome, row.Approvals)
+	}
+	dialogs := map[string]dialog{}
+	for _, person := range []string{bob, carol} {
+		if d, ok := quiet.dialog(t, person, r.id); ok {
+			dialogs[person] = d
+		}
+	}
+	twice(func(person string) {
+		if d, ok := dialogs[person]; ok {
+			// The dialog closes with the first submission, so the second may find none.
+			quiet.post("/sim/submit", map[string]any{"person": person, "view_id": d.viewID}, nil)
+		}
+	})
 	for _, person := range []string{bob, carol} {
 		// Somebody whom moto let wait too long presses again.
 		if row := quiet.requestRow(t, r.id); row.Outcome == nil && row.ApprovalBy(access.Person{SlackID: person}) < 0 {
@@ -182,6 +201,76 @@ func TestOneOfTwoApproversDisabled(t *testing.T) {
 	wantEvents(t, granting, "requested", "approval_given", "approval_given", "approved", "not_granted")
 	waiting.endsByItself(t)
 	wantEvents(t, waiting, "requested", "approval_given", "approval_given", "approval_given", "approved", "granted", "revoked")
+}
+
+// awaitHeld waits until the function that the rule with that label holds was called.
+func (s *stack) awaitHeld(t *testing.T, label string) {
+	t.Helper()
+	eventually(t, time.Minute, "the call is held: "+label, func() error {
+		if !s.hit(t, label) {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
+// TestReminderDecides checks that a reminder approves a request that has enough approvals
+// by then, because the policy was changed.
+func TestReminderDecides(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/elevator.yaml"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := edit(t, string(text), "ApprovalsNeeded: 2}", "ApprovalsNeeded: 1}")
+	// New processes, which have read no policy yet, look whether a reminder is due, and grant.
+	r := local.ask(t, wish{lena, "security-tooling", "PartnerAccess", 10},
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "next"},
+		faults.Rule{Kind: faults.Delay, Cold: true, Function: "-grant", Operation: "start", DelayMS: 1})
+	defer local.forget(t, t.Name())
+	r.pressed(t, bob, "approve", "Approvals 1 of 2: approved by @"+bob)
+	local.awaitHeld(t, t.Name())
+	if row := local.requestRow(t, r.id); row.Outcome != nil {
+		t.Fatalf("decided by one of two: %+v", row.Outcome)
+	}
+	digest := local.deployPolicy(t, file, []byte(later))
+	local.forget(t, t.Name())
+	r.showsLine(t, "Approved by @"+bob)
+	r.waitAssigned(t)
+	r.waitGone(t, 10*time.Second+removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "approval_given", "approved", "granted", "revoked")
+	for _, rec := range r.audit(t) {
+		if rec["event"] == "approved" && (rec["policy_digest"] != digest || rec["approver_slack_id"] != bob) {
+			t.Errorf("approved by %v under the policy %v, want %s under %s", rec["approver_slack_id"], rec["policy_digest"], bob, digest)
+		}
+	}
+	if sent := r.reminders(t); len(sent) > 0 {
+		t.Errorf("%d reminders were sent", len(sent))
+	}
+}
+
+// overtaken asks for access whose policy then needs more approvals. It has enough, but
+// the grant is held: by a new process, which has read no policy yet. The label is of the
+// rule that holds it.
+func overtaken(t *testing.T, label string) *request {
+	t.Helper()
+	r := quiet.ask(t, wish{alice, "network", "FallbackAccess", 12},
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: label, Function: "-grant", Operation: "start"})
+	r.pressed(t, bob, "approve", "Approvals 1 of 2: approved by @"+bob)
+	if res := quiet.press(t, carol, r.message(t), "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	return r
+}
+
+// wantOvertaken checks that nothing is granted, and that the message says which approvals
+// are missing.
+func wantOvertaken(t *testing.T, r *request) {
+	t.Helper()
+	r.refusedAtGrant(t, "approvals are missing: 2 of 3 from bob@example.com, carol@example.com, erin@example.com")
+	wantEvents(t, r, "requested", "approval_given", "approval_given", "approved", "not_granted")
 }
 
 // approvalsBefore asks for access whose policy then needs fewer approvals, and for access

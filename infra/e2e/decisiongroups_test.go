@@ -75,10 +75,11 @@ func TestAllowedGroups(t *testing.T) {
 	if now := left.message(t); !now.has("approve") || left.current(t) != "" {
 		t.Errorf("the press had an effect: %s", now.Blocks)
 	}
-	if res := local.press(t, carol, announced, "withdraw", false); !res.OK {
+	if res := local.press(t, bob, announced, "deny", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
 	left.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, left.request, "requested", "press_refused", "denied")
 }
 
 // TestAllowedUsers checks that only these people can request. Of people who are found

@@ -44,6 +44,14 @@ func TestDemo(t *testing.T) {
 	b.find("no access", `document.querySelector("#access .truth-empty")?.textContent`)
 	b.picture("demo-start")
 
+	// The tab with the policy knows the organization. TestTab in infra/local/policytab
+	// tries the rest.
+	b.click(`#tabs [data-show="policy"]`)
+	b.find("the decision about Alice's request", `[...document.querySelectorAll("#policy-decision .outcome")].find(e => e.textContent === "Granted after approval")?.textContent`)
+	b.find("the approvers", `[...document.querySelectorAll("#policy-decision dd")].find(e => e.textContent === "bob@example.com, carol@example.com")?.textContent`)
+	b.picture("demo-policy")
+	b.click(`#tabs [data-show="slack"]`)
+
 	// Alice requests access that the policy approves. There is nothing for Bob to do.
 	request := func(account, permissionSet string) {
 		t.Helper()

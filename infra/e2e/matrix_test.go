@@ -123,6 +123,8 @@ type trouble struct {
 	once     bool // it can occur only once
 	stops    bool // the execution is stopped from outside
 	redriven bool // the execution is redriven at once
+
+	states []string // of groupTroubles: where the call happens
 }
 
 var troubles = []trouble{
@@ -176,18 +178,25 @@ type cell struct {
 	state   state
 	trouble trouble
 	spent   bool // until the state's retries are spent; otherwise once
+	groups  bool // the request needs groups and two approvals
 }
 
 func (c cell) name() string {
-	if c.spent {
-		return c.state.name + ", " + c.trouble.name + ", until retries are spent"
+	name := c.state.name + ", " + c.trouble.name
+	if c.groups {
+		name = "groups, " + name
 	}
-	return c.state.name + ", " + c.trouble.name + ", once"
+	if c.spent {
+		return name + ", until retries are spent"
+	}
+	return name + ", once"
 }
 
 // applies reports whether the trouble can occur in the state.
 func (c cell) applies() bool {
 	switch {
+	case c.groups:
+		return c.appliesToGroups()
 	case c.spent && c.trouble.once:
 		return false
 	case c.trouble.kind == faults.Operation:
@@ -208,6 +217,13 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 	r := faults.Rule{Kind: c.trouble.kind, Function: "-" + c.state.function, Operation: c.state.operation, Count: 1}
 	if c.spent {
 		r.Count, r.Invocations = -1, attempts(c.state.name, c.trouble.kind)
+	}
+	switch {
+	case c.spent && c.state.name == secondApproval:
+		r.Invocations = 3
+	case c.spent && c.groups && c.state.name == "Grant" && c.trouble.kind == faults.Hang:
+		// Each takes 26 s, and with revoke_retry_wait at 1 s Grant is tried for a minute.
+		r.Invocations = 2
 	}
 	switch c.trouble.service {
 	case invocation:
@@ -329,27 +345,34 @@ func TestMatrixIsComplete(t *testing.T) {
 
 // TestMatrix runs a request through each state with each kind of trouble there, and
 // checks the invariants. With -full it runs every cell, on its own stacks. Otherwise
-// it runs one kind of trouble for each state, chosen by the seed.
+// it runs one kind of trouble for each state, chosen by the seed, and a few cells of
+// requests that need groups and two approvals.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	stacks, cells := []*stack{local}, sample(rand.New(rand.NewPCG(*seed, 0)))
+	groupStacks, groupCells := []*stack{quiet}, sampleGroups(rand.New(rand.NewPCG(*seed, 1)))
 	if *full {
 		stacks, cells = faulty[:], whole(regexp.MustCompile(*only))
+		groupStacks, groupCells = faulty[:], wholeGroups(regexp.MustCompile(*only))
 	}
-	t.Logf("seed %d, %d cells", *seed, len(cells))
+	t.Logf("seed %d, %d cells, and %d with groups", *seed, len(cells), len(groupCells))
 	m := &matrix{verdicts: map[string]string{}}
 	t.Run("cells", func(t *testing.T) {
-		free := make([]chan wish, len(stacks))
-		for i := range free {
-			free[i] = wishes()
+		play := func(cells []cell, stacks []*stack, wishes func() chan wish) {
+			free := make([]chan wish, len(stacks))
+			for i := range free {
+				free[i] = wishes()
+			}
+			for i, c := range cells {
+				on := i % len(stacks)
+				t.Run(c.name(), func(t *testing.T) {
+					t.Parallel()
+					m.run(t, stacks[on], c, free[on])
+				})
+			}
 		}
-		for i, c := range cells {
-			on := i % len(stacks)
-			t.Run(c.name(), func(t *testing.T) {
-				t.Parallel()
-				m.run(t, stacks[on], c, free[on])
-			})
-		}
+		play(groupCells, groupStacks, groupWishes)
+		play(cells, stacks, wishes)
 	})
 	if *full {
 		text := m.text()
@@ -369,7 +392,7 @@ func whole(named *regexp.Regexp) (cells []cell) {
 	for _, spent := range []bool{true, false} {
 		for _, tr := range troubles {
 			for _, s := range taskStates {
-				if c := (cell{s, tr, spent}); c.applies() && named.MatchString(c.name()) {
+				if c := (cell{s, tr, spent, false}); c.applies() && named.MatchString(c.name()) {
 					cells = append(cells, c)
 				}
 			}
@@ -384,7 +407,7 @@ func sample(r *rand.Rand) (cells []cell) {
 	for _, s := range taskStates {
 		var choice []cell
 		for _, tr := range troubles {
-			if c := (cell{s, tr, false}); c.applies() && !tr.stops && tr.kind != faults.Delay {
+			if c := (cell{s, tr, false, false}); c.applies() && !tr.stops && tr.kind != faults.Delay {
 				choice = append(choice, c)
 			}
 		}
@@ -446,10 +469,19 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 	}()
 	label := c.name()
 	reason := label + fmt.Sprintf(", %d", time.Now().UnixNano())
+	unlock := func() {}
+	if s == quiet {
+		asking.Lock()
+		unlock = sync.OnceFunc(asking.Unlock)
+	}
+	defer unlock()
 	r := s.askBecause(t, w, reason, func(id string) {
 		rules := append(c.state.way(s, t, w), c.rule(s, t, w))
 		for i, rule := range rules {
-			if rule.Function != "" && rule.Kind != faults.Operation {
+			switch {
+			case rule.Function == "-ingress": // whose payload is a form or a press
+				rule.Body = append(rule.Body, id)
+			case rule.Function != "" && rule.Kind != faults.Operation:
 				rule.RequestID = id
 			}
 			if c.state.function == "" && i == len(rules)-1 {
@@ -461,6 +493,7 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 			s.fault(t, rule)
 		}
 	})
+	unlock()
 	stopped := m.drive(t, r, c, label)
 	eventually(t, soon, "no access and no lease", func() error {
 		if r.assigned(t) {
@@ -471,10 +504,13 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 		}
 		return nil
 	})
-	verify(t, r, told{stopped: stopped, redriven: c.trouble.redriven && !stopped.IsZero(), silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
+	verify(t, r, told{groups: c.groups, stopped: stopped, redriven: c.trouble.redriven && !stopped.IsZero(), silent: c.spent && (c.state.name == "NotifyRevoked" || c.state.name == "NotifyOutcome")})
 	verdict = held
 	if !s.hit(t, label) || c.trouble.stops && stopped.IsZero() {
 		verdict = didNot
+		if c.groups {
+			t.Error("the fault did not occur")
+		}
 	}
 	s.forget(t, label)
 }
@@ -486,6 +522,7 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 	began := time.Now()
 	action, late := strings.CutSuffix(c.state.press, " late")
 	var pressed time.Time
+	everyone := c.approvers(r.wish)
 	for time.Since(began) < settleLimit {
 		time.Sleep(2 * time.Second)
 		row := r.stack.requestRow(t, r.id, "closed_at", "posts", "outcome", "reminders_sent")
@@ -498,14 +535,21 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 			}
 		}
 		announced := row.Posts["announce"]
-		if late && row.RemindersSent == 0 && time.Since(began) < 40*time.Second {
+		people := everyone
+		switch {
+		case c.groups && late && !r.stack.hit(t, label) && time.Since(began) < time.Minute:
+			// The first approval is checked again at the next reminder.
+			people = everyone[:1]
+		case !c.groups && late && row.RemindersSent == 0 && time.Since(began) < 40*time.Second:
 			continue
 		}
 		if row.Outcome == nil && announced.TS != "" && action != "" && time.Since(pressed) > 10*time.Second {
 			pressed = time.Now()
-			err := r.stack.post("/sim/press", map[string]any{"person": bob, "channel": announced.Channel, "ts": announced.TS, "action_id": action, "stale": true}, nil)
-			if err != nil {
-				t.Fatalf("press: %v", err)
+			for _, person := range people {
+				err := r.stack.post("/sim/press", map[string]any{"person": person, "channel": announced.Channel, "ts": announced.TS, "action_id": action, "stale": true}, nil)
+				if err != nil {
+					t.Fatalf("press: %v", err)
+				}
 			}
 		}
 	}
@@ -526,6 +570,7 @@ type told struct {
 	stopped  time.Time // when its execution was stopped from outside; zero if never
 	redriven bool      // the execution continued after that
 	silent   bool      // the message about the end failed in every attempt
+	groups   bool      // two people approved, and the access must have been granted
 }
 
 // verify checks the invariants of a closed request.
@@ -535,7 +580,14 @@ func verify(t *testing.T, r *request, of told) {
 
 	// Invariants 1, 3, 4 and 7: the records tell one story, and each part of it once.
 	events := r.events(t)
-	if err := story(events); err != nil {
+	if of.groups {
+		if len(row.Approvals) != 2 || row.GrantedAt.IsZero() {
+			t.Errorf("%d approvals, outcome %+v, granted at %v, failure %+v: want two approvals and access", len(row.Approvals), row.Outcome, row.GrantedAt, row.Failure)
+		}
+		if want := []string{"requested", "approval_given", "approval_given", "approved", "granted", "revoked"}; !slices.Equal(events, want) {
+			t.Errorf("the records are %q, want %q", events, want)
+		}
+	} else if err := story(events); err != nil {
 		t.Errorf("the records %q: %v", events, err)
 	}
 	if got := kinds(row); !slices.Equal(got, events) {
@@ -660,8 +712,8 @@ func (m *matrix) text() string {
 	fmt.Fprintf(&b, `# The fault matrix
 
 `+"`make reliability RELIABILITY=-update-matrix`"+` writes this page. [Reliability](reliability.md) says what is checked in each cell. A column is a
-Task state of the request machine, a row a kind of fault. The requests here need neither groups nor organizational units.
-[The simulation](simulation.md#reads-that-fail) plays failures of those reads.
+Task state of the request machine, a row a kind of fault. Requests that need groups have [their own part](#groups-and-two-approvals), and
+[the simulation](simulation.md#reads-that-fail) plays more failures of reads, also of organizational units.
 
 | | meaning |
 |---|---|
@@ -701,11 +753,12 @@ Seed %d.
 			}
 			b.WriteString("| " + tr.name + " |")
 			for _, s := range taskStates {
-				b.WriteString(" " + verdict(cell{s, tr, spent}) + " |")
+				b.WriteString(" " + verdict(cell{s, tr, spent, false}) + " |")
 			}
 			b.WriteString("\n")
 		}
 	}
+	b.WriteString(m.groupText(verdict))
 	fmt.Fprintf(&b, "\n%d cells held, %d are broken. In %d the fault did not occur.\n", counts[held], counts[broken], counts[didNot])
 	return b.String()
 }

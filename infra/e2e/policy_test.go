@@ -81,9 +81,11 @@ func edit(t *testing.T, text, from, to string) string {
 
 // TestPolicyChanges deploys a new policy while a request waits. The button refuses
 // people who may no longer approve, and nothing is granted; the other approvers
-// still can. Requests that have approvals need fewer or more of them from then on. A
+// still can. Requests that have approvals need fewer or more of them from then on, also if
+// enough were given and the grant is under way. A
 // request that the new policy has no statement about is refused, even if the form
-// accepted it a moment before.
+// accepted it a moment before. Requests without the ticket that the new policy requires
+// are refused, too, at the press and at the grant.
 func TestPolicyChanges(t *testing.T) {
 	t.Parallel()
 	asking.Lock()
@@ -100,29 +102,33 @@ func TestPolicyChanges(t *testing.T) {
 	later = edit(t, later, "PermissionSet: OrphanAccess, Approvers: [bob@example.com, carol@example.com], ApprovalsNeeded: 2", "PermissionSet: OrphanAccess, Approvers: [bob@example.com, carol@example.com], ApprovalsNeeded: 1")
 	later = edit(t, later, "PermissionSet: FallbackAccess, Approvers: [bob@example.com, carol@example.com, erin@example.com], ApprovalsNeeded: 2",
 		"PermissionSet: FallbackAccess, Approvers: [bob@example.com, carol@example.com, erin@example.com], ApprovalsNeeded: 3")
+	later += requireTicket
 
 	lowered, raised := approvalsBefore(t)
+	withoutTicket := quiet.ask(t, wish{zoe, "network", "DeveloperAccess", 12})
+	granting := grantingWithoutTicket(t)
 	waiting := quiet.ask(t, wish{alice, "playground", "AdministratorAccess", 12})
 	m := waiting.message(t)
 	if mentioned := string(m.Blocks); !strings.Contains(mentioned, erin) || !strings.Contains(mentioned, frank) {
 		t.Fatalf("the message does not tag those who may approve: %s", m.Blocks)
 	}
+	granted := overtaken(t, t.Name()+": grant")
+	defer quiet.forget(t, t.Name()+": grant")
 	// A new process, which has read no policy yet, gets the request after the
 	// deployment.
 	refused := quiet.ask(t, wish{kim, "playground", "BillingAccess", 12},
 		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "evaluate"})
 	defer quiet.forget(t, t.Name())
-	// This waits until the call is held. The execution has only begun.
-	for began := time.Now(); !quiet.hit(t, t.Name()); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			t.Fatal("the request does not reach the function that evaluates it")
-		}
-	}
+	quiet.awaitHeld(t, t.Name()+": grant")
+	quiet.awaitHeld(t, t.Name())
 	digest := quiet.deployPolicy(t, file, []byte(later))
 	quiet.forget(t, t.Name())
+	quiet.forget(t, t.Name()+": grant")
+	quiet.forget(t, t.Name()+", grant")
 	deployed := time.Now()
 	refused.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	unlock()
+	wantOvertaken(t, granted)
 	refused.shows(t, "The policy doesn't offer this access. Ask the people who run this app to add it.")
 	wantEvents(t, refused, "requested", "refused")
 	if refused.assigned(t) {
@@ -163,4 +169,5 @@ func TestPolicyChanges(t *testing.T) {
 		}
 	}
 	wantApprovalsAfter(t, lowered, raised)
+	wantRefusedWithoutTicket(t, withoutTicket, granting)
 }

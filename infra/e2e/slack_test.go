@@ -13,6 +13,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/infra/local/faults"
+	"sso-elevator/slack"
 	"sso-elevator/slack/simulator"
 )
 
@@ -189,6 +190,7 @@ const waitsAtLeast = 900 * time.Millisecond
 // anything is known.
 const (
 	loading    = "Loading the form"
+	notOpened  = "the dialog to confirm your approval could not be opened"
 	notInTime  = "Something went wrong. Please try again"
 	notStarted = "was saved but could not be started"
 	stillSent  = "still processing that request"
@@ -322,7 +324,8 @@ func (p post) has(action string) bool {
 	return strings.Contains(strings.ReplaceAll(string(p.Blocks), " ", ""), `"action_id":"`+action+`"`)
 }
 
-// press presses a button of a message. With stale it also presses a button that is
+// press presses a button of a message. If a dialog opens, the person submits it. What the
+// dialog then says is the result's Detail. With stale it also presses a button that is
 // gone, as a slow client would. If the app says that something didn't respond in time,
 // the person presses again. The app gives up after 2.6 s, before Slack does. moto, one
 // process for all tests, sometimes needs longer for a row of the table.
@@ -335,8 +338,77 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 			t.Fatalf("press %s: %v", action, err)
 		}
 		stale = true // a press without a response may have had its effect, so the button may be gone
-		return res, s.toldToPressAgain(t, person, p.TS) > before
+		if s.toldToPressAgain(t, person, p.TS) > before {
+			return res, true
+		}
+		if d, ok := s.dialog(t, person, p.Metadata.EventPayload["request_id"]); ok && action == "approve" && res.OK {
+			res = d.submit(t)
+		}
+		return res, strings.Contains(res.Detail, notInTime)
 	})
+}
+
+// dialog is an open dialog that asks a person to confirm an approval.
+type dialog struct {
+	stack          *stack
+	person, viewID string
+	raw            json.RawMessage
+}
+
+// dialog returns the dialog that a press of Approve opened last. ok is false if there is
+// none about this request.
+func (s *stack) dialog(t *testing.T, person, request string) (d dialog, ok bool) {
+	t.Helper()
+	var open struct {
+		Views []json.RawMessage `json:"views"`
+	}
+	if err := s.get("/sim/views?person="+person, &open); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range slices.Backward(open.Views) {
+		var v struct {
+			ID       string `json:"id"`
+			Callback string `json:"callback_id"`
+			Metadata string `json:"private_metadata"`
+		}
+		if err := json.Unmarshal(raw, &v); err != nil {
+			t.Fatal(err)
+		}
+		if v.Callback == slack.CallbackConfirmation && v.Metadata == request {
+			return dialog{s, person, v.ID, raw}, true
+		}
+	}
+	return dialog{}, false
+}
+
+// submit submits the dialog, once. If it then shows a notice, the result's Detail is its
+// text, and the person closes it.
+func (d dialog) submit(t *testing.T) (res simulator.Result) {
+	t.Helper()
+	if err := d.stack.post("/sim/submit", map[string]any{"person": d.person, "view_id": d.viewID}, &res); err != nil {
+		t.Fatalf("%s submits the dialog: %v", d.person, err)
+	}
+	if res.Action != "update" {
+		return res
+	}
+	var open struct {
+		Views []struct {
+			ID     string          `json:"id"`
+			Blocks json.RawMessage `json:"blocks"`
+		} `json:"views"`
+	}
+	if err := d.stack.get("/sim/views?person="+d.person, &open); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range open.Views {
+		if v.ID == d.viewID {
+			res.Detail = strings.Join(textsOf(t, v.Blocks), " ")
+		}
+	}
+	if err := d.stack.post("/sim/close", map[string]any{"person": d.person, "view_id": d.viewID}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return res
 }
 
 // toldToPressAgain counts how often a person who pressed a button of that message (""
@@ -345,7 +417,7 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 func (s *stack) toldToPressAgain(t *testing.T, person, message string) (n int) {
 	t.Helper()
 	for _, p := range s.posts(t, person) {
-		if p.Ephemeral == person && (message == "" || p.AnswerTo == message) && strings.Contains(p.Text+string(p.Blocks), notInTime) {
+		if p.Ephemeral == person && (message == "" || p.AnswerTo == message) && (strings.Contains(p.Text+string(p.Blocks), notInTime) || strings.Contains(p.Text+string(p.Blocks), notOpened)) {
 			n++
 		}
 	}

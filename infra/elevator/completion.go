@@ -33,7 +33,7 @@ Example:
 // Run prints the script.
 func (c *completion) Run(s command.Streams, k *kong.Kong) error {
 	scripts, err := template.New("").Funcs(template.FuncMap{
-		"flags": flags, "words": words, "isFile": isFile, "quote": quote, "escapeBrackets": escapeBrackets, "escapeColons": escapeColons,
+		"flags": flags, "own": own, "further": further, "takesFile": takesFile, "words": words, "isFile": isFile, "quote": quote, "escapeBrackets": escapeBrackets, "escapeColons": escapeColons,
 	}).Parse(completionScripts)
 	if err != nil {
 		return err
@@ -41,18 +41,48 @@ func (c *completion) Run(s command.Streams, k *kong.Kong) error {
 	return scripts.ExecuteTemplate(s.Out, c.Shell, k.Model.Node)
 }
 
-// flags returns the flags of a command, including the flags of all commands.
+// flags returns the flags of a command, including the flags of all commands, and those
+// of its default command.
 func flags(n *kong.Node) (all []*kong.Flag) {
+	if n.DefaultCmd != nil {
+		n = n.DefaultCmd
+	}
 	for _, group := range n.AllFlags(true) {
 		all = append(all, group...)
 	}
 	return all
 }
 
-// words returns the possible arguments of a command.
+// own returns the flags of a command alone, or of its default command.
+func own(n *kong.Node) []*kong.Flag {
+	if n.DefaultCmd != nil {
+		n = n.DefaultCmd
+	}
+	return n.Flags
+}
+
+// further returns the commands of a command, apart from the default one.
+func further(n *kong.Node) (all []*kong.Node) {
+	for _, child := range n.Children {
+		if child != n.DefaultCmd {
+			all = append(all, child)
+		}
+	}
+	return all
+}
+
+// takesFile reports whether a command's arguments are files.
+func takesFile(n *kong.Node) bool { return len(n.Positional) > 0 && len(words(n)) == 0 }
+
+// words returns the possible arguments of a command: further commands, and values.
 func words(n *kong.Node) (all []string) {
+	for _, child := range further(n) {
+		all = append(all, child.Name)
+	}
 	for _, argument := range n.Positional {
-		all = append(all, argument.EnumSlice()...)
+		if argument.Enum != "" {
+			all = append(all, argument.EnumSlice()...)
+		}
 	}
 	return all
 }

@@ -33,6 +33,13 @@ func TestBash(t *testing.T) {
 		{"policy --config = o", "other.txt"}, // how bash splits --config=o
 		{"policy --account ", ""},
 		{"completion ", "bash zsh fish --help --version"},
+		{"policy d", "diff"},
+		{"policy --au", ""},
+		{"policy diff e", "elevator two.yaml elevator.yaml"},
+		{"policy diff elevator.yaml o", "other.txt"},
+		{"policy diff a b --org", "--organization"},
+		{"policy diff a b --organization o", "other.txt"},
+		{"policy diff a b --req", ""},
 		{"completion z", "zsh"},
 		{"unheard-of ", ""},
 	} {
@@ -63,7 +70,7 @@ func TestScripts(t *testing.T) {
 		if code != 0 || stderr != "" {
 			t.Errorf("%s: code %d, %s", shell, code, stderr)
 		}
-		for _, want := range []string{flag, "policy", "doctor", "acceptance", "reconcile", "drain", "local", "demo", "completion", "bash zsh fish"} {
+		for _, want := range []string{flag, "policy", "doctor", "acceptance", "reconcile", "drain", "local", "demo", "completion", "bash zsh fish", "diff", "organization", "config"} {
 			if !strings.Contains(script, want) {
 				t.Errorf("%s: there is no %q", shell, want)
 			}

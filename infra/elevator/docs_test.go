@@ -57,8 +57,16 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Errorf("the pages have %d command lines only", found)
 	}
 	for _, child := range model(t).Children {
-		if !commands[child.Name] {
-			t.Errorf("no page shows the command %s", child.Name)
+		names := []string{child.Name}
+		for _, further := range child.Children {
+			if further != child.DefaultCmd {
+				names = append(names, child.Name+" "+further.Name)
+			}
+		}
+		for _, name := range names {
+			if !commands[name] {
+				t.Errorf("no page shows the command %s", name)
+			}
 		}
 	}
 }
@@ -111,6 +119,9 @@ func checkLine(program *kong.Node, line string) (command, mistake string) {
 				return command, fmt.Sprintf("%s: long flags have two dashes", word)
 			}
 			flag := findFlag(node, name)
+			if flag == nil && node.DefaultCmd != nil {
+				flag = findFlag(node.DefaultCmd, name)
+			}
 			switch {
 			case flag == nil:
 				return command, fmt.Sprintf("there is no flag %s", word)
@@ -129,11 +140,14 @@ func checkLine(program *kong.Node, line string) (command, mistake string) {
 			}
 			node = program.Children[at]
 			command = node.Name
+		case slices.ContainsFunc(node.Children, func(n *kong.Node) bool { return n.Name == word }) && arguments == 0:
+			node = node.Children[slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == word })]
+			command += " " + node.Name
 		default:
 			if arguments >= len(node.Positional) {
 				return command, fmt.Sprintf("%s takes no argument %s", node.Name, word)
 			}
-			if enum := node.Positional[arguments].EnumSlice(); len(enum) > 0 && !slices.Contains(enum, word) && !placeholder.MatchString(word) {
+			if enum := node.Positional[arguments].EnumSlice(); node.Positional[arguments].Enum != "" && !slices.Contains(enum, word) && !placeholder.MatchString(word) {
 				return command, fmt.Sprintf("%s is none of %q", word, enum)
 			}
 			arguments++
@@ -217,6 +231,10 @@ func TestCheckLine(t *testing.T) {
 		{"completion tcsh", "completion", "none of"},
 		{"policy --requester 'a b' --json | jq", "policy", ""},
 		{"reconcile --dry-run # lists", "reconcile", ""},
+		{"policy diff old.yaml new.yaml --organization o.json", "policy diff", ""},
+		{"policy diff old.yaml new.yaml --batch -", "policy diff", "no flag --batch"},
+		{"policy diff old.yaml new.yaml third.yaml", "policy diff", "takes no argument third.yaml"},
+		{"policy differ", "policy", "takes no argument differ"},
 	} {
 		command, mistake := checkLine(model(t), tt.line)
 		if command != tt.command || (mistake == "") != (tt.mistake == "") || !strings.Contains(mistake, tt.mistake) {

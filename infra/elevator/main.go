@@ -27,7 +27,7 @@ func main() { os.Exit(run(os.Args[1:], command.Files(os.Stdin, os.Stdout, os.Std
 
 // elevator has the program's commands.
 type elevator struct {
-	Policy     policy.Command     `cmd:"" help:"Show what the policy decides about a request, and why."`
+	Policy     policy.Commands    `cmd:"" help:"Show what the policy decides about a request and why, or what a change of it means."`
 	Doctor     doctor.Command     `cmd:"" help:"Check AWS, Slack and your settings, before or after a deployment."`
 	Acceptance acceptance.Command `cmd:"" help:"Test a deployed system. You request and approve in Slack."`
 	Reconcile  reconcile.Command  `cmd:"" help:"List the access that the next reconciliation would remove."`

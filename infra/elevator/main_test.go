@@ -17,6 +17,8 @@ import (
 const (
 	who   = " --requester eve@example.com --account 333333333333 --permission-set "
 	query = "policy --config ../policy/testdata/policy.yaml" + who
+
+	changed = " ../policy/testdata/diff/old.yaml ../policy/testdata/diff/new.yaml"
 )
 
 // play runs the program as a shell would, with words split at spaces.
@@ -72,6 +74,17 @@ func TestExitCodes(t *testing.T) {
 		{line: "policy --batch nowhere.jsonl" + settings, code: 2, stderr: "nowhere.jsonl"},
 		{line: "policy now", code: 2, stderr: "unexpected argument now; see elevator policy --help"},
 
+		{line: "policy diff" + changed, code: 1, stdout: "The new policy is wider: 6 changes let somebody get more, 2 take something away, 1 does neither.\n"},
+		{line: "policy diff" + changed + " --json", code: 1, stdout: "{\n  \"wider\": true,\n"},
+		{line: "policy diff" + changed + " --organization ../policy/testdata/diff/organization.json", code: 1, stdout: "prod-payments (111111111111)"},
+		{line: "policy diff ../policy/testdata/diff/old.yaml ../policy/testdata/diff/old.yaml", stdout: "The two policies decide the same.\n"},
+		{line: "policy diff nowhere.yaml ../policy/testdata/diff/old.yaml", code: 2, stderr: "nowhere.yaml"},
+		{line: "policy diff" + changed + " --organization nowhere.json", code: 2, stderr: "nowhere.json"},
+		{line: "policy diff ../policy/testdata/diff/old.yaml", code: 2, stderr: "expected \"<new>\"; see elevator policy diff --help"},
+		{line: "policy diff --config x", code: 2, stderr: "unknown flag --config; see elevator policy diff --help"},
+		{line: "policy query" + who + "Admin --config ../policy/testdata/policy.yaml", stdout: "Granted after approval"},
+		{line: "policy --nothing", code: 2, stderr: "unknown flag --nothing; see elevator policy --help"},
+
 		{line: "doctor" + settings, code: 1, stderr: "No AWS region is set"},
 		{line: "doctor --config nowhere.yaml", code: 2, stderr: "nowhere.yaml"},
 		{line: "doctor --slack-api slack.com", code: 2, stderr: `--slack-api must be a URL, not "slack.com"`},
@@ -120,7 +133,7 @@ func TestExitCodes(t *testing.T) {
 // TestHelpOfCommands checks that each command has an example and explains its exit
 // codes.
 func TestHelpOfCommands(t *testing.T) {
-	for _, name := range []string{"policy", "doctor", "acceptance", "reconcile", "drain", "local", "demo", "completion"} {
+	for _, name := range []string{"policy", "policy diff", "doctor", "acceptance", "reconcile", "drain", "local", "demo", "completion"} {
 		code, stdout, stderr := play(name + " --help")
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "Example:\n\n    ") || !strings.Contains(stdout, "elevator "+name) {
 			t.Errorf("%s: code %d\n%s%s", name, code, stdout, stderr)
@@ -162,7 +175,7 @@ func TestJSON(t *testing.T) {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	if want := []string{"approvals_needed", "approvers", "max_duration_seconds", "outcome", "permitted", "reason", "requirements", "statements"}; !slices.Equal(keys, want) {
+	if want := []string{"approvals_needed", "approvers", "channel", "max_duration_seconds", "outcome", "permitted", "reason", "requirements", "statements", "ticket_required", "warnings"}; !slices.Equal(keys, want) {
 		t.Errorf("keys %q, want %q", keys, want)
 	}
 	withoutAWS(t)

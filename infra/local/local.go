@@ -26,6 +26,7 @@ import (
 	"sso-elevator/infra/local/lambda"
 	"sso-elevator/infra/local/moto"
 	"sso-elevator/infra/local/organization"
+	"sso-elevator/infra/local/policytab"
 	"sso-elevator/infra/local/process"
 	"sso-elevator/infra/local/schedule"
 	"sso-elevator/infra/local/stack"
@@ -65,7 +66,8 @@ type local struct {
 	lambda                        *lambda.Service
 	gateway                       *gateway.Gateway
 	guard                         *iam.Guard
-	catalog                       firstCatalog // zero if no schedule refreshes the catalog
+	catalog                       firstCatalog     // zero if no schedule refreshes the catalog
+	ids                           organization.IDs // of the example organization
 }
 
 // ready is the line that the command prints when the stack is ready.
@@ -105,12 +107,11 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	}
 	if organization != nil {
 		s.say("creating the example organization")
-		ids, err := organization.Seed(ctx, s.awsConfig())
-		if err != nil {
+		if s.ids, err = organization.Seed(ctx, s.awsConfig()); err != nil {
 			return err
 		}
-		s.gateway.SetManagementAccount(ids.ManagementAccount)
-		s.gateway.SetSCIMGroups(ids.SCIMGroups)
+		s.gateway.SetManagementAccount(s.ids.ManagementAccount)
+		s.gateway.SetSCIMGroups(s.ids.SCIMGroups)
 	}
 	var result synthesized
 	select {
@@ -293,6 +294,9 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 		BotToken: secrets.botToken, SigningSecret: secrets.signingSecret, Scopes: slack.BotScopes,
 		People: members, RequestURL: deployed.Outputs[slackRequestURL], APIURL: s.slackAPI(), Truth: reader.Read,
 	}
+	if workspaceConfig.Channels, err = s.listChannels(ctx, settings.Ingress.Policy, settings.Notify.Channel); err != nil {
+		return nil, err
+	}
 	if err := applyManifest(&workspaceConfig, deployed.Outputs["SlackManifest"]); err != nil {
 		return nil, err
 	}
@@ -304,6 +308,11 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 			AuditBucket: settings.Audit.Bucket,
 		})
 	}
+	if o != nil {
+		if workspaceConfig.Policy, err = s.newPolicyTab(o); err != nil {
+			return nil, err
+		}
+	}
 	workspace := simulator.New(workspaceConfig)
 	mux := http.NewServeMux()
 	api := s.calls.count(workspace.API(), s.callerName(slackCaller))
@@ -311,6 +320,15 @@ func (s *local) startSystem(ctx context.Context, deployed stack.Deployed, o *org
 	mux.Handle(callersAPI, extractCaller(s.faults.Calls(api, slackCallName, slackCaller)))
 	mux.Handle("/", workspace.Page())
 	return mux, nil
+}
+
+// newPolicyTab returns the handler of the tab on which people try a policy.
+func (s *local) newPolicyTab(o *organization.Organization) (http.Handler, error) {
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		return nil, fmt.Errorf("read the settings: %w", err)
+	}
+	return policytab.New(policytab.Config{File: s.config, Text: text, Organization: policytab.NewOrganization(o, s.ids, accountID)})
 }
 
 // slackRequestURL is the template's output with the URL that Slack calls.

@@ -4,9 +4,13 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-
+	"slices"
+	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/local/organization"
 	"sso-elevator/slack/simulator"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -58,6 +62,22 @@ func (s *local) listMembers(ctx context.Context, o *organization.Organization) (
 		members = append(members, member)
 	}
 	return members, nil
+}
+
+// listChannels returns the channels that the policy names, besides the configured one.
+func (s *local) listChannels(ctx context.Context, in policyinforce.Settings, configured string) (channels []simulator.Channel, err error) {
+	policy, _, err := policyinforce.New(policyinforce.Connect(s.awsConfig()), buckets.Connect(s.awsConfig()), in.Pointer, time.Now).Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the policy's channels: %w", err)
+	}
+	seen := map[string]bool{"": true, configured: true}
+	for _, statement := range slices.Concat(policy.Accounts, policy.Groups) {
+		if id := statement.Channel; !seen[id] {
+			seen[id] = true
+			channels = append(channels, simulator.Channel{ID: id, Name: strings.ToLower(id)})
+		}
+	}
+	return channels, nil
 }
 
 func (s *local) listUsersAsMembers(ctx context.Context) ([]simulator.Person, error) {

@@ -1,6 +1,6 @@
-// Package policy is the command that shows what the policy in an elevator.yaml
-// decides, and why, for one request or for a file of requests. It reads only local
-// files, not AWS or Slack.
+// Package policy has the commands that show what the policy in an elevator.yaml
+// decides, and why, for one request or for a file of requests, and what a change of the
+// policy means. They read only local files, not AWS or Slack.
 package policy
 
 import (
@@ -14,7 +14,13 @@ import (
 	"sso-elevator/infra/settings"
 )
 
-// Command has the command's flags.
+// Commands are the commands about policies.
+type Commands struct {
+	Query Command `cmd:"" default:"withargs" help:"Show what the policy decides about a request, and why."`
+	Diff  Diff    `cmd:"" help:"Explain a change of the policy in people and accounts."`
+}
+
+// Command has the flags of a query.
 type Command struct {
 	Config string `default:"elevator.yaml" placeholder:"FILE" help:"File with config and group_config (default: elevator.yaml)."`
 	JSON   bool   `help:"Answer with one line of JSON."`
@@ -26,7 +32,7 @@ type Command struct {
 func (Command) Help() string {
 	return `Reads only the policy file, not AWS or Slack. The exit code is 0 for every answer,
 "refused" included, and 2 if the flags or the file are wrong. Repeat a flag that takes
-several ids, or put commas between them.
+several ids, or put commas between them. To compare two policies: elevator policy diff --help
 
 Example:
 

@@ -36,24 +36,18 @@ const unmetText = "a statement needs more approvals than it lists approvers othe
 // writeText writes one answer as text for people.
 func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", outcomeTexts[a.Outcome], a.Outcome)
+	e := q.explain(policy, a)
+	fmt.Fprintf(&b, "%s (%s)\n", e.Says, a.Outcome)
 	fmt.Fprintf(&b, "  %s requests %s", access.NormalizeEmail(q.Requester), q.target())
 	if seconds := q.request().Duration; seconds > 0 {
 		fmt.Fprintf(&b, " for %s", formatSeconds(seconds))
 	}
 	b.WriteByte('\n')
-	reason := reasonTexts[a.Reason]
-	if a.Reason == access.ReasonNoApprovers && len(a.Requirements) > 0 {
-		reason = unmetText
-	}
-	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, reason)
-	key, statements := "config", policy.Accounts
-	if q.Group != "" {
-		key, statements = "group_config", policy.Groups
-	}
+	fmt.Fprintf(&b, "  reason: %s: %s\n", a.Reason, e.Because)
 	if len(a.Approvers) > 0 {
 		fmt.Fprintf(&b, "  approvers: %s\n", namePeople(a.Approvers))
 	}
+	key, _ := q.statements(policy)
 	for _, r := range a.Requirements {
 		people := "nobody"
 		if len(r.Approvers) > 0 {
@@ -61,8 +55,8 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 		}
 		fmt.Fprintf(&b, "  approvals needed for %s[%d]: %d, from %s\n", key, r.Statement, r.Needed, people)
 	}
-	if a.MaxDuration != nil {
-		fmt.Fprintf(&b, "  longest access: %s\n", formatSeconds(*a.MaxDuration))
+	if e.Longest != "" {
+		fmt.Fprintf(&b, "  longest access: %s\n", e.Longest)
 	}
 	if a.TicketRequired {
 		b.WriteString("  a ticket is required\n")
@@ -80,15 +74,15 @@ func writeText(w io.Writer, policy *access.Policy, q query, a answer) error {
 		}
 		fmt.Fprintf(&b, "  %s %s approve this request\n", access.NormalizeEmail(q.Approver), can)
 	}
-	for n, i := range a.Statements {
+	for n, m := range e.Matching {
 		if n == 0 {
 			b.WriteString("  matching statements:\n")
 		}
 		other := ""
-		if !q.isAllowedBy(statements[i]) {
+		if !m.AllowsRequester {
 			other = " (doesn't allow the requester)"
 		}
-		fmt.Fprintf(&b, "    %s[%d]%s%s\n", key, i, formatStatement(statements[i]), other)
+		fmt.Fprintf(&b, "    %s %s%s\n", m.Path, m.Text, other)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write answer: %w", err)

@@ -3,6 +3,7 @@ package settings
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -50,7 +51,54 @@ func parseDocument(file string, data []byte) (*yaml.Node, error) {
 	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
 		return nil, wrong(1, "the file is empty")
 	}
+	if line, text := checkAliases(doc.Content[0]); text != "" {
+		return nil, wrong(line, text)
+	}
 	return doc.Content[0], nil
+}
+
+// maxRepeated limits how many values aliases repeat, in all. A few lines of aliases to
+// aliases could stand for billions.
+const maxRepeated = 100_000
+
+// checkAliases returns what is wrong with the aliases below root, or "".
+func checkAliases(root *yaml.Node) (line int, text string) {
+	const open = -1 // the size of a value whose end has not been reached
+	sizes := map[*yaml.Node]int{}
+	repeated := 0
+	var count func(*yaml.Node) int
+	count = func(n *yaml.Node) int {
+		if n.Kind == yaml.AliasNode {
+			size := sizes[n.Alias]
+			switch {
+			case text != "":
+			case size == open:
+				line, text = n.Line, fmt.Sprintf("*%s is part of the value that &%[1]s names; remove one of them", n.Value)
+			case size > maxRepeated:
+				line, text = n.Line, fmt.Sprintf("*%s repeats more than %d values; use fewer aliases", n.Value, maxRepeated)
+			}
+			repeated += size
+			return size
+		}
+		if n.Anchor != "" {
+			sizes[n] = open
+		}
+		size := 1
+		for _, child := range n.Content {
+			size += count(child)
+			if text != "" {
+				return size
+			}
+		}
+		if n.Anchor != "" {
+			sizes[n] = size
+		}
+		return size
+	}
+	if count(root); text == "" && repeated > maxRepeated {
+		line, text = root.Line, fmt.Sprintf("aliases repeat more than %d values; use fewer aliases", maxRepeated)
+	}
+	return line, text
 }
 
 // explainSyntaxError returns the line and text of a syntax error, with a hint if the

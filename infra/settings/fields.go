@@ -115,6 +115,8 @@ var sections = []section{
 			"Post in Slack when access has ended.").orDefault("true"),
 		prop("approver_group_mentions", groupMentions(), func(s *Settings) *map[string]string { return &s.ApproverGroupMentions },
 			"The Slack user groups to mention for Identity Center groups in Approvers, as a mapping of ids. Without one, a message mentions the first members of the group."),
+		prop("approve_confirmation", boolean(), func(s *Settings) *bool { return &s.ConfirmApprovals },
+			"Make approvers confirm every approval in a dialog that shows the request as this app stored it. Otherwise they confirm where the policy has Confirm or ApprovalsNeeded.").orDefault("false"),
 		prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
 			"Other email domains under which to search Identity Center for a requester whose own email it doesn't have. Messages and records say if one was used, and messages name the user. Nobody can approve through a fallback domain."),
 	}},
@@ -236,9 +238,9 @@ var sections = []section{
 		prop("retry_max_delay", duration(seconds, time.Second, 5*time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryMaxDelay },
 			"The longest wait between two tries of a failing step, or twice retry_interval if that is longer. Longer waits spare a service that is down; shorter ones notice sooner that it is back.").orDefault("30s"),
 		prop("revoke_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.RevokeRetryWait },
-			"The wait between two rounds of a removal that keeps failing.").orDefault("60s"),
+			"The wait between two rounds of a removal that keeps failing. The wait before an approved request is checked again that the policy couldn't decide, too.").orDefault("60s"),
 		prop("announce_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.AnnounceRetryWait },
-			"The wait before a request is announced again after Slack failed.").orDefault("30s"),
+			"The wait before a request is announced again after Slack failed. The wait before a new request is checked again that the policy couldn't decide, too.").orDefault("30s"),
 	}},
 }
 

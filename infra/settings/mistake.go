@@ -71,6 +71,7 @@ type reader struct {
 	decisionGroups []namedGroup
 	mistakes       []Mistake
 	warnings       []Mistake // valid, but different from the Terraform module, or worth a second look
+	notices        []Mistake // the same, if nothing in the file could confirm what is there
 }
 
 func (r *reader) mistake(line int, path, format string, args ...any) {

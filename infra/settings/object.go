@@ -35,6 +35,10 @@ func (p property[T]) require() property[T] { p.required = true; return p }
 // orDefault gives the property a default, written as in the file.
 func (p property[T]) orDefault(fallback string) property[T] { p.fallback = fallback; return p }
 
+// maxHints is how many mistakes a file may have before the texts about unknown keys get
+// short. A file that is no elevator.yaml at all would need thousands of hints.
+const maxHints = 100
+
 // object is a mapping with these properties and no others. explained has the texts
 // for unknown keys that people are likely to use.
 func object[T any](expected string, explained map[string]string, properties ...property[T]) kind[T] {
@@ -62,6 +66,8 @@ func object[T any](expected string, explained map[string]string, properties ...p
 				}
 			} else if words, ok := explained[key]; ok {
 				r.mistake(given[key].line, at, "%s", words)
+			} else if len(r.mistakes) >= maxHints {
+				r.mistake(given[key].line, at, "unknown key")
 			} else if hint := didYouMean(key, known); hint != "" {
 				r.mistake(given[key].line, at, "unknown key%s", hint)
 			} else {
@@ -146,8 +152,7 @@ type entry struct {
 	value *yaml.Node // never an alias
 }
 
-// maxMerges limits how deep "<<" may lead. A mapping that merges itself would never
-// end.
+// maxMerges limits how deep "<<" may lead.
 const maxMerges = 8
 
 // readMapping returns n's entries by key, including those that "<<" brings in.

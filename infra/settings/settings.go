@@ -66,6 +66,7 @@ type Settings struct {
 
 	MaxOpenRequests     int           // undecided requests of one person; at least 1
 	RequestExpiration   time.Duration // 0: 300 days
+	ConfirmApprovals    bool          // every one, not only where the policy says so
 	ReminderInitialWait time.Duration // 0: no reminders
 	ReminderMultiplier  float64       // at least 1
 
@@ -126,6 +127,9 @@ type Settings struct {
 	// and about policies that someone should review. They are sorted by line, each as
 	// "file:line: path: text".
 	Warnings []string
+	// Notices are the same, but about settings that can be exactly what was meant, and that
+	// no other spelling could confirm.
+	Notices []string
 
 	maxDuration  time.Duration   // Durations are made from this
 	durationList []time.Duration // or are these instead
@@ -178,7 +182,7 @@ func Parse(file string, data []byte) (*Settings, error) { return parse(file, dat
 
 // LoadPolicy reads the policy alone: only config or group_config must be there, but
 // everything that is there must be right. Errors are those of Load. Warnings are
-// only about the policy.
+// only about the policy, and include notices.
 func LoadPolicy(path string) (policy access.Policy, warnings []string, err error) {
 	data, err := readConfig(path)
 	if err != nil {
@@ -204,7 +208,7 @@ func ParsePolicy(file string, data []byte) (policy access.Policy, warnings []str
 	if err != nil {
 		return access.Policy{}, nil, err
 	}
-	return s.Policy, s.Warnings, nil
+	return s.Policy, append(s.Warnings, s.Notices...), nil
 }
 
 func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
@@ -226,7 +230,8 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	s.warnOfMentions(r)
 	s.warnOfRecords(r, root)
 	slices.SortStableFunc(r.warnings, compareLines)
-	s.Warnings = formatLines(file, r.warnings)
+	slices.SortStableFunc(r.notices, compareLines)
+	s.Warnings, s.Notices = formatLines(file, r.warnings), formatLines(file, r.notices)
 	return &s, nil
 }
 
@@ -242,7 +247,7 @@ func (s *Settings) linter(r *reader) *policylint.Linter {
 	})
 }
 
-// warnOfPolicy records warnings about statements. Each gets the line of its key, or
+// warnOfPolicy records warnings and notices about statements. Each gets the line of its key, or
 // of the statement if the key is left out.
 func (r *reader) warnOfPolicy(warnings []policylint.Warning) {
 	for _, w := range warnings {
@@ -251,6 +256,10 @@ func (r *reader) warnOfPolicy(warnings []policylint.Warning) {
 			statement, _, _ := strings.Cut(w.Path, ".")
 			line = r.keys[statement]
 		}
-		r.warn(line, w.Path, "%s", w.Text)
+		to := &r.warnings
+		if w.IsNotice {
+			to = &r.notices
+		}
+		*to = append(*to, Mistake{Line: max(line, 1), Path: w.Path, Text: w.Text})
 	}
 }

@@ -55,6 +55,34 @@ func withoutLock(file string) string {
 	return file + ":1: s3_object_lock: is not set: people who can change the audit bucket's policy can delete audit records. Set it to true to protect new records; you can't turn it off again for this bucket. Or set it to false to accept this (docs/reference/audit-bucket.md)"
 }
 
+// Nothing in a file could confirm what these notices are about. So they are no warnings,
+// and --strict doesn't fail because of them.
+func TestNotices(t *testing.T) {
+	const file = required + `s3_object_lock: false
+schedule_expression: ""
+protected_account_ids: ["111111111111"]
+config:
+- {Resource: "*", PermissionSet: Billing, Approvers: [ann@example.com, bob@example.com]}
+- {Resource: "222222222222", PermissionSet: Support, Approvers: [ann@example.com, bob@example.com], AllowedUsers: cid@example.com, AllowSelfApproval: false}
+- {Resource: "333333333333", PermissionSet: Support, Approvers: [ann@example.com, bob@example.com], AllowedUsers: cid@example.com, ApprovalIsNotRequired: false}
+`
+	s, err := Parse("f", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var about []string
+	for _, notice := range s.Notices {
+		about = append(about, strings.SplitAfterN(notice, ": ", 3)[1])
+	}
+	want := []string{"config[0].Resource: ", "config[1].AllowSelfApproval: ", "config[2].ApprovalIsNotRequired: "}
+	if len(s.Warnings) > 0 || !slices.Equal(about, want) {
+		t.Errorf("warnings %q, notices %q; want none, and notices about %q", s.Warnings, s.Notices, want)
+	}
+	if _, both, err := ParsePolicy("f", []byte(file)); err != nil || !slices.Equal(both, s.Notices) {
+		t.Errorf("for the policy alone: %q, %v; want the same notices", both, err)
+	}
+}
+
 // TestWithoutObjectLock checks that each synthesis warns if the setting is missing,
 // but not if it is false.
 func TestWithoutObjectLock(t *testing.T) {
@@ -137,7 +165,7 @@ func TestParseEverything(t *testing.T) {
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules",
 		ApproverGroupMentions: map[string]string{"aaaaaaaa-8888-7777-6666-555555555555": "S0123456789"},
 		AllowRemovals:         false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
-		MaxOpenRequests: 3,
+		MaxOpenRequests: 3, ConfirmApprovals: true,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},
@@ -163,9 +191,11 @@ func TestParseEverything(t *testing.T) {
 			"testdata/everything.yaml:60: reconcile_exemptions[0]: no reconciliation removes the permission set Admin in account 111111111111 from ann@example.com until 2026-03-05T09:00:00Z",
 			"testdata/everything.yaml:61: reconcile_exemptions[1]: no reconciliation removes the membership in group 99999999-8888-7777-6666-555555555555 from bob@example.com until 2026-03-02T09:00:01Z",
 			"testdata/everything.yaml:68: config[0].Approvers: Ann@Example.com" + capitals("ann@example.com"),
-			"testdata/everything.yaml:70: config[1].Resource: doesn't cover 555555555555, 666666666666 in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement",
 			"testdata/everything.yaml:74: config[2].Approvers[1]: BOB@example.com" + capitals("bob@example.com"),
 			"testdata/everything.yaml:74: config[2].Approvers[2]: Ann@example.com" + capitals("ann@example.com"),
+		},
+		Notices: []string{
+			"testdata/everything.yaml:70: config[1].Resource: doesn't cover 555555555555, 666666666666 in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement",
 		},
 		maxDuration:         5 * time.Minute,
 		durationList:        []time.Duration{90 * time.Minute, 30 * time.Minute, 90 * time.Second},
@@ -293,8 +323,10 @@ func TestMistakes(t *testing.T) {
 		{"question that waits for nobody", "config: []\nreconcile_question_hours: 0\n", `f:2: reconcile_question_hours: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 7 days, not the number 0`},
 		{"group by name", "group_config:\n- Resource: admins\n", `f:2: group_config[0].Resource: "admins" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name), or "*" for all groups`},
 		{"merge with something else", "config:\n- <<: hello\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must point to a mapping, or to a list of mappings"},
-		{"a mapping that merges itself", "config:\n- &a\n  <<: *a\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:2: config[0].<<: must point to a mapping, or to a list of mappings"},
-		{"a list that is in itself", "config: &a [*a]\n", "f:1: config[0]: must be a statement with Resource, PermissionSet and Approvers, not a list"},
+		{"a mapping that merges itself", "config:\n- &a\n  <<: *a\n  Resource: \"*\"\n  PermissionSet: Admin\n", "f:3: *a is part of the value that &a names; remove one of them"},
+		{"a list that is in itself", "config: &a [*a]\n", "f:1: *a is part of the value that &a names; remove one of them"},
+		{"aliases of aliases", "a: &a [" + strings.Repeat("x,", 400) + "]\nb: &b [" + strings.Repeat("*a,", 400) + "]\nconfig: *b\n", "f:3: *b repeats more than 100000 values; use fewer aliases"},
+		{"many aliases", "a: &a [" + strings.Repeat("x,", 400) + "]\nconfig: [" + strings.Repeat("*a,", 400) + "]\n", "f:1: aliases repeat more than 100000 values; use fewer aliases"},
 		{"duration without unit in quotes", "config: []\nrequest_expiration_hours: \"8\"\n", `f:2: request_expiration_hours: must be a number of hours, or a duration like "90s", "5m", "2h"; from 1 second to 300 days, or 0 for the maximum, 300 days, not "8"`},
 		{"part of a second", "config: []\nretry_interval: 1.5\n", `f:2: retry_interval: must be whole seconds, not the number 1.5`},
 		{"too short", "config: []\nretry_interval: 0s\n", `f:2: retry_interval: must be a number of seconds, or a duration like "90s", "5m", "2h"; from 1 second to 1 minute, not "0s"`},

@@ -7,8 +7,9 @@ const (
 	noAttributeSync = "this app does not sync group members by attributes; remove it, and let your identity provider or the Terraform module's attribute syncer do that"
 )
 
-// withoutCounterpart are the inputs of the Terraform module, up to its version 4.2,
-// that can't be set here.
+// withoutCounterpart are the inputs of the Terraform module, up to its version 4.3,
+// that can't be set here. Version 4.3 added no inputs, only keys of statements:
+// AllowedGroups and AllowedUsers.
 var withoutCounterpart = map[string]string{
 	"build_in_docker":       "this app builds nothing in Docker; remove it",
 	"use_pre_created_image": noImages,

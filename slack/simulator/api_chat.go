@@ -111,7 +111,7 @@ func chatPostEphemeral(c *call) answer {
 	if !ok || p.Deleted {
 		return errorAnswer("user_not_found")
 	}
-	if channel == c.w.cfg.ChannelID && !p.InChannel || channel != c.w.cfg.ChannelID && channel != imChannel(p.SlackID) {
+	if !c.w.sees(p, channel) {
 		return errorAnswer("user_not_in_channel")
 	}
 	m.Channel, m.User, m.ThreadTS, m.EphemeralTo = channel, c.w.botUser(), c.str("thread_ts"), p.SlackID
@@ -158,7 +158,7 @@ func chatUpdate(c *call) answer {
 func chatGetPermalink(c *call) answer {
 	channel := c.str("channel")
 	m, ok := c.w.find(channel, c.str("message_ts"))
-	if _, known := c.w.imOwner(channel); !known && channel != c.w.cfg.ChannelID {
+	if !c.w.isConversation(channel) {
 		return errorAnswer("channel_not_found")
 	}
 	if !ok {

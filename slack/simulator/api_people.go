@@ -65,25 +65,29 @@ func conversationsInfo(c *call) answer {
 	if p, ok := c.w.imOwner(id); ok {
 		return answer{"channel": map[string]any{"id": id, "is_im": true, "user": p.SlackID, "is_archived": false}}
 	}
-	if id != c.w.cfg.ChannelID {
+	channel, ok := c.w.channel(id)
+	if !ok {
 		return errorAnswer("channel_not_found")
 	}
 	return answer{"channel": map[string]any{
-		"id": id, "name": c.w.cfg.ChannelName, "is_channel": true, "is_private": false, "is_archived": false,
-		"is_member": true, "context_team_id": c.w.cfg.TeamID,
+		"id": id, "name": channel.Name, "is_channel": true, "is_private": false, "is_archived": channel.Archived,
+		"is_shared": channel.Shared, "is_ext_shared": channel.Shared, "is_org_shared": false, "is_pending_ext_shared": false,
+		"is_member": !channel.BotOutside, "context_team_id": c.w.cfg.TeamID,
 	}}
 }
 
 func conversationsMembers(c *call) answer {
 	channel := c.str("channel")
 	var members []string
-	if channel == c.w.cfg.ChannelID {
+	if of, ok := c.w.channel(channel); ok {
 		for _, p := range c.w.cfg.People {
 			if p.InChannel && !p.Deleted {
 				members = append(members, p.SlackID)
 			}
 		}
-		members = append(members, c.w.botUser())
+		if !of.BotOutside {
+			members = append(members, c.w.botUser())
+		}
 	} else if p, ok := c.w.imOwner(channel); ok {
 		members = []string{p.SlackID, c.w.botUser()}
 	} else {
@@ -166,7 +170,7 @@ func conversationsReplies(c *call) answer { return c.listMessages(true) }
 // messages, oldest first, starting with the parent.
 func (c *call) listMessages(thread bool) answer {
 	channel, parent := c.str("channel"), c.str("ts")
-	if _, ok := c.w.imOwner(channel); !ok && channel != c.w.cfg.ChannelID {
+	if !c.w.isConversation(channel) {
 		return errorAnswer("channel_not_found")
 	}
 	if thread {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,82 @@ func TestWhoSeesWhat(t *testing.T) {
 	same(t, "Ada dismisses Bob's", status, 404)
 	w.do("dismiss", map[string]any{"person": "U0BOB", "ts": seen.Messages[1].TS})
 	same(t, "Bob, after dismissing", w.sees("U0BOB"), []string{"to all"})
+}
+
+// TestChannels checks that a workspace has several channels, and refuses posts as Slack
+// does.
+func TestChannels(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Channels = []Channel{{ID: "C0PROD", Name: "prod"}, {ID: "C0OUT", Name: "out", BotOutside: true}, {ID: "C0OLD", Name: "old", Archived: true}, {ID: "C0BOTH", Name: "both", Shared: true}}
+	})
+	for id, want := range map[string][]any{
+		kanal: {"access-requests", true, false, false}, "C0PROD": {"prod", true, false, false}, "C0OUT": {"out", false, false, false},
+		"C0OLD": {"old", true, true, false}, "C0BOTH": {"both", true, false, true},
+	} {
+		ch, err := w.slack.GetConversationInfo(&slackgo.GetConversationInfoInput{ChannelID: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, id, []any{ch.Name, ch.IsMember, ch.IsArchived, ch.IsExtShared}, want)
+	}
+	for id, want := range map[string]string{"C0PROD": "", "C0OUT": "not_in_channel", "C0OLD": "is_archived", "C0BOTH": "", "C0OTHER": "channel_not_found"} {
+		_, _, err := w.slack.PostMessage(id, slackgo.MsgOptionText("to "+id, false))
+		same(t, "post in "+id, errText(err), want)
+	}
+	seen := w.sees("U0ADA")
+	slices.Sort(seen)
+	same(t, "Ada sees", seen, []string{"to C0BOTH", "to C0PROD"})
+	same(t, "Cy, who is in no channel, sees", len(w.sees("U0CY")), 0)
+	_, err := w.slack.PostEphemeral("C0PROD", "U0CY", slackgo.MsgOptionText("x", false))
+	same(t, "ephemeral to somebody outside", errText(err), "user_not_in_channel")
+	members, _, err := w.slack.GetUsersInConversation(&slackgo.GetUsersInConversationParameters{ChannelID: "C0PROD"})
+	same(t, "members", []any{len(members) > 1, err}, []any{true, error(nil)})
+	h, err := w.slack.GetConversationHistory(&slackgo.GetConversationHistoryParameters{ChannelID: "C0PROD"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "history", len(h.Messages), 1)
+}
+
+// TestDialogOfAButton checks that a press of a button in a message can open a view, and
+// that its submission reaches the app.
+func TestDialogOfAButton(t *testing.T) {
+	w := newWorld(t, nil)
+	_, ts, err := w.slack.PostMessage(kanal, slackgo.MsgOptionText("x", false), slackgo.MsgOptionBlocks(
+		slackgo.NewActionBlock("decide", slackgo.NewButtonBlockElement("approve", "r1", plain("Approve")))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.app(func(r received) string {
+		if p := r.payload(t); p.Type == slackgo.InteractionTypeBlockActions {
+			if _, err := w.slack.OpenView(p.TriggerID, confirmation()); err != nil {
+				t.Errorf("views.open: %v", err)
+			}
+		}
+		return ""
+	})
+	w.do("press", map[string]any{"person": "U0BOB", "channel": kanal, "ts": ts, "action_id": "approve"})
+	var open struct{ Views []struct{ ID string } }
+	w.get("/sim/views?person=U0BOB", &open)
+	if len(open.Views) != 1 {
+		t.Fatalf("Bob has %d dialogs", len(open.Views))
+	}
+	w.do("submit", map[string]any{"person": "U0BOB", "view_id": open.Views[0].ID})
+	p := w.last().payload(t)
+	same(t, "submission", []string{string(p.Type), p.User.ID, p.View.CallbackID, p.View.PrivateMetadata}, []string{"view_submission", "U0BOB", "confirm_approval", "r1"})
+	w.get("/sim/views?person=U0BOB", &open)
+	same(t, "dialogs after it", len(open.Views), 0)
+}
+
+// confirmation is a view without inputs.
+func confirmation() slackgo.ModalViewRequest {
+	return slackgo.ModalViewRequest{
+		Type: slackgo.VTModal, Title: plain("Approve this request?"), Submit: plain("Approve"), Close: plain("Cancel"), CallbackID: "confirm_approval", PrivateMetadata: "r1",
+		Blocks: slackgo.Blocks{BlockSet: []slackgo.Block{
+			slackgo.NewRichTextBlock("request", slackgo.NewRichTextSection(slackgo.NewRichTextSectionTextElement("Requester: ", nil), slackgo.NewRichTextSectionUserElement("U0ADA", nil))),
+			slackgo.NewSectionBlock(plain("If you press Approve, the access starts at once."), nil, nil),
+		}},
+	}
 }
 
 func TestPress(t *testing.T) {

@@ -17,8 +17,10 @@ type Config struct {
 	SigningSecret string // signs the requests to RequestURL
 	ChannelID     string // C…, the channel that the app posts to
 	ChannelName   string // without "#"; default access-requests
-	TeamName      string // default Example Corp
-	AppName       string // default AWS access
+	// Channels are further channels. Their members are those of the first one.
+	Channels []Channel
+	TeamName string // default Example Corp
+	AppName  string // default AWS access
 	// Scopes are the scopes that the Web API reports for the token. Calls don't fail if a
 	// scope is missing.
 	Scopes []string
@@ -50,6 +52,8 @@ type Config struct {
 	// Experiments serves the experiments that the page shows, or is nil. See package
 	// experiments.
 	Experiments http.Handler
+	// Policy serves the tab on which people try a policy, or is nil. See package policytab.
+	Policy http.Handler
 
 	// Now is the clock for timestamps, trigger ids and response URLs. The default is
 	// time.Now.
@@ -62,6 +66,16 @@ type Tour struct {
 	Requester string `json:"requester"` // Slack id
 	Approver  string `json:"approver"`  // Slack id
 	Hint      string `json:"hint"`      // what to choose in the form
+}
+
+// Channel is a channel of the workspace.
+type Channel struct {
+	ID   string // C…
+	Name string // without "#"
+
+	BotOutside bool // the app is not a member
+	Archived   bool
+	Shared     bool // with another organization
 }
 
 // Person is a member of the workspace, or another person that the workspace knows.

@@ -37,6 +37,7 @@
 //	GET  /sim/views?person=U…  the person's open forms, the top one last
 //	GET  /sim/truth     [Truth], at most one second old
 //	GET, POST /sim/experiments  see package experiments; only in a demo
+//	GET, POST /sim/policy       see package policytab; only with an example organization
 //	GET  /sim/deliveries  the requests to the app, and its answers; ?after=N
 //	POST /sim/replay    {n, stale?}  sends delivery n again, with a new signature or, if
 //	                    stale, with the old timestamp and signature
@@ -84,7 +85,8 @@
 //	.block-unknown                       a block or element that the page cannot draw
 //	#tour [data-key="request"]           the steps of a demo: request, approve, watch; with
 //	                                     data-state todo, current or done; breakIt at the end
-//	#tabs [data-show="truth"]            on a narrow page: the panel, or "slack"
+//	#tabs [data-show="policy"]           the tab on which people try a policy, or "slack"; on a
+//	                                     narrow page also "truth", which is the panel
 //	#truth                               the actual state: #access with [data-assignment],
 //	                                     [data-membership] and a countdown [data-until];
 //	                                     [data-execution] with [data-step][data-status] and
@@ -94,5 +96,8 @@
 //	#new-messages                        visible if there are new messages below
 //	#slack-down                          visible while an experiment makes Slack fail
 //	#break [data-experiment="stop"]      an experiment, with data-state; a button inside it
+//	#policy                              the tab: #policy-text, #policy-problems with
+//	                                     [data-line], #policy-decision, #policy-changes; the
+//	                                     address #policy opens it
 //	body[data-version]                   increases with every change that the page has drawn
 package simulator

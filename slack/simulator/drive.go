@@ -164,6 +164,9 @@ func (s *Server) addDriveHandlers(mux *http.ServeMux) {
 	if s.ws.cfg.Experiments != nil {
 		mux.Handle("/sim/experiments", s.ws.cfg.Experiments)
 	}
+	if s.ws.cfg.Policy != nil {
+		mux.Handle("/sim/policy", s.ws.cfg.Policy)
+	}
 }
 
 func (s *Server) shortcut(ctx context.Context, p Person, req driveRequest) (Result, error) {
@@ -226,14 +229,16 @@ func (s *Server) postAsSlackbot(p Person, channel, words string) {
 	s.ws.post(message{Channel: channel, User: slackbot, Text: words, EphemeralTo: p.SlackID})
 }
 
-// channelOf returns the conversation that a person types in: the channel, or the direct
-// messages with the app.
+// channelOf returns the conversation that a person types in: a channel, or the direct
+// messages with the app. The default is the first channel.
 func (s *Server) channelOf(p Person, channel string) (string, error) {
 	switch {
-	case channel == "" && p.InChannel, channel == s.ws.cfg.ChannelID && p.InChannel:
+	case channel == "" && p.InChannel:
 		return s.ws.cfg.ChannelID, nil
-	case channel == "", channel == imChannel(p.SlackID):
+	case channel == "":
 		return imChannel(p.SlackID), nil
+	case s.ws.sees(p, channel):
+		return channel, nil
 	}
 	return "", newBadRequest(http.StatusForbidden, "%s is not in the channel %s", p.Name, channel)
 }

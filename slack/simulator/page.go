@@ -31,15 +31,15 @@ func (s *Server) Page() http.Handler {
 		}
 		http.Redirect(w, r, "/#"+r.PathValue("channel")+"/"+ts[:len(ts)-6]+"."+ts[len(ts)-6:], http.StatusFound)
 	})
-	servePage(mux, pageParts{Mode: "workspace", Tour: s.ws.cfg.Tour != nil, Experiments: s.ws.cfg.Experiments != nil})
+	servePage(mux, pageParts{Mode: "workspace", Tour: s.ws.cfg.Tour != nil, Experiments: s.ws.cfg.Experiments != nil, Policy: s.ws.cfg.Policy != nil})
 	return mux
 }
 
 // pageParts says which parts the page has. Mode is "workspace", or "truth" for the panel
 // alone.
 type pageParts struct {
-	Mode              string
-	Tour, Experiments bool
+	Mode                      string
+	Tour, Experiments, Policy bool
 }
 
 // servePage adds the page and its assets to mux.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -334,6 +335,41 @@ func TestPageAsksAndApproves(t *testing.T) {
 	b.click(`[data-person="U0ADA"]`)
 	b.wait(`.message.ephemeral`)
 	b.picture("approved")
+}
+
+// TestPageConfirms checks that a button opens a dialog without inputs, that it can be
+// cancelled, and that its submission changes the message. Another channel is shown, too.
+func TestPageConfirms(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Channels = []Channel{{ID: "C0PROD", Name: "prod"}} })
+	w.app(func(r received) string {
+		switch p := r.payload(t); p.Type {
+		case slackgo.InteractionTypeBlockActions:
+			if _, err := w.slack.OpenView(p.TriggerID, confirmation()); err != nil {
+				t.Errorf("views.open: %v", err)
+			}
+		case slackgo.InteractionTypeViewSubmission:
+			for _, m := range w.ws.selectMessages(func(m *message) bool { return m.Channel == "C0PROD" }) {
+				w.slack.UpdateMessage(m.Channel, m.TS, slackgo.MsgOptionText("approved", false), slackgo.MsgOptionBlocks(slackgo.NewHeaderBlock(plain(":large_green_circle: Approved"))))
+			}
+		}
+		return ""
+	})
+	w.postBlocks("C0PROD", "", requestBlocks("deploy", "U0BOB"))
+
+	b := newBrowser(t)
+	b.open(w.base + "/?person=U0BOB")
+	b.click(`[data-conversation="C0PROD"]`)
+	b.click(`.message [data-action-id="approve"]`)
+	b.wait(`.modal[data-callback-id="confirm_approval"]`)
+	same(t, "what the dialog says", strings.Contains(b.text(`.modal`), "the access starts at once"), true)
+	b.picture("confirmation")
+	b.click(`.modal [data-close]`)
+	b.gone(`.modal`)
+	b.wait(`.message [data-action-id="approve"]`)
+	b.click(`.message [data-action-id="approve"]`)
+	b.click(`.modal [data-submit]`)
+	b.gone(`.modal`)
+	b.wait(`.message [data-emoji="large_green_circle"]`)
 }
 
 // TestPageAsksAgain checks that a button with a confirm dialog does nothing before the
@@ -722,12 +758,28 @@ const contrasts = `(() => {
 const nameless = `[...document.querySelectorAll("button,input,select,textarea,a[href],[role=dialog]")].filter((e) =>
 	e.checkVisibility() && !(e.innerText.trim() || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.title)).map((e) => e.outerHTML.slice(0, 120))`
 
+// examplePolicy and exampleAnswer are what the policy tab loads, with everything that it
+// shows.
+const (
+	examplePolicy = `{"file": "elevator.yaml", "text": "config:\n- Resource: '*'\n", "people": [{"name": "Ada Byron", "email": "ada@example.com"}],
+		"accounts": [{"id": "111111111111", "name": "payments-prod"}], "permission_sets": ["ReadOnly"], "groups": [{"id": "g1", "name": "on-call"}]}`
+	exampleAnswer = `{"is_valid": true, "problems": [{"line": 2, "text": "config[0]: is wrong", "is_error": true}, {"line": 2, "text": "config[0]: is odd"}], "more_problems": 3,
+		"asks_for_tickets": true, "answer": {"outcome": "needs_approval", "reason": "RequiresApproval", "says": "Granted after approval", "because": "statements match",
+		"approvers": ["bob@example.com", "group:g1"], "requirements": [{"statement": 0, "needed": 2, "approvers": ["bob@example.com", "group:g1"]}], "longest": "1 hour",
+		"tickets": [{"required": true, "pattern": "OPS-\\d+", "hint": "An issue"}], "warnings": ["Production."], "channel": "C0OTHER", "confirm": true,
+		"matching": [{"path": "config[0]", "text": "Resource: *"}]},
+		"changes": [{"text": "Ada can get ReadOnly in payments-prod.", "effect": "wider"}, {"text": "Nobody can join on-call.", "effect": "narrower"}, {"text": "Requests show a warning.", "effect": "other"}], "more_changes": 1}`
+)
+
 // TestPageIsReadable checks contrast, names and colors at three widths. On a narrow
 // page, Slack comes first, and direct messages and the panel are tabs.
 func TestPageIsReadable(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
 		c.Truth = func(context.Context) (Truth, error) { return exampleTruth(time.Now()), nil }
 		c.Tour = &Tour{Requester: "U0ADA", Approver: "U0BOB", Hint: "Choose something."}
+		c.Policy = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			io.WriteString(rw, map[string]string{http.MethodGet: examplePolicy, http.MethodPost: exampleAnswer}[r.Method])
+		})
 	})
 	w.app(func(r received) string {
 		if r.form.Get("payload") == "" {
@@ -761,6 +813,12 @@ func TestPageIsReadable(t *testing.T) {
 		check("the panel")
 		b.picture(fmt.Sprintf("panel-%d", width))
 		same(t, "colors of Ada", eval[int](b, `new Set([...document.querySelectorAll('[data-person="U0ADA"] .avatar, [data-user="ada"] .avatar')].map(e => getComputedStyle(e).backgroundColor)).size`), 1)
+
+		b.click(`#tabs [data-show="policy"]`)
+		b.wait(`#policy-changes li`)
+		same(t, "panel behind the policy", eval[bool](b, `document.querySelector("#truth").checkVisibility()`), false)
+		check("the policy")
+		b.picture(fmt.Sprintf("policy-%d", width))
 
 		b.click(`#tour [data-key="request"]`) // comes back to Slack
 		b.wait(`.modal [data-submit]`)

@@ -30,8 +30,8 @@ func (w *workspace) actionTS() string {
 }
 
 func (w *workspace) channelName(channel string) string {
-	if channel == w.cfg.ChannelID {
-		return w.cfg.ChannelName
+	if c, ok := w.channel(channel); ok {
+		return c.Name
 	}
 	return "directmessage"
 }

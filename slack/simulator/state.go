@@ -80,7 +80,7 @@ func (w *workspace) countUnread(p Person, channel string) (unread, important int
 		return m.Channel == channel && m.TS > read && m.User != p.SlackID && w.isVisible(p, m)
 	}) {
 		unread++
-		if channel != w.cfg.ChannelID || isMentioned(m, p.SlackID) || m.EphemeralTo != "" {
+		if channel == imChannel(p.SlackID) || isMentioned(m, p.SlackID) || m.EphemeralTo != "" {
 			important++
 		}
 	}
@@ -114,9 +114,9 @@ func (w *workspace) pageState(p Person, version int) map[string]any {
 	people := []shownPerson{}
 	members := 0
 	for _, q := range w.cfg.People {
-		waiting := 0
-		for _, channel := range []string{w.cfg.ChannelID, imChannel(q.SlackID)} {
-			_, n := w.countUnread(q, channel)
+		_, waiting := w.countUnread(q, imChannel(q.SlackID))
+		for _, channel := range w.channels() {
+			_, n := w.countUnread(q, channel.ID)
 			waiting += n
 		}
 		people = append(people, shownPerson{
@@ -128,10 +128,13 @@ func (w *workspace) pageState(p Person, version int) map[string]any {
 		}
 	}
 	conversations := []shownConversation{}
-	if p.InChannel {
-		unread, waiting := w.countUnread(p, w.cfg.ChannelID)
-		conversations = append(conversations, shownConversation{ID: w.cfg.ChannelID, Name: w.cfg.ChannelName,
-			Kind: "channel", Members: members, Unread: unread, Waiting: waiting})
+	channels := map[string]string{}
+	for _, c := range w.channels() {
+		if channels[c.ID] = c.Name; p.InChannel {
+			unread, waiting := w.countUnread(p, c.ID)
+			conversations = append(conversations, shownConversation{ID: c.ID, Name: c.Name,
+				Kind: "channel", Members: members, Unread: unread, Waiting: waiting})
+		}
 	}
 	unread, waiting := w.countUnread(p, imChannel(p.SlackID))
 	conversations = append(conversations, shownConversation{ID: imChannel(p.SlackID), Name: w.cfg.AppName,
@@ -151,6 +154,6 @@ func (w *workspace) pageState(p Person, version int) map[string]any {
 		"app":      map[string]any{"name": w.cfg.AppName, "user": w.botUser()},
 		"slackbot": slackbot, "commands": w.cfg.Commands, "shortcuts": w.cfg.Shortcuts,
 		"tour": w.cfg.Tour, "experiments": w.cfg.Experiments != nil,
-		"channel": map[string]any{"id": w.cfg.ChannelID, "name": w.cfg.ChannelName},
+		"channel": map[string]any{"id": w.cfg.ChannelID, "name": w.cfg.ChannelName}, "channels": channels,
 	}
 }

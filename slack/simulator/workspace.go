@@ -131,11 +131,42 @@ func (w *workspace) imOwner(channel string) (Person, bool) {
 	return Person{}, false
 }
 
+// channels returns all channels, the first one first.
+func (w *workspace) channels() []Channel {
+	return append([]Channel{{ID: w.cfg.ChannelID, Name: w.cfg.ChannelName}}, w.cfg.Channels...)
+}
+
+// channel returns the channel with that id. ok is false if there is none, or if the id is
+// one of direct messages.
+func (w *workspace) channel(id string) (c Channel, ok bool) {
+	for _, c := range w.channels() {
+		if c.ID == id {
+			return c, true
+		}
+	}
+	return Channel{}, false
+}
+
+// isConversation reports whether id is a channel or one of direct messages.
+func (w *workspace) isConversation(id string) bool {
+	_, isChannel := w.channel(id)
+	_, isDirect := w.imOwner(id)
+	return isChannel || isDirect
+}
+
 // resolveChannel returns the channel id for a channel argument of chat.postMessage: the
-// id or name of the channel, a direct message channel, or a person.
+// id or name of a channel, a direct message channel, or a person.
 func (w *workspace) resolveChannel(channel string) (id, errCode string) {
-	if channel == w.cfg.ChannelID || channel == "#"+w.cfg.ChannelName {
-		return w.cfg.ChannelID, ""
+	for _, c := range w.channels() {
+		switch {
+		case channel != c.ID && channel != "#"+c.Name:
+		case c.BotOutside:
+			return "", "not_in_channel"
+		case c.Archived:
+			return "", "is_archived"
+		default:
+			return c.ID, ""
+		}
 	}
 	p, ok := w.imOwner(channel)
 	if !ok {
@@ -228,11 +259,17 @@ func (w *workspace) isVisible(p Person, m *message) bool {
 	switch {
 	case m.Gone, m.EphemeralTo != "" && m.EphemeralTo != p.SlackID:
 		return false
-	case m.Channel == w.cfg.ChannelID:
-		return p.InChannel
 	default:
-		return m.Channel == imChannel(p.SlackID)
+		return w.sees(p, m.Channel)
 	}
+}
+
+// sees reports whether a person sees a channel or direct messages.
+func (w *workspace) sees(p Person, conversation string) bool {
+	if _, ok := w.channel(conversation); ok {
+		return p.InChannel
+	}
+	return conversation == imChannel(p.SlackID)
 }
 
 // selectMessages returns the messages for which keep returns true, oldest first.

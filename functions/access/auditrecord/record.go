@@ -62,6 +62,7 @@ type Record struct {
 	// Approvers are the emails of everyone whose approval counted, separated by commas.
 	Approvers string `json:"approvers"`
 	OUPath    string `json:"ou_path"` // organizational units above the account, the outermost first, separated by slashes
+	Ticket    string `json:"ticket"`  // as the requester entered it
 }
 
 // Actors without a Slack user.
@@ -83,6 +84,7 @@ func Of(r access.Request, seq int) Record {
 		RoleName:               r.Target.PermissionSet,
 		AccountID:              r.Target.AccountID,
 		Reason:                 r.Reason,
+		Ticket:                 r.Ticket,
 		RequesterSlackID:       r.Requester.SlackID,
 		RequesterEmail:         r.Requester.Email,
 		RequestID:              r.ID,
@@ -161,7 +163,7 @@ func fillEmpty(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
-		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath, &rec.Ticket,
 	} {
 		if *field == "" {
 			*field = notApplicable

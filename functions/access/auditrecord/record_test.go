@@ -24,6 +24,7 @@ func elevated() access.Request {
 		ID:        "abcdefghij234567",
 		Target:    access.Target{Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin", PermissionSetARN: "arn:ps/1"},
 		Reason:    "deploy <b> & \"fix\"",
+		Ticket:    "OPS-12",
 		Duration:  3600,
 		Requester: jane, ExecutionARN: "arn:aws:states:us-east-1:123456789012:execution:m:n",
 		Outcome: &access.Outcome{Kind: access.OutcomeApproved, By: ann, At: at, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{0, 2}},

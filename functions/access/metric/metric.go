@@ -7,6 +7,9 @@ const (
 	RevokeFailed  = "RevokeFailed"  // access is still there after every retry of a round
 	AuditDeferred = "AuditDeferred" // S3 did not take a record; it waits in the request's row, or with the run's findings
 	Misconfigured = "Misconfigured" // something failed that someone must fix; the log says what
+	// Undecidable counts the attempts to decide a request that failed because memberships or
+	// organizational units can't be read. An alarm fires if that continues.
+	Undecidable = "Undecidable"
 	// The catalog was refreshed in full. An alarm fires if this stops.
 	CatalogRefreshed = "CatalogRefreshed"
 	// SweepLooked counts the minute checks; an alarm fires if they stop. Swept counts the

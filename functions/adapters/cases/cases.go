@@ -9,8 +9,12 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cache"
 )
+
+// leasesAtOnce limits how many leases of one person are read at once.
+const leasesAtOnce = 8
 
 // Memberships reads the members of groups.
 type Memberships interface {
@@ -49,6 +53,8 @@ type Reader struct {
 	Leases      Leases
 	Members     Members // used only by HasOtherMember
 	Units       Units
+
+	cached bool
 }
 
 // Center is Identity Center.
@@ -71,6 +77,7 @@ const maxAge = time.Minute
 func (r Reader) Cached(now func() time.Time) Reader {
 	r.Memberships = cachedMemberships{r.Memberships, cache.New[[]string](maxAge, now)}
 	r.Leases = cachedLeases{r.Leases, cache.New[bool](maxAge, now)}
+	r.cached = true
 	return r
 }
 
@@ -101,14 +108,38 @@ func (c cachedLeases) Lease(ctx context.Context, key string) (l access.Lease, fo
 
 // Case returns c with what the policy needs to know about the requester and the target.
 func (r Reader) Case(ctx context.Context, x *access.Index, requester access.Person, c access.Case) (*access.Case, error) {
-	var err error
+	_, err := r.complete(ctx, x, &c, requester)
+	return &c, err
+}
+
+// CaseAndIdentity is Case and Identity. It reads the memberships of both people at the
+// same time.
+func (r Reader) CaseAndIdentity(ctx context.Context, x *access.Index, requester access.Person, c access.Case, who access.Person) (*access.Case, access.Identity, error) {
+	as, err := r.complete(ctx, x, &c, requester, who)
+	if err != nil {
+		return nil, access.Identity{}, err
+	}
+	return &c, as[1], nil
+}
+
+// complete completes c, the request of the first of the people, and returns all of them
+// as the policy sees them. If several reads fail, the error is of the first of the people.
+func (r Reader) complete(ctx context.Context, x *access.Index, c *access.Case, people ...access.Person) ([]access.Identity, error) {
 	if wanted := x.OUsAffecting(c.Target); len(wanted) > 0 {
+		var err error
 		if c.OUs, err = r.Units.OUs(ctx, c.Target.AccountID, wanted); err != nil {
 			return nil, err
 		}
 	}
-	c.Requester, err = r.Identity(ctx, x, &c, requester)
-	return &c, err
+	as, errs := make([]access.Identity, len(people)), make([]error, len(people))
+	parallel.Do(len(people), len(people), func(i int) { as[i], errs[i] = r.Identity(ctx, x, c, people[i]) })
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	c.Requester = as[0]
+	return as, nil
 }
 
 // Identity returns a person as the policy sees them in a case.
@@ -151,41 +182,49 @@ func (r Reader) memberOf(ctx context.Context, x *access.Index, principalID strin
 	if err != nil {
 		return nil, err
 	}
+	if len(member) == 0 || x.CountsManagedMemberships() {
+		return member, nil
+	}
+	ours, errs := make([]bool, len(member)), make([]error, len(member))
+	parallel.Do(len(member), leasesAtOnce, func(i int) { ours[i], errs[i] = r.isOurs(ctx, member[i], principalID) })
 	var counted []string
-	for _, id := range member {
-		counts, err := r.counts(ctx, x, id, principalID)
-		if err != nil {
-			return nil, err
+	for i, id := range member {
+		if errs[i] != nil {
+			return nil, errs[i]
 		}
-		if counts {
+		if !ours[i] {
 			counted = append(counted, id)
 		}
 	}
-	return counted, nil
+	if len(counted) == 0 || r.cached {
+		return counted, nil
+	}
+	// Revoke may have removed the membership and its lease between the two reads. A
+	// membership from grant always has a lease, so one that is seen before and after there
+	// was no lease is not ours, unless it was removed and granted again in these moments.
+	return r.Memberships.MemberOf(ctx, principalID, counted)
 }
 
-// counts reports whether a membership that exists counts in decisions. While there is a
-// lease, this app may have granted the membership, so it doesn't count.
-func (r Reader) counts(ctx context.Context, x *access.Index, groupID, principalID string) (bool, error) {
-	if x.CountsManagedMemberships() {
-		return true, nil
-	}
+// isOurs reports whether there is a lease, so that this app may have granted the
+// membership.
+func (r Reader) isOurs(ctx context.Context, groupID, principalID string) (bool, error) {
 	membership := access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: groupID}, PrincipalID: principalID}
-	_, granted, err := r.Leases.Lease(ctx, membership.Key())
-	return !granted, err
+	_, found, err := r.Leases.Lease(ctx, membership.Key())
+	return found, err
 }
 
 // HasOtherMember reports whether a member of the group could approve the request of the
 // user with that id: another user who is enabled, and whose membership counts. It stops
-// at the first.
+// at the first. A membership that ends at the same time may count: it approves nothing.
 func (r Reader) HasOtherMember(ctx context.Context, x *access.Index, groupID, principalID string) (found bool, err error) {
 	err = r.Members.EachMember(ctx, groupID, func(id string) (more bool, err error) {
 		if id == principalID {
 			return true, nil
 		}
-		counts, err := r.counts(ctx, x, groupID, id)
-		if err != nil || !counts {
-			return true, err
+		if !x.CountsManagedMemberships() {
+			if ours, err := r.isOurs(ctx, groupID, id); err != nil || ours {
+				return true, err
+			}
 		}
 		status, err := r.Members.UserStatus(ctx, id)
 		if err != nil {

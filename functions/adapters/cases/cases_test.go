@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type world struct {
 	looked  []string   // keys of leases that were read, and users who were looked up
 	err     error
 	leaseOK error
+	release func() // happens right before a lease is read
+	mu      sync.Mutex
 }
 
 func (w *world) MemberOf(_ context.Context, user string, groups []string) (of []string, err error) {
@@ -52,6 +55,11 @@ func (w *world) UserStatus(_ context.Context, user string) (access.UserStatus, e
 }
 
 func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.release != nil {
+		w.release()
+	}
 	w.looked = append(w.looked, key)
 	return access.Lease{}, slices.Contains(w.leases, key), w.leaseOK
 }
@@ -89,13 +97,22 @@ func TestMembershipsThatCount(t *testing.T) {
 		err          error
 	}{
 		{name: "of the groups that affecting statements name", target: admin, who: ann, want: []string{"g-dev"},
-			asked: [][]string{{"g-dev", "g-sec"}}, looked: []string{"group#g-dev#p-ann"}},
+			asked: [][]string{{"g-dev", "g-sec"}, {"g-dev"}}, looked: []string{"group#g-dev#p-ann"}},
+		{name: "of several groups", target: admin, who: ann, change: func(w *world) { w.members["g-sec"] = []string{"p-ann"} }, want: []string{"g-dev", "g-sec"},
+			asked: [][]string{{"g-dev", "g-sec"}, {"g-dev", "g-sec"}}, looked: []string{"group#g-dev#p-ann", "group#g-sec#p-ann"}},
+		{name: "one of several by this app", target: admin, who: ann, change: func(w *world) {
+			w.members["g-sec"], w.leases = []string{"p-ann"}, []string{"group#g-dev#p-ann"}
+		}, want: []string{"g-sec"}, asked: [][]string{{"g-dev", "g-sec"}, {"g-sec"}}, looked: []string{"group#g-dev#p-ann", "group#g-sec#p-ann"}},
 		{name: "no call if no affecting statement names a group", target: other, who: ann},
 		{name: "no call for a person without a user", target: admin, who: access.Person{Email: "ann@example.com"}},
 		{name: "a membership that this app granted doesn't count", target: admin, who: ann, change: func(w *world) { w.leases = []string{"group#g-dev#p-ann"} },
 			asked: [][]string{{"g-dev", "g-sec"}}, looked: []string{"group#g-dev#p-ann"}},
+		{name: "a membership that this app removes with its lease meanwhile doesn't count", target: admin, who: ann, change: func(w *world) {
+			w.leases = []string{"group#g-dev#p-ann"}
+			w.release = func() { w.members, w.leases = nil, nil }
+		}, asked: [][]string{{"g-dev", "g-sec"}, {"g-dev"}}, looked: []string{"group#g-dev#p-ann"}},
 		{name: "another person's doesn't matter", target: admin, who: ann, change: func(w *world) { w.leases = []string{"group#g-dev#p-bob"} }, want: []string{"g-dev"},
-			asked: [][]string{{"g-dev", "g-sec"}}, looked: []string{"group#g-dev#p-ann"}},
+			asked: [][]string{{"g-dev", "g-sec"}, {"g-dev"}}, looked: []string{"group#g-dev#p-ann"}},
 		{name: "it counts if the policy says so, and no lease is read", target: admin, who: ann, allowManaged: true, change: func(w *world) { w.leases = []string{"group#g-dev#p-ann"} },
 			want: []string{"g-dev"}, asked: [][]string{{"g-dev", "g-sec"}}},
 		{name: "memberships can't be read", target: admin, who: ann, change: func(w *world) { w.err = down }, err: down, asked: [][]string{{"g-dev", "g-sec"}}},
@@ -110,8 +127,56 @@ func TestMembershipsThatCount(t *testing.T) {
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
+			if err != nil {
+				c = &access.Case{}
+			}
+			slices.Sort(w.looked) // leases are read at once
 			if !slices.Equal(c.Requester.Groups, tt.want) || !reflect.DeepEqual(w.asked, tt.asked) || !slices.Equal(w.looked, tt.looked) {
 				t.Errorf("got %v after asking about %v and reading %v; want %v, %v, %v", c.Requester.Groups, w.asked, w.looked, tt.want, tt.asked, tt.looked)
+			}
+		})
+	}
+}
+
+// pair is two people whose memberships are read at the same time, or not at all.
+type pair struct {
+	*world
+	met  chan bool
+	errs map[string]error // by user
+}
+
+func (p *pair) MemberOf(_ context.Context, user string, groups []string) ([]string, error) {
+	select {
+	case p.met <- true:
+	case <-p.met:
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("nobody else's memberships are read at the same time")
+	}
+	return groups[:1], p.errs[user]
+}
+
+func TestCaseAndIdentity(t *testing.T) {
+	one, two := errors.New("one"), errors.New("two")
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	for _, tt := range []struct {
+		name string
+		errs map[string]error
+		err  error
+	}{
+		{"at the same time", nil, nil},
+		{"the requester's error comes first", map[string]error{"p-ann": one, "p-bob": two}, one},
+		{"only the other read fails", map[string]error{"p-bob": two}, two},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := &pair{&world{}, make(chan bool), tt.errs}
+			c, as, err := cases.New(p, p, nil).CaseAndIdentity(t.Context(), index(true), ann, access.Case{Target: admin, Duration: 60}, bob)
+			if err != tt.err {
+				t.Fatalf("got %v, want %v", err, tt.err)
+			}
+			groups := []string{"g-dev"}
+			want := &access.Case{Requester: access.Identity{Email: ann.Email, Groups: groups}, Target: admin, Duration: 60}
+			if err == nil && (!reflect.DeepEqual(c, want) || !reflect.DeepEqual(as, access.Identity{Email: bob.Email, Groups: groups})) {
+				t.Errorf("got %+v, %+v", c, as)
 			}
 		})
 	}
@@ -120,8 +185,8 @@ func TestMembershipsThatCount(t *testing.T) {
 func TestRequesterHasAllGroups(t *testing.T) {
 	w := &world{members: map[string][]string{"g-dev": {"p-ann"}, "g-lead": {"p-ann"}}}
 	got, err := cases.New(w, w, nil).Requester(t.Context(), index(false), ann)
-	if err != nil || !slices.Equal(got.Groups, []string{"g-dev", "g-lead"}) || len(w.asked) != 1 {
-		t.Errorf("got %v, %v after %d calls, want both groups after one", got.Groups, err, len(w.asked))
+	if err != nil || !slices.Equal(got.Groups, []string{"g-dev", "g-lead"}) || len(w.asked) != 2 {
+		t.Errorf("got %v, %v after %d calls, want both groups after two", got.Groups, err, len(w.asked))
 	}
 }
 
@@ -139,7 +204,7 @@ func TestGroupsOfDecider(t *testing.T) {
 	} {
 		asked := len(w.asked)
 		got, err := r.GroupsOfDecider(t.Context(), index(false), ann, tt.targets, nil)
-		if err != nil || !slices.Equal(got, tt.want) || len(w.asked)-asked != min(len(tt.want), 1) {
+		if err != nil || !slices.Equal(got, tt.want) || len(w.asked)-asked != 2*min(len(tt.want), 1) {
 			t.Errorf("%s: got %v, %v after %d calls, want %v", tt.name, got, err, len(w.asked)-asked, tt.want)
 		}
 	}

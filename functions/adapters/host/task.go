@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"sso-elevator/functions/access"
@@ -40,7 +41,7 @@ type Payload interface{ LogArgs() []any }
 // TaskHandler returns a handler that calls handle, logs its errors, and returns them
 // in the form that the state machine's Retry and Catch understand. Refusals, and errors
 // that the machine retries, are logged as warnings. An error that someone must fix
-// raises the alarm.
+// raises the alarm, also if it is the cause of Undecidable.
 func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		ctx = withLogArgs(ctx, in.LogArgs())
@@ -49,13 +50,28 @@ func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In
 			return out, nil
 		}
 		code, level := ErrorCode(err), slog.LevelError
-		if code == access.CodeMisconfigure {
+		cause, args := code, append(in.LogArgs(), "code", code)
+		if code == access.CodeUndecidable {
+			cause = causeOf(err)
+			args = append(args, "cause", cause)
+			p.Metrics.Count(metric.Undecidable, nil)
+		}
+		if cause == access.CodeMisconfigure {
 			p.Metrics.Count(metric.Misconfigured, nil)
 		}
-		if code.Transient() || code.IsRefusal() {
+		if cause.Transient() || cause.IsRefusal() {
 			level = slog.LevelWarn
 		}
-		p.Logger.Log(ctx, level, "task failed", append(in.LogArgs(), "code", code, "error", access.ErrorMessage(err))...)
+		p.Logger.Log(ctx, level, "task failed", append(args, "error", access.ErrorMessage(err))...)
 		return out, LambdaError(err)
 	}
+}
+
+// causeOf returns the code of the error that err wraps.
+func causeOf(err error) access.Code {
+	var coded *access.Error
+	if errors.As(err, &coded) {
+		return ErrorCode(coded.Err)
+	}
+	return ErrorCode(err)
 }

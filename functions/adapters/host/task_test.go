@@ -57,12 +57,21 @@ func TestTaskHandlerCountsWhatAPersonHasToMend(t *testing.T) {
 		{"nothing", nil, 0},
 		{"a person has to mend it", fmt.Errorf("post: %w", access.Errorf(access.CodeMisconfigure, "token_revoked")), 1},
 		{"a retry may mend it", access.Errorf(access.CodeUnavailable, "x"), 0},
+		{"a person has to mend it before the policy can decide", access.Wrap(access.CodeUndecidable, access.Errorf(access.CodeMisconfigure, "x"), "decide"), 1},
+		{"a retry may mend it before the policy can decide", access.Wrap(access.CodeUndecidable, access.Errorf(access.CodeThrottled, "x"), "decide"), 0},
 	} {
 		var written bytes.Buffer
 		p := Process{Logger: slog.New(slog.DiscardHandler), Metrics: &Emitter{W: &written, Now: time.Now}}
 		_, _ = TaskHandler(p, func(context.Context, input) (struct{}, error) { return struct{}{}, tt.err })(t.Context(), input{})
-		if counted := strings.Count(written.String(), `"Misconfigured":1`); counted != tt.want || strings.Count(written.String(), "\n") != tt.want {
+		if counted := strings.Count(written.String(), `"Misconfigured":1`); counted != tt.want {
 			t.Errorf("%s: counted %d times, want %d: %s", tt.name, counted, tt.want, &written)
+		}
+		undecidable := 0
+		if access.CodeOf(tt.err) == access.CodeUndecidable {
+			undecidable = 1
+		}
+		if strings.Count(written.String(), `"Undecidable":1`) != undecidable || strings.Count(written.String(), "\n") != tt.want+undecidable {
+			t.Errorf("%s: counted %s", tt.name, &written)
 		}
 	}
 }
@@ -77,6 +86,8 @@ func TestTaskHandlerTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 		{"not finished", access.Errorf(access.CodeInProgress, "x"), "WARN"},
 		{"time is over, without a code", context.DeadlineExceeded, "WARN"},
 		{"refused", access.Errorf(access.CodeRefused, "x"), "WARN"},
+		{"undecidable because of a quota", access.Wrap(access.CodeUndecidable, access.Errorf(access.CodeThrottled, "x"), "decide"), "WARN"},
+		{"undecidable, and a person has to mend it", access.Wrap(access.CodeUndecidable, access.Errorf(access.CodeMisconfigure, "x"), "decide"), "ERROR"},
 		{"exempt", access.Errorf(access.CodeExempt, "x"), "WARN"},
 		{"an invalid payload", access.Errorf(access.CodeInvalid, "x"), "ERROR"},
 		{"a defect", errors.New("x"), "ERROR"},
@@ -84,7 +95,7 @@ func TestTaskHandlerTellsWhatIsRetriedFromWhatIsNot(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			handle := TaskHandler(Process{Logger: slog.New(slog.NewJSONHandler(&out, nil))}, func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
+			handle := TaskHandler(Process{Logger: slog.New(slog.NewJSONHandler(&out, nil)), Metrics: &Emitter{W: io.Discard, Now: time.Now}}, func(context.Context, input) (struct{}, error) { return struct{}{}, test.err })
 			_, _ = handle(t.Context(), input{})
 			var line struct{ Level string }
 			if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Level != test.want {

@@ -66,7 +66,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	holder := lease.IsHeldBy(r.ID)
 	if !holder {
 		lease.Holders = cloneHolders(lease)
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN}
+		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, Channel: r.Channel()}
 		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
 	var deadline, before time.Time
@@ -248,7 +248,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	for range maxTries {
 		lease.Holders = cloneHolders(lease)
 		lease.State = access.LeaseHeld
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End}
+		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End, Channel: r.Channel()}
 		if err = l.put(ctx, &lease); !isLost(err) {
 			return granted, err
 		}
@@ -257,6 +257,13 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		}
 	}
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: other writes kept changing it")
+}
+
+// IsHolder reports whether the request is a holder of its access. Then its access exists,
+// or may come to exist.
+func (l *Leases) IsHolder(ctx context.Context, r access.Request) (bool, error) {
+	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
+	return found && lease.IsHeldBy(r.ID), err
 }
 
 // readHeldLease reads the lease that the request holds. Lost if it holds none.

@@ -109,13 +109,16 @@ func (w *world) wantNothingLeft(t *testing.T) {
 
 func TestGrantAndRevoke(t *testing.T) {
 	w, l := still("a")
-	w.grant(t, l, "a")
 	r := w.rows["a"]
+	r.EvaluatedDecision = &access.Decision{Channel: "C2"}
+	w.rows["a"] = r
+	w.grant(t, l, "a")
+	r = w.rows["a"]
 	if !w.exists() || !r.End.Equal(r.GrantedAt.Add(time.Minute)) {
 		t.Errorf("access %v, granted %v, end %v", w.exists(), r.GrantedAt, r.End)
 	}
 	lease := w.leases[subject.Key()]
-	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", GrantedAt: r.GrantedAt, End: r.End}}
+	want := map[string]access.Holder{"a": {ExecutionARN: "arn:a", GrantedAt: r.GrantedAt, End: r.End, Channel: "C2"}}
 	if lease.State != access.LeaseHeld || !reflect.DeepEqual(lease.Holders, want) {
 		t.Errorf("lease = %+v", lease)
 	}
@@ -635,4 +638,23 @@ func TestGone(t *testing.T) {
 		t.Errorf("afterwards: %v, %v", gone, err)
 	}
 	w.wantNothingLeft(t)
+}
+
+func TestIsHolder(t *testing.T) {
+	w, l := still("one", "two")
+	check := func(when string, want bool) {
+		t.Helper()
+		if got, err := l.IsHolder(ctx, w.rows["one"]); err != nil || got != want {
+			t.Errorf("%s: got %t, %v, want %t", when, got, err, want)
+		}
+	}
+	check("no lease", false)
+	w.grant(t, l, "two")
+	check("another request holds the access", false)
+	if err := l.Acquire(ctx, w.rows["one"]); err != nil {
+		t.Fatal(err)
+	}
+	check("acquired, not confirmed", true)
+	w.release(t, l, "one")
+	check("released", false)
 }

@@ -264,12 +264,7 @@ func Permits(x *access.Index, c *access.Case, r access.Request, approver access.
 	return permits(x.Permits, c, r, approver, as)
 }
 
-// PermitsEnd is Permits for ending the access of r.
-func PermitsEnd(x *access.Index, c *access.Case, r access.Request, by access.Person, as access.Identity) bool {
-	return permits(x.PermitsEnd, c, r, by, as)
-}
-
-// PermitsDenial is Permits for denying r.
+// PermitsDenial is Permits for denying r, and for ending its access.
 func PermitsDenial(x *access.Index, c *access.Case, r access.Request, by access.Person, as access.Identity) bool {
 	return permits(x.PermitsDenial, c, r, by, as)
 }

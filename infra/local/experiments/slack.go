@@ -28,18 +28,14 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	if err := t.drive(ctx, "shortcut", map[string]any{"person": who, "callback_id": slack.CallbackAccount}); err != nil {
 		return err
 	}
-	var views struct {
-		Views []struct {
-			ID string `json:"id"`
-		} `json:"views"`
-	}
-	if err := get(ctx, t.config.Slack+"/sim/views?person="+who, &views); err != nil {
+	views, err := t.views(ctx, a.person)
+	if err != nil {
 		return err
 	}
-	if len(views.Views) == 0 {
+	if len(views) == 0 {
 		return fmt.Errorf("the form did not open for %s", a.person.name)
 	}
-	form := views.Views[len(views.Views)-1].ID
+	form := views[len(views)-1].ID
 	for _, choice := range []struct{ action, text string }{{slack.ActionAccount, a.account}, {slack.ActionPermissionSet, a.permissionSet}} {
 		var offered simulator.Result
 		if err := post(ctx, t.config.Slack+"/sim/suggest", map[string]any{"person": who, "view_id": form, "action_id": choice.action, "query": choice.text}, &offered); err != nil {
@@ -111,9 +107,38 @@ func (t *trial) findMessage(ctx context.Context, action string) (message, bool, 
 	return message{}, false, err
 }
 
-// press presses a button of a message, even if the message no longer has the button.
+// press presses a button of a message, even if the message no longer has the button. If a
+// dialog opens, the person submits it.
 func (t *trial) press(ctx context.Context, m message, by person, action string) error {
-	return t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true})
+	if err := t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}); err != nil || action != slack.ActionApprove {
+		return err
+	}
+	views, err := t.views(ctx, by)
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		if v.Callback == slack.CallbackConfirmation && v.Metadata == t.x.RequestID {
+			return t.drive(ctx, "submit", map[string]any{"person": by.slackID, "view_id": v.ID})
+		}
+	}
+	return nil
+}
+
+// view is a form or a dialog.
+type view struct {
+	ID       string `json:"id"`
+	Callback string `json:"callback_id"`
+	Metadata string `json:"private_metadata"`
+}
+
+// views returns what the person has open, the latest last.
+func (t *trial) views(ctx context.Context, of person) ([]view, error) {
+	var open struct {
+		Views []view `json:"views"`
+	}
+	err := get(ctx, t.config.Slack+"/sim/views?person="+of.slackID, &open)
+	return open.Views, err
 }
 
 // setSlackDown makes every call to Slack fail until the trial ends.

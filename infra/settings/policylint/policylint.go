@@ -34,6 +34,9 @@ type Settings struct {
 type Warning struct {
 	Path string // "config[2]" or "config[2].Approvers"
 	Text string // what is wrong, and what to do about it
+	// IsNotice is set if the policy can be exactly what was meant, and nothing in the file
+	// could say so. A notice must fail nothing.
+	IsNotice bool
 }
 
 // Linter checks one policy.
@@ -86,10 +89,18 @@ func (sp *space) warnings(found []finding) []Warning {
 	for i, f := range found {
 		path := sp.path(f.statement, f.key)
 		if i == mostInFull {
-			return append(all, Warning{path, fmt.Sprintf("same warning as for %s, also for %d more statements: %s",
+			return append(all, Warning{Path: path, Text: fmt.Sprintf("same warning as for %s, also for %d more statements: %s",
 				sp.path(found[i-1].statement, ""), len(found)-i, sp.listStatements(found[i:]))})
 		}
-		all = append(all, Warning{path, f.text})
+		all = append(all, Warning{Path: path, Text: f.text})
+	}
+	return all
+}
+
+// notices marks warnings as notices.
+func notices(all []Warning) []Warning {
+	for i := range all {
+		all[i].IsNotice = true
 	}
 	return all
 }

@@ -50,7 +50,8 @@ func TestPolicyChecks(t *testing.T) {
 		deciders    = "aaaaaaaa-8888-7777-6666-555555555555"
 		deciding    = "\"group:" + deciders + "\""
 		useless     = "nobody whom this statement applies to can get what it covers: they have no approver but themselves, or ApprovalsNeeded of another statement can't be met. Change the approvers, or whom the statements allow"
-		forEveryone = "false counts for everyone, also for people whom this statement doesn't allow. The Terraform module ignores the statement for them. Move the false to a statement without AllowedUsers and AllowedGroups: there it means the same in both"
+		forEveryone = "false counts for everyone, also for people whom this statement doesn't allow. The Terraform module ignores the statement for them. In a statement without AllowedUsers and AllowedGroups, it means the same in both"
+		forAll      = "false counts for all approvers of this statement, also for those whom it doesn't allow. The Terraform module ignores the statement for them"
 		powerOver   = "People with this access can change this app and its policy. Another statement could even grant it without approval. "
 	)
 	for _, tt := range []struct {
@@ -117,7 +118,7 @@ func TestPolicyChecks(t *testing.T) {
 
 		// What the Terraform module decides differently.
 		{"a false for some", one(annBob + ", ApprovalIsNotRequired: false, AllowedGroups: " + deciders), []string{"3: config[0].ApprovalIsNotRequired: " + forEveryone}},
-		{"another false for some", one(annBob + ", AllowSelfApproval: false, AllowedUsers: cid@example.com"), []string{"3: config[0].AllowSelfApproval: " + forEveryone}},
+		{"another false for some", one(annBob + ", AllowSelfApproval: false, AllowedUsers: cid@example.com"), []string{"3: config[0].AllowSelfApproval: " + forAll}},
 		{"true for some", one(annBob + ", ApprovalIsNotRequired: true, AllowedUsers: cid@example.com"), nil},
 
 		// These statements have no effect.

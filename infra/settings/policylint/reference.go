@@ -11,7 +11,7 @@ func (l *Linter) CompareWithReference() []Warning {
 	var all []Warning
 	for _, sp := range l.spaces {
 		all = append(all, sp.compareSelfApproval()...)
-		all = append(all, sp.warnings(sp.compareAllowed())...)
+		all = append(all, notices(sp.warnings(sp.compareAllowed()))...)
 	}
 	return all
 }
@@ -64,16 +64,15 @@ func (sp *space) compareSelfApproval() []Warning {
 func (sp *space) compareAllowed() []finding {
 	var found []finding
 	for i, st := range sp.statements {
-		key := ""
+		const ignored = "The Terraform module ignores the statement for them"
 		switch {
 		case len(st.Allowed) == 0:
 		case isSetTo(st.ApprovalIsNotRequired, false):
-			key = "ApprovalIsNotRequired"
+			found = append(found, finding{i, "ApprovalIsNotRequired", "false counts for everyone, also for people whom this statement doesn't allow. " + ignored + ". In a statement without AllowedUsers and AllowedGroups, it means the same in both"})
 		case isSetTo(st.AllowSelfApproval, false):
-			key = "AllowSelfApproval"
-		}
-		if key != "" {
-			found = append(found, finding{i, key, "false counts for everyone, also for people whom this statement doesn't allow. The Terraform module ignores the statement for them. Move the false to a statement without AllowedUsers and AllowedGroups: there it means the same in both"})
+			// No other statement could say this: it would need the same Approvers, and so let
+			// everyone request.
+			found = append(found, finding{i, "AllowSelfApproval", "false counts for all approvers of this statement, also for those whom it doesn't allow. " + ignored})
 		}
 	}
 	return found

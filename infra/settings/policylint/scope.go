@@ -28,11 +28,11 @@ func (sp *space) warnOfScope() []Warning {
 			what += " but the protected ones"
 		}
 	}
-	return []Warning{{sp.path(first, "Resource"), fmt.Sprintf(`%s, this app removes %s%s. %s. Name the %s, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
+	return []Warning{{Path: sp.path(first, "Resource"), Text: fmt.Sprintf(`%s, this app removes %s%s. %s. Name the %s, or set schedule_expression: "" until the reports in Slack list nothing that should stay`,
 		describeSchedule(sp.settings.RemovalSchedule), what, also, stays, where)}}
 }
 
-// warnOfProtected warns if statements about all accounts don't cover protected accounts
+// warnOfProtected gives notice if statements about all accounts don't cover protected accounts
 // that no statement names. It returns at most one warning.
 func (sp *space) warnOfProtected() []Warning {
 	if sp.key != "config" || len(sp.everywhere) == 0 {
@@ -47,7 +47,7 @@ func (sp *space) warnOfProtected() []Warning {
 	if len(unnamed) == 0 {
 		return nil
 	}
-	return []Warning{{sp.path(sp.everywhere[0], "Resource"), fmt.Sprintf("doesn't cover %s in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement", nameSome(unnamed))}}
+	return []Warning{{IsNotice: true, Path: sp.path(sp.everywhere[0], "Resource"), Text: fmt.Sprintf("doesn't cover %s in protected_account_ids: nobody can request access there, and reconciliations only report there. Earlier releases covered protected accounts. To allow requests, name the accounts in a statement", nameSome(unnamed))}}
 }
 
 // describeSchedule returns a schedule as the beginning of a sentence.

@@ -3,6 +3,7 @@ import { avatar, h, patch, post, setPeople } from "./dom.js";
 import { drawMessages, scrollToEnd, startFollowing } from "./messages.js";
 import { showModal } from "./modal.js";
 import { startExperiments } from "./experiments.js";
+import { startPolicy } from "./policy.js";
 import { startTour } from "./tour.js";
 import { showExecution, startTruth } from "./truth.js";
 
@@ -20,7 +21,7 @@ const app = {
     get me() { return state.person; },
     user: (id) => (id === state.app.user ? state.app.name : (state.people.find((p) => p.id === id) || {}).name || id),
     email: (id) => (state.people.find((p) => p.id === id) || {}).email || id,
-    channel: (id) => (id === state.channel.id ? state.channel.name : ""),
+    channel: (id) => state.channels[id] || "",
   },
   refresh: () => refresh(true),
   // follow goes to the end of the conversation, where the answer to the visitor will be.
@@ -125,10 +126,29 @@ function actAs(id) {
   refresh(true);
 }
 
-// show brings one part of a narrow page to the front: "slack" or "truth".
+// Slack and the panel are beside each other on a wide page, so one tab shows both.
+const wide = matchMedia("(min-width: 1001px)");
+
+// show brings one part of the page to the front: "slack", "truth" or "policy".
 function show(part) {
   document.body.dataset.tab = part;
-  for (const b of document.querySelectorAll("#tabs button")) b.setAttribute("aria-pressed", String(b.dataset.show === part));
+  const selected = part === "truth" && wide.matches ? "slack" : part;
+  for (const b of document.querySelectorAll("#tabs [data-show]")) {
+    b.setAttribute("aria-selected", String(b.dataset.show === selected));
+    b.tabIndex = b.dataset.show === selected ? 0 : -1;
+  }
+  if (part === "policy") policy.open();
+}
+
+// moveTab lets the arrow keys choose a tab.
+function moveTab(ev) {
+  const tabs = [...document.querySelectorAll("#tabs [data-show]")].filter((b) => b.checkVisibility());
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[ev.key];
+  if (!step) return;
+  ev.preventDefault();
+  const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
+  next.focus();
+  show(next.dataset.show);
 }
 
 function go(channel) {
@@ -137,9 +157,10 @@ function go(channel) {
   app.follow();
 }
 
-// followAddress opens what the address names: a message ("#channel/ts", as in permalinks)
-// or an execution ("#execution-name").
+// followAddress opens what the address names: a message ("#channel/ts", as in permalinks),
+// an execution ("#execution-name") or the tab "#policy".
 function followAddress() {
+  if (location.hash === "#policy" && $("#policy")) return show("policy");
   if (location.hash.startsWith("#execution-")) {
     show("truth");
     return showExecution(decodeURIComponent(location.hash.slice("#execution-".length)));
@@ -163,6 +184,8 @@ async function run(button, path, body) {
   refresh(true);
 }
 
+const policy = startPolicy();
+
 if (document.body.dataset.mode === "workspace") {
   $("#person").addEventListener("change", (ev) => actAs(ev.target.value));
   $(".composer-line").addEventListener("submit", (ev) => {
@@ -179,7 +202,12 @@ if (document.body.dataset.mode === "workspace") {
   });
   startFollowing($(".messages"));
   addEventListener("hashchange", followAddress);
-  $("#tabs").addEventListener("click", (ev) => ev.target.dataset.show && show(ev.target.dataset.show));
+  $("#tabs").addEventListener("click", (ev) => {
+    const tab = ev.target.closest("[data-show]");
+    if (tab) show(tab.dataset.show);
+  });
+  $("#tabs").addEventListener("keydown", moveTab);
+  wide.addEventListener("change", () => show(document.body.dataset.tab));
   // A second click on the same link must work, too.
   document.addEventListener("click", (ev) => {
     const link = ev.target.closest?.('a[href^="#"]');

@@ -78,7 +78,7 @@ function element(b, e, ctx, id) {
       const max = e.max_length || 3000;
       const count = () => {
         const n = [...field.value].length;
-        left.textContent = n > max - 200 ? String(max - n) : "";
+        left.textContent = n > max - Math.min(200, max / 5) ? String(max - n) : "";
         left.classList.toggle("over", n > max);
       };
       field.addEventListener("input", () => { ctx.type(b, e, field.value); count(); });

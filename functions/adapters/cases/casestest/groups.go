@@ -4,19 +4,21 @@ package casestest
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/cases"
 )
 
-// Groups are Identity Center's groups, and the leases of their memberships.
+// Groups are Identity Center's groups, and the leases of their memberships. Several
+// goroutines may read them at once.
 type Groups struct {
 	Members  map[string][]string // user ids, by group
 	Disabled []string            // user ids
 	Granted  []string            // memberships that this app granted: "group user"
 	Err      error               // of all reads
 	ListErr  error               // of lists of members
-	Calls    int                 // of MemberOf
+	Calls    int64               // of MemberOf
 	Lists    int                 // of EachMember
 }
 
@@ -24,7 +26,7 @@ type Groups struct {
 func (g *Groups) Reader() cases.Reader { return cases.New(g, g, nil) }
 
 func (g *Groups) MemberOf(_ context.Context, user string, groups []string) (of []string, err error) {
-	g.Calls++
+	atomic.AddInt64(&g.Calls, 1)
 	for _, id := range groups {
 		if slices.Contains(g.Members[id], user) {
 			of = append(of, id)

@@ -1,0 +1,65 @@
+package slack
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"sso-elevator/functions/access"
+)
+
+// confirmations are dialogs by name.
+func confirmations() map[string]Confirmation {
+	all := requests()
+	of := func(request string, last bool, warnings ...string) Confirmation {
+		r := all[request]
+		return Confirmation{Request: r, Approvals: r.Tally(), Last: last, Warnings: warnings}
+	}
+	ticket := of("pending", true, "Production: changes are visible to customers.", "Call the on-call engineer first.")
+	ticket.Request.Ticket = "OPS-12"
+	hostileTicket := of("pending_hostile", true, hostile, hostile)
+	hostileTicket.Request.Ticket = hostile
+	longest := of("pending_several_longest", false, slices.Repeat([]string{strings.Repeat("w", 5000)}, 20)...)
+	longest.Request.Ticket = strings.Repeat("名", access.MaxTicketLength)
+	return map[string]Confirmation{
+		"pending": of("pending", true), "ticket": ticket, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
+		"several": of("pending_several", false), "several_one": of("pending_several_one", true), "several_lapsed": of("pending_several_lapsed", true),
+		"fallback_domain": of("pending_fallback_domain", true),
+		"hostile":         hostileTicket, "longest": longest, "mentions_longest": of("pending_several_mentions_longest", false),
+	}
+}
+
+func TestConfirmationView(t *testing.T) {
+	for name, c := range confirmations() {
+		t.Run(name, func(t *testing.T) {
+			v := ConfirmationView(c)
+			for _, p := range checkView(generic(t, v)) {
+				t.Error(p)
+			}
+			if v.PrivateMetadata != c.Request.ID || v.CallbackID != CallbackConfirmation || v.NotifyOnClose {
+				t.Errorf("metadata %q, callback %q", v.PrivateMetadata, v.CallbackID)
+			}
+			text, err := json.Marshal(v)
+			if err != nil || len(text) > 250_000 {
+				t.Errorf("the view has %d bytes, more than Slack accepts, %v", len(text), err)
+			}
+			golden(t, "view_confirmation_"+name, v)
+		})
+	}
+}
+
+// The dialog shows all that an approver decides by: everything that the message in the
+// channel shows, and more.
+func TestConfirmationSaysEnough(t *testing.T) {
+	c := confirmations()["ticket"]
+	shown := shownWithMentions(t, Message{Blocks: ConfirmationView(c).Blocks.BlockSet})
+	for _, want := range []string{
+		"⚠️ Production: changes are visible to customers.\n⚠️ Call the on-call engineer first.", "Requester: @U0ALICE (alice@example.com)", "Account: Sandbox (111122223333)",
+		"Permission set: ReadOnly", "Duration: 1 hour 30 minutes", "Ticket: OPS-12", "Request expires: ", "Reason: \nLook at the logs of the failed deployment",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is missing in %q", want, shown)
+		}
+	}
+}
