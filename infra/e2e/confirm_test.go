@@ -70,7 +70,7 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("the dialog does not show %q: %s", want, shown)
 			}
 		}
-		if strings.Contains(shown, "playground") || strings.Contains(shown, "ReadOnlyAccess") {
+		if strings.Contains(shown, "playground") || strings.Contains(shown, `"ReadOnlyAccess"`) {
 			t.Errorf("the dialog shows what the message said: %s", shown)
 		}
 		if res := d.submit(t); !res.OK || res.Detail != "" {
