@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	slackgo "github.com/slack-go/slack"
+
 	"sso-elevator/functions/access"
 )
 
@@ -61,5 +63,42 @@ func TestConfirmationSaysEnough(t *testing.T) {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is missing in %q", want, shown)
 		}
+	}
+}
+
+// The other dialogs are about a request, too, and show the row.
+func TestOtherDialogs(t *testing.T) {
+	all := requests()
+	views := map[string]struct {
+		callback, request string
+		view              slackgo.ModalViewRequest
+	}{}
+	for _, name := range []string{"pending", "pending_ticket", "pending_group", "pending_hostile", "pending_longest"} {
+		r := all[name]
+		views["view_denial_"+name] = struct {
+			callback, request string
+			view              slackgo.ModalViewRequest
+		}{CallbackDenial, r.ID, DenialView(r, name == "pending_ticket")}
+	}
+	for _, name := range []string{"active", "active_longest", "active_portal_hostile"} {
+		r := all[name]
+		views["view_end_"+name] = struct {
+			callback, request string
+			view              slackgo.ModalViewRequest
+		}{CallbackEnd, r.ID, EndView(r)}
+	}
+	for name, v := range views {
+		t.Run(name, func(t *testing.T) {
+			for _, p := range checkView(generic(t, v.view)) {
+				t.Error(p)
+			}
+			if v.view.PrivateMetadata != v.request || v.view.CallbackID != v.callback || v.view.NotifyOnClose {
+				t.Errorf("metadata %q, callback %q", v.view.PrivateMetadata, v.view.CallbackID)
+			}
+			if action, ok := ActionOf(v.callback); !ok || action == ActionApprove {
+				t.Errorf("its button is %q", action)
+			}
+			golden(t, name, v.view)
+		})
 	}
 }

@@ -341,21 +341,21 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if s.toldToPressAgain(t, person, p.TS) > before {
 			return res, true
 		}
-		if d, ok := s.dialog(t, person, p.Metadata.EventPayload["request_id"]); ok && action == "approve" && res.OK {
+		if d, ok := s.dialog(t, person, p.Metadata.EventPayload["request_id"]); ok && res.OK {
 			res = d.submit(t)
 		}
 		return res, strings.Contains(res.Detail, notInTime)
 	})
 }
 
-// dialog is an open dialog that asks a person to confirm an approval.
+// dialog is an open dialog that a press opened.
 type dialog struct {
 	stack          *stack
 	person, viewID string
 	raw            json.RawMessage
 }
 
-// dialog returns the dialog that a press of Approve opened last. ok is false if there is
+// dialog returns the dialog that a press opened last. ok is false if there is
 // none about this request.
 func (s *stack) dialog(t *testing.T, person, request string) (d dialog, ok bool) {
 	t.Helper()
@@ -374,8 +374,8 @@ func (s *stack) dialog(t *testing.T, person, request string) (d dialog, ok bool)
 		if err := json.Unmarshal(raw, &v); err != nil {
 			t.Fatal(err)
 		}
-		if v.Callback == slack.CallbackConfirmation && v.Metadata == request {
-			return dialog{s, person, v.ID, raw}, true
+		if _, ok := slack.ActionOf(v.Callback); ok && v.Metadata == request {
+			return dialog{stack: s, person: person, viewID: v.ID, raw: raw}, true
 		}
 	}
 	return dialog{}, false

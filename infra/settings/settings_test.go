@@ -165,7 +165,7 @@ func TestParseEverything(t *testing.T) {
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules",
 		ApproverGroupMentions: map[string]string{"aaaaaaaa-8888-7777-6666-555555555555": "S0123456789"},
 		AllowRemovals:         false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
-		MaxOpenRequests: 3, ConfirmApprovals: true,
+		MaxOpenRequests: 3, ConfirmApprovals: true, DenyReason: "required", DenyCooldown: 20 * time.Minute,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},

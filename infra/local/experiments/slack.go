@@ -110,7 +110,7 @@ func (t *trial) findMessage(ctx context.Context, action string) (message, bool, 
 // press presses a button of a message, even if the message no longer has the button. If a
 // dialog opens, the person submits it.
 func (t *trial) press(ctx context.Context, m message, by person, action string) error {
-	if err := t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}); err != nil || action != slack.ActionApprove {
+	if err := t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}); err != nil {
 		return err
 	}
 	views, err := t.views(ctx, by)
@@ -118,7 +118,7 @@ func (t *trial) press(ctx context.Context, m message, by person, action string) 
 		return err
 	}
 	for _, v := range views {
-		if v.Callback == slack.CallbackConfirmation && v.Metadata == t.x.RequestID {
+		if opens, ok := slack.ActionOf(v.Callback); ok && opens == action && v.Metadata == t.x.RequestID {
 			return t.drive(ctx, "submit", map[string]any{"person": by.slackID, "view_id": v.ID})
 		}
 	}
