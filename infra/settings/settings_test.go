@@ -121,10 +121,10 @@ func TestParseDefaults(t *testing.T) {
 		WarnSchedule: "rate(2 hours)", WarnScheduleName: "sso-elevator-warn",
 		RevokeSchedule: "cron(0 23 * * ? *)", RevokeScheduleName: "sso-elevator-revoke",
 		AllowRemovals: true, MaxRemovals: 25, QuestionWait: 12 * time.Hour,
-		MaxOpenRequests: 10,
-		Policy:          access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
-		Warnings:        []string{withoutLock("elevator.yaml")},
-		maxDuration:     24 * time.Hour,
+		MaxOpenRequests: 10, DenyReason: "optional", DenyCooldown: 15 * time.Minute,
+		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
+		Warnings:    []string{withoutLock("elevator.yaml")},
+		maxDuration: 24 * time.Hour,
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
