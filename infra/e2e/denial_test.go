@@ -6,6 +6,8 @@ import (
 	"time"
 
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/access"
 )
 
 // TestDenyWithReason checks that Deny opens a dialog, and that everyone who needs the
@@ -96,10 +98,14 @@ func TestDenyCooldown(t *testing.T) {
 	if early := time.Since(denied) < cooldown; early && !strings.Contains(res.FieldErrors["reason"], "bob@example.com denied this less than a minute ago. You can request it again at ") {
 		t.Errorf("submit: %+v", res)
 	}
-	time.Sleep(time.Until(denied.Add(cooldown)))
-	if res = f.submit(t, values); !res.OK {
-		t.Errorf("after the cooldown: %+v", res)
+	if !res.OK {
+		time.Sleep(time.Until(denied.Add(cooldown)))
+		if res = f.submit(t, values); !res.OK {
+			t.Errorf("after the cooldown: %+v", res)
+		}
 	}
 	f.unlock()
+	second := &request{stack: quiet, wish: w, reason: t.Name(), id: access.RequestID(team, f.viewID)}
+	second.pressed(t, w.person, "withdraw", "Withdrawn by @"+w.person)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 }
