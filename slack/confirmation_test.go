@@ -20,12 +20,17 @@ func confirmations() map[string]Confirmation {
 	}
 	ticket := of("pending", true, "Production: changes are visible to customers.", "Call the on-call engineer first.")
 	ticket.Request.Ticket = "OPS-12"
+	background := of("pending", true)
+	background.Request = backgrounds()["denied_twice"]
+	background.Request.PermissionSetDescription, background.Request.SessionSeconds = "Everything", 8*3600
+	longestBackground := of("pending", true)
+	longestBackground.Request = backgrounds()["longest"]
 	hostileTicket := of("pending_hostile", true, hostile, hostile)
 	hostileTicket.Request.Ticket = hostile
 	longest := of("pending_several_longest", false, slices.Repeat([]string{strings.Repeat("w", 5000)}, 20)...)
 	longest.Request.Ticket = strings.Repeat("名", access.MaxTicketLength)
 	return map[string]Confirmation{
-		"pending": of("pending", true), "ticket": ticket, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
+		"pending": of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
 		"several": of("pending_several", false), "several_one": of("pending_several_one", true), "several_lapsed": of("pending_several_lapsed", true),
 		"fallback_domain": of("pending_fallback_domain", true),
 		"hostile":         hostileTicket, "longest": longest, "mentions_longest": of("pending_several_mentions_longest", false),
@@ -60,6 +65,12 @@ func TestConfirmationSaysEnough(t *testing.T) {
 		"⚠️ Production: changes are visible to customers.\n⚠️ Call the on-call engineer first.", "Requester: @U0ALICE (alice@example.com)", "Account: Sandbox (111122223333)",
 		"Permission set: ReadOnly", "Duration: 1 hour 30 minutes", "Ticket: OPS-12", "Request expires: ", "Reason: \nLook at the logs of the failed deployment",
 	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is missing in %q", want, shown)
+		}
+	}
+	shown = shownWithMentions(t, Message{Blocks: ConfirmationView(confirmations()["background"]).Blocks.BlockSet})
+	for _, want := range []string{"Description: Everything", "Open sessions: ", "Last 30 days: ", "Earlier requests: denied twice today (UTC), last by "} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is missing in %q", want, shown)
 		}
