@@ -17,6 +17,7 @@ var reasons = []reason{
 	{"", "Lambda.revoke", "the states Revoke and ConfirmRevoke, as for the grant"},
 
 	{"ingress", "AmazonSSM.GetParameter", "two signing secrets (one, unless it is being changed) and the bot's token, kept for five minutes; the pointer to the policy in force, kept for one"},
+	{"ingress", "Slack.chat.update", "shows at once who approved, without buttons"},
 	{"ingress", "Slack.views.open", "opens a loading form at once: Slack's trigger id lives for three seconds"},
 	{"ingress", "Slack.users.info", "checks that the requester is a full member, and reads their email, kept for a minute. At the press it checks the approver, and the requester again"},
 	{"ingress", "SWBExternalService.ListInstances", "finds the instance and the identity store, once for each process"},
@@ -26,7 +27,7 @@ var reasons = []reason{
 	{"ingress", "S3.GET", "the policy in force, kept until the pointer names another; the catalog and the index of emails, kept for a minute"},
 	{"ingress", "DynamoDB.PutItem", "the claim, so that nobody has two undecided requests for one target; then the request's row, before anything starts, because every later step reads it"},
 	{"ingress", "AWSStepFunctions.StartExecution", "starts the request's execution"},
-	{"ingress", "DynamoDB.GetItem", "the person's claims; at the press, the request's row; the claims again, to free this one"},
+	{"ingress", "DynamoDB.GetItem", "the person's claims; at the press, the request's row; the claims again, to free this one; the row again after its message was updated, in case that was updated in the wrong order"},
 	{"ingress", "DynamoDB.UpdateItem", "writes decision and event in one write, on condition that nobody decided before"},
 	{"ingress", "AWSStepFunctions.SendTaskSuccess", "ends the wait now instead of at the next reminder or the expiry. If the press comes before the token, `await` makes this call when it stores the token"},
 	{"ingress", "DynamoDB.DeleteItem", "deletes the person's claims if this was the only one: the target can be requested again"},

@@ -97,6 +97,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			Durations:         s.Durations,
 			MaxOpenRequests:   s.MaxOpenRequests,
 			ConfirmApprovals:  s.ConfirmApprovals,
+			DenyReason:        s.DenyReason,
+			DenyCooldown:      s.DenyCooldown,
 		},
 		"evaluate": evaluate.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,

@@ -33,6 +33,9 @@ func writeBackground(b *richText, r access.Request) {
 		b.label("Last 30 days") // access.BackgroundPeriod
 		writeGrants(b, bg)
 	}
+	if bg.DeniedToday > 0 {
+		writeDenials(b, bg)
+	}
 	if len(bg.Held) > 0 {
 		writeHeld(b, r.Target.Kind, bg)
 	}
@@ -70,6 +73,19 @@ func writeGrants(b *richText, bg *access.Background) {
 		}
 	}
 	b.text(", ").time(bg.LastAt)
+}
+
+// writeDenials says how often this access was denied today.
+func writeDenials(b *richText, bg *access.Background) {
+	times := fmt.Sprintf("%d times", bg.DeniedToday)
+	switch bg.DeniedToday {
+	case 1:
+		times = "once"
+	case 2:
+		times = "twice"
+	}
+	by := cut(firstNonEmpty(clean(bg.LastDeniedBy.Name), clean(bg.LastDeniedBy.Email), "someone"), maxBackgroundName)
+	b.label("Earlier requests").text("denied " + times + " today (UTC), last by " + by + ", ").time(bg.LastDeniedAt)
 }
 
 func writeHeld(b *richText, kind access.Kind, bg *access.Background) {

@@ -26,6 +26,7 @@ func held(permissionSet string, until time.Duration) access.HeldAccess {
 // longestBackground has more people and accesses than a message names.
 func longestBackground(b *access.Background) {
 	b.MoreGrants, b.MoreHeld = true, 100
+	b.DeniedToday, b.LastDeniedBy, b.LastDeniedAt = 200, access.Person{Name: strings.Repeat("名", 200)}, monday
 	for range access.MaxHeldAccess {
 		b.Held = append(b.Held, held(strings.Repeat("P", 200), time.Hour))
 	}
@@ -35,18 +36,21 @@ func longestBackground(b *access.Background) {
 }
 
 func hostileBackground(b *access.Background) {
-	*b = access.Background{Grants: 1, LastAt: monday, LastBy: []access.Person{{SlackID: "U0> <!here", Name: hostile}}, Held: []access.HeldAccess{held(hostile, time.Hour)}}
+	*b = access.Background{Grants: 1, LastAt: monday, LastBy: []access.Person{{SlackID: "U0> <!here", Name: hostile}},
+		DeniedToday: 3, LastDeniedAt: monday, LastDeniedBy: access.Person{SlackID: "U0> <!here", Name: hostile}, Held: []access.HeldAccess{held(hostile, time.Hour)}}
 }
 
 func backgrounds() map[string]access.Request {
 	return map[string]access.Request{
-		"first":     pending(before(func(b *access.Background) { *b = access.Background{} })),
-		"second":    pending(before(func(b *access.Background) { b.Grants = 1 })),
-		"held":      pending(before(func(b *access.Background) { b.Held = []access.HeldAccess{held("ReadOnlyAccess", time.Hour)} })),
-		"by_two":    pending(before(func(b *access.Background) { b.LastBy = []access.Person{carol, dan} })),
-		"automatic": pending(before(func(b *access.Background) { b.LastBy = nil })),
-		"unknown":   pending(before(func(b *access.Background) { *b = access.Background{MoreGrants: true} })),
-		"at_least":  pending(before(func(b *access.Background) { b.Grants, b.MoreGrants = 1, true })),
+		"first":        pending(before(func(b *access.Background) { *b = access.Background{} })),
+		"second":       pending(before(func(b *access.Background) { b.Grants = 1 })),
+		"held":         pending(before(func(b *access.Background) { b.Held = []access.HeldAccess{held("ReadOnlyAccess", time.Hour)} })),
+		"by_two":       pending(before(func(b *access.Background) { b.LastBy = []access.Person{carol, dan} })),
+		"automatic":    pending(before(func(b *access.Background) { b.LastBy = nil })),
+		"denied_once":  pending(before(func(b *access.Background) { b.DeniedToday, b.LastDeniedBy, b.LastDeniedAt = 1, carol, monday })),
+		"denied_twice": pending(before(func(b *access.Background) { b.DeniedToday, b.LastDeniedBy, b.LastDeniedAt = 2, carol, monday })),
+		"unknown":      pending(before(func(b *access.Background) { *b = access.Background{MoreGrants: true} })),
+		"at_least":     pending(before(func(b *access.Background) { b.Grants, b.MoreGrants = 1, true })),
 		"several": pending(several, before(func(b *access.Background) {
 			b.Held = []access.HeldAccess{held("ReadOnlyAccess", time.Hour), held("BillingAccess", 2*time.Hour)}
 		})),

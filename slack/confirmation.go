@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -35,15 +36,8 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 		}
 		blocks = append(blocks, b.block("warnings"))
 	}
-	b := new(richText).label("Requester").person(r.Requester)
-	if email := cut(clean(r.Requester.Email), maxName); email != "" && isSlackID(r.Requester.SlackID) {
-		b.text(" (" + email + ")")
-	}
-	writeTarget(b, r.Target)
-	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
-	if ticket := cut(clean(r.Ticket), access.MaxTicketLength); ticket != "" {
-		b.label("Ticket").text(ticket)
-	}
+	b := new(richText)
+	writeRequest(b, r)
 	writeSessions(b, statePending, r)
 	writeBackground(b, r)
 	if len(c.Approvals.Requirements) > 0 {
@@ -59,9 +53,69 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	}
 	blocks = append(blocks, b.block("request"), slackgo.NewSectionBlock(plainText(effect), nil, nil))
 
-	v := modal("Approve this request?", blocks...)
-	v.CallbackID = CallbackConfirmation
-	v.Submit = plainText("Approve")
+	return dialog(CallbackConfirmation, "Approve this request?", "Approve", r, blocks)
+}
+
+// DenialView returns the dialog in which an approver denies a request, and says why.
+// required reports whether they must say why.
+func DenialView(r access.Request, required bool) slackgo.ModalViewRequest {
+	b := new(richText)
+	writeRequest(b, r)
+	b.label("Reason").quote(r.Reason)
+	input := slackgo.NewPlainTextInputBlockElement(plainText("Why do you deny this request?"), ActionDenialReason)
+	input.Multiline = true
+	input.MaxLength = access.MaxDenialReasonLength
+	hint := plainText("The requester and everyone in the channel can read this, and the audit log keeps it.")
+	return dialog(CallbackDenial, "Deny this request?", "Deny", r, []slackgo.Block{
+		b.block("request"), slackgo.NewInputBlock(BlockDenialReason, plainText("Reason for denying"), hint, input).WithOptional(!required),
+	})
+}
+
+// DenialReason reads the reason from the submitted dialog: trimmed, at most
+// access.MaxDenialReasonLength characters, "" if there is none. mistakes are texts for the
+// user by block id. With them, the caller must ignore the reason.
+func (v *View) DenialReason(required bool) (reason string, mistakes map[string]string) {
+	reason = cleanLines(v.State[BlockDenialReason][ActionDenialReason].Value)
+	switch {
+	case tooLong(reason, access.MaxDenialReasonLength):
+		return "", map[string]string{BlockDenialReason: fmt.Sprintf("Use at most %d characters.", access.MaxDenialReasonLength)}
+	case isVisible(reason):
+		return reason, nil
+	case required:
+		return "", map[string]string{BlockDenialReason: "Say why you deny this request."}
+	}
+	return "", nil
+}
+
+// EndView returns the dialog in which an approver confirms that they end the access of
+// someone else.
+func EndView(r access.Request) slackgo.ModalViewRequest {
+	b := new(richText)
+	writeRequest(b, r)
+	b.label("Until").time(r.End)
+	b.label("Reason").quote(r.Reason)
+	effect := slackgo.NewSectionBlock(plainText("This is someone else's access. If you press End now, this app removes it at once."), nil, nil)
+	return dialog(CallbackEnd, "End this access?", "End now", r, []slackgo.Block{b.block("request"), effect})
+}
+
+// writeRequest says who requests what. Unlike the message in the channel, it has the
+// requester's email.
+func writeRequest(b *richText, r access.Request) {
+	b.label("Requester").person(r.Requester)
+	if email := cut(clean(r.Requester.Email), maxName); email != "" && isSlackID(r.Requester.SlackID) {
+		b.text(" (" + email + ")")
+	}
+	writeTarget(b, r.Target)
+	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	writeTicket(b, r)
+}
+
+// dialog returns a dialog about a request, with a button that does what the pressed button
+// says.
+func dialog(callback, title, submit string, r access.Request, blocks []slackgo.Block) slackgo.ModalViewRequest {
+	v := modal(title, blocks...)
+	v.CallbackID = callback
+	v.Submit = plainText(submit)
 	v.Close = plainText("Cancel")
 	v.PrivateMetadata = r.ID
 	return v

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	slackgo "github.com/slack-go/slack"
+
 	"sso-elevator/functions/access"
 )
 
@@ -21,13 +23,18 @@ func confirmations() map[string]Confirmation {
 	ticket.Request.Ticket = "OPS-12"
 	before(func(b *access.Background) { b.Held = []access.HeldAccess{held("BillingAccess", time.Hour)} })(&ticket.Request)
 	ticket.Request.PermissionSetDescription, ticket.Request.SessionSeconds = "Look at everything, change nothing", 8*3600
+	background := of("pending", true)
+	background.Request = backgrounds()["denied_twice"]
+	background.Request.PermissionSetDescription, background.Request.SessionSeconds = "Everything", 8*3600
+	longestBackground := of("pending", true)
+	longestBackground.Request = backgrounds()["longest"]
 	hostileTicket := of("pending_hostile", true, hostile, hostile)
 	hostileTicket.Request.Ticket = hostile
 	before(hostileBackground)(&hostileTicket.Request)
 	longest := of("pending_several_longest", false, slices.Repeat([]string{strings.Repeat("w", 5000)}, 20)...)
 	longest.Request.Ticket = strings.Repeat("名", access.MaxTicketLength)
 	return map[string]Confirmation{
-		"pending": of("pending", true), "ticket": ticket, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
+		"pending": of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
 		"several": of("pending_several", false), "several_one": of("pending_several_one", true), "several_lapsed": of("pending_several_lapsed", true),
 		"fallback_domain": of("pending_fallback_domain", true),
 		"hostile":         hostileTicket, "longest": longest, "mentions_longest": of("pending_several_mentions_longest", false),
@@ -67,5 +74,48 @@ func TestConfirmationSaysEnough(t *testing.T) {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is missing in %q", want, shown)
 		}
+	}
+	shown = shownWithMentions(t, Message{Blocks: ConfirmationView(confirmations()["background"]).Blocks.BlockSet})
+	for _, want := range []string{"Description: Everything", "Open sessions: ", "Last 30 days: ", "Earlier requests: denied twice today (UTC), last by "} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is missing in %q", want, shown)
+		}
+	}
+}
+
+// The other dialogs are about a request, too, and show the row.
+func TestOtherDialogs(t *testing.T) {
+	all := requests()
+	views := map[string]struct {
+		callback, request string
+		view              slackgo.ModalViewRequest
+	}{}
+	for _, name := range []string{"pending", "pending_ticket", "pending_group", "pending_hostile", "pending_longest"} {
+		r := all[name]
+		views["view_denial_"+name] = struct {
+			callback, request string
+			view              slackgo.ModalViewRequest
+		}{CallbackDenial, r.ID, DenialView(r, name == "pending_ticket")}
+	}
+	for _, name := range []string{"active", "active_longest", "active_portal_hostile"} {
+		r := all[name]
+		views["view_end_"+name] = struct {
+			callback, request string
+			view              slackgo.ModalViewRequest
+		}{CallbackEnd, r.ID, EndView(r)}
+	}
+	for name, v := range views {
+		t.Run(name, func(t *testing.T) {
+			for _, p := range checkView(generic(t, v.view)) {
+				t.Error(p)
+			}
+			if v.view.PrivateMetadata != v.request || v.view.CallbackID != v.callback || v.view.NotifyOnClose {
+				t.Errorf("metadata %q, callback %q", v.view.PrivateMetadata, v.view.CallbackID)
+			}
+			if action, ok := ActionOf(v.callback); !ok || action == ActionApprove {
+				t.Errorf("its button is %q", action)
+			}
+			golden(t, name, v.view)
+		})
 	}
 }

@@ -293,6 +293,9 @@ func writeDecision(b *richText, s state, r access.Request) {
 		b.text("Approved by ").list(r.CountedApprovers()).text(", ").time(o.At)
 	case access.OutcomeDenied:
 		b.text("Denied by ").person(o.By).text(", ").time(o.At)
+		if reason := denialReason(r); reason != "" {
+			b.label("Reason for denying").quote(reason)
+		}
 	case access.OutcomeWithdrawn:
 		b.text("Withdrawn by ").person(o.By).text(", ").time(o.At)
 	case access.OutcomeExpired:
@@ -301,6 +304,14 @@ func writeDecision(b *richText, s state, r access.Request) {
 		b.text("Refused ").time(o.At).text(". " + refusalReason(o.Reason))
 		b.quote(cut(cleanLines(o.Message), maxMessage))
 	}
+}
+
+// denialReason returns what the person who denied the request wrote; "" if nothing.
+func denialReason(r access.Request) string {
+	if r.Outcome == nil {
+		return ""
+	}
+	return cut(cleanLines(r.Outcome.DenialReason), access.MaxDenialReasonLength)
 }
 
 // writeProgress says what happened after the request was approved.

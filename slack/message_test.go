@@ -44,6 +44,11 @@ func outcome(kind access.OutcomeKind, by access.Person, reason, text string) fun
 	}
 }
 
+// why is the reason of a denial.
+func why(reason string) func(*access.Request) {
+	return func(r *access.Request) { r.Outcome.DenialReason = reason }
+}
+
 func approved(r *access.Request) { outcome(access.OutcomeApproved, bob, "", "")(r) }
 
 // several is a statement that needs two approvals.
@@ -277,6 +282,9 @@ func requests() map[string]access.Request {
 		"kept":                             pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
 		"foreign":                          pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
 		"denied":                           pending(outcome(access.OutcomeDenied, bob, "", "")),
+		"denied_reason":                    pending(outcome(access.OutcomeDenied, bob, "", ""), why("ReadOnly is enough here.\n\nSee the runbook.")),
+		"denied_hostile":                   pending(hostileTexts, outcome(access.OutcomeDenied, bob, "", ""), why(hostile+"\nApproved by Bob")),
+		"denied_longest":                   pending(longest, outcome(access.OutcomeDenied, bob, "", ""), why(strings.Repeat("名\"", access.MaxDenialReasonLength))),
 		"withdrawn":                        pending(outcome(access.OutcomeWithdrawn, alice, "", "")),
 		"expired":                          pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
 		"refused_no_statements":            pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
@@ -346,6 +354,9 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeGranted, "ended"},
 		{PurposeGranted, "kept"},
 		{PurposeOutcome, "denied"},
+		{PurposeOutcome, "denied_reason"},
+		{PurposeOutcome, "denied_hostile"},
+		{PurposeOutcome, "denied_longest"},
 		{PurposeOutcome, "withdrawn"},
 		{PurposeOutcome, "expired"},
 		{PurposeOutcome, "refused_no_statements"},
@@ -449,7 +460,7 @@ func TestLongReasonIsCut(t *testing.T) {
 		drops   bool // the lines about the requester's access
 	}{
 		{"short", "deploy", false, 0, false},
-		{"short, in the longest message", "deploy", true, 0, false},
+		{"short, in the longest message", "deploy", true, 0, true},
 		{"the longest", strings.Repeat("r", access.MaxReasonLength), false, 0, false},
 		{"the longest, in the longest message", strings.Repeat("r", access.MaxReasonLength), true, 1600, true},
 		{"six characters each as JSON", strings.Repeat("<", access.MaxReasonLength), false, 1300, false},
@@ -493,6 +504,9 @@ func TestButtonsAndColours(t *testing.T) {
 		{"kept", "⚪", ""},
 		{"foreign", "⚪", ""},
 		{"denied", "🔴", ""},
+		{"denied_reason", "🔴", ""},
+		{"denied_hostile", "🔴", ""},
+		{"denied_longest", "🔴", ""},
 		{"withdrawn", "⚫", ""},
 		{"expired", "⚫", ""},
 		{"refused_no_statements", "🔴", ""},

@@ -14,9 +14,28 @@ const (
 	CallbackGroup   = "request_for_group_membership"
 )
 
-// CallbackConfirmation is the callback id of the dialog that confirms an approval. Its
-// private_metadata is the request's id.
-const CallbackConfirmation = "confirm_approval"
+// Callback ids of the dialogs that a press of a button opens. Their private_metadata is
+// the request's id.
+const (
+	CallbackConfirmation = "confirm_approval"
+	CallbackDenial       = "deny_request"
+	CallbackEnd          = "confirm_end"
+)
+
+// ActionOf returns the button that opens the dialog with this callback id. ok is false if
+// it is not the callback id of a dialog.
+func ActionOf(callback string) (action string, ok bool) {
+	switch callback {
+	case CallbackConfirmation:
+		return ActionApprove, true
+	case CallbackDenial:
+		return ActionDeny, true
+	case CallbackEnd:
+		return ActionEnd, true
+	default:
+		return "", false
+	}
+}
 
 // Slash commands that do the same as the shortcuts.
 const (
@@ -50,6 +69,13 @@ const (
 	ActionDuration      = "duration"
 	ActionReason        = "reason"
 	ActionTicket        = "ticket"
+)
+
+// BlockDenialReason and ActionDenialReason are the ids of the field in the dialog that
+// denies a request.
+const (
+	BlockDenialReason  = "denial_reason"
+	ActionDenialReason = "denial_reason"
 )
 
 // Purposes of a request's messages, as their metadata names them.

@@ -105,7 +105,9 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 	case purpose == PurposeOutcome && s == stateDenied:
 		b.text("your request is closed. ")
 		writeDecision(b, s, r)
-		b.text(". Ask the approver why before you submit it again.")
+		if denialReason(r) == "" {
+			b.text(". Ask the approver why before you submit it again.")
+		}
 	case purpose == PurposeOutcome && r.Outcome != nil:
 		b.text("your request is closed. ")
 		writeDecision(b, s, r)

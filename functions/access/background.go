@@ -23,6 +23,11 @@ type Background struct {
 	// It is empty if the policy approved it automatically.
 	LastAt time.Time `json:"last_at,omitzero"`
 	LastBy []Person  `json:"last_by,omitempty"`
+	// DeniedToday is how many requests of theirs for this access were denied on this day,
+	// UTC. LastDeniedBy and LastDeniedAt are about the latest.
+	DeniedToday  int       `json:"denied_today,omitempty"`
+	LastDeniedBy Person    `json:"last_denied_by,omitzero"`
+	LastDeniedAt time.Time `json:"last_denied_at,omitzero"`
 	// Held is what the requester has through this app in the same account, or whether they
 	// are in the same group: at most MaxHeldAccess, what lasts longest first. MoreHeld is
 	// how many others there are.
@@ -53,6 +58,12 @@ func BackgroundOf(r Request, others []Request, more bool, now time.Time) Backgro
 				last = &o
 			}
 		}
+		if d := o.Outcome; o.Target.Key() == r.Target.Key() && d != nil && d.Kind == OutcomeDenied && isSameDay(d.At, now) {
+			b.DeniedToday++
+			if d.At.After(b.LastDeniedAt) {
+				b.LastDeniedBy, b.LastDeniedAt = d.By, d.At
+			}
+		}
 		if end, ok := o.AccessEnd(); ok && o.IsActive() && now.Before(end) && isBeside(o.Target, r.Target) && end.After(ends[o.Target.Key()].End) {
 			ends[o.Target.Key()] = HeldAccess{Target: o.Target, End: end}
 		}
@@ -72,6 +83,10 @@ func BackgroundOf(r Request, others []Request, more bool, now time.Time) Backgro
 		b.Held, b.MoreHeld = b.Held[:MaxHeldAccess], n
 	}
 	return b
+}
+
+func isSameDay(a, b time.Time) bool {
+	return a.UTC().Format(time.DateOnly) == b.UTC().Format(time.DateOnly)
 }
 
 // isBeside reports whether two targets are in the same account, or are the same group.

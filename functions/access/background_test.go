@@ -31,11 +31,13 @@ func TestBackgroundOf(t *testing.T) {
 		return r
 	}
 	automatic := func(r *Request) { r.Outcome = &Outcome{Kind: OutcomeAutomatic, At: r.Outcome.At} }
-	denied := func(r *Request) {
-		r.GrantedAt, r.End, r.Outcome = time.Time{}, time.Time{}, &Outcome{Kind: OutcomeDenied, By: ben, At: now}
+	const day, hour = 24 * time.Hour, time.Hour
+	denied := func(ago time.Duration) func(*Request) {
+		return func(r *Request) {
+			r.GrantedAt, r.End, r.Outcome = time.Time{}, time.Time{}, &Outcome{Kind: OutcomeDenied, By: ben, At: now.Add(-ago)}
+		}
 	}
 	byBoth := func(r *Request) { r.Approvals = []Approval{{By: ben}, {By: ann}} }
-	const day, hour = 24 * time.Hour, time.Hour
 	at := func(ago time.Duration) time.Time { return now.Add(-ago - time.Second) }
 	tests := []struct {
 		name   string
@@ -67,8 +69,21 @@ func TestBackgroundOf(t *testing.T) {
 			want:   Background{Grants: 1, LastAt: at(BackgroundPeriod), LastBy: []Person{ann}},
 		},
 		{
-			name:   "another permission set, another account, a denied request, and one that waits",
-			others: []Request{granted(read, day, hour), granted(account("2", "Admin"), day, hour), granted(admin, day, hour, denied), {ID: "waits", Target: admin}},
+			name:   "another permission set, another account, a request that was denied yesterday, and one that waits",
+			others: []Request{granted(read, day, hour), granted(account("2", "Admin"), day, hour), granted(admin, day, hour, denied(12*hour+time.Second)), {ID: "waits", Target: admin}},
+		},
+		{
+			name: "denied twice today, and other access too",
+			others: []Request{
+				granted(admin, 2*hour, hour, denied(2*hour), func(r *Request) { r.Outcome.By = ann }), granted(admin, 3*hour, hour, denied(hour)),
+				granted(read, hour, hour, denied(hour)), granted(account("2", "Admin"), hour, hour, denied(hour)),
+			},
+			want: Background{DeniedToday: 2, LastDeniedBy: ben, LastDeniedAt: now.Add(-hour)},
+		},
+		{
+			name:   "denied at midnight",
+			others: []Request{granted(admin, 13*hour, hour, denied(12*hour))},
+			want:   Background{DeniedToday: 1, LastDeniedBy: ben, LastDeniedAt: now.Add(-12 * hour)},
 		},
 		{
 			name:   "held in this account: what lasts longest first, the same twice",

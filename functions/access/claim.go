@@ -8,6 +8,8 @@ import "time"
 type Claims struct {
 	PrincipalID string           `json:"principal_id"`
 	Claims      map[string]Claim `json:"claims"` // by Target.Key()
+	// Denials are recent denials of their requests, by Target.Key().
+	Denials map[string]Denial `json:"denials,omitempty"`
 	// Version increases with each write, and each write is conditional on it. The
 	// first version of a row is the current time in nanoseconds since 1970, so that a row
 	// is never mistaken for an earlier one.
@@ -19,6 +21,17 @@ type Claim struct {
 	RequestID string    `json:"request_id"`
 	At        time.Time `json:"at"` // when it was made
 }
+
+// Denial is the latest denial of a person's requests for a target. For some time, they
+// can't request the target again.
+type Denial struct {
+	RequestID string    `json:"request_id"`
+	By        Person    `json:"by"`
+	At        time.Time `json:"at"`
+}
+
+// MaxDenyCooldown is the longest time that a denial may count. Older denials are dropped.
+const MaxDenyCooldown = 24 * time.Hour
 
 // A claim is written before its request's row. ClaimWait is how long a claim is valid
 // without the row. CreateWithin is how long after the claim the row may be created.

@@ -32,6 +32,8 @@ type Outcome struct {
 	Reason string `json:"reason,omitempty"`
 	// Message explains a refusal to a person.
 	Message string `json:"message,omitempty"`
+	// DenialReason is what the person who denied the request wrote.
+	DenialReason string `json:"denial_reason,omitempty"`
 	// PolicyDigest is the SHA-256, in hex, of the policy that was in force.
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	// Statements are the indexes, in the file, of the statements that apply.

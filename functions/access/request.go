@@ -14,6 +14,9 @@ import (
 // plain_text_input at 3000 characters.
 const MaxReasonLength = 3000
 
+// MaxDenialReasonLength is the longest reason of a denial. Messages show it in full.
+const MaxDenialReasonLength = 500
+
 // Person is a person as this system knows them: the Slack user, their email in
 // Slack, and the Identity Center user with that email.
 type Person struct {

@@ -212,6 +212,7 @@ func TestTruncated(t *testing.T) {
 	for name, whole := range map[string]string{
 		"press":      pressBy("UANN", "approve", "r1"),
 		"dialog":     confirmedBy("UANN", "r1"),
+		"denial":     deniedBy("UANN", "r1", "not today"),
 		"submission": filled("UJANE", production, admin, "3600", "deploy"),
 		"command":    "command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=",
 	} {
@@ -240,6 +241,8 @@ func TestReplayed(t *testing.T) {
 		"end":                      pressBy("UJANE", "end", "r2"),
 		"approve, confirmed":       confirmedBy("UANN", "r1"),
 		"approve, the last of two": confirmedBy("UBOB", "r4"),
+		"deny, in the dialog":      deniedBy("UANN", "r1", "not today"),
+		"end, in the dialog":       submittedBy("UANN", slack.CallbackEnd, "r2"),
 		"take back":                pressBy("UANN", "take_back", "r4"),
 		"remove":                   pressBy("UANN", "drift_remove", "run1"),
 		"leave":                    pressBy("UANN", "drift_leave", "run1"),
@@ -361,7 +364,7 @@ func TestForgedDialogs(t *testing.T) {
 		{"one's own", "UJANE", "r1", "You can't approve or deny this request. This is your own request. ann@example.com or twin@example.com can."},
 		{"one's own as another Slack user", "UTWIN", "r1", "You can't approve or deny this request. This is your own request. ann@example.com can."},
 		{"by who may not", "UBOB", "r1", "You can't approve or deny this request. ann@example.com or twin@example.com can."},
-		{"by a guest", "UGUEST", "r1", "You can't approve or deny this request. No guests."},
+		{"by a guest", "UGUEST", "r1", "You can't approve or deny this request. No guests. The request's message names the approvers."},
 		{"a second time", "UANN", "r4", "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com."},
 		{"a second time by another Slack user", "UANN2", "r4", "You already approved this request. It still needs an approval from annie@example.com, bob@example.com or twin@example.com."},
 	}
@@ -372,6 +375,42 @@ func TestForgedDialogs(t *testing.T) {
 				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
 			}
 		})
+	}
+
+	// The other dialogs do no more than their buttons.
+	for _, callback := range []string{slack.CallbackDenial, slack.CallbackEnd} {
+		for _, metadata := range []string{"aaaaaaaaaaaaaaaa", "", "r1 ", "r1\x00", "ｒ１", "request#r1", "../r1", `{"request_id":"r1"}`, strings.Repeat("é", 3000), "<!channel>", "run1"} {
+			w, got := attack(t, sign(submittedBy("UANN", callback, metadata), now))
+			if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != noRequest || len(w.told)+len(w.views) > 0 {
+				t.Errorf("%s of %q: got %d %q, told %q", callback, metadata, got.StatusCode, got.Body, w.told)
+			}
+		}
+	}
+	for _, test := range []struct{ name, body, want string }{
+		{"deny what is active", deniedBy("UANN", "r2", "x"), "ann@example.com already approved this request."},
+		{"deny one's own", deniedBy("UJANE", "r1", "x"), "You can't approve or deny this request. This is your own request. ann@example.com or twin@example.com can."},
+		{"deny one's own as another Slack user", deniedBy("UTWIN", "r1", "x"), "You can't approve or deny this request. This is your own request. ann@example.com can."},
+		{"deny by who may not", deniedBy("UBOB", "r1", "x"), "You can't approve or deny this request. ann@example.com or twin@example.com can."},
+		{"deny by a guest", deniedBy("UGUEST", "r1", "x"), "You can't approve or deny this request. No guests. The request's message names the approvers."},
+		{"end what waits", submittedBy("UANN", slack.CallbackEnd, "r1"), "This access isn't active yet. Please try again in a moment."},
+		{"end by who may not", submittedBy("UBOB", slack.CallbackEnd, "r2"), "You can't end this access. The requester, ann@example.com or twin@example.com can."},
+		{"end by a guest", submittedBy("UGUEST", slack.CallbackEnd, "r2"), "You can't end this access. No guests. The requester or an approver can."},
+	} {
+		w, got := attack(t, sign(test.body, now))
+		if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != test.want || len(w.told)+len(w.views) > 0 {
+			t.Errorf("%s: got %d %q, told %q; want 200 and %q", test.name, got.StatusCode, got.Body, w.told, test.want)
+		}
+	}
+	// Slack sends no more than the field allows. Someone who can sign may.
+	for _, reason := range []string{strings.Repeat("x", access.MaxDenialReasonLength+1), strings.Repeat("名", access.MaxDenialReasonLength+1)} {
+		w, got := attack(t, sign(deniedBy("UANN", "r1", reason), now))
+		if want := string(slack.FieldErrorsResponse(map[string]string{"denial_reason": "Use at most 500 characters."})); got.Body != want || len(w.told)+len(w.views) > 0 {
+			t.Errorf("a reason of %d bytes: got %q, want %q", len(reason), got.Body, want)
+		}
+	}
+	// A press that needs a dialog has no effect before its submission.
+	if w, _ := attack(t, sign(pressBy("UANN", "end", "r2"), now)); len(w.views) != 1 {
+		t.Errorf("views %+v, want the dialog", w.views)
 	}
 
 	// Of another request that they may approve, too: the person may do that anyway.

@@ -113,7 +113,7 @@ func TestDecidedRequestFreesItsTarget(t *testing.T) {
 				t.Fatalf("claims %+v, want one", w.claims)
 			}
 			w.send(t, decision(test.action, test.user, idOf("V1")))
-			if w.rows[idOf("V1")].Outcome == nil || len(w.claims) != 0 {
+			if w.rows[idOf("V1")].Outcome == nil || len(w.claims["p-jane"].Claims) != 0 {
 				t.Fatalf("outcome %+v, claims %+v; want one, and none", w.rows[idOf("V1")].Outcome, w.claims)
 			}
 			if got := w.send(t, sentAs("V2", "UJANE", production, "3600")); got.Body != cleared || len(w.rows) != 2 {
@@ -243,7 +243,7 @@ func TestFormSentAgainLeavesNoClaim(t *testing.T) {
 		t.Errorf("claims %+v, want jane's", w.claims)
 	}
 	w.send(t, decision("deny", "UANN", idOf("V1")))
-	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.claims) != 0 {
+	if got := w.send(t, sentAs("V1", "UJANE", production, "3600")); got.Body != string(slack.ClearResponse()) || len(w.claims["p-jane"].Claims) != 0 {
 		t.Errorf("a form whose request is denied: %s, claims %+v", got.Body, w.claims)
 	}
 	// If there is no room for a claim, the earlier request is still found.

@@ -6,15 +6,35 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
+	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/slack"
 )
 
+// DenyReason is whether approvers say why they deny a request.
+type DenyReason string
+
 const (
-	notOpenedText = "Nothing is approved yet, because the dialog to confirm your approval could not be opened. Please press Approve again."
-	confirmAgain  = "To do so, close this and press Approve in the message."
+	DenyReasonOptional DenyReason = "optional"
+	DenyReasonRequired DenyReason = "required"
+	DenyReasonOff      DenyReason = "off" // a press denies at once
 )
+
+// asks reports whether a press of Deny opens the dialog.
+func (d DenyReason) asks() bool { return d == DenyReasonOptional || d == DenyReasonRequired }
+
+// dialogTexts are texts about the dialog of each button that opens one.
+var dialogTexts = map[string]struct{ button, notOpened string }{
+	slack.ActionApprove: {"Approve", "Nothing is approved yet, because the dialog to confirm your approval could not be opened. Please press Approve again."},
+	slack.ActionDeny:    {"Deny", "Nothing is denied yet, because the dialog to deny the request could not be opened. Please press Deny again."},
+	slack.ActionEnd:     {"End now", "The access has not ended, because the dialog to confirm this could not be opened. Please press End now again."},
+}
+
+// confirmAgain says how to repeat the submission of a dialog.
+func (p *press) confirmAgain() string {
+	return "To do so, close this and press " + dialogTexts[p.action].button + " in the message."
+}
 
 // mustConfirm reports whether the person has to confirm the approval in the dialog. d is
 // the decision of the policy in force.
@@ -22,26 +42,37 @@ func (p *press) mustConfirm(d access.Decision) bool {
 	return !p.confirmed && (p.ConfirmApprovals || d.Confirm)
 }
 
-// askToConfirm opens the dialog, which shows the request's row. The message, whose button
-// was pressed, may be forged or out of date. last reports whether this approval would be
-// enough.
+// askToConfirm opens the dialog that confirms an approval. last reports whether this
+// approval would be enough.
 func (p *press) askToConfirm(ctx context.Context, d access.Decision, last bool) reply {
-	view := slack.ConfirmationView(slack.Confirmation{Request: p.request, Warnings: d.Warnings, Approvals: p.standing, Last: last})
+	return p.openDialog(ctx, slack.ConfirmationView(slack.Confirmation{Request: p.request, Warnings: d.Warnings, Approvals: p.standing, Last: last}))
+}
+
+// openDialog opens a dialog, which shows the request's row. The message, whose button was
+// pressed, may be forged or out of date.
+func (p *press) openDialog(ctx context.Context, view slackgo.ModalViewRequest) reply {
 	if _, _, err := p.Slack.OpenView(ctx, p.in.TriggerID, view); err != nil {
 		p.log.Error("dialog could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-		return reply{text: notOpenedText}
+		return reply{text: dialogTexts[p.action].notOpened}
 	}
-	p.log.Info("approval waits for the dialog")
+	p.log.Info("press waits for the dialog")
 	return reply{}
 }
 
-// confirm handles the submission of the dialog. It decides anew, as a press of Approve
-// does: the request may have been decided, and the policy or the people changed, since
-// the dialog opened. The person who submits it counts, whoever opened it.
-func (h *Handler) confirm(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
+// confirm handles the submission of the dialog that action opened. It decides anew, as a
+// press of that button does: the request may have been decided, and the policy or the
+// people changed, since the dialog opened. The person who submits it counts, whoever
+// opened it.
+func (h *Handler) confirm(ctx context.Context, log *slog.Logger, in slack.Interaction, action string) events.APIGatewayV2HTTPResponse {
 	p := &press{
-		Handler: h, in: in, log: log.With("action", slack.ActionApprove, "confirmed", true),
-		action: slack.ActionApprove, subjectID: in.View.PrivateMetadata, confirmed: true,
+		Handler: h, in: in, log: log.With("action", action, "confirmed", true),
+		action: action, subjectID: in.View.PrivateMetadata, confirmed: true,
+	}
+	if action == slack.ActionDeny {
+		var mistakes map[string]string
+		if p.denialReason, mistakes = in.View.DenialReason(h.DenyReason == DenyReasonRequired); mistakes != nil {
+			return jsonResponse(slack.FieldErrorsResponse(mistakes))
+		}
 	}
 	work, cancel := workContext(ctx)
 	defer cancel()

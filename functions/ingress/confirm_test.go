@@ -13,9 +13,21 @@ import (
 	"sso-elevator/slack"
 )
 
-// confirmedBy is the submission of the dialog by user.
+// confirmedBy is the submission by user of the dialog that confirms an approval.
 func confirmedBy(user, requestID string) string {
-	return payload("view_submission", user, object{"view": view(slack.CallbackConfirmation, requestID, nil)})
+	return submittedBy(user, slack.CallbackConfirmation, requestID)
+}
+
+// deniedBy is the submission by user of the dialog that denies a request.
+func deniedBy(user, requestID, reason string) string {
+	v := view(slack.CallbackDenial, requestID, nil)
+	v["state"] = object{"values": object{"denial_reason": object{"denial_reason": object{"type": "plain_text_input", "value": reason}}}}
+	return payload("view_submission", user, object{"view": v})
+}
+
+// submittedBy is the submission by user of the dialog with that callback id.
+func submittedBy(user, callback, requestID string) string {
+	return payload("view_submission", user, object{"view": view(callback, requestID, nil)})
 }
 
 // noticeText returns the text of a notice that replaces a dialog; "" if body is no such response.
@@ -41,7 +53,7 @@ func (w *world) press(t *testing.T, user, action, requestID string) {
 	if len(w.views) == dialogs {
 		return
 	}
-	if action != "approve" || w.state() != before {
+	if w.state() != before {
 		t.Errorf("%s opened a dialog, and changed something", action)
 	}
 	w.submit(t, user)
@@ -51,10 +63,10 @@ func (w *world) press(t *testing.T, user, action, requestID string) {
 func (w *world) submit(t *testing.T, user string) {
 	t.Helper()
 	dialog := w.views[len(w.views)-1].view
-	if dialog.CallbackID != slack.CallbackConfirmation {
-		t.Fatalf("the view %q is not the dialog", dialog.CallbackID)
+	if _, ok := slack.ActionOf(dialog.CallbackID); !ok {
+		t.Fatalf("the view %q is not a dialog", dialog.CallbackID)
 	}
-	got := w.send(t, confirmedBy(user, dialog.PrivateMetadata))
+	got := w.send(t, submittedBy(user, dialog.CallbackID, dialog.PrivateMetadata))
 	if text := noticeText(got.Body); text != "" {
 		w.told = append(w.told, text)
 	} else if got.StatusCode != http.StatusOK || got.Body != "" {
@@ -101,7 +113,7 @@ func TestConfirmCounts(t *testing.T) {
 		{name: "deny, with the setting", user: "UANN", action: "deny", all: true, outcome: access.OutcomeDenied},
 		{name: "withdraw, with the setting", user: "UJANE", action: "withdraw", all: true, outcome: access.OutcomeWithdrawn},
 		{name: "somebody who may not", user: "UBOB", action: "approve", told: []string{"You can't approve or deny this request. ann@example.com or twin@example.com can."}},
-		{name: "a guest", user: "UGUEST", action: "approve", told: []string{"You can't approve or deny this request. No guests."}},
+		{name: "a guest", user: "UGUEST", action: "approve", told: []string{"You can't approve or deny this request. No guests. The request's message names the approvers."}},
 		{name: "the requester is gone", user: "UANN", action: "approve", change: func(w *world) { delete(w.people, "UJANE") },
 			told: []string{"The requester is gone. This request can't be approved. Please deny it."}},
 		{name: "expired", user: "UANN", action: "approve", change: func(w *world) { r := waiting(); r.ExpiresAt = now; w.rows["r1"] = r },
@@ -186,7 +198,7 @@ func TestConfirmDecidesAnew(t *testing.T) {
 			told: "You can't approve or deny this request. lead@example.com can.", refusal: access.RefusalNotApprover},
 		{name: "the requester is gone", change: to(func(w *world) { delete(w.people, "UJANE") }), told: gone, refusal: access.RefusalRequesterGone},
 		{name: "the approver is gone", change: to(func(w *world) { delete(w.people, "UANN") }),
-			told: "You can't approve or deny this request. No guests.", refusal: access.RefusalNotEligible},
+			told: "You can't approve or deny this request. No guests. The request's message names the approvers.", refusal: access.RefusalNotEligible},
 		{name: "Confirm counts no more", change: to(func(w *world) { w.policy.Accounts[1].Confirm = false }), outcome: access.OutcomeApproved},
 		{name: "the policy asks for a shorter time", change: func(_ *testing.T, w *world) {
 			r := w.rows["r1"]

@@ -42,6 +42,8 @@ type Settings struct {
 	Durations         []time.Duration `env:"ELEVATOR_DURATIONS,required"`
 	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // per person
 	ConfirmApprovals  bool            `env:"ELEVATOR_CONFIRM_APPROVALS,default=false"`
+	DenyReason        string          `env:"ELEVATOR_DENY_REASON,default=optional"`
+	DenyCooldown      time.Duration   `env:"ELEVATOR_DENY_COOLDOWN_SECONDS"`
 }
 
 // Clients are the services that the function calls.
@@ -119,7 +121,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	fresh := cases.New(center, rows, names)
 	return &Handler{
 		Table:   rows,
-		Claims:  &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Now: p.Now},
+		Claims:  &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Cooldown: s.DenyCooldown, Now: p.Now},
 		Slack:   c.Slack,
 		People:  people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
 		Catalog: names,
@@ -140,6 +142,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Durations:    s.Durations,
 
 		ConfirmApprovals: s.ConfirmApprovals,
+		DenyReason:       DenyReason(s.DenyReason),
 
 		Now:    p.Now,
 		Logger: p.Logger,

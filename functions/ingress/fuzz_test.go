@@ -33,6 +33,7 @@ func FuzzHandle(f *testing.F) {
 		pressBy("UANN", "approve", "r1"), pressBy("UBOB", "deny", "r1"), pressBy("UJANE", "withdraw", "r1"), pressBy("UJANE", "end", "r2"),
 		pressBy("UANN", "drift_remove", "run1"), pressBy("UJANE", "drift_leave", "run1"), pressBy("UGUEST", "approve", "r3"),
 		confirmedBy("UANN", "r1"), confirmedBy("UBOB", "r4"), confirmedBy("UGUEST", "r3"),
+		deniedBy("UANN", "r1", "no"), deniedBy("UBOB", "r3", strings.Repeat("x", 501)), submittedBy("UANN", slack.CallbackEnd, "r2"), submittedBy("UBOB", slack.CallbackEnd, "r2"),
 		pressBy("UBOB", "approve", "r4"), pressBy("UANN", "take_back", "r4"), pressBy("UBOB", "take_back", "r4"),
 		filled("UJANE", production, admin, "3600", "deploy"), withTicket("OPS-12"), tampered{metadata: `{"kind":"account"}`, set: billing}.body("UBOB"),
 		payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
@@ -101,6 +102,11 @@ func FuzzHandle(f *testing.F) {
 			}
 			if e := r.EndRequest; e != nil && (id != "r2" || e.By != jane && e.By != ann) {
 				t.Errorf("%s is ended by %+v", id, e.By)
+			}
+			if e := r.EndRequest; e != nil && e.By == ann {
+				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || in.CallbackID != slack.CallbackEnd {
+					t.Errorf("%s is ended by an approver without the dialog: %+v", id, in)
+				}
 			}
 		}
 		index := access.NewIndex(&w.policy)

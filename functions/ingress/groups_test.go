@@ -252,7 +252,7 @@ func TestEndOfAccessThatIsNoLongerAllowed(t *testing.T) {
 		r := active()
 		r.Approvers = []access.Person{ann}
 		w.rows["r1"] = r
-		w.send(t, pressBy(tt.user, "end", "r1"))
+		w.press(t, tt.user, "end", "r1")
 		if told := strings.Join(w.told, " "); told != tt.told || (w.rows["r1"].EndRequest != nil) != (told == "") {
 			t.Errorf("%s: told %q, end %+v; want %q", tt.user, told, w.rows["r1"].EndRequest, tt.told)
 		}

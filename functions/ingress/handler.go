@@ -163,8 +163,10 @@ type Handler struct {
 	// ConfirmApprovals makes approvers confirm every approval. Otherwise the policy says
 	// which ones.
 	ConfirmApprovals bool
-	Now              func() time.Time
-	Logger           *slog.Logger
+	// DenyReason says whether a press of Deny opens a dialog that asks for a reason.
+	DenyReason DenyReason
+	Now        func() time.Time
+	Logger     *slog.Logger
 
 	menus menus
 }
@@ -261,8 +263,8 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 		}
 		return h.press(ctx, log, in)
 	case slack.KindSubmission:
-		if in.View.CallbackID == slack.CallbackConfirmation {
-			return h.confirm(ctx, log, in)
+		if action, ok := slack.ActionOf(in.View.CallbackID); ok {
+			return h.confirm(ctx, log, in, action)
 		}
 		return h.submit(ctx, log, in)
 	case slack.KindClosed:

@@ -50,7 +50,7 @@ var actions = map[string]action{
 }
 
 // press handles one press of a button in a message, or the submission of the dialog that
-// a press of Approve opened. Its methods look up and write rows with a context that ends
+// a press opened. Its methods look up and write rows with a context that ends
 // before Slack's deadline. They return as a reply what has to happen after that, such as
 // resuming the execution.
 type press struct {
@@ -61,7 +61,9 @@ type press struct {
 	action    string // id of the button
 	subjectID string // of the row that the button acts on
 	// confirmed means that the person submitted the dialog, which showed them the row.
-	confirmed bool
+	// denialReason is what they wrote in it.
+	confirmed    bool
+	denialReason string
 
 	// The row that the button acts on: one of the two is set.
 	request access.Request
@@ -84,8 +86,9 @@ type reply struct {
 	token, output string
 	// notResumed replaces text if the execution can't be resumed.
 	notResumed string
-	// decided means that this press decided the request, so its claim is
-	// freed.
+	// decided means that this press decided the request, so its claim is freed. If it
+	// approved the request, the message is updated, too. That may fail: notify updates it
+	// again.
 	decided bool
 	// changed means that the request's message is updated to show its approvals.
 	changed bool
@@ -133,7 +136,7 @@ func (p *press) handle(ctx context.Context) reply {
 		// second press shows it, and repeats nothing that the first one did.
 		text, personal := explain(err)
 		if p.confirmed && !personal {
-			text += " " + confirmAgain
+			text += " " + p.confirmAgain()
 		}
 		return reply{text: text}
 	}
@@ -181,8 +184,11 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	}
 	if r.decided {
 		p.freeClaim(ctx, p.log, p.request)
+		if p.request.IsApproved() {
+			p.showRequest(ctx)
+		}
 	}
-	if r.changed && !p.showApprovals(ctx) && text == "" {
+	if r.changed && !p.showRequest(ctx) && text == "" {
 		text = "Your press is recorded. The message will show it later."
 	}
 	if r.answered {

@@ -104,7 +104,7 @@ func TestPress(t *testing.T) {
 			change:  func(w *world) { delete(w.people, "UJANE") },
 			outcome: decided(access.OutcomeDenied, ann), resumed: []string{`approval-token {"next":"denied","wait_seconds":1}`}},
 		{name: "an approver who is gone", user: "UANN", action: "approve", row: waiting(),
-			change: func(w *world) { delete(w.people, "UANN") }, told: []string{notYours + " No guests."}},
+			change: func(w *world) { delete(w.people, "UANN") }, told: []string{notYours + " No guests. The request's message names the approvers."}},
 		{name: "approve before the wait has begun", user: "UANN", action: "approve",
 			row:     func() access.Request { r := waiting(); r.ApprovalToken = ""; return r }(),
 			outcome: decided(access.OutcomeApproved, ann)},
@@ -113,7 +113,7 @@ func TestPress(t *testing.T) {
 			outcome: decided(access.OutcomeApproved, ann), resumed: []string{`approval-token {"next":"approved","wait_seconds":1}`}},
 		{name: "somebody else approves", user: "UBOB", action: "approve", row: waiting(), told: []string{notYours + theyCan}},
 		{name: "somebody else denies", user: "UBOB", action: "deny", row: waiting(), told: []string{notYours + theyCan}},
-		{name: "a guest approves", user: "UGUEST", action: "approve", row: waiting(), told: []string{notYours + " No guests."}},
+		{name: "a guest approves", user: "UGUEST", action: "approve", row: waiting(), told: []string{notYours + " No guests. The request's message names the approvers."}},
 		{name: "the requester approves", user: "UJANE", action: "approve", row: waiting(), told: []string{notYours + " This is your own request." + theyCan}},
 		{name: "the requester's second Slack user, who is listed, approves", user: "UTWIN", action: "approve", row: waiting(), told: []string{notYours + " This is your own request. ann@example.com can."}},
 		{name: "an approver under a secondary domain", user: "UANN", action: "approve", row: waiting(),
@@ -156,6 +156,8 @@ func TestPress(t *testing.T) {
 			ended: &access.EndRequest{By: jane, At: now}, resumed: []string{"end-token {}"}},
 		{name: "an approver ends", user: "UANN", action: "end", row: active(), outcome: active().Outcome,
 			ended: &access.EndRequest{By: ann, At: now}, resumed: []string{"end-token {}"}},
+		{name: "a guest ends", user: "UGUEST", action: "end", row: active(), outcome: active().Outcome,
+			told: []string{"You can't end this access. No guests. The requester or an approver can."}},
 		{name: "somebody else ends", user: "UBOB", action: "end", row: active(), outcome: active().Outcome,
 			told: []string{"You can't end this access. The requester, ann@example.com or twin@example.com can."}},
 		{name: "end before it is there", user: "UJANE", action: "end", row: waiting(), told: []string{"This access isn't active yet. Please try again in a moment."}},
@@ -189,6 +191,9 @@ func TestPress(t *testing.T) {
 			got := w.send(t, pressBy(test.user, test.action, "r1"))
 			if got.StatusCode != http.StatusOK || got.Body != "" {
 				t.Errorf("got %d %q, want 200 without a body", got.StatusCode, got.Body)
+			}
+			if len(w.views) > 0 {
+				w.submit(t, test.user)
 			}
 			if row := w.rows["r1"]; !reflect.DeepEqual(row.Outcome, test.outcome) || !reflect.DeepEqual(row.EndRequest, test.ended) {
 				t.Errorf("outcome %+v, end %+v; want %+v, %+v", row.Outcome, row.EndRequest, test.outcome, test.ended)

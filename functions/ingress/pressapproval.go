@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/approvals"
@@ -169,34 +170,45 @@ func (p *press) messageIsBehind() bool {
 	return post.TS != "" && post.Digest == ""
 }
 
-// showTries limits how often a press updates the request's message.
-const showTries = 3
+const (
+	// showTries limits how often a press updates the request's message.
+	showTries = 3
+	// showTime limits how long a press waits for an update. Until then, Slack shows the
+	// person that the button works.
+	showTime = time.Second
+)
 
-// showApprovals updates the request's message, and reports whether it could. Another
-// press may update it at the same time, and Slack may apply the older update last. So the
-// row is read again after the update, and if it shows something else by now, the message
-// is updated again.
-func (p *press) showApprovals(ctx context.Context) bool {
+// showRequest updates the request's message, and reports whether it could. Another press
+// or the function notify may update it at the same time, and Slack may apply the older
+// update last. So the row is read again after the update, even if its result is unknown.
+// If the row shows something else by now, the message is updated again.
+func (p *press) showRequest(ctx context.Context) bool {
 	r := p.request
 	for range showTries {
 		post := r.Posts[slack.PurposeAnnounce]
 		if post.TS == "" {
-			return false // the message is not there yet, and will show the approvals
+			return false // the message is not there yet, and will show the row
 		}
 		m := slack.RequestMessage(r)
-		if err := p.Slack.Update(ctx, post.Channel, post.TS, m); err != nil {
-			p.log.Error("message could not be updated", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-			return false
+		updateErr := p.update(ctx, post, m)
+		if updateErr != nil {
+			p.log.Error("message could not be updated", "code", access.CodeOf(updateErr), "error", access.ErrorMessage(updateErr))
 		}
 		now, err := p.Table.Get(ctx, r.ID)
 		if err != nil {
 			p.log.Warn("request could not be read after its message was updated", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-			return true
+			return updateErr == nil
 		}
 		if slack.RequestMessage(now).Digest() == m.Digest() {
-			return true
+			return updateErr == nil
 		}
 		r = now
 	}
 	return true
+}
+
+func (p *press) update(ctx context.Context, post access.Post, m slack.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, showTime)
+	defer cancel()
+	return p.Slack.Update(ctx, post.Channel, post.TS, m)
 }

@@ -287,7 +287,11 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 			if n := len(w.shows); n > 0 {
 				lines = linesOf(t, w.shows[n-1])
 			}
-			if tt.shows == "" && len(lines) > 0 || tt.shows != "" && !slices.Contains(lines, tt.shows) {
+			if kind == access.OutcomeApproved && tt.action == "approve" && len(tt.told) == 0 && r.Posts["announce"].TS != "" {
+				if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "Approved by @") }) {
+					t.Errorf("the message shows %q, and not who approved", lines)
+				}
+			} else if tt.shows == "" && len(lines) > 0 || tt.shows != "" && !slices.Contains(lines, tt.shows) {
 				t.Errorf("the message shows %q, want %q", lines, tt.shows)
 			}
 			if strings.Contains(w.log.String(), "-token") {

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -101,6 +102,9 @@ func (p *press) approve(ctx context.Context) (reply, error) {
 }
 
 func (p *press) deny(ctx context.Context) (reply, error) {
+	if p.DenyReason.asks() && !p.confirmed {
+		return p.openDialog(ctx, slack.DenialView(p.request, p.DenyReason == DenyReasonRequired)), nil
+	}
 	return p.decideByPolicy(ctx, access.OutcomeDenied, p.index.Decide(p.asked))
 }
 
@@ -109,7 +113,8 @@ func (p *press) deny(ctx context.Context) (reply, error) {
 func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind, d access.Decision) (reply, error) {
 	return p.decide(ctx, access.Outcome{
 		Kind: kind, By: p.by, At: p.Now().UTC(),
-		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
+		DenialReason: p.denialReason,
+		Reason:       string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
 	})
 }
 
@@ -170,10 +175,7 @@ func (p *press) decidedReply() reply {
 const expiredText = "This request has expired. The requester can submit a new one."
 
 func outcomeText(o access.Outcome) string {
-	who := o.By.Email
-	if who == "" {
-		who = o.By.Name
-	}
+	who := nameOf(o.By)
 	switch o.Kind {
 	case access.OutcomeAutomatic:
 		return "The policy already approved this request."
@@ -189,6 +191,9 @@ func outcomeText(o access.Outcome) string {
 		return "This request was refused. Its message says why."
 	}
 }
+
+// nameOf returns a person's email, or their name if it is unknown.
+func nameOf(p access.Person) string { return cmp.Or(p.Email, p.Name, "Someone") }
 
 // tooLateToEnd reports whether there is no access to end.
 func (p *press) tooLateToEnd() (reply, bool) {
@@ -208,8 +213,11 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
 }
 
-// end records that the access ends early.
+// end records that the access ends early. Only the requester ends it without a dialog.
 func (p *press) end(ctx context.Context) (reply, error) {
+	if !p.byRequester() && !p.confirmed {
+		return p.openDialog(ctx, slack.EndView(p.request)), nil
+	}
 	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC()})
 	if err != nil {
 		return reply{}, err
@@ -271,7 +279,11 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		}
 		p.log.Info("press refused: person can't approve requests", "code", access.CodeOf(err))
 		p.recordRefusal(ctx, access.RefusalNotEligible, text)
-		return refused + " " + text, nil
+		who := "The request's message names the approvers."
+		if p.action == slack.ActionEnd {
+			who = "The requester or an approver can."
+		}
+		return refused + " " + text + " " + who, nil
 	}
 	p.by = by
 	policy, digest, err := p.Policy.Load(ctx)

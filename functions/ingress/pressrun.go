@@ -73,7 +73,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		return "", cmp.Or(findingsErr, policyErr)
 	case personErr != nil:
 		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
-		return "You can't answer this. " + why, nil
+		return "You can't answer this. " + why + " The approvers of this access can.", nil
 	}
 	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), q.ousOf)
 	return "", err

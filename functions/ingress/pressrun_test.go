@@ -142,7 +142,7 @@ func TestPressOfARun(t *testing.T) {
 
 		{name: "somebody who approves nothing", user: "UBOB", action: "drift_remove", told: []string{notYours}},
 		{name: "somebody who approves nothing leaves them", user: "UBOB", action: "drift_leave", told: []string{notYours}},
-		{name: "a guest", user: "UGUEST", action: "drift_remove", told: []string{"You can't answer this. No guests."}},
+		{name: "a guest", user: "UGUEST", action: "drift_remove", told: []string{"You can't answer this. No guests. The approvers of this access can."}},
 		{name: "an approver under a secondary domain", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { p := ann; p.SecondaryDomain = true; w.people["UANN"] = p }, told: []string{notYours}},
 		{name: "an approver without a user", user: "UANN", action: "drift_remove",

@@ -97,7 +97,8 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 
 // create stores the request, or returns the one that the same form created
 // before. refused is the response for a person who already has an undecided
-// request for the target, or too many undecided requests.
+// request for the target, or too many undecided requests, or was denied the target a
+// moment ago.
 func (h *Handler) create(ctx context.Context, log *slog.Logger, wanted access.Request) (stored access.Request, created bool, refused *events.APIGatewayV2HTTPResponse, err error) {
 	claim, err := h.Claims.Take(ctx, wanted)
 	if err != nil {
@@ -135,6 +136,9 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 	case claim.Pending:
 		log.Info("access already requested, but the request is not stored yet")
 		return keepFormOpen("You requested this a moment ago, and we're still processing that request. If no message about it appears within two minutes, press Request access again.")
+	case claim.Denied != nil:
+		log.Info("access was denied a moment ago", "other", claim.Denied.RequestID)
+		return keepFormOpen(h.deniedText(*claim.Denied))
 	default:
 		log.Info("too many undecided requests")
 		return keepFormOpen(tooManyText(h.Claims.Limit))
@@ -180,6 +184,21 @@ func (h *Handler) duplicateText(r access.Request) string {
 		state = "We can't check it right now, and keep trying. You don't need to submit it again: a message tells you when we know more."
 	}
 	return "You already requested this at " + at + ": " + describe(r) + ". " + state
+}
+
+// deniedText says when a person can request again what was denied.
+func (h *Handler) deniedText(d access.Denial) string {
+	ago := "less than a minute ago"
+	if passed := h.Now().Sub(d.At).Truncate(time.Minute); passed > 0 {
+		ago = access.FormatDuration(passed) + " ago"
+	}
+	// The minute after the cooldown's end, because the text has no seconds.
+	again := d.At.Add(h.Claims.Cooldown + time.Minute - 1).UTC().Truncate(time.Minute)
+	at := again.Format("15:04 UTC")
+	if again.Format(time.DateOnly) != h.Now().UTC().Format(time.DateOnly) {
+		at = again.Format("15:04 UTC on 2 January")
+	}
+	return nameOf(d.By) + " denied this " + ago + ". You can request it again at " + at + "."
 }
 
 func tooManyText(limit int) string {

@@ -56,9 +56,12 @@ type world struct {
 	rows    map[string]access.Request
 	claims  map[string]access.Claims // by principal id
 	limit   int                      // of undecided requests
-	runs    map[string]access.Run
-	policy  access.Policy
-	groups  casestest.Groups
+	// denyReason and cooldown are settings.
+	denyReason DenyReason
+	cooldown   time.Duration
+	runs       map[string]access.Run
+	policy     access.Policy
+	groups     casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
 	units map[string][]string
 	// management is the management account as the catalog has it.
@@ -227,7 +230,7 @@ func (w *world) PutClaims(_ context.Context, c access.Claims, expect int64, _ ti
 	if w.claims[c.PrincipalID].Version != expect {
 		return access.Errorf(access.CodeLost, "somebody else wrote it")
 	}
-	if c.Version++; len(c.Claims) == 0 {
+	if c.Version++; len(c.Claims)+len(c.Denials) == 0 {
 		delete(w.claims, c.PrincipalID)
 	} else {
 		w.claims[c.PrincipalID] = c
@@ -390,11 +393,11 @@ func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) 
 func (w *world) handler() *Handler {
 	lists := &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
 	return &Handler{
-		Claims: &claims.Claims{Table: w, Limit: w.limit, Now: func() time.Time { return now }},
+		Claims: &claims.Claims{Table: w, Limit: w.limit, Cooldown: w.cooldown, Now: func() time.Time { return now }},
 		Table:  w, Slack: w, People: w, Policy: w,
 		Catalog: lists,
-		Account: "123456789012",
-		Cases:   cases.New(&w.groups, &w.groups, lists).Cached(func() time.Time { return now }), FreshCases: cases.New(&w.groups, &w.groups, lists),
+		Account: "123456789012", DenyReason: w.denyReason,
+		Cases: cases.New(&w.groups, &w.groups, lists).Cached(func() time.Time { return now }), FreshCases: cases.New(&w.groups, &w.groups, lists),
 		Machine: w, Tokens: w, Findings: w,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },

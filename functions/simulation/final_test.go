@@ -39,7 +39,7 @@ func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
 		r.noted = l.world.clock.now()
 	}
-	if inv.failure != nil || inv.dead || told || l.dialogs[inv] || action == "end" {
+	if inv.failure != nil || inv.dead || told || l.dialogs[inv] != "" || action == "end" {
 		return
 	}
 	var answer struct {
@@ -57,6 +57,20 @@ func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation
 	changed := slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == recorded && access.SamePerson(e.By, by) })
 	if r.row.Outcome == nil && !changed {
 		l.broken(4, "%s pressed %s of %s and was told nothing (%q), and nothing is decided", by.SlackID, action, id, text)
+	}
+}
+
+// checkClaimsLeft checks a row of claims that is left: it has no claims, but denials of the
+// person's requests.
+func (l *ledger) checkClaimsLeft(key string, c access.Claims) {
+	if len(c.Claims) > 0 || len(c.Denials) == 0 {
+		l.broken(7, "there still is %s: %v", key, c)
+	}
+	for target, d := range c.Denials {
+		r := l.request(d.RequestID).row
+		if o := r.Outcome; o == nil || o.Kind != access.OutcomeDenied || o.By != d.By || !o.At.Equal(d.At) || r.Target.Key() != target || r.Requester.PrincipalID != c.PrincipalID {
+			l.broken(7, "%s has a denial of %s that never was: %+v, %+v", key, target, d, o)
+		}
 	}
 }
 
@@ -79,7 +93,7 @@ func (l *ledger) checkEnd() {
 			l.broken(2, "there still is %s", key)
 		}
 		if strings.HasPrefix(key, "claims#") {
-			l.broken(7, "there still is %s: %v", key, as[access.Claims](w.table.rows[key]).Claims)
+			l.checkClaimsLeft(key, as[access.Claims](w.table.rows[key]))
 		}
 	}
 	for _, s := range l.access {

@@ -51,6 +51,7 @@ func start(w *world, name string) handler {
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
 			App: app, RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileFunction: "reconcile",
 			Durations: append(slices.Clone(durations), longDuration), MaxOpenRequests: openRequests,
+			DenyReason: string(ingress.DenyReasonOptional), DenyCooldown: 5 * time.Minute,
 		}, ingress.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center,
 			StepFunctions: w.steps, Lambda: w.lambda, Slack: w.slack, SigningSecrets: secrets{},

@@ -224,7 +224,7 @@ func (w *world) isOver() bool {
 		}
 	}
 	for key := range w.table.rows {
-		if strings.HasPrefix(key, "lease#") || strings.HasPrefix(key, "claims#") {
+		if strings.HasPrefix(key, "lease#") || strings.HasPrefix(key, "claims#") && len(as[access.Claims](w.table.rows[key]).Claims) > 0 {
 			return false
 		}
 	}
@@ -423,8 +423,11 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 		})
 		w.sendFromSlack(p.id, body, func(inv *invocation) {
 			w.ledger.checkPress(p.id, action, by, inv)
-			if w.ledger.dialogs[inv] {
-				p.confirm(by, inv.source.dice("dialog"))
+			if callback := w.ledger.dialogs[inv]; callback != "" {
+				if opens, _ := slack.ActionOf(callback); opens != action {
+					w.ledger.broken(9, "%s of %s opened the dialog %s", action, p.id, callback)
+				}
+				p.confirm(by, callback, inv.source.dice("dialog"))
 			}
 		})
 	})
@@ -432,15 +435,16 @@ func (p *plan) press(after time.Duration, by access.Person, action string) {
 
 // confirm plans that a person submits the dialog that their press opened, sometimes twice
 // or not at all.
-func (p *plan) confirm(by access.Person, d *dice) {
+func (p *plan) confirm(by access.Person, callback string, d *dice) {
 	w := p.world
+	action, _ := slack.ActionOf(callback)
 	for range pick(d, []int{1, 1, 1, 1, 1, 1, 2, 0}) {
 		at := pick(d, []time.Duration{d.between(300*time.Millisecond, 2*time.Second), d.between(0, 30*time.Second)})
 		w.then(w.clock.now().Add(at), d.next(), func() {
 			w.clock.say("%s submits the dialog of %s", by.SlackID, p.id)
 			inv := w.sendFromSlack(p.id, payload("view_submission", by, map[string]any{
-				"view": map[string]any{"id": "V-dialog", "callback_id": slack.CallbackConfirmation, "private_metadata": p.id},
-			}), func(inv *invocation) { w.ledger.checkPress(p.id, "approve", by, inv) })
+				"view": map[string]any{"id": "V-dialog", "callback_id": callback, "private_metadata": p.id},
+			}), func(inv *invocation) { w.ledger.checkPress(p.id, action, by, inv) })
 			w.ledger.submits[inv] = true
 		})
 	}

@@ -25,8 +25,8 @@ type ledger struct {
 	grants   []*invocation       // all invocations of grant
 	looks    []*invocation       // of reconcile's search for what was left behind
 	answers  map[*invocation]string
-	dialogs  map[*invocation]bool // which opened the dialog that confirms an approval
-	submits  map[*invocation]bool // which that dialog's submission began
+	dialogs  map[*invocation]string // which opened a dialog, and its callback id
+	submits  map[*invocation]bool   // which that dialog's submission began
 	counts   map[string]int
 	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
@@ -114,7 +114,7 @@ type subject struct {
 }
 
 func newLedger(w *world) *ledger {
-	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, dialogs: map[*invocation]bool{}, submits: map[*invocation]bool{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
+	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, dialogs: map[*invocation]string{}, submits: map[*invocation]bool{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
 		groupDeleted: map[string]bool{}, homes: map[string][]home{}}
 	for account, unit := range unitOf {
 		l.homes[account] = []home{{w.clock.start, unit}}
@@ -149,10 +149,10 @@ func (l *ledger) broken(invariant int, format string, args ...any) {
 // noteAnswer notes what a person was told about their press.
 func (l *ledger) noteAnswer(inv *invocation, text string) { l.answers[inv] = text }
 
-// noteDialog notes that a press opened the dialog, which must be about its own request.
+// noteDialog notes that a press opened a dialog, which must be about its own request.
 func (l *ledger) noteDialog(inv *invocation, view slackgo.ModalViewRequest) {
-	l.dialogs[inv] = true
-	if view.CallbackID != slack.CallbackConfirmation || view.PrivateMetadata != inv.about {
+	l.dialogs[inv] = view.CallbackID
+	if _, ok := slack.ActionOf(view.CallbackID); !ok || view.PrivateMetadata != inv.about {
 		l.broken(9, "a press about %s opened the view %q about %q", inv.about, view.CallbackID, view.PrivateMetadata)
 	}
 }

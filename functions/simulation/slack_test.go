@@ -111,7 +111,7 @@ func slackUser(p access.Person) slack.User {
 	return slack.User{ID: p.SlackID, TeamID: team, Email: p.Email, EmailConfirmed: true, Name: p.Name, Guest: p.SlackID == guest}
 }
 
-// OpenView opens the dialog that confirms an approval. There is no other view.
+// OpenView opens the dialog of a button. There is no other view.
 func (s *workspace) OpenView(ctx context.Context, _ string, view slackgo.ModalViewRequest) (string, string, error) {
 	_, err := callSlack(ctx, s.world, "OpenView", view.PrivateMetadata, func() (struct{}, error) {
 		s.world.ledger.noteDialog(of(ctx), view)

@@ -116,7 +116,7 @@ func TestTwoApprovalsAtOnce(t *testing.T) {
 	}
 	dialogs := map[string]dialog{}
 	for _, person := range []string{bob, carol} {
-		if d, ok := quiet.dialog(t, person, r.id); ok {
+		if d, ok := quiet.dialog(t, person, r.id, "approve"); ok {
 			dialogs[person] = d
 		}
 	}

@@ -37,16 +37,16 @@ func (r *request) forged(t *testing.T) post {
 	return m
 }
 
-// opens presses Approve, which must open the dialog and decide nothing.
-func (r *request) opens(t *testing.T, person string, m post) dialog {
+// opens presses a button, which must open its dialog and decide nothing.
+func (r *request) opens(t *testing.T, person, action string, m post) dialog {
 	t.Helper()
 	for range r.stack.patience() {
-		if err := r.stack.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": "approve"}, nil); err != nil {
+		if err := r.stack.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if d, ok := r.stack.dialog(t, person, r.id); ok {
-			if row := r.stack.requestRow(t, r.id); row.Outcome != nil || len(row.Approvals) > 0 {
-				t.Errorf("the press approved: %+v, %+v", row.Outcome, row.Approvals)
+		if d, ok := r.stack.dialog(t, person, r.id, action); ok {
+			if row := r.stack.requestRow(t, r.id); row.Outcome != nil && action != "end" || len(row.Approvals) > 0 || row.EndRequest != nil {
+				t.Errorf("the press had an effect: %+v, %+v, %+v", row.Outcome, row.Approvals, row.EndRequest)
 			}
 			return d
 		}
@@ -63,7 +63,7 @@ func TestConfirm(t *testing.T) {
 	t.Run("the message is forged", func(t *testing.T) {
 		t.Parallel()
 		r := local.ask(t, wish{alice, "payments-staging", "FallbackAccess", 10})
-		d := r.opens(t, carol, r.forged(t))
+		d := r.opens(t, carol, "approve", r.forged(t))
 		shown := string(d.raw)
 		for _, want := range []string{"payments-staging", "FallbackAccess", r.reason, alice, "10 seconds", "⚠️ Look before you approve.", "the access starts at once"} {
 			if !strings.Contains(shown, want) {
@@ -73,7 +73,7 @@ func TestConfirm(t *testing.T) {
 		if strings.Contains(shown, "playground") || strings.Contains(shown, `"ReadOnlyAccess"`) {
 			t.Errorf("the dialog shows what the message said: %s", shown)
 		}
-		if res := d.submit(t); !res.OK || res.Detail != "" {
+		if res := d.submit(t, nil); !res.OK || res.Detail != "" {
 			t.Fatalf("submit: %+v", res)
 		}
 		r.endsByItself(t)
@@ -83,11 +83,11 @@ func TestConfirm(t *testing.T) {
 		t.Parallel()
 		r := local.ask(t, wish{alice, "payments-production", "FallbackAccess", 10})
 		m := r.message(t)
-		d := r.opens(t, carol, m)
+		d := r.opens(t, carol, "approve", m)
 		if res := local.press(t, linus, m, "deny", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		if res := d.submit(t); !res.OK || res.Detail != "linus.larsson@example.com already denied this request." {
+		if res := d.submit(t, nil); !res.OK || res.Detail != "linus.larsson@example.com already denied this request." {
 			t.Errorf("the dialog says %q: %+v", res.Detail, res)
 		}
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
@@ -100,11 +100,11 @@ func TestConfirm(t *testing.T) {
 		t.Parallel()
 		r := local.ask(t, wish{kim, "payments-production", "FallbackAccess", 10})
 		m := r.message(t)
-		d := r.opens(t, carol, m)
+		d := r.opens(t, carol, "approve", m)
 		if res := local.press(t, linus, m, "approve", false); !res.OK || res.Detail != "" {
 			t.Fatalf("press: %+v", res)
 		}
-		if res := d.submit(t); !res.OK || res.Detail != "linus.larsson@example.com already approved this request." {
+		if res := d.submit(t, nil); !res.OK || res.Detail != "linus.larsson@example.com already approved this request." {
 			t.Errorf("the dialog says %q: %+v", res.Detail, res)
 		}
 		r.endsByItself(t)
@@ -131,7 +131,7 @@ func TestConfirm(t *testing.T) {
 	t.Run("by the setting", func(t *testing.T) {
 		t.Parallel()
 		r := askQuiet(t, wish{alice, "payments-staging", "DeveloperAccess", 12})
-		if res := r.opens(t, bob, r.message(t)).submit(t); !res.OK || res.Detail != "" {
+		if res := r.opens(t, bob, "approve", r.message(t)).submit(t, nil); !res.OK || res.Detail != "" {
 			t.Fatalf("submit: %+v", res)
 		}
 		r.endsByItself(t)

@@ -272,6 +272,10 @@ func (l *life) press(t *testing.T, person, action string, m access.Post) {
 	if err != nil && !strings.Contains(err.Error(), "404") {
 		t.Errorf("%s presses %s: %v", person, action, err)
 	}
+	if d, ok := l.stack.dialog(t, person, l.request.id, action); ok && err == nil {
+		// Someone else may have decided meanwhile.
+		l.stack.post("/sim/submit", map[string]any{"person": person, "view_id": d.viewID}, nil)
+	}
 }
 
 // nothingLeft returns an error if the table has an open request or a lease, or

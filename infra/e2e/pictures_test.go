@@ -171,6 +171,7 @@ func (c *camera) takeDenied(demo *stack) {
 	message := fmt.Sprintf(`.message[data-ts="%s"]`, r.message(c.t).TS)
 	c.become(carol)
 	c.click(message + ` [data-action-id="deny"]`)
+	c.click(`.modal [data-submit]`)
 	c.find("that it is denied", fmt.Sprintf(`document.querySelector('%s').textContent.includes("denied") ? "yes" : ""`, message))
 	c.become(grace)
 	c.take("denied.png", message)

@@ -190,7 +190,7 @@ const waitsAtLeast = 900 * time.Millisecond
 // anything is known.
 const (
 	loading    = "Loading the form"
-	notOpened  = "the dialog to confirm your approval could not be opened"
+	notOpened  = "could not be opened. Please press"
 	notInTime  = "Something went wrong. Please try again"
 	notStarted = "was saved but could not be started"
 	stillSent  = "still processing that request"
@@ -341,23 +341,23 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if s.toldToPressAgain(t, person, p.TS) > before {
 			return res, true
 		}
-		if d, ok := s.dialog(t, person, p.Metadata.EventPayload["request_id"]); ok && action == "approve" && res.OK {
-			res = d.submit(t)
+		if d, ok := s.dialog(t, person, p.Metadata.EventPayload["request_id"], action); ok && res.OK {
+			res = d.submit(t, nil)
 		}
 		return res, strings.Contains(res.Detail, notInTime)
 	})
 }
 
-// dialog is an open dialog that asks a person to confirm an approval.
+// dialog is an open dialog that a press opened.
 type dialog struct {
 	stack          *stack
 	person, viewID string
 	raw            json.RawMessage
 }
 
-// dialog returns the dialog that a press of Approve opened last. ok is false if there is
-// none about this request.
-func (s *stack) dialog(t *testing.T, person, request string) (d dialog, ok bool) {
+// dialog returns the dialog that a press of the button opened last. ok is false if there
+// is none about this request.
+func (s *stack) dialog(t *testing.T, person, request, action string) (d dialog, ok bool) {
 	t.Helper()
 	var open struct {
 		Views []json.RawMessage `json:"views"`
@@ -374,8 +374,8 @@ func (s *stack) dialog(t *testing.T, person, request string) (d dialog, ok bool)
 		if err := json.Unmarshal(raw, &v); err != nil {
 			t.Fatal(err)
 		}
-		if v.Callback == slack.CallbackConfirmation && v.Metadata == request {
-			return dialog{s, person, v.ID, raw}, true
+		if opens, ok := slack.ActionOf(v.Callback); ok && opens == action && v.Metadata == request {
+			return dialog{stack: s, person: person, viewID: v.ID, raw: raw}, true
 		}
 	}
 	return dialog{}, false
@@ -383,9 +383,9 @@ func (s *stack) dialog(t *testing.T, person, request string) (d dialog, ok bool)
 
 // submit submits the dialog, once. If it then shows a notice, the result's Detail is its
 // text, and the person closes it.
-func (d dialog) submit(t *testing.T) (res simulator.Result) {
+func (d dialog) submit(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
-	if err := d.stack.post("/sim/submit", map[string]any{"person": d.person, "view_id": d.viewID}, &res); err != nil {
+	if err := d.stack.post("/sim/submit", map[string]any{"person": d.person, "view_id": d.viewID, "values": values}, &res); err != nil {
 		t.Fatalf("%s submits the dialog: %v", d.person, err)
 	}
 	if res.Action != "update" {

@@ -67,6 +67,8 @@ type Settings struct {
 	MaxOpenRequests     int           // undecided requests of one person; at least 1
 	RequestExpiration   time.Duration // 0: 300 days
 	ConfirmApprovals    bool          // every one, not only where the policy says so
+	DenyReason          string        // "optional", "required" or "off"
+	DenyCooldown        time.Duration // 0: none
 	ReminderInitialWait time.Duration // 0: no reminders
 	ReminderMultiplier  float64       // at least 1
 

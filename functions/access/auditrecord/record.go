@@ -63,6 +63,8 @@ type Record struct {
 	Approvers string `json:"approvers"`
 	OUPath    string `json:"ou_path"` // organizational units above the account, the outermost first, separated by slashes
 	Ticket    string `json:"ticket"`  // as the requester entered it
+	// DenialReason is what the person who denied the request wrote.
+	DenialReason string `json:"denial_reason"`
 }
 
 // Actors without a Slack user.
@@ -121,6 +123,9 @@ func Of(r access.Request, seq int) Record {
 		if o.Kind == access.OutcomeApproved || o.Kind == access.OutcomeDenied {
 			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = o.By.SlackID, o.By.Email, o.By.PrincipalID
 		}
+		if o.Kind == access.OutcomeDenied {
+			rec.DenialReason = o.DenialReason
+		}
 		if o.Kind == access.OutcomeApproved {
 			var emails []string
 			for _, p := range r.CountedApprovers() {
@@ -163,7 +168,7 @@ func fillEmpty(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
-		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath, &rec.Ticket,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath, &rec.Ticket, &rec.DenialReason,
 	} {
 		if *field == "" {
 			*field = notApplicable

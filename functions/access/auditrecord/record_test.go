@@ -96,6 +96,17 @@ func refusedPresses() access.Request {
 	return r
 }
 
+// denied is a request that was denied with a reason.
+func denied() access.Request {
+	r := elevated()
+	r.Outcome.Kind, r.Outcome.DenialReason, r.Removal = access.OutcomeDenied, "ReadOnly is enough.\nSee <the> \"runbook\".", ""
+	r.Events = []access.Event{
+		r.Events[0],
+		{Kind: access.EventDenied, At: at.Add(time.Second), By: r.Outcome.By, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{0, 2}},
+	}
+	return r
+}
+
 // approvedByTwo is a request that three people approved. One took their approval back,
 // and another is gone by now.
 func approvedByTwo() access.Request {
@@ -154,6 +165,7 @@ func TestRecords(t *testing.T) {
 	}{
 		{"elevated", elevated()},
 		{"approved-by-two", approvedByTwo()},
+		{"denied", denied()},
 		{"refused-group", refusedGroup()},
 		{"never-granted", neverGranted()},
 		{"rebuilt", rebuilt(t)},

@@ -44,7 +44,9 @@ type Claims struct {
 	Table Table
 	// Limit is how many undecided requests a person may have.
 	Limit int
-	Now   func() time.Time
+	// Cooldown is how long after a denial the person can't claim the target again.
+	Cooldown time.Duration
+	Now      func() time.Time
 }
 
 // Result is the result of a claim. Exactly one of its fields is set.
@@ -58,6 +60,9 @@ type Result struct {
 	// Full reports that the person has as many undecided requests as they may
 	// have.
 	Full bool
+	// Denied is set if a request of theirs for the target was denied less than Cooldown
+	// ago.
+	Denied *access.Denial
 }
 
 // Take claims the target of r for r, which need not exist yet. Calling it again for
@@ -74,9 +79,12 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 		claim, claimed := row.Claims[key]
 		if !claimed || claim.RequestID != r.ID {
 			other, pending, err := c.prune(ctx, row, key, now)
+			denial, denied := row.Denials[key]
 			switch {
 			case err != nil:
 				return Result{}, err
+			case denied && denial.RequestID != r.ID && now.Before(denial.At.Add(c.Cooldown)):
+				return Result{Denied: &denial}, nil
 			case other != nil || pending:
 				return Result{Other: other, Pending: pending}, nil
 			case len(row.Claims) >= c.Limit:
@@ -89,6 +97,7 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 			row.Claims = map[string]access.Claim{}
 		}
 		row.Claims[key] = access.Claim{RequestID: r.ID, At: now}
+		dropDenials(row.Denials, now)
 		if err := c.Table.PutClaims(ctx, row, row.Version, now); access.CodeOf(err) != access.CodeLost {
 			return Result{Until: now.Add(access.CreateWithin)}, err
 		}
@@ -133,8 +142,14 @@ func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now t
 	return nil, false, nil
 }
 
-// Free frees the claims of r, which must be decided or closed. Errors are those
-// of the table; then the claim stays, but is not valid.
+// dropDenials removes denials that no longer count.
+func dropDenials(denials map[string]access.Denial, now time.Time) {
+	maps.DeleteFunc(denials, func(_ string, d access.Denial) bool { return !now.Before(d.At.Add(access.MaxDenyCooldown)) })
+}
+
+// Free frees the claims of r, which must be decided or closed. If r was denied, the same
+// write records that. Errors are those of the table; then the claim stays, but is not
+// valid, and the denial may not count.
 func (c *Claims) Free(ctx context.Context, r access.Request) error {
 	if r.Requester.PrincipalID == "" {
 		return nil
@@ -149,7 +164,15 @@ func (c *Claims) Free(ctx context.Context, r access.Request) error {
 		if len(row.Claims) == before {
 			return nil
 		}
-		if err := c.Table.PutClaims(ctx, row, row.Version, c.Now().UTC()); access.CodeOf(err) != access.CodeLost {
+		now := c.Now().UTC()
+		dropDenials(row.Denials, now)
+		if o := r.Outcome; o != nil && o.Kind == access.OutcomeDenied && now.Before(o.At.Add(access.MaxDenyCooldown)) {
+			if row.Denials == nil {
+				row.Denials = map[string]access.Denial{}
+			}
+			row.Denials[r.Target.Key()] = access.Denial{RequestID: r.ID, By: o.By, At: o.At}
+		}
+		if err := c.Table.PutClaims(ctx, row, row.Version, now); access.CodeOf(err) != access.CodeLost {
 			return err
 		}
 	}

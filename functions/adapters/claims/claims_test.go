@@ -52,7 +52,7 @@ func (t *memory) Claims(_ context.Context, principalID string) (access.Claims, e
 	if !ok {
 		return access.Claims{PrincipalID: principalID}, nil
 	}
-	c.Claims = maps.Clone(c.Claims)
+	c.Claims, c.Denials = maps.Clone(c.Claims), maps.Clone(c.Denials)
 	return c, nil
 }
 
@@ -68,7 +68,7 @@ func (t *memory) PutClaims(_ context.Context, c access.Claims, expect int64, _ t
 	if t.claims[c.PrincipalID].Version != expect {
 		return access.Errorf(access.CodeLost, "somebody else wrote it")
 	}
-	if c.Version = expect + 1; len(c.Claims) == 0 {
+	if c.Version = expect + 1; len(c.Claims)+len(c.Denials) == 0 {
 		delete(t.claims, c.PrincipalID)
 	} else {
 		t.claims[c.PrincipalID] = c
@@ -274,6 +274,69 @@ func TestFree(t *testing.T) {
 	}
 	if len(w.claims) != 0 {
 		t.Errorf("the row is still there: %+v", w.claims)
+	}
+}
+
+// Free records a denial in the same write, and Take refuses the target while it counts.
+func TestDenials(t *testing.T) {
+	const cooldown = 15 * time.Minute
+	ann := access.Person{SlackID: "UANN", Email: "ann@example.com"}
+	denied := func(id string, n int, when time.Time) access.Request {
+		r := asks(id, "p-1", n)
+		r.Outcome = &access.Outcome{Kind: access.OutcomeDenied, By: ann, At: when}
+		return r
+	}
+	take := func(w *memory, r access.Request, when time.Time) claims.Result {
+		t.Helper()
+		c := at(w, 10, when)
+		c.Cooldown = cooldown
+		result, err := c.Take(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	free := func(w *memory, r access.Request, when time.Time) {
+		t.Helper()
+		if err := at(w, 10, when).Free(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newTable()
+	take(w, asks("r1", "p-1", 1), now)
+	free(w, denied("r1", 1, now), now)
+	denial := access.Denial{RequestID: "r1", By: ann, At: now}
+	if want := (access.Claims{PrincipalID: "p-1", Version: 2, Claims: map[string]access.Claim{}, Denials: map[string]access.Denial{target(1).Key(): denial}}); !reflect.DeepEqual(w.claims["p-1"], want) {
+		t.Fatalf("row %+v, want %+v", w.claims["p-1"], want)
+	}
+	free(w, denied("r1", 1, now), now.Add(time.Second)) // closing the request frees it again
+	if got := w.claims["p-1"].Version; got != 2 {
+		t.Errorf("version %d, want no further write", got)
+	}
+
+	if got := take(w, asks("r2", "p-1", 1), now.Add(cooldown-1)); !reflect.DeepEqual(got, claims.Result{Denied: &denial}) {
+		t.Errorf("during the cooldown: %+v", got)
+	}
+	if got := take(w, asks("r3", "p-1", 2), now); got.Until.IsZero() {
+		t.Errorf("another target: %+v", got)
+	}
+	if got := take(w, asks("r4", "p-2", 1), now); got.Until.IsZero() {
+		t.Errorf("another person: %+v", got)
+	}
+	if got, err := at(w, 10, now).Take(t.Context(), asks("r5", "p-1", 1)); err != nil || got.Until.IsZero() {
+		t.Errorf("without a cooldown: %+v, %v", got, err)
+	}
+	free(w, asks("r5", "p-1", 1), now)
+	if got := take(w, asks("r6", "p-1", 1), now.Add(cooldown)); got.Until.IsZero() {
+		t.Errorf("after the cooldown: %+v", got)
+	}
+
+	// What is too old to count is dropped. A late close of the request doesn't add it again.
+	later := now.Add(access.MaxDenyCooldown)
+	free(w, asks("r6", "p-1", 1), later)
+	free(w, denied("r3", 2, now), later)
+	if row, ok := w.claims["p-1"]; ok {
+		t.Errorf("left %+v", row)
 	}
 }
 

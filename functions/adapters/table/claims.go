@@ -25,11 +25,11 @@ func (t *Table) Claims(ctx context.Context, principalID string) (access.Claims, 
 
 // PutClaims writes a person's claims if their version in the table is still
 // expect; 0 means that there must be no row. The new version is expect+1, or, for
-// a new row, at in nanoseconds. If there are no claims, PutClaims removes the
-// row. Lost: someone else wrote it.
+// a new row, at in nanoseconds. If there are no claims and no denials, PutClaims removes
+// the row. Without claims, the row is in no index, and expires with the last denial. Lost: someone else wrote it.
 func (t *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error {
 	condition, names, values := expectVersion(expect)
-	if len(c.Claims) == 0 {
+	if len(c.Claims)+len(c.Denials) == 0 {
 		if expect == 0 {
 			return nil
 		}
@@ -48,10 +48,16 @@ func (t *Table) PutClaims(ctx context.Context, c access.Claims, expect int64, at
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
 	row[AttributeKey] = claimsKey(c.PrincipalID)[AttributeKey]
-	expires, _ := marshalValue(at.Add(keepClaims).Unix())
+	keep := keepClaims
+	if len(c.Claims) == 0 {
+		keep = access.MaxDenyCooldown
+	}
+	expires, _ := marshalValue(at.Add(keep).Unix())
 	row[AttributeExpires] = expires
-	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openClaims}
-	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(at.Add(access.ClaimWait))}
+	if len(c.Claims) > 0 {
+		row[AttributeOpen] = &types.AttributeValueMemberS{Value: openClaims}
+		row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(at.Add(access.ClaimWait))}
+	}
 	in := &dynamodb.PutItemInput{TableName: aws.String(t.name), Item: row}
 	in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, values
 	_, err = t.client.PutItem(ctx, in)

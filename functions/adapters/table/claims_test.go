@@ -44,6 +44,21 @@ func TestClaims(t *testing.T) {
 	second.Version = first.Version + 1
 	equal(t, "claimed twice", read(), second)
 
+	// A row of denials alone is in no index, and expires with the last of them.
+	denials := access.Claims{PrincipalID: "p-2", Denials: map[string]access.Denial{"group#g-1": {RequestID: "r3", By: access.Person{SlackID: "UANN", Email: "ann@example.com"}, At: monday}}}
+	wantCode(t, s.PutClaims(ctx, denials, 0, monday), "")
+	row = rawRow(t, client, tableName, "claims#p-2")
+	equal(t, "attributes of denials", names(row), map[string]bool{"pk": true, "principal_id": true, "claims": true, "denials": true, "version": true, "expires": true})
+	equal(t, "expires", text(row["expires"]), fmt.Sprint(monday.Add(24*time.Hour).Unix()))
+	denied, err := s.Claims(ctx, "p-2")
+	wantCode(t, err, "")
+	equal(t, "denials", denied.Denials, denials.Denials)
+	denied.Claims = map[string]access.Claim{"account#1#arn:ps.1": claim("r4")}
+	wantCode(t, s.PutClaims(ctx, denied, denied.Version, monday), "")
+	due, err = s.OpenClaims(ctx)
+	wantCode(t, err, "")
+	equal(t, "people with claims", len(due), 2)
+
 	none := access.Claims{PrincipalID: "p-1"}
 	wantCode(t, s.PutClaims(ctx, none, first.Version, monday), access.CodeLost)
 	equal(t, "not freed", read(), second)

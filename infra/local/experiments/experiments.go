@@ -165,6 +165,8 @@ type trial struct {
 	*Experiments
 	x    *Experiment
 	undo []func()
+	// dialogs are the ids of those that were submitted.
+	dialogs sync.Map
 }
 
 // cleanUp undoes the damage that would last.

@@ -108,9 +108,9 @@ func (t *trial) findMessage(ctx context.Context, action string) (message, bool, 
 }
 
 // press presses a button of a message, even if the message no longer has the button. If a
-// dialog opens, the person submits it.
+// dialog opens, the person submits it, and closes it if it stays open.
 func (t *trial) press(ctx context.Context, m message, by person, action string) error {
-	if err := t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}); err != nil || action != slack.ActionApprove {
+	if err := t.drive(ctx, "press", map[string]any{"person": by.slackID, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": true}); err != nil {
 		return err
 	}
 	views, err := t.views(ctx, by)
@@ -118,8 +118,16 @@ func (t *trial) press(ctx context.Context, m message, by person, action string) 
 		return err
 	}
 	for _, v := range views {
-		if v.Callback == slack.CallbackConfirmation && v.Metadata == t.x.RequestID {
-			return t.drive(ctx, "submit", map[string]any{"person": by.slackID, "view_id": v.ID})
+		if opens, ok := slack.ActionOf(v.Callback); ok && opens == action && v.Metadata == t.x.RequestID {
+			if _, submitted := t.dialogs.LoadOrStore(v.ID, true); submitted {
+				continue // another press of the same person opened it
+			}
+			if err := t.drive(ctx, "submit", map[string]any{"person": by.slackID, "view_id": v.ID}); err != nil {
+				return err
+			}
+			// If the dialog said something, such as who decided before, it is still open.
+			_ = t.drive(ctx, "close", map[string]any{"person": by.slackID, "view_id": v.ID})
+			return nil
 		}
 	}
 	return nil

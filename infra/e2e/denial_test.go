@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/access"
+)
+
+// TestDenyWithReason checks that Deny opens a dialog, and that everyone who needs the
+// reason sees it: in the message, its thread, the requester's direct message and the audit
+// record. A dialog that is open while someone else decides has no effect.
+func TestDenyWithReason(t *testing.T) {
+	t.Parallel()
+	const why = "ReadOnlyAccess is enough here. <!channel>\n*Please* request that."
+	t.Run("with a reason", func(t *testing.T) {
+		t.Parallel()
+		r := local.ask(t, wish{dave, "log-archive", "DeveloperAccess", 10})
+		m := r.message(t)
+		d := r.opens(t, carol, "deny", m)
+		if shown := string(d.raw); !strings.Contains(shown, "log-archive") || !strings.Contains(shown, r.reason) {
+			t.Errorf("the dialog shows %s", shown)
+		}
+		if res := d.submit(t, map[string]string{"denial_reason": why}); !res.OK || res.Detail != "" || len(res.Problems) > 0 {
+			t.Fatalf("submit: %+v", res)
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, r, "requested", "denied")
+		if got := r.audit(t)[1]["denial_reason"]; got != why {
+			t.Errorf("the record has the reason %q, want %q", got, why)
+		}
+		posts := map[string]post{"message": r.message(t), "direct message": r.waitDirect(t, dave, "dm-outcome")}
+		if thread := r.thread(t)["outcome"]; len(thread) == 1 {
+			posts["thread"] = thread[0]
+		} else {
+			t.Errorf("%d replies in the thread, want one", len(thread))
+		}
+		for name, p := range posts {
+			if text := strings.Join(textsOf(t, p.Blocks), "\n"); !strings.Contains(text, why) || strings.Contains(text, "Ask the approver why") || p.has("deny") || strings.Contains(p.Text, "ReadOnlyAccess") {
+				t.Errorf("the %s says %q, and as a notification %q", name, text, p.Text)
+			}
+		}
+	})
+	t.Run("somebody approves while it is open", func(t *testing.T) {
+		t.Parallel()
+		r := local.ask(t, wish{lena, "log-archive", "DeveloperAccess", 10})
+		m := r.message(t)
+		d := r.opens(t, carol, "deny", m)
+		if res := local.press(t, bob, m, "approve", false); !res.OK || res.Detail != "" {
+			t.Fatalf("press: %+v", res)
+		}
+		if res := d.submit(t, map[string]string{"denial_reason": why}); !res.OK || res.Detail != "bob@example.com already approved this request." {
+			t.Errorf("the dialog says %q: %+v", res.Detail, res)
+		}
+		r.endsByItself(t)
+		wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	})
+	t.Run("it can't be opened", func(t *testing.T) {
+		t.Parallel()
+		r := local.ask(t, wish{kim, "log-archive", "DeveloperAccess", 10})
+		m := r.message(t)
+		local.slackFault(t, "views.open", "expired_trigger_id", r.id, 1, nil)
+		if err := local.post("/sim/press", map[string]any{"person": carol, "channel": m.Channel, "ts": m.TS, "action_id": "deny"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		local.wantToldAlone(t, carol, "Nothing is denied yet, because the dialog to deny the request could not be opened. Please press Deny again.")
+		if row := local.requestRow(t, r.id); row.Outcome != nil {
+			t.Errorf("decided: %+v", row.Outcome)
+		}
+		if res := local.press(t, carol, m, "deny", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+		wantEvents(t, r, "requested", "denied")
+	})
+}
+
+// TestDenyCooldown checks that a person can't request again what was denied until some
+// time later.
+func TestDenyCooldown(t *testing.T) {
+	t.Parallel()
+	const cooldown = 12 * time.Second // deny_cooldown in testdata/quiet.yaml
+	w := wish{kim, "playground", "DeveloperAccess", 12}
+	r := askQuiet(t, w)
+	if res := quiet.press(t, bob, r.message(t), "deny", false); !res.OK || res.Detail != "" {
+		t.Fatalf("press: %+v", res)
+	}
+	denied := quiet.requestRow(t, r.id).Outcome.At
+
+	f := quiet.open(t, w.person)
+	f.choose(t, "account", w.account)
+	f.choose(t, "permission_set", w.permissionSet)
+	values := map[string]string{"duration": "12", "reason": t.Name()}
+	res := f.submit(t, values)
+	if early := time.Since(denied) < cooldown; early && !strings.Contains(res.FieldErrors["reason"], "bob@example.com denied this less than a minute ago. You can request it again at ") {
+		t.Errorf("submit: %+v", res)
+	}
+	if !res.OK {
+		time.Sleep(time.Until(denied.Add(cooldown)))
+		if res = f.submit(t, values); !res.OK {
+			t.Errorf("after the cooldown: %+v", res)
+		}
+	}
+	f.unlock()
+	second := &request{stack: quiet, wish: w, reason: t.Name(), id: access.RequestID(team, f.viewID)}
+	second.pressed(t, w.person, "withdraw", "Withdrawn by @"+w.person)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+}
