@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -133,7 +134,7 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 		form.Preview = "This would be refused. " + slack.ManagementAccount
 		return nil
 	}
-	if t.PermissionSet == "" && t.GroupID == "" {
+	if t.Kind == access.KindAccount && (t.AccountID == "" || t.PermissionSet == "") || t.Kind == access.KindGroup && t.GroupID == "" {
 		return nil
 	}
 	policy, digest, err := h.Policy.Load(ctx)
@@ -272,7 +273,7 @@ func (h *Handler) list(ctx context.Context, in slack.Interaction) (index *access
 	l := lists{h, h.menus.index(&policy, digest), in.Query}
 	switch in.Action.ID {
 	case slack.ActionAccount:
-		list, err = l.accounts(ctx)
+		list, err = l.accounts(ctx, in.View.Chosen())
 	case slack.ActionPermissionSet:
 		list, err = l.permissionSets(ctx, in.View.Chosen().AccountID)
 	case slack.ActionGroup:
@@ -290,23 +291,24 @@ type lists struct {
 	query string
 }
 
-func (l lists) accounts(ctx context.Context) (offer, error) {
-	accounts, err := l.Catalog.Accounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sets, err := l.Catalog.PermissionSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ousOf, err := l.Catalog.OUsOf(ctx, l.index.OUs())
+// accounts lists the accounts in which something is offered. If a permission set was chosen
+// first, it lists the accounts in which that one is offered.
+func (l lists) accounts(ctx context.Context, chosen access.Target) (offer, error) {
+	accounts, sets, ousOf, err := l.everything(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return func(who access.Identity) []slack.Option {
-		menu := l.menus.menu(l.index, sets, who)
-		return pick(accounts, l.query,
-			func(a access.Account) bool { return menu.Offers(a.ID, ousOf(a.ID)) },
+		menu := l.menus.menu(l.index, accounts, sets, who)
+		offers := func(a access.Account) bool { return menu.Offers(a.ID, ousOf(a.ID)) }
+		if chosen.AccountID == "" && chosen.PermissionSet != "" {
+			c := access.Case{Requester: who, Target: chosen}
+			offers = func(a access.Account) bool {
+				c.Target.AccountID, c.OUs = a.ID, ousOf(a.ID)
+				return l.index.Offers(&c)
+			}
+		}
+		return pick(accounts, l.query, offers,
 			func(a access.Account) slack.Option {
 				// The text contains the whole id: an option has room for 75
 				// characters, and a name has at most 50.
@@ -315,29 +317,53 @@ func (l lists) accounts(ctx context.Context) (offer, error) {
 	}, nil
 }
 
+// permissionSets lists the permission sets that are offered in the account. If there is no
+// account yet, it lists those that are offered in any account.
 func (l lists) permissionSets(ctx context.Context, accountID string) (offer, error) {
-	if accountID == "" {
-		return func(access.Identity) []slack.Option { return nil }, nil
-	}
-	sets, err := l.Catalog.PermissionSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ousOf, err := l.Catalog.OUsOf(ctx, l.index.OUs())
+	accounts, sets, ousOf, err := l.everything(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return func(who access.Identity) []slack.Option {
-		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}, OUs: ousOf(accountID)}
-		return pick(sets, l.query,
-			func(s access.PermissionSet) bool {
+		var offers func(access.PermissionSet) bool
+		if accountID == "" {
+			offered := l.menus.menu(l.index, accounts, sets, who).OffersAnywhere(ids(accounts), ousOf)
+			offers = func(s access.PermissionSet) bool { return offered[s.Name] }
+		} else {
+			c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}, OUs: ousOf(accountID)}
+			offers = func(s access.PermissionSet) bool {
 				c.Target.PermissionSet = s.Name
 				return l.index.Offers(&c)
-			},
+			}
+		}
+		return pick(sets, l.query, offers,
 			func(s access.PermissionSet) slack.Option {
 				return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
 			})
 	}, nil
+}
+
+// everything returns what the lists of accounts and permission sets depend on.
+func (l lists) everything(ctx context.Context) (accounts *catalog.List[access.Account], sets *catalog.List[access.PermissionSet], ousOf func(string) []string, err error) {
+	if accounts, err = l.Catalog.Accounts(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if sets, err = l.Catalog.PermissionSets(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	ousOf, err = l.Catalog.OUsOf(ctx, l.index.OUs())
+	return accounts, sets, ousOf, err
+}
+
+// ids yields the ids of the accounts.
+func ids(accounts *catalog.List[access.Account]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for a := range accounts.All() {
+			if !yield(a.ID) {
+				return
+			}
+		}
+	}
 }
 
 func (l lists) groups(ctx context.Context) (offer, error) {
