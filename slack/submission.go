@@ -114,6 +114,12 @@ func (v *View) target(errs map[string]string) access.Target {
 	return t
 }
 
+// AccountBlock returns the block id under which to show an error about the account.
+func (v *View) AccountBlock() string {
+	block, _ := v.blockOf(ActionAccount)
+	return firstNonEmpty(block, BlockReason)
+}
+
 // DurationBlock returns the block id under which to show an error about the duration.
 func (v *View) DurationBlock() string {
 	block, _ := v.durationBlock()

@@ -93,6 +93,14 @@ func NoticeView(title, text string) slackgo.ModalViewRequest {
 	return v
 }
 
+// LinkNoticeView is NoticeView with a link below the text. The address must come from Slack
+// or from this package.
+func LinkNoticeView(title, text, address, linkText string) slackgo.ModalViewRequest {
+	v := NoticeView(title, text)
+	v.Blocks.BlockSet = append(v.Blocks.BlockSet, new(richText).link(address, linkText).block("link"))
+	return v
+}
+
 // FormView returns the form to request access. If there are no durations, it returns a
 // notice instead, because Slack rejects an empty select. The check of the settings
 // prevents that case.

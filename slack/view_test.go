@@ -94,6 +94,7 @@ func TestViews(t *testing.T) {
 			Preview:  hostile,
 		})},
 		{"notice", NoticeView("Not found", "Your email is not known in Identity Center. Please ask the people who run it.")},
+		{"notice_link", LinkNoticeView("Already requested", "You already requested this at 12:00 UTC.", "https://acme.slack.com/archives/C0CHANNEL/p1772444000000100", "Open that request")},
 		{"notice_hostile", NoticeView(hostile, strings.Repeat(hostile+"\n", 100))},
 	}
 	for _, tt := range tests {

@@ -72,6 +72,9 @@ type world struct {
 	shows    []slack.Message // what they were updated to
 	deadline time.Duration
 
+	linkedWithin time.Duration // the time for Permalink
+	linkErr      error
+
 	checked  []string                // Slack ids of approvers who were checked again
 	checkErr error                   // of that check
 	others   []func(*access.Request) // what happens to the row just before ChangeApprovals
@@ -183,6 +186,12 @@ func (w *world) Ephemeral(_ context.Context, channel, user, _, text string) erro
 		w.told = append(w.told, channel+" "+user+" "+text)
 	}
 	return w.ephemeralErr
+}
+
+func (w *world) Permalink(ctx context.Context, channel, ts string) (string, error) {
+	deadline, _ := ctx.Deadline()
+	w.linkedWithin = time.Until(deadline)
+	return "https://acme.slack.com/archives/" + channel + "/p" + ts, w.linkErr
 }
 
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
