@@ -47,16 +47,23 @@ const (
 // RequestMessage returns the message in the channel, in the state that the row says.
 // It has the buttons Approve, Deny and Withdraw while the request is open, Take back
 // approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
-// may use one when someone presses it. It cuts a long reason if the message would be too
-// long for Slack otherwise.
+// may use one when someone presses it. If the message would be too long for Slack
+// otherwise, it makes no links of addresses in the reason, and cuts a long reason.
 func RequestMessage(r access.Request) Message {
-	m := requestMessage(r)
+	m := requestMessage(r, (*richText).quoteLinked)
+	if sizeOf(m.Blocks) <= maxBlocksJSON {
+		return m
+	}
+	m = requestMessage(r, (*richText).quote)
 	if excess := sizeOf(m.Blocks) - maxBlocksJSON; excess > 0 {
 		r.Reason = cutBy(cleanLines(r.Reason), excess)
-		m = requestMessage(r)
+		m = requestMessage(r, (*richText).quote)
 	}
 	return m
 }
+
+// quoter is a method that adds a text that a person wrote.
+type quoter func(b *richText, text string) *richText
 
 // cutBy shortens s so that it has at least n characters less as JSON, and ends in "…".
 func cutBy(s string, n int) string {
@@ -77,7 +84,8 @@ func sizeOf(v any) int {
 	return utf8.RuneCount(text)
 }
 
-func requestMessage(r access.Request) Message {
+// requestMessage returns the message. quote adds the reason.
+func requestMessage(r access.Request, quote quoter) Message {
 	s := stateOf(r)
 	m := newMessage(PurposeAnnounce, r)
 	m.Text = fallbackText(s, r)
@@ -88,7 +96,7 @@ func requestMessage(r access.Request) Message {
 	if r.Rebuilt != nil {
 		m.Blocks = append(m.Blocks, rebuiltDetails(r))
 	} else {
-		m.Blocks = append(m.Blocks, details(s, r))
+		m.Blocks = append(m.Blocks, details(s, r, quote))
 	}
 	if text := footer(s, r); text != nil {
 		m.Blocks = append(m.Blocks, text)
@@ -162,7 +170,7 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 }
 
 // details says who requests what, and why.
-func details(s state, r access.Request) slackgo.Block {
+func details(s state, r access.Request, quote quoter) slackgo.Block {
 	b := new(richText).label("Requester").person(r.Requester)
 	writeTarget(b, r.Target)
 	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
@@ -175,7 +183,7 @@ func details(s state, r access.Request) slackgo.Block {
 		writeApprovers(b, r)
 	}
 	writeTicket(b, r)
-	b.label("Reason").quote(r.Reason)
+	quote(b.label("Reason"), r.Reason)
 	return b.block("request")
 }
 
