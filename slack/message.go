@@ -117,6 +117,9 @@ func requestMessage(r access.Request, quote quoter) Message {
 	case stateActive:
 		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
 	}
+	if url := ConsoleURL(r.ExecutionARN); url != "" {
+		m.Blocks = append(m.Blocks, new(richText).text("For operators: ").link(url, consoleLink).block("operators"))
+	}
 	return m
 }
 
@@ -169,11 +172,11 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	return []slackgo.Block{header("⚠️ Found under a fallback email domain"), text.block("fallback_domain")}
 }
 
-// details says who requests what, and why.
+// details says who requests what, and why. The first line has what matters most.
 func details(s state, r access.Request, quote quoter) slackgo.Block {
-	b := new(richText).label("Requester").person(r.Requester)
-	writeTarget(b, r.Target)
-	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	b := new(richText).person(r.Requester).text(" → ")
+	writeAccess(b, r.Target)
+	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
 	if s == stateActive {
 		b.label("Until").time(r.End)
 	}
@@ -216,11 +219,28 @@ func writeTicket(b *richText, r access.Request) {
 
 func writeTarget(b *richText, t access.Target) {
 	if t.Kind == access.KindGroup {
-		b.label("Group").text(cut(firstNonEmpty(clean(t.GroupName), clean(t.GroupID)), maxName))
+		b.label("Group").text(groupTargetName(t))
 		return
 	}
 	b.label("Account").text(nameWithID(t.AccountName, t.AccountID))
-	b.label("Permission set").text(cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
+	b.label("Permission set").text(permissionSetName(t))
+}
+
+// writeAccess names the target within a line.
+func writeAccess(b *richText, t access.Target) {
+	if t.Kind == access.KindGroup {
+		b.text("group ").text(groupTargetName(t))
+		return
+	}
+	b.text(permissionSetName(t)).text(" in ").text(nameWithID(t.AccountName, t.AccountID))
+}
+
+func groupTargetName(t access.Target) string {
+	return cut(firstNonEmpty(clean(t.GroupName), clean(t.GroupID)), maxName)
+}
+
+func permissionSetName(t access.Target) string {
+	return cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName)
 }
 
 // nameWithID returns a name followed by its id.
@@ -260,16 +280,12 @@ func writeApprovers(b *richText, r access.Request) {
 	}
 }
 
-// footer says what has happened and links to the execution. It returns nil if there
-// is nothing to say.
+// footer says what has happened. It returns nil if there is nothing to say.
 func footer(s state, r access.Request) slackgo.Block {
 	b := new(richText)
 	writeDecision(b, s, r)
 	if s != statePending {
 		writeProgress(b, s, r)
-	}
-	if url := ConsoleURL(r.ExecutionARN); url != "" {
-		b.newLine().link(url, consoleLink)
 	}
 	if len(b.current)+len(b.done) == 0 {
 		return nil

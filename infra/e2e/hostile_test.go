@@ -39,7 +39,7 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 
 // labels are the texts that our messages set in bold.
 var labels = []string{
-	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
+	"Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
 	"Approvers not found in Slack: ", "Request expires: ", "Ticket: ", "Reason: ",
 }
 
