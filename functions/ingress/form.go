@@ -148,6 +148,10 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	}
 	d := index.Decide(c)
 	form.Longest, form.Tickets, form.Warnings = time.Duration(d.MaxDuration)*time.Second, d.Tickets, d.Warnings
+	if mustNotSelfApprove(d, requester) {
+		form.Preview = "This would be refused. " + notSelfApproved
+		return nil
+	}
 	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
 	// The form doesn't report which duration is chosen.
 	session := h.Catalog.Session(ctx, t.PermissionSetARN)
@@ -156,6 +160,15 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	}
 	return nil
 }
+
+// mustNotSelfApprove reports whether the policy would let the requester approve their own
+// request, but evaluate refuses that, because the requester was found under a fallback
+// domain.
+func mustNotSelfApprove(d access.Decision, requester access.Person) bool {
+	return d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain
+}
+
+const notSelfApproved = "You can't approve this yourself, because your user in IAM Identity Center has another email address than Slack. Ask the people who run this app."
 
 // approverNames returns how people see approvers: emails, and then the names of groups.
 func (h *Handler) approverNames(ctx context.Context, approvers []string) []string {

@@ -145,6 +145,14 @@ func TestChoose(t *testing.T) {
 		{name: "a group, oneself", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "group"}},
 			"view": view("request_for_group_membership", "", map[string][2]string{"group": {"group", "g-1"}})}),
 			want: form(access.KindGroup, access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}, "This will be granted automatically: the policy lets you approve this yourself.")},
+		{name: "oneself, with another email address", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "group"}},
+			"view": view("request_for_group_membership", "", map[string][2]string{"group": {"group", "g-1"}})}),
+			change: func(w *world) {
+				fallback := jane
+				fallback.SecondaryDomain = true
+				w.people["UJANE"] = fallback
+			},
+			want: form(access.KindGroup, access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}, "This would be refused. "+notSelfApproved)},
 		{name: "an account that is not there", body: choice("account", "999999999999", ""),
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be requested. Choose from the list.")},
 		{name: "the policy can't be read", body: choice("permission_set", production, admin),

@@ -270,6 +270,8 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		return ticketMistake(v, d, s.Ticket), nil
 	case d.Reason == access.ReasonNotAllowed:
 		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
+	case mustNotSelfApprove(d, requester):
+		return map[string]string{targetBlock(v, s.Target): notSelfApproved}, nil
 	case d.Reason == access.ReasonNoApprovers:
 		return map[string]string{targetBlock(v, s.Target): "Nobody else can approve this: the policy names no other approver. Ask the people who run this app to add one."}, nil
 	case d.Reason == access.ReasonProtectedAccount:

@@ -100,6 +100,14 @@ func TestSubmitWithMistakes(t *testing.T) {
 			}},
 		{name: "only this person could approve it", body: filled("UJANE", sandbox, admin, "3600", "deploy"),
 			want: map[string]string{"permission_set-222222222222": "Nobody else can approve this: the policy names no other approver. Ask the people who run this app to add one."}},
+		{name: "only this person could approve it, who must not", body: filled("UJANE", sandbox, admin, "3600", "deploy"),
+			change: func(w *world) {
+				yes, fallback := true, jane
+				fallback.SecondaryDomain = true
+				w.people["UJANE"] = fallback
+				w.policy.Accounts[2].AllowSelfApproval = &yes
+			},
+			want: map[string]string{"permission_set-222222222222": notSelfApproved}},
 		{name: "no lists", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},
 			change: func(w *world) { w.catalogErr = failing }},
 		{name: "no policy", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},
