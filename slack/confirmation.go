@@ -46,7 +46,7 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	if !r.ExpiresAt.IsZero() {
 		b.label("Request expires").time(r.ExpiresAt)
 	}
-	b.label("Reason").quote(r.Reason)
+	b.label("Reason").quoteLinked(r.Reason)
 	effect := "If you press Approve, the access starts at once."
 	if !c.Last {
 		effect = "If you press Approve, the request still needs other approvals before the access starts."

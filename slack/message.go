@@ -48,22 +48,29 @@ const (
 // RequestMessage returns the message in the channel, in the state that the row says.
 // It has the buttons Approve, Deny and Withdraw while the request is open, Take back
 // approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
-// may use one when someone presses it. It cuts a long reason if the message would be too
-// long for Slack otherwise. If hardly any of it would be left, it drops the lines of
-// writeBackground first. A requester can't make it drop them: that depends on everything
-// but the reason.
+// may use one when someone presses it. If the message would be too long for Slack
+// otherwise, it makes no links of addresses in the reason, and cuts a long reason. If
+// hardly any of it would be left, it drops the lines of writeBackground first. A requester
+// can't make it drop them: that depends on everything but the reason.
 func RequestMessage(r access.Request) Message {
-	m := requestMessage(r)
+	m := requestMessage(r, (*richText).quoteLinked)
+	if sizeOf(m.Blocks) <= maxBlocksJSON {
+		return m
+	}
+	m = requestMessage(r, (*richText).quote)
 	if size := sizeOf(m.Blocks); size > maxBlocksJSON && maxBlocksJSON-(size-sizeOf(cleanLines(r.Reason))) < minReasonJSON {
 		r.Background, r.PermissionSetDescription = nil, ""
-		m = requestMessage(r)
+		m = requestMessage(r, (*richText).quote)
 	}
 	if excess := sizeOf(m.Blocks) - maxBlocksJSON; excess > 0 {
 		r.Reason = cutBy(cleanLines(r.Reason), excess)
-		m = requestMessage(r)
+		m = requestMessage(r, (*richText).quote)
 	}
 	return m
 }
+
+// quoter is a method that adds a text that a person wrote.
+type quoter func(b *richText, text string) *richText
 
 // cutBy shortens s so that it has at least n characters less as JSON, and ends in "…".
 func cutBy(s string, n int) string {
@@ -84,7 +91,8 @@ func sizeOf(v any) int {
 	return utf8.RuneCount(text)
 }
 
-func requestMessage(r access.Request) Message {
+// requestMessage returns the message. quote adds the reason.
+func requestMessage(r access.Request, quote quoter) Message {
 	s := stateOf(r)
 	m := newMessage(PurposeAnnounce, r)
 	m.Text = fallbackText(s, r)
@@ -95,7 +103,7 @@ func requestMessage(r access.Request) Message {
 	if r.Rebuilt != nil {
 		m.Blocks = append(m.Blocks, rebuiltDetails(r))
 	} else {
-		m.Blocks = append(m.Blocks, details(s, r))
+		m.Blocks = append(m.Blocks, details(s, r, quote))
 	}
 	if text := footer(s, r); text != nil {
 		m.Blocks = append(m.Blocks, text)
@@ -115,6 +123,9 @@ func requestMessage(r access.Request) Message {
 		m.Blocks = append(m.Blocks, buttons(append(elements, button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID))...))
 	case stateActive:
 		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
+	}
+	if url := ConsoleURL(r.ExecutionARN); url != "" {
+		m.Blocks = append(m.Blocks, new(richText).text("For operators: ").link(url, consoleLink).block("operators"))
 	}
 	return m
 }
@@ -168,11 +179,11 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	return []slackgo.Block{header("⚠️ Found under a fallback email domain"), text.block("fallback_domain")}
 }
 
-// details says who requests what, and why.
-func details(s state, r access.Request) slackgo.Block {
-	b := new(richText).label("Requester").person(r.Requester)
-	writeTarget(b, r.Target)
-	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+// details says who requests what, and why. The first line has what matters most.
+func details(s state, r access.Request, quote quoter) slackgo.Block {
+	b := new(richText).person(r.Requester).text(" → ")
+	writeAccess(b, r.Target)
+	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
 	if s == stateActive {
 		b.label("Until").time(r.End)
 	}
@@ -182,7 +193,7 @@ func details(s state, r access.Request) slackgo.Block {
 		writeApprovers(b, r)
 	}
 	writeTicket(b, r)
-	b.label("Reason").quote(r.Reason)
+	quote(b.label("Reason"), r.Reason)
 	return b.block("request")
 }
 
@@ -215,11 +226,28 @@ func writeTicket(b *richText, r access.Request) {
 
 func writeTarget(b *richText, t access.Target) {
 	if t.Kind == access.KindGroup {
-		b.label("Group").text(cut(firstNonEmpty(clean(t.GroupName), clean(t.GroupID)), maxName))
+		b.label("Group").text(groupTargetName(t))
 		return
 	}
 	b.label("Account").text(nameWithID(t.AccountName, t.AccountID))
-	b.label("Permission set").text(cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName))
+	b.label("Permission set").text(permissionSetName(t))
+}
+
+// writeAccess names the target within a line.
+func writeAccess(b *richText, t access.Target) {
+	if t.Kind == access.KindGroup {
+		b.text("group ").text(groupTargetName(t))
+		return
+	}
+	b.text(permissionSetName(t)).text(" in ").text(nameWithID(t.AccountName, t.AccountID))
+}
+
+func groupTargetName(t access.Target) string {
+	return cut(firstNonEmpty(clean(t.GroupName), clean(t.GroupID)), maxName)
+}
+
+func permissionSetName(t access.Target) string {
+	return cut(firstNonEmpty(clean(t.PermissionSet), clean(t.PermissionSetARN)), maxName)
 }
 
 // nameWithID returns a name followed by its id.
@@ -259,16 +287,12 @@ func writeApprovers(b *richText, r access.Request) {
 	}
 }
 
-// footer says what has happened and links to the execution. It returns nil if there
-// is nothing to say.
+// footer says what has happened. It returns nil if there is nothing to say.
 func footer(s state, r access.Request) slackgo.Block {
 	b := new(richText)
 	writeDecision(b, s, r)
 	if s != statePending {
 		writeProgress(b, s, r)
-	}
-	if url := ConsoleURL(r.ExecutionARN); url != "" {
-		b.newLine().link(url, consoleLink)
 	}
 	if len(b.current)+len(b.done) == 0 {
 		return nil

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	slackgo "github.com/slack-go/slack"
+
 	"sso-elevator/functions/access"
 )
 
@@ -244,13 +246,16 @@ func requests() map[string]access.Request {
 			r.Requester.FoundAs = access.DirectoryUser{UserName: "alice.anderson", DisplayName: "Alice *Anderson* <!here>", Email: "alice@corp.example.net"}
 		}),
 		"pending_fallback_domain_of_an_older_release": pending(func(r *access.Request) { r.Requester.SecondaryDomain = true }),
-		"pending_ticket":                   pending(withTicket),
-		"active_ticket":                    pending(withTicket, approved, granted),
-		"ended_ticket":                     pending(withTicket, approved, granted, revoked(access.RemovalDone, naturalEnd)),
-		"refused_ticket_missing":           pending(outcome(access.OutcomeRefused, access.Person{}, "TicketMissing", "A Jira issue, such as OPS-12")),
-		"pending_no_expiry":                pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
-		"pending_longest":                  pending(longest),
-		"pending_hostile":                  pending(hostileTexts),
+		"pending_ticket":         pending(withTicket),
+		"active_ticket":          pending(withTicket, approved, granted),
+		"ended_ticket":           pending(withTicket, approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"refused_ticket_missing": pending(outcome(access.OutcomeRefused, access.Person{}, "TicketMissing", "A Jira issue, such as OPS-12")),
+		"pending_no_expiry":      pending(func(r *access.Request) { r.ExpiresAt = time.Time{} }),
+		"pending_longest":        pending(longest),
+		"pending_hostile":        pending(hostileTexts),
+		"pending_links": pending(func(r *access.Request) {
+			r.Reason = "Roll back, see https://jira.example.com/browse/OPS-12.\nNot <https://evil.test|AWS>, https://aws.amazon.com@evil.test or https://аws.amazon.com."
+		}),
 		"pending_several":                  pending(several),
 		"pending_several_one":              pending(several, by(bob, "", 0)),
 		"pending_several_lapsed":           pending(several, by(bob, access.LapseGone), by(carol, "", 0)),
@@ -437,46 +442,60 @@ var internalWord = regexp.MustCompile(`(?i)\b(leases?|tables?|rows?|sweeps?|exec
 // TestLongReasonIsCut checks that a message within Slack's limit shows all of the reason,
 // and a longer one as much as there is room for.
 func TestLongReasonIsCut(t *testing.T) {
-	shownReason := func(r access.Request) string {
+	shownReason := func(r access.Request) (reason string, links int) {
 		m := RequestMessage(r)
 		for _, p := range checkMessage(generic(t, posted(m))) {
 			t.Error(p)
 		}
-		var reason string
-		for _, b := range list(generic(t, posted(m))["blocks"]) {
-			for _, e := range list(object(b)["elements"]) {
-				if object(e)["type"] == "rich_text_quote" {
-					reason, _ = object(list(object(e)["elements"])[0])["text"].(string)
+		for _, b := range m.Blocks {
+			if b, ok := b.(*slackgo.RichTextBlock); ok {
+				for _, e := range b.Elements {
+					if quote, ok := e.(*slackgo.RichTextQuote); ok {
+						text, addresses := pieces(t, quote.Elements)
+						reason, links = reason+text, len(addresses)
+					}
 				}
 			}
 		}
-		return reason
+		return reason, links
 	}
+	addresses := strings.Repeat("http://a/ ", access.MaxReasonLength/10-1) + "x"
+	long := strings.TrimSpace(strings.Repeat("https://a.test/"+strings.Repeat("x", 480)+" ", 6))
 	for _, tt := range []struct {
 		name    string
 		reason  string
 		longest bool // whether everything else is, too
 		least   int  // characters that are shown at least; 0: all
+		links   int
 		drops   bool // the lines about the requester's access
 	}{
-		{"short", "deploy", false, 0, false},
-		{"short, in the longest message", "deploy", true, 0, true},
-		{"the longest", strings.Repeat("r", access.MaxReasonLength), false, 0, false},
-		{"the longest, in the longest message", strings.Repeat("r", access.MaxReasonLength), true, 1600, true},
-		{"six characters each as JSON", strings.Repeat("<", access.MaxReasonLength), false, 1300, false},
+		{"short", "deploy", false, 0, 0, false},
+		{"short, in the longest message", "deploy", true, 0, 0, false},
+		{"the longest", strings.Repeat("r", access.MaxReasonLength), false, 0, 0, false},
+		{"the longest, in the longest message", strings.Repeat("r", access.MaxReasonLength), true, 1600, 0, true},
+		{"six characters each as JSON", strings.Repeat("<", access.MaxReasonLength), false, 1300, 0, false},
+		{"a link", "see https://a.test/b", false, 0, 1, false},
+		{"a link, in the longest message", "see https://a.test/b", true, 0, 1, false},
+		{"many links", addresses, false, 0, maxReasonLinks, false},
+		{"many links, in the longest message", addresses, true, 1600, 0, true},
+		{"long links", long, false, 0, 6, false},
+		{"long links, in the longest message", long, true, 1600, 0, true},
 	} {
 		r := pending(withTicket, before(func(*access.Background) {}))
 		if tt.longest {
 			longest(&r)
 		}
 		r.Reason = tt.reason
-		got := shownReason(r)
+		got, links := shownReason(r)
 		if drops := !strings.Contains(shownWithMentions(t, RequestMessage(r)), "Last 30 days"); drops != tt.drops {
 			t.Errorf("%s: dropped the lines about the requester's access: %t, want %t", tt.name, drops, tt.drops)
 		}
 		start, isCut := strings.CutSuffix(got, "…")
 		if isCut != (tt.least > 0) || !strings.HasPrefix(tt.reason, start) || len(start) < tt.least {
 			t.Errorf("%s: %d of %d characters are shown, want at least %d: %.20q", tt.name, len(start), len(tt.reason), tt.least, got)
+		}
+		if links != tt.links {
+			t.Errorf("%s: %d links, want %d", tt.name, links, tt.links)
 		}
 	}
 }

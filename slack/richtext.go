@@ -148,11 +148,22 @@ func (b *richText) quote(s string) *richText {
 	if s == "" {
 		return b
 	}
+	return b.quoteElements([]slackgo.RichTextSectionElement{slackgo.NewRichTextSectionTextElement(s, nil)})
+}
+
+// quoteLinked is like quote. It makes links of the addresses in the text, which show where
+// they lead.
+func (b *richText) quoteLinked(s string) *richText {
+	elements := linked(cleanLines(s))
+	if len(elements) == 0 {
+		return b
+	}
+	return b.quoteElements(elements)
+}
+
+func (b *richText) quoteElements(elements []slackgo.RichTextSectionElement) *richText {
 	b.flush()
-	b.done = append(b.done, &slackgo.RichTextQuote{
-		Type:     slackgo.RTEQuote,
-		Elements: []slackgo.RichTextSectionElement{slackgo.NewRichTextSectionTextElement(s, nil)},
-	})
+	b.done = append(b.done, &slackgo.RichTextQuote{Type: slackgo.RTEQuote, Elements: elements})
 	return b
 }
 

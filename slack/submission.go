@@ -65,7 +65,8 @@ func (v *View) Submission() (Submission, map[string]string) {
 
 // SelectedTarget returns the target that is selected in the form now, even if other
 // fields are empty. It has the ids, and the names that private_metadata knows for the
-// same ids. It omits a permission set that was chosen for another account.
+// same ids. It has a permission set without an account if it was chosen first. It omits a
+// permission set that was chosen for another account.
 func (v *View) SelectedTarget() access.Target {
 	return v.target(map[string]string{})
 }
@@ -83,18 +84,24 @@ func (v *View) target(errs map[string]string) access.Target {
 		return t
 	}
 
-	t.AccountID = v.State[BlockAccount][ActionAccount].SelectedOption
+	account, accountID := v.blockOf(ActionAccount)
+	t.AccountID = accountID
 	if t.AccountID == "" {
-		errs[BlockAccount] = "Choose an account."
-		return t
-	}
-	if before.AccountID == t.AccountID {
+		errs[firstNonEmpty(account, BlockAccount)] = "Choose an account."
+	} else if before.AccountID == t.AccountID {
 		t.AccountName = before.AccountName
 	}
-	block := permissionSetBlock(t.AccountID)
-	shown, stale := v.permissionSetBlock()
-	switch chosen := v.State[block][ActionPermissionSet].SelectedOption; {
-	case chosen != "":
+	block, chosen := v.permissionSetBlock()
+	switch {
+	case block == "" && accountID == "":
+	case block == "":
+		// Slack shows an error only under a block that exists.
+		errs[firstNonEmpty(account, BlockAccount)] = "Choose the account again, then a permission set."
+	case chosen == "":
+		errs[block] = "Choose a permission set."
+	case block != BlockPermissionSet && block != permissionSetBlock(t.AccountID):
+		errs[block] = "The account changed. Choose the permission set again."
+	default:
 		if strings.HasPrefix(chosen, "arn:") {
 			t.PermissionSetARN = chosen
 		} else {
@@ -103,16 +110,14 @@ func (v *View) target(errs map[string]string) access.Target {
 		if before.PermissionSetARN == t.PermissionSetARN && t.PermissionSetARN != "" {
 			t.PermissionSet = before.PermissionSet
 		}
-	case shown == "":
-		// The user submitted the form as it was before they chose the account. Slack
-		// shows an error only under a block that exists.
-		errs[BlockAccount] = "Choose the account again, then a permission set."
-	case stale != "" && shown != block:
-		errs[shown] = "The account changed. Choose the permission set again."
-	default:
-		errs[shown] = "Choose a permission set."
 	}
 	return t
+}
+
+// AccountBlock returns the block id under which to show an error about the account.
+func (v *View) AccountBlock() string {
+	block, _ := v.blockOf(ActionAccount)
+	return firstNonEmpty(block, BlockReason)
 }
 
 // DurationBlock returns the block id under which to show an error about the duration.

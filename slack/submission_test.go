@@ -60,6 +60,38 @@ func TestSubmission(t *testing.T) {
 			},
 		},
 		{
+			name: "permission set first, sent before the form was updated",
+			change: func(v *View) {
+				v.PrivateMetadata = `{"kind":"account","permission_set":"ReadOnly","permission_set_arn":"` + permissionSetARN + `"}`
+				v.State["account-ps-1a2b3c4d5e6f7a8b"], v.State["permission_set"] = v.State["account"], v.State["permission_set-111122223333"]
+				delete(v.State, "account")
+				delete(v.State, "permission_set-111122223333")
+			},
+			want: Submission{
+				Target:   access.Target{Kind: access.KindAccount, AccountID: "111122223333", PermissionSet: "ReadOnly", PermissionSetARN: permissionSetARN},
+				Duration: 90 * time.Minute, Reason: "look at\nthe logs",
+			},
+		},
+		{
+			name: "permission set first, and no account",
+			change: func(v *View) {
+				delete(v.State, "account")
+				v.State["account-ps-1a2b3c4d5e6f7a8b"] = map[string]FieldValue{"account": {}}
+				v.State["permission_set"] = v.State["permission_set-111122223333"]
+				delete(v.State, "permission_set-111122223333")
+			},
+			errs: map[string]string{"account-ps-1a2b3c4d5e6f7a8b": "Choose an account."},
+		},
+		{
+			name: "neither account nor permission set",
+			change: func(v *View) {
+				v.State["account"]["account"] = FieldValue{}
+				v.State["permission_set"] = map[string]FieldValue{"permission_set": {}}
+				delete(v.State, "permission_set-111122223333")
+			},
+			errs: map[string]string{"account": "Choose an account.", "permission_set": "Choose a permission set."},
+		},
+		{
 			name: "durations that the policy limits",
 			change: func(v *View) {
 				delete(v.State, "duration")
@@ -213,6 +245,19 @@ func TestSelectedTargetIgnoresTheRest(t *testing.T) {
 		v.State["reason"]["reason"] = FieldValue{}
 	})
 	want := access.Target{Kind: access.KindAccount, AccountID: "444455556666"}
+	if got := v.SelectedTarget(); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestSelectedTargetHasAPermissionSetThatWasChosenFirst(t *testing.T) {
+	v := submitted(func(v *View) {
+		v.PrivateMetadata = ""
+		v.State["account"]["account"] = FieldValue{}
+		v.State["permission_set"] = v.State["permission_set-111122223333"]
+		delete(v.State, "permission_set-111122223333")
+	})
+	want := access.Target{Kind: access.KindAccount, PermissionSetARN: permissionSetARN}
 	if got := v.SelectedTarget(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

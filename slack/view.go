@@ -15,7 +15,8 @@ import (
 
 // Block ids of the form. The id of the permission set's block also contains the account
 // id. Slack keeps an input as long as its block id stays the same, so a new account
-// needs a new block id.
+// needs a new block id. If the permission set is chosen first, the account's block id
+// contains it, for the same reason.
 const (
 	BlockAccount       = "account"
 	BlockPermissionSet = "permission_set"
@@ -41,6 +42,17 @@ func permissionSetBlock(accountID string) string {
 		return BlockPermissionSet
 	}
 	return BlockPermissionSet + "-" + cut(accountID, 32)
+}
+
+// accountBlock returns the block id of the account's select. chosen is the target chosen so
+// far. If it has a permission set but no account, the select offers other accounts than
+// before.
+func accountBlock(chosen access.Target) string {
+	if chosen.AccountID != "" || chosen.PermissionSetARN == "" {
+		return BlockAccount
+	}
+	id := chosen.PermissionSetARN[strings.LastIndexByte(chosen.PermissionSetARN, '/')+1:]
+	return BlockAccount + "-" + cut(id, 32)
 }
 
 // Form is the content of the request form.
@@ -81,6 +93,14 @@ func NoticeView(title, text string) slackgo.ModalViewRequest {
 	return v
 }
 
+// LinkNoticeView is NoticeView with a link below the text. The address must come from Slack
+// or from this package.
+func LinkNoticeView(title, text, address, linkText string) slackgo.ModalViewRequest {
+	v := NoticeView(title, text)
+	v.Blocks.BlockSet = append(v.Blocks.BlockSet, new(richText).link(address, linkText).block("link"))
+	return v
+}
+
 // FormView returns the form to request access. If there are no durations, it returns a
 // notice instead, because Slack rejects an empty select. The check of the settings
 // prevents that case.
@@ -93,14 +113,15 @@ func FormView(f Form) slackgo.ModalViewRequest {
 		blocks = append(blocks, externalSelect(BlockGroup, ActionGroup, "Group", "Choose a group",
 			f.Chosen.GroupName, f.Chosen.GroupID))
 	} else {
-		hint := "Choose an account first"
-		if f.Chosen.AccountID != "" {
-			hint = "Choose a permission set"
+		account := accountBlock(f.Chosen)
+		hint := "Choose an account"
+		if account != BlockAccount {
+			hint = "Choose an account with this permission set"
 		}
 		blocks = append(blocks,
-			externalSelect(BlockAccount, ActionAccount, "Account", "Choose an account",
+			externalSelect(account, ActionAccount, "Account", hint,
 				f.Chosen.AccountName, f.Chosen.AccountID),
-			externalSelect(permissionSetBlock(f.Chosen.AccountID), ActionPermissionSet, "Permission set", hint,
+			externalSelect(permissionSetBlock(f.Chosen.AccountID), ActionPermissionSet, "Permission set", "Choose a permission set",
 				f.Chosen.PermissionSet, firstNonEmpty(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
 	}
 	blocks = append(blocks, durations(f), reasonInput())

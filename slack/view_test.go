@@ -48,6 +48,10 @@ func TestViews(t *testing.T) {
 			Kind: access.KindAccount, Durations: hours(1, 2, 4),
 			Chosen: access.Target{Kind: access.KindAccount, AccountID: "111122223333", AccountName: "Sandbox"},
 		})},
+		{"form_permission_set_chosen", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1),
+			Chosen: access.Target{Kind: access.KindAccount, PermissionSet: "ReadOnly", PermissionSetARN: permissionSetARN},
+		})},
 		{"form_preview", FormView(Form{
 			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox,
 			Preview: "Approvers (any one can approve): alice@example.com, bob@example.com",
@@ -90,6 +94,7 @@ func TestViews(t *testing.T) {
 			Preview:  hostile,
 		})},
 		{"notice", NoticeView("Not found", "Your email is not known in Identity Center. Please ask the people who run it.")},
+		{"notice_link", LinkNoticeView("Already requested", "You already requested this at 12:00 UTC.", "https://acme.slack.com/archives/C0CHANNEL/p1772444000000100", "Open that request")},
 		{"notice_hostile", NoticeView(hostile, strings.Repeat(hostile+"\n", 100))},
 	}
 	for _, tt := range tests {
@@ -110,6 +115,25 @@ func TestPermissionSetBlockFollowsTheAccount(t *testing.T) {
 	ids := map[string]bool{block(""): true, block("111122223333"): true, block("444455556666"): true}
 	if len(ids) != 3 || !ids["permission_set-111122223333"] {
 		t.Errorf("block ids %v, want three different ones", ids)
+	}
+}
+
+func TestAccountBlockFollowsAPermissionSetThatIsChosenFirst(t *testing.T) {
+	block := func(chosen access.Target) string {
+		return FormView(Form{Kind: access.KindAccount, Durations: hours(1), Chosen: chosen}).Blocks.BlockSet[0].ID()
+	}
+	for want, chosen := range map[string]access.Target{
+		BlockAccount:                  {},
+		"account-ps-1a2b3c4d5e6f7a8b": {PermissionSetARN: permissionSetARN},
+		"account-ps-2":                {PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-2"},
+		"account-" + cut(strings.Repeat("x", 99), 32): {PermissionSetARN: strings.Repeat("x", 99)},
+	} {
+		if got := block(chosen); got != want {
+			t.Errorf("%+v: block %q, want %q", chosen, got, want)
+		}
+	}
+	if got := block(sandbox); got != BlockAccount {
+		t.Errorf("after both were chosen: block %q", got)
 	}
 }
 

@@ -2,13 +2,15 @@ package access
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 )
 
 // Menu says which accounts to offer a person: those in which they could get one of
-// the existing permission sets. It gives the same answer as calling Offers for each
-// permission set, but reads the statements about the account only once. Several
+// the existing permission sets. And it says which permission sets they could get in
+// any account. It gives the same answers as calling Offers for each account and
+// permission set, but reads the statements about an account only once. Several
 // goroutines may use it at once.
 type Menu struct {
 	index          *Index
@@ -17,6 +19,9 @@ type Menu struct {
 
 	mu      sync.Mutex
 	unnamed map[string]bool // answers about accounts that no statement names, by the statements that match
+
+	anywhere     sync.Once
+	inAnyAccount map[string]bool // see OffersAnywhere
 }
 
 // Menu returns what the form can offer the requester under this policy.
@@ -72,4 +77,79 @@ func (m *Menu) offers(accountID string, ous []string, matching []int) bool {
 		}
 	}
 	return false
+}
+
+// OffersAnywhere returns the permission sets that the index offers the requester in at
+// least one of the accounts, by name. ousOf returns the organizational units above an
+// account. It computes them once: a menu must always be asked about the same accounts.
+func (m *Menu) OffersAnywhere(accounts iter.Seq[string], ousOf func(accountID string) []string) map[string]bool {
+	m.anywhere.Do(func() { m.inAnyAccount = m.offeredIn(accounts, ousOf) })
+	return m.inAnyAccount
+}
+
+func (m *Menu) offeredIn(accounts iter.Seq[string], ousOf func(accountID string) []string) map[string]bool {
+	offered, tried := map[string]bool{}, map[string]bool{}
+	left := map[string]bool{} // those that no account has offered yet
+	for _, name := range m.permissionSets {
+		left[name] = true
+	}
+	in := &m.index.accounts
+	for id := range accounts {
+		if len(left) == 0 {
+			break
+		}
+		ous := ousOf(id)
+		matching := in.appendMatching(id, ous, m.index.protected[id], nil)
+		// A decision depends on the statements that match, not on the account.
+		key := fmt.Sprint(matching)
+		if id == "" || tried[key] {
+			continue
+		}
+		tried[key] = true
+		c := Case{Requester: m.requester, OUs: ous, Target: Target{Kind: KindAccount, AccountID: id}}
+		offers := func(name string) bool {
+			c.Target.PermissionSet = name
+			return m.index.Offers(&c)
+		}
+		named, hopeful := m.namedBy(matching)
+		for name := range named {
+			if left[name] && (hopeful[name] || hopeful["*"]) && offers(name) {
+				offered[name] = true
+				delete(left, name)
+			}
+		}
+		if !hopeful["*"] {
+			continue
+		}
+		// The policy decides about all permission sets that it doesn't name in the same way.
+		triedOther := false
+		for name := range left {
+			if named[name] {
+				continue
+			}
+			if !triedOther && !offers(name) {
+				break
+			}
+			triedOther = true
+			offered[name] = true
+			delete(left, name)
+		}
+	}
+	return offered
+}
+
+// namedBy returns the permission sets that the statements name, and among them those that
+// a statement names which allows the requester. Without one, nothing is offered.
+func (m *Menu) namedBy(statements []int) (named, hopeful map[string]bool) {
+	named, hopeful = map[string]bool{}, map[string]bool{}
+	r := rules{requester: m.requester.normalized()}
+	for _, i := range statements {
+		s := &m.index.policy.Accounts[i]
+		applies := r.applies(s)
+		for _, name := range s.PermissionSets {
+			named[name] = true
+			hopeful[name] = hopeful[name] || applies
+		}
+	}
+	return named, hopeful
 }

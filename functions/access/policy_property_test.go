@@ -378,7 +378,7 @@ func randomPlace(r *rand.Rand) map[string][]string {
 func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
 	seen := map[Reason]int{}
-	permitted, denied, stopped, offered := map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}
+	permitted, denied, stopped, offered, anywhere := map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}
 	for n := range 4000 {
 		p := randomPolicy(r)
 		if n%3 > 0 {
@@ -400,6 +400,17 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 				t.Fatalf("policy %d: with %q the menu offers %+v account %q: %v, want %v\n%+v", n, exist, who, id, got, want, p)
 			}
 			offered[want]++
+		}
+		everywhere := append([]string{"333333333333", ""}, accounts...)
+		somewhere := menu.OffersAnywhere(slices.Values(everywhere), func(id string) []string { return place[id] })
+		for _, name := range append([]string{"Gone"}, exist...) {
+			want := slices.Contains(exist, name) && slices.ContainsFunc(everywhere, func(id string) bool {
+				return id != "" && worldOf(p, Case{Requester: who, Target: account(id, name), OUs: place[id]}).decision().Outcome != DecideRefused
+			})
+			if got := somewhere[name]; got != want {
+				t.Fatalf("policy %d: the menu offers %+v permission set %q in some account: %v, want %v\n%+v", n, who, name, got, want, p)
+			}
+			anywhere[want]++
 		}
 		for _, target := range everyTarget() {
 			for _, who := range everybody {
@@ -445,7 +456,7 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}
 	}
-	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered} {
+	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered, "permission sets": anywhere} {
 		if tried[true] < 1000 || tried[false] < 1000 {
 			t.Errorf("%s: %v: the random policies do not try both", what, tried)
 		}

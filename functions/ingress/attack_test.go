@@ -604,21 +604,30 @@ func TestTamperedFormIsReadByItsIDs(t *testing.T) {
 	}
 }
 
-// The form offers the permission sets of the chosen account. Metadata that someone
-// tampered with offers none outside the policy.
+// The form offers the permission sets of the chosen account, or those of all accounts
+// before one is chosen. Metadata that someone tampered with offers none outside the
+// policy.
 func TestTamperedMetadataOffersNothingMore(t *testing.T) {
-	for name, metadata := range map[string]string{
-		"an account outside the policy": `{"kind":"account","account_id":"333333333333"}`,
-		"every account":                 `{"kind":"account","account_id":"*"}`,
-		"no account":                    `{"kind":"account","account_id":""}`,
-		"a group's":                     `{"kind":"group","account_id":"` + production + `"}`,
-		"no JSON":                       `x`,
+	anywhere := []string{"Admin = " + admin, "ReadOnly = " + readOnly}
+	for name, test := range map[string]struct {
+		action, metadata string
+		want             []string
+	}{
+		"an account outside the policy": {"permission_set", `{"kind":"account","account_id":"333333333333"}`, nil},
+		"every account":                 {"permission_set", `{"kind":"account","account_id":"*"}`, nil},
+		"no account":                    {"permission_set", `{"kind":"account","account_id":""}`, anywhere},
+		"a group's":                     {"permission_set", `{"kind":"group","account_id":"` + production + `"}`, anywhere},
+		"no JSON":                       {"permission_set", `x`, anywhere},
+
+		"a permission set outside the policy": {"account", `{"kind":"account","permission_set":"Billing","permission_set_arn":"` + billing + `"}`, nil},
+		"every permission set":                {"account", `{"kind":"account","permission_set":"*","permission_set_arn":"` + admin + `"}`, nil},
+		"a target of another kind":            {"account", `{"kind":"group","permission_set":"Billing"}`, []string{"Production (111111111111) = " + production}},
 	} {
 		_, got := attack(t, sign(payload("block_suggestion", "UJANE", object{
-			"action_id": "permission_set", "value": "", "view": view("request_for_access", metadata, nil),
+			"action_id": test.action, "value": "", "view": view("request_for_access", test.metadata, nil),
 		}), now))
-		if options := options(t, got.Body); len(options) > 0 {
-			t.Errorf("%s: offers %q", name, options)
+		if options := options(t, got.Body); !slices.Equal(options, test.want) {
+			t.Errorf("%s: offers %q, want %q", name, options, test.want)
 		}
 	}
 }

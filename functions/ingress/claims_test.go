@@ -101,6 +101,43 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	}
 }
 
+// The answer to a duplicate links to the first request's message.
+func TestSecondSubmissionLinksToTheFirst(t *testing.T) {
+	inChannel := map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}}
+	for _, test := range []struct {
+		name    string
+		posts   map[string]access.Post
+		linkErr error
+		want    string // address
+	}{
+		{name: "no message yet"},
+		{name: "a message that may not have arrived", posts: map[string]access.Post{"announce": {Channel: "C1"}}},
+		{name: "in the channel", posts: inChannel, want: "https://acme.slack.com/archives/C1/p1.1"},
+		{name: "in a direct message", posts: map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}, "dm-announce": {Channel: "D1", TS: "2.2"}}, want: "https://acme.slack.com/archives/D1/p2.2"},
+		{name: "a direct message that may not have arrived", posts: map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}, "dm-announce": {Channel: "D1"}}, want: "https://acme.slack.com/archives/C1/p1.1"},
+		{name: "Slack doesn't answer", posts: inChannel, linkErr: access.Errorf(access.CodeUnavailable, "no answer")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.send(t, sentAs("V1", "UJANE", production, "3600"))
+			w.waiting(idOf("V1"))
+			r := w.rows[idOf("V1")]
+			r.Posts = test.posts
+			w.rows[r.ID], w.linkErr = r, test.linkErr
+			want := notice(t, "Already requested", alreadyWaits)
+			if test.want != "" {
+				want = string(slack.UpdateViewResponse(slack.LinkNoticeView("Already requested", alreadyWaits, test.want, "Open that request")))
+			}
+			if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want || len(w.rows) != 1 {
+				t.Errorf("got  %s\nwant %s", got.Body, want)
+			}
+			if w.linkedWithin > permalinkTime || w.linkedWithin < 0 {
+				t.Errorf("it waits %s for the link", w.linkedWithin)
+			}
+		})
+	}
+}
+
 func TestDecidedRequestFreesItsTarget(t *testing.T) {
 	cleared := string(slack.ClearResponse())
 	for _, test := range []struct{ name, action, user string }{

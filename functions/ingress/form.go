@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -133,7 +134,7 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 		form.Preview = "This would be refused. " + slack.ManagementAccount
 		return nil
 	}
-	if t.PermissionSet == "" && t.GroupID == "" {
+	if t.Kind == access.KindAccount && (t.AccountID == "" || t.PermissionSet == "") || t.Kind == access.KindGroup && t.GroupID == "" {
 		return nil
 	}
 	policy, digest, err := h.Policy.Load(ctx)
@@ -147,6 +148,10 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	}
 	d := index.Decide(c)
 	form.Longest, form.Tickets, form.Warnings = time.Duration(d.MaxDuration)*time.Second, d.Tickets, d.Warnings
+	if mustNotSelfApprove(d, requester) {
+		form.Preview = "This would be refused. " + notSelfApproved
+		return nil
+	}
 	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
 	// The form doesn't report which duration is chosen.
 	session := h.Catalog.Session(ctx, t.PermissionSetARN)
@@ -155,6 +160,15 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	}
 	return nil
 }
+
+// mustNotSelfApprove reports whether the policy would let the requester approve their own
+// request, but evaluate refuses that, because the requester was found under a fallback
+// domain.
+func mustNotSelfApprove(d access.Decision, requester access.Person) bool {
+	return d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain
+}
+
+const notSelfApproved = "You can't approve this yourself, because your user in IAM Identity Center has another email address than Slack. Ask the people who run this app."
 
 // approverNames returns how people see approvers: emails, and then the names of groups.
 func (h *Handler) approverNames(ctx context.Context, approvers []string) []string {
@@ -272,7 +286,7 @@ func (h *Handler) list(ctx context.Context, in slack.Interaction) (index *access
 	l := lists{h, h.menus.index(&policy, digest), in.Query}
 	switch in.Action.ID {
 	case slack.ActionAccount:
-		list, err = l.accounts(ctx)
+		list, err = l.accounts(ctx, in.View.Chosen())
 	case slack.ActionPermissionSet:
 		list, err = l.permissionSets(ctx, in.View.Chosen().AccountID)
 	case slack.ActionGroup:
@@ -290,23 +304,24 @@ type lists struct {
 	query string
 }
 
-func (l lists) accounts(ctx context.Context) (offer, error) {
-	accounts, err := l.Catalog.Accounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sets, err := l.Catalog.PermissionSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ousOf, err := l.Catalog.OUsOf(ctx, l.index.OUs())
+// accounts lists the accounts in which something is offered. If a permission set was chosen
+// first, it lists the accounts in which that one is offered.
+func (l lists) accounts(ctx context.Context, chosen access.Target) (offer, error) {
+	accounts, sets, ousOf, err := l.everything(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return func(who access.Identity) []slack.Option {
-		menu := l.menus.menu(l.index, sets, who)
-		return pick(accounts, l.query,
-			func(a access.Account) bool { return menu.Offers(a.ID, ousOf(a.ID)) },
+		menu := l.menus.menu(l.index, accounts, sets, who)
+		offers := func(a access.Account) bool { return menu.Offers(a.ID, ousOf(a.ID)) }
+		if chosen.AccountID == "" && chosen.PermissionSet != "" {
+			c := access.Case{Requester: who, Target: chosen}
+			offers = func(a access.Account) bool {
+				c.Target.AccountID, c.OUs = a.ID, ousOf(a.ID)
+				return l.index.Offers(&c)
+			}
+		}
+		return pick(accounts, l.query, offers,
 			func(a access.Account) slack.Option {
 				// The text contains the whole id: an option has room for 75
 				// characters, and a name has at most 50.
@@ -315,29 +330,53 @@ func (l lists) accounts(ctx context.Context) (offer, error) {
 	}, nil
 }
 
+// permissionSets lists the permission sets that are offered in the account. If there is no
+// account yet, it lists those that are offered in any account.
 func (l lists) permissionSets(ctx context.Context, accountID string) (offer, error) {
-	if accountID == "" {
-		return func(access.Identity) []slack.Option { return nil }, nil
-	}
-	sets, err := l.Catalog.PermissionSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ousOf, err := l.Catalog.OUsOf(ctx, l.index.OUs())
+	accounts, sets, ousOf, err := l.everything(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return func(who access.Identity) []slack.Option {
-		c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}, OUs: ousOf(accountID)}
-		return pick(sets, l.query,
-			func(s access.PermissionSet) bool {
+		var offers func(access.PermissionSet) bool
+		if accountID == "" {
+			offered := l.menus.menu(l.index, accounts, sets, who).OffersAnywhere(ids(accounts), ousOf)
+			offers = func(s access.PermissionSet) bool { return offered[s.Name] }
+		} else {
+			c := access.Case{Requester: who, Target: access.Target{Kind: access.KindAccount, AccountID: accountID}, OUs: ousOf(accountID)}
+			offers = func(s access.PermissionSet) bool {
 				c.Target.PermissionSet = s.Name
 				return l.index.Offers(&c)
-			},
+			}
+		}
+		return pick(sets, l.query, offers,
 			func(s access.PermissionSet) slack.Option {
 				return slack.Option{Text: catalog.PermissionSetText(s), Value: s.ARN}
 			})
 	}, nil
+}
+
+// everything returns what the lists of accounts and permission sets depend on.
+func (l lists) everything(ctx context.Context) (accounts *catalog.List[access.Account], sets *catalog.List[access.PermissionSet], ousOf func(string) []string, err error) {
+	if accounts, err = l.Catalog.Accounts(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if sets, err = l.Catalog.PermissionSets(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	ousOf, err = l.Catalog.OUsOf(ctx, l.index.OUs())
+	return accounts, sets, ousOf, err
+}
+
+// ids yields the ids of the accounts.
+func ids(accounts *catalog.List[access.Account]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for a := range accounts.All() {
+			if !yield(a.ID) {
+				return
+			}
+		}
+	}
 }
 
 func (l lists) groups(ctx context.Context) (offer, error) {

@@ -109,6 +109,15 @@ func TestChoose(t *testing.T) {
 		want   slackgo.ModalViewRequest
 	}{
 		{name: "an account", body: choice("account", production, ""), want: form(access.KindAccount, target(production, "Production", "", ""), "")},
+		{name: "a permission set first", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "permission_set"}},
+			"view": view("request_for_access", "", map[string][2]string{"account": {"account", ""}, "permission_set": {"permission_set", admin}})}),
+			want: form(access.KindAccount, target("", "", admin, "Admin"), "")},
+		{name: "an account after the permission set", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "account"}},
+			"view": view("request_for_access", "", map[string][2]string{"account-ps-2": {"account", production}, "permission_set": {"permission_set", admin}})}),
+			want: form(access.KindAccount, target(production, "Production", admin, "Admin"), "Approvers (any one can approve): ann@example.com, twin@example.com")},
+		{name: "another account after both", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "account"}},
+			"view": view("request_for_access", "", map[string][2]string{"account": {"account", sandbox}, "permission_set-" + production: {"permission_set", admin}})}),
+			want: form(access.KindAccount, target(sandbox, "Sandbox", "", ""), "")},
 		{name: "no catalog yet", body: choice("account", "no-answer", ""), change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
 		{name: "what the select had to say", body: choice("account", "no-answer", ""),
@@ -136,6 +145,14 @@ func TestChoose(t *testing.T) {
 		{name: "a group, oneself", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "group"}},
 			"view": view("request_for_group_membership", "", map[string][2]string{"group": {"group", "g-1"}})}),
 			want: form(access.KindGroup, access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}, "This will be granted automatically: the policy lets you approve this yourself.")},
+		{name: "oneself, with another email address", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "group"}},
+			"view": view("request_for_group_membership", "", map[string][2]string{"group": {"group", "g-1"}})}),
+			change: func(w *world) {
+				fallback := jane
+				fallback.SecondaryDomain = true
+				w.people["UJANE"] = fallback
+			},
+			want: form(access.KindGroup, access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}, "This would be refused. "+notSelfApproved)},
 		{name: "an account that is not there", body: choice("account", "999999999999", ""),
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be requested. Choose from the list.")},
 		{name: "the policy can't be read", body: choice("permission_set", production, admin),
@@ -206,6 +223,7 @@ func inUnits() access.Policy {
 
 func TestSuggest(t *testing.T) {
 	const inProduction = `{"kind":"account","account_id":"111111111111"}`
+	const readOnlyFirst = `{"kind":"account","permission_set":"ReadOnly","permission_set_arn":"` + readOnly + `"}`
 	tests := []struct {
 		name, action, query, metadata string
 		user                          string // default UJANE
@@ -244,7 +262,28 @@ func TestSuggest(t *testing.T) {
 		{name: "no account", action: "account", query: "secret"},
 		{name: "permission sets of the chosen account", action: "permission_set", metadata: inProduction, want: []string{"Admin = " + admin, "ReadOnly = " + readOnly}},
 		{name: "permission sets by name", action: "permission_set", metadata: inProduction, query: "only", want: []string{"ReadOnly = " + readOnly}},
-		{name: "permission sets before an account", action: "permission_set"},
+		{name: "permission sets by words in any order", action: "permission_set", metadata: inProduction, query: "ONLY read", want: []string{"ReadOnly = " + readOnly}},
+		{name: "accounts by words in any order", action: "account", query: "2222 box", want: []string{"Sandbox (222222222222) = 222222222222"}},
+		{name: "permission sets before an account", action: "permission_set", want: []string{"Admin = " + admin, "ReadOnly = " + readOnly}},
+		{name: "permission sets before an account, by name", action: "permission_set", query: "adm", want: []string{"Admin = " + admin}},
+		{name: "permission sets before an account, in units", action: "permission_set", change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production}, "ou-b": {}} },
+			want: []string{"ReadOnly = " + readOnly}},
+		{name: "permission sets before an account, in units that deny", action: "permission_set", change: func(w *world) {
+			w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {production, sandbox}}
+		}},
+		{name: "permission sets before an account, and a unit that the catalog doesn't know", action: "permission_set", change: func(w *world) { w.policy, w.units = inUnits(), map[string][]string{"ou-b": {}} },
+			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "permission sets before an account, of which only this person could approve one", action: "permission_set", change: func(w *world) {
+			w.policy.Accounts = w.policy.Accounts[2:]
+			w.policy.Accounts[0].Approvers = []string{"jane@example.com"}
+		}},
+		{name: "accounts with a permission set", action: "account", metadata: readOnlyFirst, want: []string{"Production (111111111111) = 111111111111"}},
+		{name: "accounts with a permission set, by name", action: "account", metadata: readOnlyFirst, query: "sand"},
+		{name: "accounts with a permission set, in a unit", action: "account", metadata: readOnlyFirst, change: func(w *world) {
+			w.policy, w.units = inUnits(), map[string][]string{"ou-a": {production, sandbox}, "ou-b": {production}}
+		}, want: []string{"Sandbox (222222222222) = 222222222222"}},
+		{name: "accounts after both were chosen", action: "account", metadata: `{"kind":"account","account_id":"111111111111","permission_set":"ReadOnly","permission_set_arn":"` + readOnly + `"}`,
+			want: []string{"Production (111111111111) = 111111111111", "Sandbox (222222222222) = 222222222222"}},
 		{name: "groups", action: "group", want: []string{"Auditors = g-1"}},
 		{name: "something unknown", action: "reason"},
 		{name: "no answer", action: "account", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeUnavailable, "no answer") },

@@ -15,6 +15,7 @@ type menus struct {
 	digest   string
 	indexed  *access.Index
 	menuOf   *access.Index
+	accounts *catalog.List[access.Account]
 	sets     *catalog.List[access.PermissionSet]
 	names    []string                // of sets
 	prepared map[string]*access.Menu // by requester
@@ -33,12 +34,12 @@ func (m *menus) index(policy *access.Policy, digest string) *access.Index {
 	return m.indexed
 }
 
-// menu returns a requester's menu under an index for these permission sets.
-func (m *menus) menu(index *access.Index, sets *catalog.List[access.PermissionSet], requester access.Identity) *access.Menu {
+// menu returns a requester's menu under an index for these accounts and permission sets.
+func (m *menus) menu(index *access.Index, accounts *catalog.List[access.Account], sets *catalog.List[access.PermissionSet], requester access.Identity) *access.Menu {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.menuOf != index || m.sets != sets {
-		m.prepared, m.menuOf, m.sets, m.names = nil, index, sets, nil
+	if m.menuOf != index || m.accounts != accounts || m.sets != sets {
+		m.prepared, m.menuOf, m.accounts, m.sets, m.names = nil, index, accounts, sets, nil
 		for s := range sets.All() {
 			m.names = append(m.names, s.Name)
 		}

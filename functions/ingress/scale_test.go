@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -170,12 +171,8 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	objects.gets = 0
 	h := w.handler()
 	h.Catalog = &catalog.Catalog{Store: store, Now: clock, Logger: slog.New(slog.DiscardHandler)}
-	ask := func(what, action, typed, chosenAccount string) []string {
+	ask := func(what, action, typed, metadata string) []string {
 		t.Helper()
-		metadata := ""
-		if chosenAccount != "" {
-			metadata = `{"kind":"account","account_id":"` + chosenAccount + `"}`
-		}
 		event := sign(payload("block_suggestion", "UJANE", object{
 			"action_id": action, "value": typed, "view": view("request_for_access", metadata, nil),
 		}), now)
@@ -200,14 +197,28 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 		"TEAM-007":               25, // 10,000 accounts of 400 teams
 		"nothing is called that": 0,
 		"production":             100, // of 3,334
+		"PRODuction team-007":    8,   // every third of team 7
 	} {
 		if got := ask("key pressed, typed "+typed, slack.ActionAccount, typed, ""); len(got) != want {
 			t.Errorf("typed %q: got %d options, want %d", typed, len(got), want)
 		}
 	}
-	got := ask("permission sets", slack.ActionPermissionSet, "", accountID(101))
+	got := ask("permission sets", slack.ActionPermissionSet, "", `{"kind":"account","account_id":"`+accountID(101)+`"}`)
 	if want := []string{setName(20) + " = " + setARN(20)}; !slices.Equal(got, want) {
 		t.Errorf("permission sets: got %q, want %q", got, want)
+	}
+	// Every second statement names a permission set that exists: half of them are offered.
+	if got := ask("permission sets before an account", slack.ActionPermissionSet, "", ""); len(got) != 100 || got[1] != setName(2)+" = "+setARN(2) {
+		t.Errorf("permission sets before an account: got %q", got)
+	}
+	for typed, want := range map[string]int{"set101": 0, "set102": 1, "102 permission": 1} {
+		if got := ask("permission sets before an account, typed "+typed, slack.ActionPermissionSet, typed, ""); len(got) != want {
+			t.Errorf("permission sets before an account, typed %q: got %q, want %d", typed, got, want)
+		}
+	}
+	got = ask("accounts with a permission set", slack.ActionAccount, "", `{"kind":"account","permission_set":"`+setName(20)+`","permission_set_arn":"`+setARN(20)+`"}`)
+	if len(got) != 18 || !strings.HasSuffix(got[0], accountID(101)) {
+		t.Errorf("accounts with a permission set: got %q, want nine of the ten in each of its two statements", got)
 	}
 	if got, want := ask("groups", slack.ActionGroup, "", ""), []string{"Group 0007 = g-0007"}; !slices.Equal(got, want) {
 		t.Errorf("groups: got %q, want %q", got, want)

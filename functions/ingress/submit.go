@@ -132,7 +132,12 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 	case claim.Other != nil:
 		log.Info("access already requested", "other", claim.Other.ID)
 		h.startAgain(ctx, log, *claim.Other)
-		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Already requested", h.duplicateText(*claim.Other))))
+		const title = "Already requested"
+		view := slack.NoticeView(title, h.duplicateText(*claim.Other))
+		if address := h.permalink(ctx, log, *claim.Other); address != "" {
+			view = slack.LinkNoticeView(title, h.duplicateText(*claim.Other), address, "Open that request")
+		}
+		return jsonResponse(slack.UpdateViewResponse(view))
 	case claim.Pending:
 		log.Info("access already requested, but the request is not stored yet")
 		return keepFormOpen("You requested this a moment ago, and we're still processing that request. If no message about it appears within two minutes, press Request access again.")
@@ -143,6 +148,30 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		log.Info("too many undecided requests")
 		return keepFormOpen(tooManyText(h.Claims.Limit))
 	}
+}
+
+// permalinkTime is how long a person waits for a link that they could do without.
+const permalinkTime = 700 * time.Millisecond
+
+// permalink returns the address of the request's message: of the direct message if there is
+// one, because its requester may not see the channel. It returns "" if there is no message
+// yet, or if Slack doesn't say in time. Only Slack knows the workspace's address.
+func (h *Handler) permalink(ctx context.Context, log *slog.Logger, r access.Request) string {
+	post := r.Posts[slack.DirectPurpose(slack.PurposeAnnounce)]
+	if post.TS == "" {
+		post = r.Posts[slack.PurposeAnnounce]
+	}
+	if post.TS == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, permalinkTime)
+	defer cancel()
+	address, err := h.Slack.Permalink(ctx, post.Channel, post.TS)
+	if err != nil {
+		log.Warn("link to the request's message could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return ""
+	}
+	return address
 }
 
 // startAgain starts the execution of a request that may not have one: the attempt
@@ -238,8 +267,11 @@ func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submissio
 }
 
 // checkOffered returns the mistakes in a form that asks for what the policy in force
-// refuses this person.
+// refuses this person, or for what AWS lets nobody grant from here.
 func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submission, requester access.Person) (map[string]string, error) {
+	if s.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
+		return map[string]string{v.AccountBlock(): slack.ManagementAccount}, nil
+	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -257,6 +289,12 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		return ticketMistake(v, d, s.Ticket), nil
 	case d.Reason == access.ReasonNotAllowed:
 		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
+	case mustNotSelfApprove(d, requester):
+		return map[string]string{targetBlock(v, s.Target): notSelfApproved}, nil
+	case d.Reason == access.ReasonNoApprovers:
+		return map[string]string{targetBlock(v, s.Target): "Nobody else can approve this: the policy names no other approver. Ask the people who run this app to add one."}, nil
+	case d.Reason == access.ReasonProtectedAccount:
+		return map[string]string{v.AccountBlock(): "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."}, nil
 	case d.Outcome == access.DecideRefused:
 		return map[string]string{targetBlock(v, s.Target): notOffered}, nil
 	}

@@ -89,6 +89,25 @@ func TestSubmitWithMistakes(t *testing.T) {
 			want: map[string]string{"permission_set-111111111111": notOffered}},
 		{name: "an account that the form never offered", body: filled("UJANE", "333333333333", admin, "3600", "deploy"),
 			want: map[string]string{"permission_set-333333333333": notOffered}},
+		{name: "the management account", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"account": slack.ManagementAccount},
+			change: func(w *world) { w.management = production }},
+		{name: "the management account, and the policy refuses it too", body: filled("UJANE", production, billing, "3600", "deploy"), want: map[string]string{"account": slack.ManagementAccount},
+			change: func(w *world) { w.management = production }},
+		{name: "a protected account", body: filled("UJANE", production, admin, "3600", "deploy"),
+			want: map[string]string{"account": "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."},
+			change: func(w *world) {
+				w.policy.Accounts[1].Resources, w.policy.ProtectedAccounts = []string{"*"}, []string{production}
+			}},
+		{name: "only this person could approve it", body: filled("UJANE", sandbox, admin, "3600", "deploy"),
+			want: map[string]string{"permission_set-222222222222": "Nobody else can approve this: the policy names no other approver. Ask the people who run this app to add one."}},
+		{name: "only this person could approve it, who must not", body: filled("UJANE", sandbox, admin, "3600", "deploy"),
+			change: func(w *world) {
+				yes, fallback := true, jane
+				fallback.SecondaryDomain = true
+				w.people["UJANE"] = fallback
+				w.policy.Accounts[2].AllowSelfApproval = &yes
+			},
+			want: map[string]string{"permission_set-222222222222": notSelfApproved}},
 		{name: "no lists", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},
 			change: func(w *world) { w.catalogErr = failing }},
 		{name: "no policy", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},

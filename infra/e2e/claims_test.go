@@ -126,6 +126,10 @@ func TestClaims(t *testing.T) {
 			if !strings.Contains(answer, "You already requested this at "+s.requestRow(t, r.id).CreatedAt.Format("15:04 UTC")) || !strings.Contains(answer, "It is waiting for approval.") {
 				t.Errorf("%s is told: %s", person, answer)
 			}
+			m := r.message(t)
+			if link := "/archives/" + m.Channel + "/p" + strings.ReplaceAll(m.TS, ".", "") + `"`; !strings.Contains(answer, link) {
+				t.Errorf("%s gets no link to the request, %s: %s", person, link, answer)
+			}
 			wants(t, form(person, account, set), already)
 		}
 		wants(t, first, accepted) // the same form again is the same request

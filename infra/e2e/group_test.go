@@ -146,7 +146,7 @@ func TestGroupMembership(t *testing.T) {
 	t.Parallel()
 	m := local.askForGroup(t, judy, "Production Deployers", 10)
 	msg := m.message(t)
-	for _, want := range []string{"Group: ", "Production Deployers", m.reason, judy, bob, carol} {
+	for _, want := range []string{"group ", "Production Deployers", m.reason, judy, bob, carol} {
 		if !strings.Contains(string(msg.Blocks), want) {
 			t.Errorf("the message does not show %q: %s", want, msg.Blocks)
 		}

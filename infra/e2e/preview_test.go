@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -87,5 +88,37 @@ func TestOnlyApproverIsOfferedNothing(t *testing.T) {
 			t.Errorf("%s is offered BillingAccess: %v, want %v", person, got, offered)
 		}
 		f.unlock()
+	}
+}
+
+// TestPermissionSetFirst chooses the permission set before the account, and finds both by
+// words in any order.
+func TestPermissionSetFirst(t *testing.T) {
+	t.Parallel()
+	for person, offered := range map[string]bool{dave: false, zoe: true} { // Dave is the only approver
+		f := local.open(t, person)
+		if got := len(f.offered(t, "permission_set", "access BILLING")) > 0; got != offered {
+			t.Errorf("%s is offered BillingAccess before an account: %v, want %v", person, got, offered)
+		}
+		f.unlock()
+	}
+	f := local.open(t, grace)
+	defer f.unlock()
+	f.choose(t, "permission_set", "SupportAccess")
+	if got := f.preview(t); got != "" {
+		t.Errorf("without an account the form says %q", got)
+	}
+	found := f.offered(t, "account", "PROD shop")
+	if len(found) != 1 || !strings.HasPrefix(found[0].Text, "shop-production (") {
+		t.Fatalf("the words find %+v", found)
+	}
+	f.choose(t, "account", "shop-production")
+	const want = "This will be granted automatically: the policy lets you approve this yourself."
+	if got := f.preview(t); !strings.HasPrefix(got, want) {
+		t.Errorf("the form says %q, want %q", got, want)
+	}
+	// A submission without a reason shows that only the reason is missing.
+	if res := f.submit(t, nil); len(res.FieldErrors) != 1 || res.FieldErrors["reason"] == "" {
+		t.Errorf("the submission says %+v", res)
 	}
 }

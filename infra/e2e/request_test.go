@@ -47,7 +47,7 @@ func (r *request) message(t *testing.T) post {
 		}
 		return errNotYet
 	})
-	if texts := strings.Join(textsOf(t, found.Blocks), "\n"); !strings.Contains(texts, r.reason) {
+	if texts := strings.Join(textsOf(t, found.Blocks), ""); !strings.Contains(texts, r.reason) {
 		t.Fatalf("the message does not show the reason: %s", found.Blocks)
 	}
 	return found

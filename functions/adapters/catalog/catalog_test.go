@@ -220,6 +220,7 @@ func TestWithoutASnapshot(t *testing.T) {
 func TestMatching(t *testing.T) {
 	store := &fakeStore{version: "1", snapshot: &catalog.Snapshot{Accounts: []access.Account{
 		{ID: "111111111111", Name: "Production"}, {ID: "222222222222", Name: "product-Ümlaut"}, {ID: "333333333333"},
+		{ID: "444444444444", Name: "shop-staging"}, {ID: "555555555555", Name: "shop-production"},
 	}}}
 	c := &catalog.Catalog{Store: store, Now: time.Now, Logger: quiet}
 	accounts, err := c.Accounts(t.Context())
@@ -227,12 +228,19 @@ func TestMatching(t *testing.T) {
 		t.Fatal(err)
 	}
 	for typed, want := range map[string][]string{
-		"":              {"111111111111", "222222222222", "333333333333"},
-		" PROD ":        {"111111111111", "222222222222"},
-		"ümlaut":        {"222222222222"},
-		"(1111":         {"111111111111"},
-		"3333":          {"333333333333"},
-		"not to be had": nil,
+		"":                      {"111111111111", "222222222222", "333333333333", "444444444444", "555555555555"},
+		" \t ":                  {"111111111111", "222222222222", "333333333333", "444444444444", "555555555555"},
+		" PROD ":                {"111111111111", "222222222222", "555555555555"},
+		"ümlaut":                {"222222222222"},
+		"(1111":                 {"111111111111"},
+		"3333":                  {"333333333333"},
+		"prod shop":             {"555555555555"},
+		"Shop  PROD":            {"555555555555"},
+		"shop-production (5555": {"555555555555"},
+		"5555 shop":             {"555555555555"},
+		"shop shop":             {"444444444444", "555555555555"},
+		"shop sandbox":          nil,
+		"not to be had":         nil,
 	} {
 		var got []string
 		for a := range accounts.Matching(typed) {

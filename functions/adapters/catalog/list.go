@@ -31,16 +31,26 @@ func (l *List[T]) All() iter.Seq[T] { return slices.Values(l.items) }
 // Len returns the number of items.
 func (l *List[T]) Len() int { return len(l.items) }
 
-// Matching yields the items whose text contains typed, ignoring case.
+// Matching yields the items whose text contains all words of typed, in any order and
+// ignoring case. A text may contain a word as a part of another one.
 func (l *List[T]) Matching(typed string) iter.Seq[T] {
-	typed = strings.ToLower(strings.TrimSpace(typed))
+	words := strings.Fields(strings.ToLower(typed))
 	return func(yield func(T) bool) {
 		for i, key := range l.keys {
-			if strings.Contains(key, typed) && !yield(l.items[i]) {
+			if containsAll(key, words) && !yield(l.items[i]) {
 				return
 			}
 		}
 	}
+}
+
+func containsAll(key string, words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(key, word) {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *List[T]) find(is func(T) bool) (T, bool) {
