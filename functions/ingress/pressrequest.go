@@ -109,7 +109,7 @@ func (p *press) deny(ctx context.Context) (reply, error) {
 func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind, d access.Decision) (reply, error) {
 	return p.decide(ctx, access.Outcome{
 		Kind: kind, By: p.by, At: p.Now().UTC(),
-		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
+		Reason: string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements, Rule: d.Rule(p.request.Target.Kind),
 	})
 }
 
