@@ -157,8 +157,9 @@ func Of(r access.Request, seq int) Record {
 		}
 		var emails, times []string
 		for _, a := range approvals {
-			emails = append(emails, a.By.Email)
-			times = append(times, a.By.Email+" "+formatTime(a.At))
+			email := inList.Replace(a.By.Email)
+			emails = append(emails, email)
+			times = append(times, email+" "+formatTime(a.At))
 		}
 		rec.Approvers, rec.Approvals = strings.Join(emails, ","), strings.Join(times, ",")
 		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
@@ -166,8 +167,9 @@ func Of(r access.Request, seq int) Record {
 	}
 	switch e.Kind {
 	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
-		rec.GroupMembershipID, rec.AWSCreateRequestID = r.GroupMembershipID, r.AWSCreateRequestID // known after the grant
-		if !r.End.IsZero() {                                                                      // unconfirmed access is removed, too
+		// All of this is known after the grant. Access that was never confirmed has no end.
+		rec.GroupMembershipID, rec.AWSCreateRequestID = r.GroupMembershipID, r.AWSCreateRequestID
+		if !r.End.IsZero() {
 			rec.EndsAt = formatTime(r.End)
 		}
 		rec.OUPath = strings.Join(r.OUPath, "/")
@@ -217,6 +219,9 @@ func countedApprovals(r access.Request) []access.Approval {
 func isSelfApproval(o access.Outcome) bool {
 	return o.Kind == access.OutcomeAutomatic && o.Reason == string(access.ReasonSelfApproval)
 }
+
+// inList escapes an email, so that a quoted one can't pass for several entries of a list.
+var inList = strings.NewReplacer("%", "%25", ",", "%2C", " ", "%20")
 
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 

@@ -225,6 +225,17 @@ func golden(t *testing.T, name string, records map[string]auditrecord.Record) {
 	}
 }
 
+// An email forges no further entry of a list, and a percent sign no escape.
+func TestEmailsInLists(t *testing.T) {
+	r := elevated()
+	r.Outcome.By.Email = `"a%2Cb,bob@example.com 2026"@example.com`
+	rec := auditrecord.Of(r, 1)
+	const email = `"a%252Cb%2Cbob@example.com%202026"@example.com`
+	if want := email + " 2026-03-31T23:59:58.25Z"; rec.Approvers != email || rec.Approvals != want {
+		t.Errorf("approvers %s, approvals %s; want %s, %s", rec.Approvers, rec.Approvals, email, want)
+	}
+}
+
 func TestKeyWithoutPrefixStartsWithTheYear(t *testing.T) {
 	const want = "2026/04/01/abcdefghij234567-002-granted.json"
 	for _, prefix := range []string{"", "/"} {
