@@ -80,12 +80,12 @@ const (
 
 // Purposes of a request's messages, as their metadata names them.
 const (
-	PurposeAnnounce = "announce" // the message in the channel
-	PurposeRemind   = "remind"   // reminds the approvers
-	PurposeGranted  = "granted"  // the access exists
-	PurposeOutcome  = "outcome"  // the request ended without an approval
-	PurposeRevoked  = "revoked"  // the access was removed
-	PurposeFailed   = "failed"   // the request was approved, but there was no access
+	PurposeAnnounce = access.PostAnnounce // the message in the channel
+	PurposeRemind   = "remind"            // reminds the approvers
+	PurposeGranted  = "granted"           // the access exists
+	PurposeOutcome  = "outcome"           // the request ended without an approval
+	PurposeRevoked  = "revoked"           // the access was removed
+	PurposeFailed   = "failed"            // the request was approved, but there was no access
 )
 
 // Purposes of a run's messages.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"mime"
 	"net/url"
+	"strings"
 
 	"sso-elevator/functions/access"
 )
@@ -25,6 +26,7 @@ const (
 // that a kind lacks are empty.
 type Interaction struct {
 	Kind         Kind
+	TeamDomain   string // first part of the workspace's address; empty if Slack doesn't name it
 	TeamID       string // workspace; empty if the app is installed for a whole enterprise
 	EnterpriseID string
 	AppID        string
@@ -73,6 +75,7 @@ const (
 	maxMetadata = 3000      // private_metadata
 	maxText     = 4000      // a text input holds 3000; a select's value 150
 	maxURL      = 3000
+	maxDomain   = 63  // of a label in DNS
 	maxBlocks   = 100 // per view
 	// MaxQuery is how many characters of the text typed into a select are used. No
 	// name of an account or permission set is longer.
@@ -122,6 +125,7 @@ func parseCommand(form url.Values) (Interaction, error) {
 	in := Interaction{
 		Kind:         KindCommand,
 		TeamID:       form.Get("team_id"),
+		TeamDomain:   teamDomain(form.Get("team_domain")),
 		EnterpriseID: form.Get("enterprise_id"),
 		AppID:        form.Get("api_app_id"),
 		UserID:       form.Get("user_id"),
@@ -135,8 +139,11 @@ func parseCommand(form url.Values) (Interaction, error) {
 
 // payload is the JSON of an interaction, with the parts that this system needs.
 type payload struct {
-	Type       string   `json:"type"`
-	Team       identity `json:"team"`
+	Type string `json:"type"`
+	Team struct {
+		ID     string `json:"id"`
+		Domain string `json:"domain"`
+	} `json:"team"`
 	Enterprise identity `json:"enterprise"`
 	User       struct {
 		ID     string `json:"id"`
@@ -210,6 +217,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 	in := Interaction{
 		Kind:         Kind(p.Type),
 		TeamID:       p.Team.ID,
+		TeamDomain:   teamDomain(p.Team.Domain),
 		EnterpriseID: p.Enterprise.ID,
 		AppID:        p.AppID,
 		UserID:       p.User.ID,
@@ -254,6 +262,15 @@ func (p *payloadView) view() *View {
 		}
 	}
 	return v
+}
+
+// teamDomain returns the domain of a workspace, or "" if it can't be part of a host name.
+// Only links are made of it, so a strange one is no reason to turn the request away.
+func teamDomain(domain string) string {
+	if tooLong(domain, maxDomain) || strings.Trim(domain, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return ""
+	}
+	return domain
 }
 
 // check returns CodeInvalid for values that Slack never sends. User, app and workspace

@@ -35,7 +35,7 @@ const (
 	suggestionPayload = `{"type":"block_suggestion","user":{"id":"U0ALICE","team_id":"T0TEAM"},"container":{"type":"view","view_id":"V0VIEW"},
 		"api_app_id":"A0APP","action_id":"permission_set","block_id":"permission_set-111122223333","value":" Read\tOn ","team":{"id":"T0TEAM"},
 		"view":{"id":"V0VIEW","private_metadata":"{}","callback_id":"request_for_access","hash":"1.abc","state":{"values":{}}}}`
-	submissionPayload = `{"type":"view_submission","team":{"id":"T0TEAM"},"user":{"id":"U0ALICE","team_id":"T0TEAM"},"api_app_id":"A0APP","trigger_id":"111.222.abc",
+	submissionPayload = `{"type":"view_submission","team":{"id":"T0TEAM","domain":"example-2"},"user":{"id":"U0ALICE","team_id":"T0TEAM"},"api_app_id":"A0APP","trigger_id":"111.222.abc",
 		"view":{"id":"V0VIEW","hash":"1.abc","callback_id":"request_for_group_membership","private_metadata":"","state":{"values":{"reason":{"reason":{"type":"plain_text_input","value":"on call"}}}}},
 		"response_urls":[]}`
 	closedPayload = `{"type":"view_closed","team":null,"enterprise":{"id":"E0ORG"},"is_enterprise_install":true,"user":{"id":"W0ALICE"},"api_app_id":"A0APP",
@@ -51,11 +51,11 @@ func TestParse(t *testing.T) {
 		want Interaction
 	}{
 		{"shortcut", payloadBody(shortcutPayload), Interaction{
-			Kind: KindShortcut, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
+			Kind: KindShortcut, TeamDomain: "example", TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
 			TriggerID: "111.222.abc", CallbackID: "request_for_access",
 		}},
 		{"slash command", commandBody, Interaction{
-			Kind: KindCommand, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", TriggerID: "111.222.abc",
+			Kind: KindCommand, TeamDomain: "example", TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", TriggerID: "111.222.abc",
 			Command: "/access", Channel: "C0CHANNEL", ResponseURL: "https://hooks.slack.com/commands/1",
 		}},
 		{"button", payloadBody(buttonPayload), Interaction{
@@ -80,7 +80,7 @@ func TestParse(t *testing.T) {
 			View:   &View{ID: "V0VIEW", Hash: "1.abc", CallbackID: "request_for_access", PrivateMetadata: "{}", State: FormState{}},
 		}},
 		{"submission", payloadBody(submissionPayload), Interaction{
-			Kind: KindSubmission, TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
+			Kind: KindSubmission, TeamDomain: "example-2", TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0ALICE", UserTeamID: "T0TEAM",
 			TriggerID: "111.222.abc", CallbackID: "request_for_group_membership",
 			View: &View{ID: "V0VIEW", Hash: "1.abc", CallbackID: "request_for_group_membership", State: FormState{
 				"reason": {"reason": {Value: "on call"}},
@@ -102,6 +102,25 @@ func TestParse(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+// Links are made of the workspace's domain. One that can't be part of a host name is
+// dropped.
+func TestTeamDomain(t *testing.T) {
+	for domain, want := range map[string]string{
+		"example": "example", "my-team-2": "my-team-2", strings.Repeat("a", 63): strings.Repeat("a", 63),
+		"evil.com/": "", "evil.com#": "", "a/b": "", "Example": "", "ex ample": "", "ex\u00e4mple": "", strings.Repeat("a", 64): "", "": "",
+	} {
+		body := payloadBody(strings.Replace(submissionPayload, "example-2", domain, 1))
+		in, err := Parse(formType, []byte(body))
+		if err != nil || in.TeamDomain != want {
+			t.Errorf("%q: got %q, %v; want %q", domain, in.TeamDomain, err, want)
+		}
+		command := strings.Replace(commandBody, "team_domain=example&", "team_domain="+url.QueryEscape(domain)+"&", 1)
+		if in, err := Parse(formType, []byte(command)); err != nil || in.TeamDomain != want {
+			t.Errorf("%q in a command: got %q, %v; want %q", domain, in.TeamDomain, err, want)
+		}
 	}
 }
 

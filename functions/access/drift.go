@@ -77,6 +77,8 @@ type DriftRemoval struct {
 	Subject string        `json:"subject"` // Subject.Key() of the finding
 	Result  RemovalResult `json:"result"`  // DriftRemoved or DriftAlreadyGone
 	At      time.Time     `json:"at"`
+	// AWSDeleteRequestID is AWS's request id of the call that deleted the access, if known.
+	AWSDeleteRequestID string `json:"aws_delete_request_id,omitempty"`
 }
 
 // Guard is why a run in mode revoke asked before it removed anything.

@@ -39,6 +39,11 @@ type Lease struct {
 	Unanswered []time.Time `json:"unanswered,omitempty"`
 	// DeletionID is Identity Center's id of the latest deletion that it accepted.
 	DeletionID string `json:"deletion_id,omitempty"`
+	// CreateRequestID and DeleteRequestID are AWS's request ids of the latest creation and
+	// deletion that it accepted, if known. They are only for the audit record: nothing
+	// depends on them.
+	CreateRequestID string `json:"create_request_id,omitempty"`
+	DeleteRequestID string `json:"delete_request_id,omitempty"`
 	// Deleted reports that a deletion before the latest one succeeded. Lists are
 	// eventually consistent, so an access is sometimes deleted twice.
 	Deleted bool `json:"deleted,omitempty"`

@@ -38,6 +38,9 @@ type Outcome struct {
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	// Statements are the indexes, in the file, of the statements that apply.
 	Statements []int `json:"statements,omitempty"`
+	// Rule is the policy's decision in words (Decision.Rule); empty if the policy didn't
+	// decide. The previous release didn't store it.
+	Rule string `json:"rule,omitempty"`
 }
 
 // EventKind is the kind of an event of a request or a run.
@@ -153,8 +156,9 @@ type Event struct {
 	// Action is the button of a refused press: "approve", "deny", "take_back",
 	// "withdraw" or "end".
 	Action string `json:"action,omitempty"`
-	// PolicyDigest, Reason and Statements are set for events that are decisions.
+	// PolicyDigest, Reason, Statements and Rule are set for events that are decisions.
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 	Statements   []int  `json:"statements,omitempty"`
+	Rule         string `json:"rule,omitempty"` // as in Outcome
 }

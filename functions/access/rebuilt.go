@@ -16,15 +16,17 @@ type Rebuilt struct {
 	GrantedAt         time.Time `json:"granted_at,omitzero"`
 	End               time.Time `json:"end,omitzero"`
 	GroupMembershipID string    `json:"group_membership_id,omitempty"`
-	Channel           string    `json:"channel,omitempty"` // as in Decision
-	At                time.Time `json:"at"`                // when the row was found missing
+	// AWSCreateRequestID is as in Request. The previous release wrote none.
+	AWSCreateRequestID string    `json:"aws_create_request_id,omitempty"`
+	Channel            string    `json:"channel,omitempty"` // as in Decision
+	At                 time.Time `json:"at"`                // when the row was found missing
 }
 
 // RebuiltFrom returns what the lease says about the request, which must be one of
 // its holders.
 func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
 	holder := l.Holders[id]
-	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, Channel: holder.Channel, At: at.UTC()}
+	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, Channel: holder.Channel, AWSCreateRequestID: l.CreateRequestID, At: at.UTC()}
 	if b.GrantedAt.IsZero() && !b.End.IsZero() {
 		b.GrantedAt = earlier(b.End, b.At) // the latest that it can have been
 	}
@@ -47,7 +49,7 @@ func (r *Request) UnmarshalJSON(text []byte) error {
 	}
 	b := *r.Rebuilt
 	r.ID, r.Target, r.Requester.PrincipalID, r.ExecutionARN = b.ID, b.Subject.Target, b.Subject.PrincipalID, b.ExecutionARN
-	r.GrantedAt, r.End, r.GroupMembershipID = b.GrantedAt, b.End, b.GroupMembershipID
+	r.GrantedAt, r.End, r.GroupMembershipID, r.AWSCreateRequestID = b.GrantedAt, b.End, b.GroupMembershipID, b.AWSCreateRequestID
 	r.Duration = int64(b.End.Sub(b.GrantedAt) / time.Second)
 	r.Failure = &Failure{Code: CodeRowLost, Message: "Someone deleted this app's record of the request while its access was active.", At: b.At}
 	return nil

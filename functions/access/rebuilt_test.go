@@ -32,7 +32,8 @@ func TestRebuiltFrom(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			l := Lease{Subject: subject, Holders: map[string]Holder{"a": test.holder, "b": {}}, MembershipIDs: test.memberships}
+			l := Lease{Subject: subject, Holders: map[string]Holder{"a": test.holder, "b": {}}, MembershipIDs: test.memberships, CreateRequestID: "aws-1"}
+			test.want.AWSCreateRequestID = "aws-1"
 			if got := RebuiltFrom(l, "a", test.at); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}

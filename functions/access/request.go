@@ -72,7 +72,10 @@ type Request struct {
 	Ticket   string `json:"ticket,omitempty"` // as entered, at most MaxTicketLength characters
 	Duration int64  `json:"duration_seconds"`
 
-	TeamID        string    `json:"team_id"`
+	TeamID string `json:"team_id"`
+	// TeamDomain is the first part of the workspace's address (example.slack.com); empty if
+	// Slack didn't name it. The previous release didn't store it.
+	TeamDomain    string    `json:"team_domain,omitempty"`
 	ViewID        string    `json:"view_id"`
 	Requester     Person    `json:"requester"`
 	CreatedAt     time.Time `json:"created_at"`
@@ -127,6 +130,9 @@ type Request struct {
 	// GroupMembershipID is Identity Center's id of the membership that was
 	// granted; empty if the target is an account.
 	GroupMembershipID string `json:"group_membership_id,omitempty"`
+	// AWSCreateRequestID is AWS's request id of the call that created the access; empty if
+	// it is not known. If several requests hold the access, it is the same in all of them.
+	AWSCreateRequestID string `json:"aws_create_request_id,omitempty"`
 
 	// RevokingAt and the fields below are set by revoke. RevokingAt is written
 	// before the lease is read, so that a grant in progress sees it and stops.
@@ -136,6 +142,9 @@ type Request struct {
 	RevokingExecutionARN string       `json:"revoking_execution_arn,omitempty"`
 	RevokedAt            time.Time    `json:"revoked_at,omitzero"`
 	Removal              RemovalState `json:"removal,omitempty"`
+	// AWSDeleteRequestID is AWS's request id of the latest call that deleted the access for
+	// this request; empty if there was none, or if it is not known.
+	AWSDeleteRequestID string `json:"aws_delete_request_id,omitempty"`
 
 	// Posts are the Slack messages of this request, by purpose ("announce",
 	// "granted", ...). A post is recorded before it is sent, and completed after.

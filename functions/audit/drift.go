@@ -71,6 +71,7 @@ func (h *Handler) recordFindingRemoval(ctx context.Context, log *slog.Logger, re
 	}
 	return h.writeFindings(ctx, log, []auditrecord.Finding{{
 		Finding: findings[ref.Index], Kind: access.EventDriftRevoked, Run: run, Index: ref.Index, RemovedAt: removal.At,
+		AWSDeleteRequestID: removal.AWSDeleteRequestID,
 	}})
 }
 

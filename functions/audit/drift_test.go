@@ -61,7 +61,7 @@ func runWorld(refuses int) *world {
 // removed writes the result of a finding's removal.
 func (w *world) removed(index int, result access.RemovalResult) {
 	ref := access.FindingRef{Run: "run1", Index: index}
-	w.removals[ref] = access.DriftRemoval{FindingRef: ref, Subject: w.findings[index].Key(), Result: result, At: now.Add(-time.Second)}
+	w.removals[ref] = access.DriftRemoval{FindingRef: ref, Subject: w.findings[index].Key(), Result: result, At: now.Add(-time.Second), AWSDeleteRequestID: "aws-1"}
 }
 
 func TestDrift(t *testing.T) {
@@ -144,7 +144,7 @@ func TestRepeatedDriftMakesNoSecondRecord(t *testing.T) {
 	for i, f := range w.findings {
 		want = append(want, auditrecord.OfFinding(auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: w.run, Index: i}))
 	}
-	want = append(want, auditrecord.OfFinding(auditrecord.Finding{Finding: w.findings[2], Kind: access.EventDriftRevoked, Run: w.run, Index: 2, RemovedAt: now.Add(-time.Second)}))
+	want = append(want, auditrecord.OfFinding(auditrecord.Finding{Finding: w.findings[2], Kind: access.EventDriftRevoked, Run: w.run, Index: 2, RemovedAt: now.Add(-time.Second), AWSDeleteRequestID: "aws-1"}))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("records %+v\nwant    %+v", got, want)
 	}

@@ -44,7 +44,7 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 		if err := h.People.CheckRequester(ctx, r.Requester); err != nil {
 			return r, err
 		}
-		change.Outcome = approvals.Outcome(tally, d, digest, h.Now().UTC())
+		change.Outcome = approvals.Outcome(tally, r.Target.Kind, d, digest, h.Now().UTC())
 	case tally.SameAs(r):
 		return r, nil
 	}

@@ -235,16 +235,16 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	d := index.Decide(c)
-	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements}
+	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements, Rule: d.Rule(r.Target.Kind)}
 	e := table.Evaluation{Requester: requester, Decision: d, Portal: h.portal(ctx)}
 	if r.Target.Kind == access.KindAccount {
 		e.Session = h.Catalog.Session(ctx, r.Target.PermissionSetARN)
 	}
 	switch {
 	case r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)):
-		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeManagement)
+		o.Kind, o.Reason, o.Rule = access.OutcomeRefused, string(access.CodeManagement), ""
 	case d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain:
-		o.Kind, o.Reason = access.OutcomeRefused, string(access.CodeRefused)
+		o.Kind, o.Reason, o.Rule = access.OutcomeRefused, string(access.CodeRefused), ""
 		o.Message = "The requester can't approve their own request, because their user in IAM Identity Center has another email address than Slack."
 	case d.Outcome == access.DecideAutomatic:
 		o.Kind = access.OutcomeAutomatic

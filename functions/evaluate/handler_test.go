@@ -200,8 +200,17 @@ var (
 )
 
 func TestEvaluate(t *testing.T) {
+	rules := map[string]string{ // by reason
+		"ApprovalNotRequired": "config[0]: no approval needed",
+		"SelfApproval":        "config[0]: requesters may approve their own requests",
+		"NoApprovers":         "config[0]: approval needed, but nobody else could approve",
+	}
 	decided := func(kind access.OutcomeKind, reason, message string) *access.Outcome {
-		return &access.Outcome{Kind: kind, Reason: reason, Message: message, At: now, PolicyDigest: "d1", Statements: []int{0}}
+		o := &access.Outcome{Kind: kind, Reason: reason, Message: message, At: now, PolicyDigest: "d1", Statements: []int{0}, Rule: rules[reason]}
+		if reason == "NoApprovers" && message != "" { // the policy itself asks for an approval
+			o.Rule = "config[0]: approval by ann@example.com"
+		}
+		return o
 	}
 	tests := []struct {
 		name      string

@@ -71,7 +71,10 @@ func TestLinkButtonDoesNothing(t *testing.T) {
 
 func TestPress(t *testing.T) {
 	decided := func(kind access.OutcomeKind, by access.Person) *access.Outcome {
-		return &access.Outcome{Kind: kind, By: by, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1}}
+		return &access.Outcome{
+			Kind: kind, By: by, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1},
+			Rule: "config[1]: approval by ann@example.com or twin@example.com",
+		}
 	}
 	const (
 		notYours = "You can't approve or deny this request."

@@ -92,10 +92,10 @@ func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *
 		}
 		change.Event = &access.Event{
 			Kind: access.EventApprovalGiven, At: at, By: p.by,
-			PolicyDigest: p.digest, Reason: string(d.Reason), Statements: d.Statements,
+			PolicyDigest: p.digest, Reason: string(d.Reason), Statements: d.Statements, Rule: d.Rule(r.Target.Kind),
 		}
 	}
-	change.Outcome = approvals.Outcome(change.Tally, d, p.digest, at)
+	change.Outcome = approvals.Outcome(change.Tally, r.Target.Kind, d, p.digest, at)
 	return change, "", nil
 }
 

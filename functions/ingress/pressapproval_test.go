@@ -366,7 +366,7 @@ func TestOneApprovalChangesNothing(t *testing.T) {
 	w.rows["r1"] = waiting()
 	w.send(t, pressBy("UANN", "approve", "r1"))
 	want := waiting()
-	want.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: ann, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1}}
+	want.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: ann, At: now, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{1}, Rule: "config[1]: approval by ann@example.com or twin@example.com"}
 	if got := w.rows["r1"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("row %+v, want %+v", got, want)
 	}

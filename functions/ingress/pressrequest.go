@@ -114,7 +114,7 @@ func (p *press) decideByPolicy(ctx context.Context, kind access.OutcomeKind, d a
 	return p.decide(ctx, access.Outcome{
 		Kind: kind, By: p.by, At: p.Now().UTC(),
 		DenialReason: p.denialReason,
-		Reason:       string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements,
+		Reason:       string(d.Reason), PolicyDigest: p.digest, Statements: d.Statements, Rule: d.Rule(p.request.Target.Kind),
 	})
 }
 

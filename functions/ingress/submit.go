@@ -338,16 +338,17 @@ func (h *Handler) newRequest(in slack.Interaction, s slack.Submission, requester
 		team = in.EnterpriseID
 	}
 	r := access.Request{
-		ID:        access.RequestID(team, in.View.ID),
-		Target:    s.Target,
-		Reason:    s.Reason,
-		Ticket:    s.Ticket,
-		Duration:  int64(s.Duration / time.Second),
-		TeamID:    team,
-		ViewID:    in.View.ID,
-		Requester: requester,
-		CreatedAt: now,
-		Events:    []access.Event{{Kind: access.EventRequested, At: now, By: requester}},
+		ID:         access.RequestID(team, in.View.ID),
+		Target:     s.Target,
+		Reason:     s.Reason,
+		Ticket:     s.Ticket,
+		Duration:   int64(s.Duration / time.Second),
+		TeamID:     team,
+		TeamDomain: in.TeamDomain,
+		ViewID:     in.View.ID,
+		Requester:  requester,
+		CreatedAt:  now,
+		Events:     []access.Event{{Kind: access.EventRequested, At: now, By: requester}},
 	}
 	r.ExecutionName = executionName(now, r.Target, r.ID)
 	r.ExecutionARN = h.Machine.ExecutionARN(r.ExecutionName)

@@ -49,7 +49,7 @@ func TestSubmit(t *testing.T) {
 		ID:       requestID,
 		Target:   access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: admin, PermissionSet: "Admin"},
 		Reason:   "deploy *now*",
-		Duration: 3600, TeamID: "T1", ViewID: "V1", Requester: jane, CreatedAt: now,
+		Duration: 3600, TeamID: "T1", TeamDomain: "example", ViewID: "V1", Requester: jane, CreatedAt: now,
 		ExecutionName: name, ExecutionARN: stateARN + name,
 		Events: []access.Event{{Kind: access.EventRequested, At: now, By: jane}},
 	}

@@ -436,7 +436,7 @@ type object = map[string]any
 
 // payload is the body of an interaction by user, with additional fields.
 func payload(kind, user string, fields object) string {
-	all := object{"type": kind, "team": object{"id": "T1"}, "user": object{"id": user}, "api_app_id": "A1"}
+	all := object{"type": kind, "team": object{"id": "T1", "domain": "example"}, "user": object{"id": user}, "api_app_id": "A1"}
 	for k, v := range fields {
 		all[k] = v
 	}

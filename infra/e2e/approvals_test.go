@@ -92,6 +92,47 @@ func TestManagerAndSecurity(t *testing.T) {
 			}
 		}
 	}
+	checkContext(t, r)
+}
+
+// checkContext checks what the records of TestManagerAndSecurity say about the decision,
+// the access and AWS's calls.
+func checkContext(t *testing.T, r *request) {
+	t.Helper()
+	row, m := quiet.requestRow(t, r.id), r.message(t)
+	var approvals []string
+	for _, a := range row.Approvals {
+		approvals = append(approvals, a.By.Email+" "+a.At.UTC().Format(time.RFC3339Nano))
+	}
+	if row.AWSCreateRequestID == "" || row.AWSDeleteRequestID == "" || row.AWSCreateRequestID == row.AWSDeleteRequestID {
+		t.Errorf("AWS's request ids: created by %q, deleted by %q", row.AWSCreateRequestID, row.AWSDeleteRequestID)
+	}
+	for _, rec := range r.audit(t) {
+		want := map[string]string{
+			"permission_set_arn": quiet.permissionSetARN(t, "PartnerAccess"), "request_source": "slack",
+			"message_permalink":  "https://example-corp.slack.com/archives/" + m.Channel + "/p" + strings.ReplaceAll(m.TS, ".", ""),
+			"eligible_approvers": "bob@example.com,carol@example.com,frank@example.com",
+			"rule":               "config[4], config[5]: 1 approval by bob@example.com or carol@example.com (config[4]); 1 approval by frank@example.com (config[5])",
+			"approvals":          "NA", "ends_at": "NA", "aws_create_request_id": "NA", "aws_delete_request_id": "NA",
+		}
+		switch rec["event"] {
+		case "requested":
+			want["eligible_approvers"], want["rule"] = "NA", "NA"
+		case "approved", "granted", "revoked":
+			want["approvals"] = strings.Join(approvals, ",")
+		}
+		if rec["event"] == "granted" || rec["event"] == "revoked" {
+			want["ends_at"], want["aws_create_request_id"] = row.End.UTC().Format(time.RFC3339Nano), row.AWSCreateRequestID
+		}
+		if rec["event"] == "revoked" {
+			want["aws_delete_request_id"] = row.AWSDeleteRequestID
+		}
+		for field, value := range want {
+			if rec[field] != value {
+				t.Errorf("record %v: %s is %v, want %q", rec["event"], field, rec[field], value)
+			}
+		}
+	}
 }
 
 // TestTwoApprovalsAtOnce checks that two approvals in the same instant lose nothing and

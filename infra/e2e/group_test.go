@@ -118,6 +118,10 @@ func (m *membership) waitNoMember(t *testing.T, within time.Duration) time.Time 
 // group. The membership has an id from the grant on.
 func checkGroupRecords(t *testing.T, m *membership, membershipID string) {
 	t.Helper()
+	row := m.stack.requestRow(t, m.id)
+	if membershipID != "" && row.AWSCreateRequestID == "" {
+		t.Error("the row has no request id of AWS for the creation of the membership")
+	}
 	for _, rec := range m.audit(t) {
 		want := map[string]string{
 			"audit_entry_type": "group", "group_id": m.groupID, "group_name": m.group, "group_membership_id": "NA",
@@ -129,6 +133,7 @@ func checkGroupRecords(t *testing.T, m *membership, membershipID string) {
 		switch rec["event"] {
 		case "granted":
 			want["operation_type"], want["group_membership_id"] = "grant", membershipID
+			want["aws_create_request_id"] = row.AWSCreateRequestID
 		case "revoked":
 			want["operation_type"], want["group_membership_id"] = "revoke", membershipID
 		case "ended":

@@ -163,6 +163,11 @@ func TestSelfApproval(t *testing.T) {
 	r.waitGone(t, 10*time.Second+removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	for _, rec := range r.audit(t) {
+		if by := rec["approver_email"]; rec["event"] != "requested" && (by != emailOf(t, grace) || rec["approvers"] != by || rec["approver_slack_id"] != grace) {
+			t.Errorf("record %v: approver %v, %v, of %v", rec["event"], by, rec["approver_slack_id"], rec["approvers"])
+		}
+	}
 }
 
 // TestRefusedRequest checks a request that Slack knows none of the approvers of.

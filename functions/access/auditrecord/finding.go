@@ -18,6 +18,9 @@ type Finding struct {
 	// RemovedAt is when the access was confirmed to be gone; set for EventDriftRevoked
 	// only.
 	RemovedAt time.Time
+	// AWSDeleteRequestID is AWS's request id of the call that removed it, if known; for
+	// EventDriftRevoked only.
+	AWSDeleteRequestID string
 }
 
 // OfFinding returns the record of f. Nobody requested anything, so the fields about
@@ -41,6 +44,8 @@ func OfFinding(f Finding) Record {
 		Sequence:           f.Index,
 		AccountName:        f.AccountName,
 		ExecutionARN:       f.Run.ExecutionARN,
+		PermissionSetARN:   f.PermissionSetARN,
+		AWSDeleteRequestID: f.AWSDeleteRequestID,
 	}
 	if f.UserName != "" {
 		rec.Detail = "user " + f.UserName
@@ -62,7 +67,7 @@ func OfFinding(f Finding) Record {
 			rec.DecisionReason = string(f.Run.Guard)
 		}
 	}
-	rec.Time, rec.Timestamp = at.UTC().Format(time.RFC3339Nano), at.UnixMilli()
+	rec.Time, rec.Timestamp = formatTime(at), at.UnixMilli()
 	return fillEmpty(rec)
 }
 

@@ -1,6 +1,7 @@
 package auditrecord_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func ofRun(run access.Run) []auditrecord.Finding {
 	for i, f := range []access.Finding{account, group} {
 		events = append(events,
 			auditrecord.Finding{Finding: f, Kind: access.EventDriftFound, Run: run, Index: i},
-			auditrecord.Finding{Finding: f, Kind: access.EventDriftRevoked, Run: run, Index: i, RemovedAt: at.Add(time.Hour)},
+			auditrecord.Finding{Finding: f, Kind: access.EventDriftRevoked, Run: run, Index: i, RemovedAt: at.Add(time.Hour), AWSDeleteRequestID: fmt.Sprint("aws-", i)},
 		)
 	}
 	return events

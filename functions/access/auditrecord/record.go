@@ -63,9 +63,27 @@ type Record struct {
 	Approvers string `json:"approvers"`
 	OUPath    string `json:"ou_path"` // organizational units above the account, the outermost first, separated by slashes
 	Ticket    string `json:"ticket"`  // as the requester entered it
-	// DenialReason is what the person who denied the request wrote.
-	DenialReason string `json:"denial_reason"`
+
+	PermissionSetARN string `json:"permission_set_arn"`
+	// EndsAt is when the access was to end when it was granted: RFC 3339, UTC.
+	EndsAt string `json:"ends_at"`
+	// AWSCreateRequestID and AWSDeleteRequestID are AWS's request ids of the calls that
+	// created and deleted the access. CloudTrail has them as requestID.
+	AWSCreateRequestID string `json:"aws_create_request_id"`
+	AWSDeleteRequestID string `json:"aws_delete_request_id"`
+	// EligibleApprovers are those who could approve, by the policy when the request was
+	// evaluated: emails and "group:<id>", separated by commas.
+	EligibleApprovers string `json:"eligible_approvers"`
+	// Approvals are those that counted, as "email time", separated by commas.
+	Approvals        string `json:"approvals"`
+	Rule             string `json:"rule"`          // the policy's decision in words
+	DenialReason     string `json:"denial_reason"` // as the approver entered it
+	RequestSource    string `json:"request_source"`
+	MessagePermalink string `json:"message_permalink"` // the request's message in Slack
 }
+
+// sourceSlack is the request_source of requests made in Slack.
+const sourceSlack = "slack"
 
 // Actors without a Slack user.
 const (
@@ -91,7 +109,7 @@ func Of(r access.Request, seq int) Record {
 		RequesterEmail:         r.Requester.Email,
 		RequestID:              r.ID,
 		OperationType:          operation(e.Kind),
-		Time:                   e.At.UTC().Format(time.RFC3339Nano),
+		Time:                   formatTime(e.At),
 		Timestamp:              e.At.UnixMilli(),
 		GroupName:              r.Target.GroupName,
 		GroupID:                r.Target.GroupID,
@@ -107,6 +125,14 @@ func Of(r access.Request, seq int) Record {
 		ExecutionARN:           r.ExecutionARN,
 		Detail:                 e.Message,
 		ActorPrincipalID:       e.By.PrincipalID,
+		PermissionSetARN:       r.Target.PermissionSetARN,
+		MessagePermalink:       r.MessageLink(),
+	}
+	if r.ViewID != "" {
+		rec.RequestSource = sourceSlack
+	}
+	if d := r.EvaluatedDecision; d != nil && e.Kind != access.EventRequested {
+		rec.EligibleApprovers = strings.Join(d.Approvers, ",")
 	}
 	if r.Duration > 0 { // unknown if the row was rebuilt
 		rec.PermissionDuration = strconv.FormatInt(r.Duration, 10)
@@ -118,7 +144,7 @@ func Of(r access.Request, seq int) Record {
 	} else if e.Kind == access.EventApprovalGiven || e.Kind == access.EventApprovalTakenBack {
 		rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = e.By.SlackID, e.By.Email, e.By.PrincipalID
 		rec.PolicyDigest, rec.DecisionReason = e.PolicyDigest, e.Reason
-		rec.DecisionStatements = join(e.Statements)
+		rec.DecisionStatements, rec.Rule = join(e.Statements), e.Rule
 	} else if o := r.Outcome; o != nil && e.Kind != access.EventRequested {
 		if o.Kind == access.OutcomeApproved || o.Kind == access.OutcomeDenied {
 			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = o.By.SlackID, o.By.Email, o.By.PrincipalID
@@ -126,20 +152,33 @@ func Of(r access.Request, seq int) Record {
 		if o.Kind == access.OutcomeDenied {
 			rec.DenialReason = o.DenialReason
 		}
-		if o.Kind == access.OutcomeApproved {
-			var emails []string
-			for _, p := range r.CountedApprovers() {
-				emails = append(emails, p.Email)
-			}
-			rec.Approvers = strings.Join(emails, ",")
+		approvals := countedApprovals(r)
+		if isSelfApproval(*o) {
+			by := r.Requester
+			rec.ApproverSlackID, rec.ApproverEmail, rec.ApproverPrincipalID = by.SlackID, by.Email, by.PrincipalID
+			approvals = []access.Approval{{By: by, At: o.At}}
 		}
+		var emails, times []string
+		for _, a := range approvals {
+			email := inList.Replace(a.By.Email)
+			emails = append(emails, email)
+			times = append(times, email+" "+formatTime(a.At))
+		}
+		rec.Approvers, rec.Approvals = strings.Join(emails, ","), strings.Join(times, ",")
 		rec.PolicyDigest, rec.DecisionReason = o.PolicyDigest, o.Reason
-		rec.DecisionStatements = join(o.Statements)
+		rec.DecisionStatements, rec.Rule = join(o.Statements), o.Rule
 	}
 	switch e.Kind {
 	case access.EventGranted, access.EventEnded, access.EventRevoked, access.EventRevokeFailed:
-		rec.GroupMembershipID = r.GroupMembershipID // known after the grant
+		// All of this is known after the grant. Access that was never confirmed has no end.
+		rec.GroupMembershipID, rec.AWSCreateRequestID = r.GroupMembershipID, r.AWSCreateRequestID
+		if !r.End.IsZero() {
+			rec.EndsAt = formatTime(r.End)
+		}
 		rec.OUPath = strings.Join(r.OUPath, "/")
+	}
+	if e.Kind == access.EventRevoked {
+		rec.AWSDeleteRequestID = r.AWSDeleteRequestID
 	}
 	if recordsEnd(r, e.Kind) {
 		rec.Removal = string(r.Removal)
@@ -161,6 +200,34 @@ func Of(r access.Request, seq int) Record {
 	return fillEmpty(rec)
 }
 
+// countedApprovals returns the approvals that led to the outcome; none if it isn't
+// OutcomeApproved.
+func countedApprovals(r access.Request) []access.Approval {
+	if r.Outcome.Kind != access.OutcomeApproved {
+		return nil
+	}
+	var counted []access.Approval
+	for _, p := range r.CountedApprovers() {
+		a := access.Approval{By: p, At: r.Outcome.At}
+		if i := r.ApprovalBy(p); i >= 0 && r.Approvals[i].Lapse == "" {
+			a.At = r.Approvals[i].At
+		}
+		counted = append(counted, a)
+	}
+	return counted
+}
+
+// isSelfApproval reports whether the policy let the requester approve their own request,
+// without a press.
+func isSelfApproval(o access.Outcome) bool {
+	return o.Kind == access.OutcomeAutomatic && o.Reason == string(access.ReasonSelfApproval)
+}
+
+// inList escapes an email, so that a quoted one can't pass for several entries of a list.
+var inList = strings.NewReplacer("%", "%25", ",", "%2C", " ", "%20")
+
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
 // fillEmpty sets empty fields to notApplicable.
 func fillEmpty(rec Record) Record {
 	for _, field := range []*string{
@@ -168,7 +235,9 @@ func fillEmpty(rec Record) Record {
 		&rec.ApproverSlackID, &rec.ApproverEmail, &rec.PermissionDuration, &rec.GroupName, &rec.GroupID, &rec.GroupMembershipID,
 		&rec.SSOUserPrincipalID, &rec.AccountName, &rec.ActorSlackID, &rec.ActorEmail, &rec.ExecutionARN,
 		&rec.PolicyDigest, &rec.DecisionReason, &rec.DecisionStatements, &rec.Removal, &rec.Detail,
-		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath, &rec.Ticket, &rec.DenialReason,
+		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath, &rec.Ticket,
+		&rec.PermissionSetARN, &rec.EndsAt, &rec.AWSCreateRequestID, &rec.AWSDeleteRequestID, &rec.EligibleApprovers, &rec.Approvals,
+		&rec.Rule, &rec.DenialReason, &rec.RequestSource, &rec.MessagePermalink,
 	} {
 		if *field == "" {
 			*field = notApplicable

@@ -17,6 +17,8 @@ var update = flag.Bool("update", false, "write the golden files")
 var at = time.Date(2026, 3, 31, 23, 59, 58, 250e6, time.UTC)
 
 // elevated is a request that was approved, granted, ended early and revoked.
+const groupID = "11111111-2222-3333-4444-555555555555"
+
 func elevated() access.Request {
 	jane := access.Person{SlackID: "U1", Email: "jane@example.com", Name: "Jane", PrincipalID: "p-1"}
 	ann := access.Person{SlackID: "U2", Email: "ann@example.com", PrincipalID: "p-2"}
@@ -27,8 +29,18 @@ func elevated() access.Request {
 		Ticket:    "OPS-12",
 		Duration:  3600,
 		Requester: jane, ExecutionARN: "arn:aws:states:us-east-1:123456789012:execution:m:n",
-		Outcome: &access.Outcome{Kind: access.OutcomeApproved, By: ann, At: at, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{0, 2}},
-		Removal: access.RemovalDone,
+		TeamID: "T1", TeamDomain: "example", ViewID: "V1",
+		EvaluatedDecision: &access.Decision{
+			Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Statements: []int{0, 2},
+			Approvers: []string{"ann@example.com", "bob@example.com", "group:" + groupID},
+		},
+		Outcome: &access.Outcome{
+			Kind: access.OutcomeApproved, By: ann, At: at, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{0, 2},
+			Rule: "config[0], config[2]: approval by ann@example.com, bob@example.com or group:" + groupID,
+		},
+		GrantedAt: at.Add(2 * time.Second), End: at.Add(time.Hour + 2*time.Second), AWSCreateRequestID: "f8604aff-1de0-48ba-b228-f65559e504c1",
+		Removal: access.RemovalDone, AWSDeleteRequestID: "0b1bb0a4-7d3c-4ab5-8ba1-2f3e6d1e5d55",
+		Posts: map[string]access.Post{access.PostAnnounce: {Channel: "C1", TS: "1775001598.000200"}, "granted": {Channel: "D1", TS: "1775001600.000100"}},
 		Events: []access.Event{
 			{Kind: access.EventRequested, At: at, By: jane},
 			{Kind: access.EventApproved, At: at.Add(time.Second), By: ann, Reason: "RequiresApproval", PolicyDigest: "d1", Statements: []int{0, 2}},
@@ -57,7 +69,8 @@ func refusedGroup() access.Request {
 
 func neverGranted() access.Request {
 	r := elevated()
-	r.Removal = access.RemovalNothing
+	r.GrantedAt, r.End, r.AWSCreateRequestID = time.Time{}, time.Time{}, ""
+	r.Removal, r.AWSDeleteRequestID = access.RemovalNothing, ""
 	r.Failure = &access.Failure{Code: access.CodeForeign, Message: "The access exists already.", At: at}
 	r.Events = append(r.Events[:2:2], access.Event{Kind: access.EventNotGranted, At: at, Reason: "ForeignAccess", Message: r.Failure.Message})
 	return r
@@ -115,9 +128,12 @@ func approvedByTwo() access.Request {
 	bob := access.Person{SlackID: "U3", Email: "bob@example.com", PrincipalID: "p-3"}
 	zoe := access.Person{SlackID: "U4", Email: "zoe@example.com", PrincipalID: "p-4"}
 	event := func(kind access.EventKind, by access.Person, after time.Duration) access.Event {
-		return access.Event{Kind: kind, At: at.Add(after), By: by, PolicyDigest: "d0", Reason: string(access.ReasonRequiresApproval), Statements: []int{0}}
+		return access.Event{
+			Kind: kind, At: at.Add(after), By: by, PolicyDigest: "d0", Reason: string(access.ReasonRequiresApproval), Statements: []int{0},
+			Rule: "config[0]: 2 approvals by ann@example.com, bob@example.com or zoe@example.com (config[0])",
+		}
 	}
-	r.Approvals = []access.Approval{{By: bob, At: at}, {By: zoe, At: at, Lapse: access.LapseGone}, {By: ann, At: at}}
+	r.Approvals = []access.Approval{{By: bob, At: at.Add(3 * time.Second)}, {By: zoe, At: at.Add(4 * time.Second), Lapse: access.LapseGone}, {By: ann, At: at.Add(5 * time.Second)}}
 	r.Events = []access.Event{
 		r.Events[0],
 		event(access.EventApprovalGiven, ann, time.Second),
@@ -149,10 +165,22 @@ func endedByTheSystem() access.Request {
 	return r
 }
 
+// selfApproved is access that the policy let its requester approve without a press. The
+// previous release wrote its row, so it has no message link.
+func selfApproved() access.Request {
+	r := elevated()
+	o := access.Outcome{Kind: access.OutcomeAutomatic, At: at.Add(time.Second), Reason: string(access.ReasonSelfApproval), PolicyDigest: "d1", Statements: []int{1}, Rule: "config[1]: requesters may approve their own requests"}
+	r.TeamDomain, r.Outcome = "", &o
+	r.EvaluatedDecision = &access.Decision{Outcome: access.DecideAutomatic, Reason: access.ReasonSelfApproval, Approvers: []string{}, Statements: []int{1}}
+	r.Events = []access.Event{r.Events[0], {Kind: access.EventApproved, At: o.At, Reason: o.Reason, PolicyDigest: o.PolicyDigest, Statements: o.Statements}, r.Events[2]}
+	return r
+}
+
 // interrupted is a request whose execution someone stopped before the decision.
 func interrupted() access.Request {
 	r := elevated()
-	r.Outcome, r.Removal, r.RevokedAt = nil, access.RemovalNothing, at
+	r.Outcome, r.GrantedAt, r.End, r.AWSCreateRequestID = nil, time.Time{}, time.Time{}, ""
+	r.Removal, r.RevokedAt, r.AWSDeleteRequestID = access.RemovalNothing, at, ""
 	r.Failure = &access.Failure{Code: access.CodeExecutionGone, Message: "the execution is not running", At: at}
 	r.Events = append(r.Events[:1:1], access.RemovalEvent(r))
 	return r
@@ -173,6 +201,7 @@ func TestRecords(t *testing.T) {
 		{"ended-unasked", endedUnasked()},
 		{"ended-by-the-system", endedByTheSystem()},
 		{"interrupted", interrupted()},
+		{"self-approved", selfApproved()},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -205,6 +234,17 @@ func golden(t *testing.T, name string, records map[string]auditrecord.Record) {
 	}
 	if string(got) != string(want) {
 		t.Errorf("%s differs; got:\n%s", path, got)
+	}
+}
+
+// An email forges no further entry of a list, and a percent sign no escape.
+func TestEmailsInLists(t *testing.T) {
+	r := elevated()
+	r.Outcome.By.Email = `"a%2Cb,bob@example.com 2026"@example.com`
+	rec := auditrecord.Of(r, 1)
+	const email = `"a%252Cb%2Cbob@example.com%202026"@example.com`
+	if want := email + " 2026-03-31T23:59:58.25Z"; rec.Approvers != email || rec.Approvals != want {
+		t.Errorf("approvers %s, approvals %s; want %s, %s", rec.Approvers, rec.Approvals, email, want)
 	}
 }
 

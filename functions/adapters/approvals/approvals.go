@@ -104,14 +104,15 @@ func (k *Check) Count(ctx context.Context, x *access.Index, c *access.Case, r ac
 }
 
 // Outcome returns the decision that the approvals make, by the last of them that counts;
-// nil if they are not enough. d and digest are of the policy in force.
-func Outcome(t access.Tally, d access.Decision, digest string, at time.Time) *access.Outcome {
+// nil if they are not enough. d and digest are of the policy in force, and k is the kind of
+// the request's target.
+func Outcome(t access.Tally, k access.Kind, d access.Decision, digest string, at time.Time) *access.Outcome {
 	if !t.Met {
 		return nil
 	}
 	last, _ := t.Last()
 	return &access.Outcome{
 		Kind: access.OutcomeApproved, By: last.By, At: at,
-		Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements,
+		Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements, Rule: d.Rule(k),
 	}
 }

@@ -130,11 +130,11 @@ func TestOutcome(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := access.Decision{Reason: access.ReasonRequiresApproval, Statements: []int{3}}
 	tally := access.Tally{Approvals: []access.Approval{{By: bob}, {By: carol, Lapse: access.LapseGone}}}
-	if o := approvals.Outcome(tally, d, "d1", at); o != nil {
+	if o := approvals.Outcome(tally, access.KindAccount, d, "d1", at); o != nil {
 		t.Errorf("got %+v without enough approvals", o)
 	}
 	tally.Met = true
-	if o := approvals.Outcome(tally, d, "d1", at); o == nil || o.Kind != access.OutcomeApproved || o.By != bob || o.PolicyDigest != "d1" || !o.At.Equal(at) || !slices.Equal(o.Statements, []int{3}) {
+	if o := approvals.Outcome(tally, access.KindAccount, d, "d1", at); o == nil || o.Kind != access.OutcomeApproved || o.By != bob || o.PolicyDigest != "d1" || !o.At.Equal(at) || !slices.Equal(o.Statements, []int{3}) {
 		t.Errorf("got %+v, want approved by bob, whose approval is the last that counts", o)
 	}
 }

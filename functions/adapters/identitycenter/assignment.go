@@ -4,11 +4,13 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -29,6 +31,21 @@ const (
 type Operation struct {
 	Status Status
 	Reason string
+}
+
+// Call is a creation or a deletion that Identity Center accepted.
+type Call struct {
+	// ID is the operation's id, for Creation or Deletion. For a membership, which is created
+	// or deleted at once, it is the membership's id.
+	ID string
+	// RequestID is AWS's id of the call; empty if the answer had none. It is the requestID
+	// of the event in CloudTrail.
+	RequestID string
+}
+
+func call(id *string, answer middleware.Metadata) Call {
+	requestID, _ := awsmiddleware.GetRequestIDMetadata(answer)
+	return Call{ID: aws.ToString(id), RequestID: requestID}
 }
 
 // Exists reports whether the user has the access: the membership, or an assignment of
@@ -88,15 +105,15 @@ func onlyThrottled() aws.Retryer {
 	})
 }
 
-// Create starts the creation of an assignment and returns the operation's id; see
-// Creation. A membership is created at once, and Create returns its id. NotFound:
+// Create starts the creation of an assignment; see Creation. A membership is created at
+// once. NotFound:
 // something that the subject names doesn't exist. Create tries a membership only
 // once: after an error other than Unavailable and Internal, it created none.
-func (c *Client) Create(ctx context.Context, s access.Subject) (operationID string, err error) {
+func (c *Client) Create(ctx context.Context, s access.Subject) (Call, error) {
 	const doing = "create the assignment"
 	in, err := c.instance(ctx)
 	if err != nil {
-		return "", err
+		return Call{}, err
 	}
 	if s.Kind == access.KindGroup {
 		out, err := c.store.CreateGroupMembership(ctx, &identitystore.CreateGroupMembershipInput{
@@ -105,9 +122,9 @@ func (c *Client) Create(ctx context.Context, s access.Subject) (operationID stri
 			MemberId:        &idtypes.MemberIdMemberUserId{Value: s.PrincipalID},
 		}, once)
 		if err != nil {
-			return "", host.AWSError(err, "create the membership")
+			return Call{}, host.AWSError(err, "create the membership")
 		}
-		return aws.ToString(out.MembershipId), nil
+		return call(out.MembershipId, out.ResultMetadata), nil
 	}
 	out, err := c.admin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn:      aws.String(in.arn),
@@ -118,12 +135,12 @@ func (c *Client) Create(ctx context.Context, s access.Subject) (operationID stri
 		TargetType:       types.TargetTypeAwsAccount,
 	})
 	if err != nil {
-		return "", host.AWSError(err, doing)
+		return Call{}, host.AWSError(err, doing)
 	}
 	if out.AccountAssignmentCreationStatus == nil {
-		return "", nil
+		return call(nil, out.ResultMetadata), nil
 	}
-	return aws.ToString(out.AccountAssignmentCreationStatus.RequestId), nil
+	return call(out.AccountAssignmentCreationStatus.RequestId, out.ResultMetadata), nil
 }
 
 // Creation returns the state of a creation. A membership is created at once.
@@ -197,21 +214,24 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 // membership with that id and no other. NotFound: there is nothing to delete, or
 // the subject's account, permission set, group or user is gone. After an error
 // other than Unavailable and Internal, nothing was deleted and nothing will be.
-func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error) {
+func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID string) (Call, error) {
 	in, err := c.instance(ctx)
 	if err != nil {
-		return "", err
+		return Call{}, err
 	}
 	if s.Kind == access.KindGroup {
 		const doing = "remove the membership"
 		if membershipID == "" {
-			return "", access.Errorf(access.CodeNotFound, "%s: it does not exist", doing)
+			return Call{}, access.Errorf(access.CodeNotFound, "%s: it does not exist", doing)
 		}
-		_, err = c.store.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{
+		out, err := c.store.DeleteGroupMembership(ctx, &identitystore.DeleteGroupMembershipInput{
 			IdentityStoreId: aws.String(in.identityStoreID),
 			MembershipId:    aws.String(membershipID),
 		}, membershipUnlessUnanswered)
-		return membershipID, host.AWSError(err, doing)
+		if err != nil {
+			return Call{}, host.AWSError(err, doing)
+		}
+		return call(&membershipID, out.ResultMetadata), nil
 	}
 	out, err := c.admin.DeleteAccountAssignment(ctx, &ssoadmin.DeleteAccountAssignmentInput{
 		InstanceArn:      aws.String(in.arn),
@@ -222,12 +242,12 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 		TargetType:       types.TargetTypeAwsAccount,
 	}, unlessUnanswered)
 	if err != nil {
-		return "", host.AWSError(err, "remove the assignment")
+		return Call{}, host.AWSError(err, "remove the assignment")
 	}
 	if out.AccountAssignmentDeletionStatus == nil {
-		return "", nil
+		return call(nil, out.ResultMetadata), nil
 	}
-	return aws.ToString(out.AccountAssignmentDeletionStatus.RequestId), nil
+	return call(out.AccountAssignmentDeletionStatus.RequestId, out.ResultMetadata), nil
 }
 
 // Deletion returns the state of a deletion. A membership is deleted at once.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -167,14 +168,18 @@ func (m *mockStore) GetGroupMembershipId(_ context.Context, in *identitystore.Ge
 
 func (m *mockStore) CreateGroupMembership(_ context.Context, in *identitystore.CreateGroupMembershipInput, _ ...func(*identitystore.Options)) (*identitystore.CreateGroupMembershipOutput, error) {
 	m.members[memberKey(in.GroupId, in.MemberId)] = "m-1"
-	return &identitystore.CreateGroupMembershipOutput{MembershipId: aws.String("m-1")}, nil
+	out := &identitystore.CreateGroupMembershipOutput{MembershipId: aws.String("m-1")}
+	awsmiddleware.SetRequestIDMetadata(&out.ResultMetadata, "aws-create")
+	return out, nil
 }
 
 func (m *mockStore) DeleteGroupMembership(_ context.Context, in *identitystore.DeleteGroupMembershipInput, _ ...func(*identitystore.Options)) (*identitystore.DeleteGroupMembershipOutput, error) {
 	for key, id := range m.members {
 		if id == *in.MembershipId {
 			delete(m.members, key)
-			return &identitystore.DeleteGroupMembershipOutput{}, nil
+			out := &identitystore.DeleteGroupMembershipOutput{}
+			awsmiddleware.SetRequestIDMetadata(&out.ResultMetadata, "aws-delete")
+			return out, nil
 		}
 	}
 	return nil, &idtypes.ResourceNotFoundException{}
@@ -348,7 +353,9 @@ func TestCreateAndDelete(t *testing.T) {
 		if !reflect.DeepEqual(*in, want) {
 			t.Errorf("create %+v", *in)
 		}
-		return &ssoadmin.CreateAccountAssignmentOutput{AccountAssignmentCreationStatus: &types.AccountAssignmentOperationStatus{RequestId: aws.String("op-1")}}, nil
+		out := &ssoadmin.CreateAccountAssignmentOutput{AccountAssignmentCreationStatus: &types.AccountAssignmentOperationStatus{RequestId: aws.String("op-1")}}
+		awsmiddleware.SetRequestIDMetadata(&out.ResultMetadata, "aws-1")
+		return out, nil
 	}
 	a.remove = func(in *ssoadmin.DeleteAccountAssignmentInput) (*ssoadmin.DeleteAccountAssignmentOutput, error) {
 		want := ssoadmin.DeleteAccountAssignmentInput{
@@ -361,8 +368,8 @@ func TestCreateAndDelete(t *testing.T) {
 		return nil, &types.ResourceNotFoundException{}
 	}
 	c := identitycenter.New(a, nil, nil, "")
-	if id, err := c.Create(ctx, account); id != "op-1" || err != nil {
-		t.Errorf("Create = %q, %v", id, err)
+	if made, err := c.Create(ctx, account); made != (identitycenter.Call{ID: "op-1", RequestID: "aws-1"}) || err != nil {
+		t.Errorf("Create = %+v, %v", made, err)
 	}
 	_, err := c.Delete(ctx, account, "")
 	wantCode(t, err, access.CodeNotFound)
@@ -487,23 +494,23 @@ func TestMembership(t *testing.T) {
 	exists(false)
 	_, err := c.Delete(ctx, group, "")
 	wantCode(t, err, access.CodeNotFound)
-	id, err := c.Create(ctx, group)
-	if id != "m-1" || err != nil {
-		t.Fatalf("Create = %q, %v", id, err)
+	made, err := c.Create(ctx, group)
+	if made != (identitycenter.Call{ID: "m-1", RequestID: "aws-create"}) || err != nil {
+		t.Fatalf("Create = %+v, %v", made, err)
 	}
 	exists(true)
 	if id, err := c.MembershipID(ctx, group); id != "m-1" || err != nil {
 		t.Errorf("MembershipID = %q, %v", id, err)
 	}
-	if op, err := c.Creation(ctx, group, id); op.Status != identitycenter.StatusSucceeded || err != nil {
+	if op, err := c.Creation(ctx, group, made.ID); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Creation = %+v, %v", op, err)
 	}
 	// Another membership is there. It stays.
 	_, err = c.Delete(ctx, group, "m-0")
 	wantCode(t, err, access.CodeNotFound)
 	exists(true)
-	if id, err = c.Delete(ctx, group, "m-1"); id != "m-1" || err != nil {
-		t.Fatalf("Delete = %q, %v", id, err)
+	if made, err = c.Delete(ctx, group, "m-1"); made != (identitycenter.Call{ID: "m-1", RequestID: "aws-delete"}) || err != nil {
+		t.Fatalf("Delete = %+v, %v", made, err)
 	}
 	exists(false)
 	if id, err := c.MembershipID(ctx, group); id != "" || err != nil {

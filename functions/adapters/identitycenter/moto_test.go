@@ -87,18 +87,18 @@ func TestOnTheWire(t *testing.T) {
 		}
 	}
 	exists(false)
-	id, err := c.Create(ctx, subject)
-	if id == "" || err != nil {
-		t.Fatalf("Create = %q, %v", id, err)
+	made, err := c.Create(ctx, subject)
+	if made.ID == "" || made.RequestID == "" || err != nil {
+		t.Fatalf("Create = %+v, %v", made, err)
 	}
-	if op, err := c.Creation(ctx, subject, id); op.Status != identitycenter.StatusSucceeded || err != nil {
+	if op, err := c.Creation(ctx, subject, made.ID); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Creation = %+v, %v", op, err)
 	}
 	exists(true)
-	if id, err = c.Delete(ctx, subject, ""); id == "" || err != nil {
-		t.Fatalf("Delete = %q, %v", id, err)
+	if made, err = c.Delete(ctx, subject, ""); made.ID == "" || made.RequestID == "" || err != nil {
+		t.Fatalf("Delete = %+v, %v", made, err)
 	}
-	if op, err := c.Deletion(ctx, subject, id); op.Status != identitycenter.StatusSucceeded || err != nil {
+	if op, err := c.Deletion(ctx, subject, made.ID); op.Status != identitycenter.StatusSucceeded || err != nil {
 		t.Errorf("Deletion = %+v, %v", op, err)
 	}
 	exists(false)

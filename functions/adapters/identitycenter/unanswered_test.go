@@ -64,9 +64,9 @@ func TestDeletionIsRepeatedOnlyIfItWasAnswered(t *testing.T) {
 			})
 			client := identitycenter.New(admin, store, nil, "")
 			s := access.Subject{Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSetARN: "arn:aws:sso:::permissionSet/ssoins-1/ps-1"}, PrincipalID: "p"}
-			id, err := client.Delete(t.Context(), s, "")
-			if a.tries != test.tries || access.CodeOf(err) != test.want || (id == "op-1") != (err == nil) {
-				t.Errorf("%d tries, %q, %v; want %d and code %q", a.tries, id, err, test.tries, test.want)
+			made, err := client.Delete(t.Context(), s, "")
+			if a.tries != test.tries || access.CodeOf(err) != test.want || (made.ID == "op-1") != (err == nil) {
+				t.Errorf("%d tries, %q, %v; want %d and code %q", a.tries, made.ID, err, test.tries, test.want)
 			}
 			a.tries = 0
 			s = access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p"}

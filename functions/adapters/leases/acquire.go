@@ -164,18 +164,21 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 		return access.Errorf(access.CodeUnavailable, "create the assignment: the function ran out of time")
 	}
 	claimed := lease.SettlesAt
-	operationID, err := l.IdentityCenter.Create(ctx, lease.Subject)
+	made, err := l.IdentityCenter.Create(ctx, lease.Subject)
 	if code := access.CodeOf(err); code == access.CodeUnavailable || code == access.CodeInternal {
 		return err // it may still happen, so SettlesAt stays
 	}
 	// An unanswered first try of the SDK may still be in flight.
 	after := latest(before, l.Now().Add(settleMargin))
 	noteErr := l.note(ctx, &lease, claimed, after, func(lease *access.Lease) {
-		if operationID != "" {
-			lease.OperationID = operationID
+		if made.ID != "" {
+			lease.OperationID = made.ID
+		}
+		if err == nil {
+			lease.CreateRequestID = made.RequestID
 		}
 		if lease.Subject.Kind == access.KindGroup {
-			recordAnswer(lease, claimed, operationID, err)
+			recordAnswer(lease, claimed, made.ID, err)
 		}
 	})
 	if err == nil {
@@ -238,7 +241,7 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	}
 
 	now := l.Now().UTC()
-	granted, err := l.Table.RecordGrant(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID)
+	granted, err := l.Table.RecordGrant(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID, lease.CreateRequestID)
 	if isLost(err) || err == nil && granted.IsOver() {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}

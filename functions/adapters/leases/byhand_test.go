@@ -174,10 +174,10 @@ type interrupted struct {
 	happens func()
 }
 
-func (i interrupted) Create(ctx context.Context, s access.Subject) (string, error) {
-	id, err := i.IdentityCenter.Create(ctx, s)
+func (i interrupted) Create(ctx context.Context, s access.Subject) (identitycenter.Call, error) {
+	made, err := i.IdentityCenter.Create(ctx, s)
 	i.happens()
-	return id, err
+	return made, err
 }
 
 // Without the table's order of events, access that the table calls made by hand stays.
@@ -226,7 +226,9 @@ func TestForceRemoveMadeByHand(t *testing.T) {
 // nothing to delete.
 type failing struct{ leases.IdentityCenter }
 
-func (failing) Delete(context.Context, access.Subject, string) (string, error) { return "op-404", nil }
+func (failing) Delete(context.Context, access.Subject, string) (identitycenter.Call, error) {
+	return identitycenter.Call{ID: "op-404"}, nil
+}
 func (failing) Deletion(context.Context, access.Subject, string) (identitycenter.Operation, error) {
 	return identitycenter.Operation{Status: identitycenter.StatusFailed, Reason: "Received a 404 status error: Assignment not found."}, nil
 }

@@ -41,10 +41,10 @@ import (
 // Table is the part of the table that the leases use.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
-	RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error)
+	RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID, createRequestID string) (access.Request, error)
 	BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error)
 	Rebuild(ctx context.Context, b access.Rebuilt) error
-	RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error)
+	RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState, deleteRequestID string) (access.Request, error)
 	Lease(ctx context.Context, key string) (access.Lease, bool, error)
 	PutLease(ctx context.Context, l access.Lease, expect int64) error
 	DeleteLease(ctx context.Context, key string, expect int64) error
@@ -56,10 +56,10 @@ type Table interface {
 // IdentityCenter creates and deletes access.
 type IdentityCenter interface {
 	Exists(ctx context.Context, s access.Subject) (bool, error)
-	Create(ctx context.Context, s access.Subject) (operationID string, err error)
+	Create(ctx context.Context, s access.Subject) (identitycenter.Call, error)
 	Creation(ctx context.Context, s access.Subject, operationID string) (identitycenter.Operation, error)
 	PendingCreation(ctx context.Context, s access.Subject) (bool, error)
-	Delete(ctx context.Context, s access.Subject, membershipID string) (operationID string, err error)
+	Delete(ctx context.Context, s access.Subject, membershipID string) (identitycenter.Call, error)
 	Deletion(ctx context.Context, s access.Subject, operationID string) (identitycenter.Operation, error)
 	Vanished(ctx context.Context, s access.Subject) (bool, error)
 	MembershipID(ctx context.Context, s access.Subject) (string, error)

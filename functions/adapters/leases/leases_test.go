@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/leases"
 )
 
@@ -445,9 +446,9 @@ func TestMembershipID(t *testing.T) {
 
 type forgetful struct{ leases.IdentityCenter }
 
-func (f forgetful) Create(ctx context.Context, s access.Subject) (string, error) {
+func (f forgetful) Create(ctx context.Context, s access.Subject) (identitycenter.Call, error) {
 	_, err := f.IdentityCenter.Create(ctx, s)
-	return "", err
+	return identitycenter.Call{}, err
 }
 
 // The lists still show a gone user's assignment, which can't be deleted.
@@ -465,8 +466,8 @@ func TestVanishedUser(t *testing.T) {
 
 type gone struct{ leases.IdentityCenter }
 
-func (gone) Delete(context.Context, access.Subject, string) (string, error) {
-	return "", access.Errorf(access.CodeNotFound, "no such user")
+func (gone) Delete(context.Context, access.Subject, string) (identitycenter.Call, error) {
+	return identitycenter.Call{}, access.Errorf(access.CodeNotFound, "no such user")
 }
 
 func (gone) Vanished(context.Context, access.Subject) (bool, error) { return true, nil }

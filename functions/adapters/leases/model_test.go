@@ -1037,14 +1037,14 @@ func (t *table) Get(_ context.Context, id string) (access.Request, error) {
 	return t.row("Get "+id, id, func(*access.Request) error { return nil })
 }
 
-func (t *table) RecordGrant(_ context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
+func (t *table) RecordGrant(_ context.Context, id string, at, end time.Time, membershipID, createRequestID string) (access.Request, error) {
 	return t.row("Granted "+id, id, func(r *access.Request) error {
 		switch {
 		case !r.GrantedAt.IsZero():
 		case r.Tombstone, !r.RevokingAt.IsZero():
 			return access.Errorf(access.CodeLost, "over")
 		default:
-			r.GrantedAt, r.End, r.GroupMembershipID = at, end, membershipID
+			r.GrantedAt, r.End, r.GroupMembershipID, r.AWSCreateRequestID = at, end, membershipID, createRequestID
 			t.w.grantedAt[id] = t.w.steps
 			if t.w.tellable(membershipID) {
 				t.w.violation = "a membership made by hand was granted"
@@ -1091,13 +1091,13 @@ func rebuilt(b access.Rebuilt) (r access.Request) {
 	return r
 }
 
-func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time, state access.RemovalState, deleteRequestID string) (access.Request, error) {
 	if r.RevokingAt.IsZero() {
 		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
 	}
 	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
-			r.RevokedAt, r.Removal = at, state
+			r.RevokedAt, r.Removal, r.AWSDeleteRequestID = at, state, deleteRequestID
 			t.w.wantTruth(r.ID, state)
 		}
 		return nil
@@ -1214,26 +1214,26 @@ func (c *center) MembershipID(_ context.Context, s access.Subject) (string, erro
 	return calls(c, "MembershipID", func(ctx context.Context) (string, error) { return c.w.client.MembershipID(ctx, s) })
 }
 
-func (c *center) Create(_ context.Context, s access.Subject) (string, error) {
-	return calls(c, "Create", func(ctx context.Context) (string, error) { return c.w.client.Create(ctx, s) })
+func (c *center) Create(_ context.Context, s access.Subject) (identitycenter.Call, error) {
+	return calls(c, "Create", func(ctx context.Context) (identitycenter.Call, error) { return c.w.client.Create(ctx, s) })
 }
 
-func (c *center) Delete(_ context.Context, s access.Subject, membershipID string) (string, error) {
-	return calls(c, "Delete", func(ctx context.Context) (string, error) {
+func (c *center) Delete(_ context.Context, s access.Subject, membershipID string) (identitycenter.Call, error) {
+	return calls(c, "Delete", func(ctx context.Context) (identitycenter.Call, error) {
 		switch {
 		case !c.w.group() && c.w.foreign && !c.w.drifting():
 			c.w.violation = "Delete of access that was there before"
 		case c.w.group() && membershipID == c.w.member() && c.w.tellable(membershipID) && !c.w.foreign && !c.w.drifting():
 			c.w.violation = "Delete of a membership made by hand"
 		}
-		id, err := c.w.client.Delete(ctx, s, membershipID)
+		made, err := c.w.client.Delete(ctx, s, membershipID)
 		if err == nil {
 			if c.w.drifting() {
 				c.w.deletions++
 			}
 			c.w.deletedAt = c.w.steps
 		}
-		return id, err
+		return made, err
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/identitycenter"
 )
 
 // observation is what Identity Center shows of the access that a lease guards.
@@ -45,7 +46,7 @@ func (l *Leases) observe(ctx context.Context, lease access.Lease) (observation, 
 // callDelete deletes the access that was observed, and nothing that replaced it
 // since. Lists are eventually consistent: if no access was observed, some may still
 // exist. So it then deletes the memberships that the lease names. NotFound if there was nothing to delete.
-func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observation) (deletionID string, err error) {
+func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observation) (deletion identitycenter.Call, err error) {
 	if lease.Subject.Kind != access.KindGroup {
 		return l.IdentityCenter.Delete(ctx, lease.Subject, "")
 	}
@@ -60,14 +61,14 @@ func (l *Leases) callDelete(ctx context.Context, lease access.Lease, seen observ
 		deleted, err := l.IdentityCenter.Delete(ctx, lease.Subject, id)
 		switch access.CodeOf(err) {
 		case "":
-			deletionID = deleted
+			deletion = deleted
 		case access.CodeNotFound:
 		default:
-			return "", err
+			return identitycenter.Call{}, err
 		}
 	}
-	if deletionID == "" {
-		return "", access.Errorf(access.CodeNotFound, "the membership to remove does not exist")
+	if deletion.ID == "" {
+		return identitycenter.Call{}, access.Errorf(access.CodeNotFound, "the membership to remove does not exist")
 	}
-	return deletionID, nil
+	return deletion, nil
 }

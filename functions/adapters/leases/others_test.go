@@ -55,7 +55,7 @@ func (h *holders) PutLease(_ context.Context, l access.Lease, _ int64) error {
 	return nil
 }
 
-func (h *holders) RecordRemoval(_ context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+func (h *holders) RecordRemoval(_ context.Context, r access.Request, at time.Time, state access.RemovalState, _ string) (access.Request, error) {
 	r.RevokedAt, r.Removal = at, state
 	return r, nil
 }

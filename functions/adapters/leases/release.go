@@ -215,7 +215,7 @@ func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease acce
 	case r.WasGranted():
 		state = access.RemovalDone
 	}
-	return l.Table.RecordRemoval(ctx, r, l.Now(), state)
+	return l.Table.RecordRemoval(ctx, r, l.Now(), state, "")
 }
 
 // startDeletion calls Delete if there may be something to delete and no deletion is
@@ -282,7 +282,8 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 		return access.Errorf(access.CodeUnavailable, "remove the access: the function ran out of time")
 	}
 	claimed := lease.SettlesAt
-	id, err := l.callDelete(ctx, *lease, seen)
+	deletion, err := l.callDelete(ctx, *lease, seen)
+	id := deletion.ID
 	switch code := access.CodeOf(err); {
 	case code == access.CodeNotFound, err == nil && id == "":
 		id, err = noDeletion, nil
@@ -292,6 +293,9 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 	noteErr := l.note(ctx, lease, claimed, before, func(lease *access.Lease) {
 		if id != "" {
 			lease.DeletionID = id
+		}
+		if deletion.ID != "" {
+			lease.DeleteRequestID = deletion.RequestID
 		}
 	})
 	if err != nil {
@@ -346,7 +350,7 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 	}
 	// The row comes first: if the function stops here, the request still holds
 	// the lease, and the next call finishes.
-	r, err = l.Table.RecordRemoval(ctx, r, l.Now(), state)
+	r, err = l.Table.RecordRemoval(ctx, r, l.Now(), state, lease.DeleteRequestID)
 	if err != nil {
 		return r, err
 	}

@@ -2,6 +2,7 @@ package leases_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -90,6 +91,9 @@ func TestSettleDrift(t *testing.T) {
 			}
 			w.wantNothingLeft(t)
 			want := access.DriftRemoval{FindingRef: ref, Subject: subject.Key(), Result: test.want}
+			if test.want == access.DriftRemoved {
+				want.AWSDeleteRequestID = fmt.Sprint("aws-op-", test.deleted)
+			}
 			got := w.removals[ref]
 			got.At = time.Time{}
 			if got != want || w.deletions != test.deleted {

@@ -58,7 +58,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			return err
 		}
 		if !seen.there {
-			_, err := l.recordResult(ctx, ref, lease.Key, access.DriftAlreadyGone)
+			_, err := l.recordResult(ctx, ref, lease.Key, access.DriftAlreadyGone, "")
 			return err
 		}
 		if reserve != nil {
@@ -119,7 +119,7 @@ func (l *Leases) SettleDrift(ctx context.Context, key string, ref access.Finding
 	if err != nil {
 		return "", err
 	}
-	return l.recordResult(ctx, ref, key, access.DriftAlreadyGone)
+	return l.recordResult(ctx, ref, key, access.DriftAlreadyGone, "")
 }
 
 func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement, error) {
@@ -175,11 +175,11 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement,
 		if err != nil {
 			return Settlement{}, err
 		}
-		s.Result = access.DriftAlreadyGone
+		result, requestID := access.DriftAlreadyGone, ""
 		if deleted {
-			s.Result = access.DriftRemoved
+			result, requestID = access.DriftRemoved, lease.DeleteRequestID
 		}
-		if s.Result, err = l.recordResult(ctx, s.Finding, key, s.Result); err != nil {
+		if s.Result, err = l.recordResult(ctx, s.Finding, key, result, requestID); err != nil {
 			return Settlement{}, err
 		}
 	}
@@ -191,8 +191,10 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement,
 
 // recordResult records the result of the removal of a finding. It returns the
 // result that was recorded first.
-func (l *Leases) recordResult(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult) (access.RemovalResult, error) {
-	r, err := l.Table.PutRemoval(ctx, access.DriftRemoval{FindingRef: ref, Subject: key, Result: result, At: l.Now().UTC()})
+func (l *Leases) recordResult(ctx context.Context, ref access.FindingRef, key string, result access.RemovalResult, deleteRequestID string) (access.RemovalResult, error) {
+	r, err := l.Table.PutRemoval(ctx, access.DriftRemoval{
+		FindingRef: ref, Subject: key, Result: result, At: l.Now().UTC(), AWSDeleteRequestID: deleteRequestID,
+	})
 	return r.Result, err
 }
 

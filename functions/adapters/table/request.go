@@ -109,7 +109,7 @@ func (t *Table) Decide(ctx context.Context, id string, o access.Outcome) (r acce
 func outcomeEvent(o access.Outcome) access.Event {
 	return access.Event{
 		Kind: access.EventOf(o.Kind), At: o.At, By: o.By, Message: o.Message,
-		PolicyDigest: o.PolicyDigest, Reason: o.Reason, Statements: o.Statements,
+		PolicyDigest: o.PolicyDigest, Reason: o.Reason, Statements: o.Statements, Rule: o.Rule,
 	}
 }
 
@@ -209,13 +209,16 @@ func (t *Table) RecordOUPath(ctx context.Context, id string, path []string) erro
 
 // RecordGrant records, once and with its event, that the access existed at the time
 // at and ends at end. membershipID is the id of a group's membership, "" for an
-// account. A second call returns the stored row. Lost: the removal has begun, or the
+// account. createRequestID is AWS's request id of the creation, "" if it is not known. A second call returns the stored row. Lost: the removal has begun, or the
 // request is given up or closed.
-func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID string) (access.Request, error) {
+func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID, createRequestID string) (access.Request, error) {
 	const doing = "record grant"
 	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: formatDue(end)}
 	if membershipID != "" {
 		set["group_membership_id"] = membershipID
+	}
+	if createRequestID != "" {
+		set["aws_create_request_id"] = createRequestID
 	}
 	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
@@ -273,17 +276,21 @@ func (t *Table) TakeOver(ctx context.Context, id, execution string) (r access.Re
 }
 
 // RecordRemoval records, once, how the access of r ended, with its event
-// (access.RemovalEvent). A second call returns what is stored.
+// (access.RemovalEvent). deleteRequestID is AWS's request id of the deletion, "" if there
+// was none or it is not known. A second call returns what is stored.
 //
 // r is the row that BeginRevoke returned. After BeginRevoke, nothing decides the
 // request or records why it was not granted. So r is still right about both, and a
 // refusal that was recorded before is not recorded twice.
-func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState) (access.Request, error) {
+func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState, deleteRequestID string) (access.Request, error) {
 	c := change{
 		doing:  "record removal",
 		set:    map[string]any{"revoked_at": at.UTC(), "removal": state},
 		keep:   map[string]any{"revoking_at": at.UTC()},
 		absent: []string{"revoked_at"},
+	}
+	if deleteRequestID != "" {
+		c.set["aws_delete_request_id"] = deleteRequestID
 	}
 	r.RevokedAt, r.Removal = at.UTC(), state
 	if !access.RecordsRemoval(r) {

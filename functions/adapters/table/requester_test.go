@@ -80,7 +80,7 @@ func TestRequestsOfHasWhatTheIndexHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err = s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), ""); err != nil {
+	if r, err = s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "", ""); err != nil {
 		t.Fatal(err)
 	}
 	want := access.Request{
@@ -107,7 +107,7 @@ func TestRequestsOfHasWhatTheIndexHas(t *testing.T) {
 	if r, err = s.BeginRevoke(ctx, "r", ownARN("r"), monday.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if r, err = s.RecordRemoval(ctx, r, monday.Add(time.Hour), access.RemovalDone); err != nil {
+	if r, err = s.RecordRemoval(ctx, r, monday.Add(time.Hour), access.RemovalDone, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err = s.Close(ctx, "r", len(r.Events), monday.Add(2*time.Hour), time.Hour); err != nil {

@@ -201,18 +201,19 @@ func TestRoundTrip(t *testing.T) {
 	full.ExpiresAt = monday.Add(8 * time.Hour)
 	full.RemindersSent = 3
 	full.Portal, full.SessionSeconds = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}, 28800
-	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}}
+	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}, Rule: "w"}
 	full.Approvals = []access.Approval{{By: person, At: monday, PolicyDigest: "d", Statements: []int{7}, Lapse: access.LapseGone}}
 	full.ApprovalProgress = []access.RequirementProgress{{Requirement: access.Requirement{Statement: 7, Needed: 2, Approvers: []string{"b@example.com"}}, Given: []int{0}}}
 	full.EndRequest = &access.EndRequest{By: person, At: monday}
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
 	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)
 	full.GroupMembershipID, full.OUPath = "m-1", []string{"r-1", "ou-1"}
+	full.TeamDomain, full.AWSCreateRequestID, full.AWSDeleteRequestID = "example", "aws-1", "aws-2"
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
 	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
 	full.RevokingExecutionARN = "arn:aws:states:::execution:m:full-2"
 	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}}
-	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}}}
+	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}, Rule: "w"}}
 	full.Audited = 1
 	full.Tombstone, full.ClosedAt = true, monday
 
@@ -352,7 +353,7 @@ func TestRequestEnd(t *testing.T) {
 	if _, won, err := s.RequestEnd(ctx, "r", e); won || err != nil {
 		t.Fatalf("before the grant: %v, %v", won, err)
 	}
-	if _, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.StoreToken(ctx, "r", table.WaitEnd, "end-token"); err != nil {
@@ -371,7 +372,7 @@ func TestRequestEnd(t *testing.T) {
 		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
 	}
 	create(t, s, "r3")
-	if _, err := s.RecordGrant(ctx, "r3", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r3", monday, monday.Add(time.Hour), "", ""); err != nil {
 		t.Fatal(err)
 	}
 	gone := access.EndRequest{At: monday, Reason: access.EndRequesterGone}
@@ -381,7 +382,7 @@ func TestRequestEnd(t *testing.T) {
 	equal(t, "its event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, Reason: "requester_gone",
 		Message: "Ended because the requester's user was disabled or deleted in IAM Identity Center."})
 	create(t, s, "r2")
-	if _, err := s.RecordGrant(ctx, "r2", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r2", monday, monday.Add(time.Hour), "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.BeginRevoke(ctx, "r2", ownARN("r2"), monday); err != nil {
@@ -462,16 +463,17 @@ func TestGrantedOnce(t *testing.T) {
 	s, client, tableName := newStore(t)
 	create(t, s, "g")
 	end := monday.Add(time.Hour)
-	first, err := s.RecordGrant(ctx, "g", monday, end, "m-1")
+	first, err := s.RecordGrant(ctx, "g", monday, end, "m-1", "aws-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.RecordGrant(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute), "m-2")
+	again, err := s.RecordGrant(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute), "m-2", "aws-2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "second call", again, first)
 	equal(t, "end", again.End, end)
+	equal(t, "AWS's request id", again.AWSCreateRequestID, "aws-1")
 	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventGranted, At: monday}})
 	if got := text(rawRow(t, client, tableName, "request#g")["due"]); got != "2026-03-02T10:30:01Z" {
 		t.Errorf("due = %s, want the end", got)
@@ -481,7 +483,7 @@ func TestGrantedOnce(t *testing.T) {
 	if _, err := s.BeginRevoke(ctx, "over", ownARN("over"), monday); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.RecordGrant(ctx, "over", monday, end, "")
+	r, err := s.RecordGrant(ctx, "over", monday, end, "", "")
 	wantCode(t, err, access.CodeLost)
 	if !r.GrantedAt.IsZero() {
 		t.Error("granted while its removal has begun")
@@ -564,14 +566,15 @@ func TestRevokedOnce(t *testing.T) {
 		t.Fatalf("again = %v, %v", r.RevokingAt, err)
 	}
 	begun := access.Request{ID: "v"}
-	first, err := s.RecordRemoval(ctx, begun, monday, access.RemovalDone)
+	first, err := s.RecordRemoval(ctx, begun, monday, access.RemovalDone, "aws-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.RecordRemoval(ctx, begun, monday.Add(time.Hour), access.RemovalNothing)
+	again, err := s.RecordRemoval(ctx, begun, monday.Add(time.Hour), access.RemovalNothing, "aws-2")
 	if err != nil {
 		t.Fatal(err)
 	}
+	equal(t, "AWS's request id", again.AWSDeleteRequestID, "aws-1")
 	equal(t, "second call", again, first)
 	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventRevoked, At: monday, Reason: "removed"}})
 }
@@ -626,14 +629,14 @@ func TestRebuild(t *testing.T) {
 	if _, won, err := s.Decide(ctx, "lost", access.Outcome{Kind: access.OutcomeApproved, At: found}); err != nil || won {
 		t.Errorf("decided: %t, %v", won, err)
 	}
-	if _, err := s.RecordGrant(ctx, "lost", found, end, ""); access.CodeOf(err) == "" && got.GrantedAt.Equal(found) {
+	if _, err := s.RecordGrant(ctx, "lost", found, end, "", ""); access.CodeOf(err) == "" && got.GrantedAt.Equal(found) {
 		t.Errorf("granted: %v", err)
 	}
 	begun, err := s.BeginRevoke(ctx, "lost", "arn:other", end)
 	if err != nil || !begun.RevokingAt.Equal(found) {
 		t.Errorf("the removal began at %s, %v", begun.RevokingAt, err)
 	}
-	r, err := s.RecordRemoval(ctx, begun, end, access.RemovalDone)
+	r, err := s.RecordRemoval(ctx, begun, end, access.RemovalDone, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -683,7 +686,7 @@ func TestRevokedWhatNeverCame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := s.RecordRemoval(ctx, begun, at, access.RemovalNothing)
+			r, err := s.RecordRemoval(ctx, begun, at, access.RemovalNothing, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -728,7 +731,7 @@ func TestAppendEvent(t *testing.T) {
 	equal(t, "events by kind", counts, map[access.EventKind]int{access.EventRequested: 1, access.EventGranted: 1, access.EventRevokeFailed: 4})
 
 	// A removal of access that is gone hasn't failed.
-	if _, err := s.RecordRemoval(ctx, r, monday, access.RemovalDone); err != nil {
+	if _, err := s.RecordRemoval(ctx, r, monday, access.RemovalDone, ""); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.AppendEvent(ctx, r, access.Event{Kind: access.EventRevokeFailed, At: monday})
@@ -789,11 +792,11 @@ func TestClose(t *testing.T) {
 	if _, err := s.StoreToken(ctx, "x", table.WaitApproval, "secret"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RecordGrant(ctx, "x", monday, monday, ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "x", monday, monday, "", ""); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeLost)
-	if _, err := s.RecordRemoval(ctx, access.Request{ID: "x"}, monday, access.RemovalDone); err != nil {
+	if _, err := s.RecordRemoval(ctx, access.Request{ID: "x"}, monday, access.RemovalDone, ""); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeUnavailable) // the removal is not recorded
@@ -938,11 +941,11 @@ func TestGiveUp(t *testing.T) {
 	if _, won, err := s.Decide(ctx, "r", access.Outcome{Kind: access.OutcomeApproved, At: monday}); won || err != nil {
 		t.Errorf("decided: %v, %v", won, err)
 	}
-	_, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "")
+	_, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "", "")
 	wantCode(t, err, access.CodeLost)
 
 	create(t, s, "active")
-	if _, err := s.RecordGrant(ctx, "active", monday, monday.Add(time.Hour), ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "active", monday, monday.Add(time.Hour), "", ""); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := s.GiveUp(ctx, "active", why); err != nil || !r.Tombstone || r.Failure != nil {

@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"sso-elevator/functions/access"
 )
@@ -94,6 +96,12 @@ func (op *Operation) report() *types.AccountAssignmentOperationStatus {
 	return status
 }
 
+// requestID returns the metadata of the answer to a call that AWS gave the id "aws-<of>".
+func requestID(of string) (m middleware.Metadata) {
+	awsmiddleware.SetRequestIDMetadata(&m, "aws-"+of)
+	return m
+}
+
 // assignment returns the subject of an assignment that a call names.
 func assignment(account, set, principal *string, principalType types.PrincipalType) access.Subject {
 	if principalType != types.PrincipalTypeUser {
@@ -115,7 +123,7 @@ func (c *Center) CreateAccountAssignment(ctx context.Context, in *ssoadmin.Creat
 		if err != nil {
 			return nil, err
 		}
-		return &ssoadmin.CreateAccountAssignmentOutput{AccountAssignmentCreationStatus: status}, nil
+		return &ssoadmin.CreateAccountAssignmentOutput{AccountAssignmentCreationStatus: status, ResultMetadata: requestID(*status.RequestId)}, nil
 	})
 }
 
@@ -132,7 +140,7 @@ func (c *Center) DeleteAccountAssignment(ctx context.Context, in *ssoadmin.Delet
 		if err != nil {
 			return nil, err
 		}
-		return &ssoadmin.DeleteAccountAssignmentOutput{AccountAssignmentDeletionStatus: status}, nil
+		return &ssoadmin.DeleteAccountAssignmentOutput{AccountAssignmentDeletionStatus: status, ResultMetadata: requestID(*status.RequestId)}, nil
 	})
 }
 

@@ -234,7 +234,7 @@ func (c *Center) CreateGroupMembership(ctx context.Context, in *identitystore.Cr
 		}
 		a := c.put(of, false)
 		c.tellChanged(a, true)
-		return &identitystore.CreateGroupMembershipOutput{IdentityStoreId: in.IdentityStoreId, MembershipId: &a.MembershipID}, nil
+		return &identitystore.CreateGroupMembershipOutput{IdentityStoreId: in.IdentityStoreId, MembershipId: &a.MembershipID, ResultMetadata: requestID("create-" + a.MembershipID)}, nil
 	})
 }
 
@@ -250,6 +250,6 @@ func (c *Center) DeleteGroupMembership(ctx context.Context, in *identitystore.De
 		a := c.access[i]
 		c.drop(a.Subject.Key())
 		c.tellChanged(a, false)
-		return &identitystore.DeleteGroupMembershipOutput{}, nil
+		return &identitystore.DeleteGroupMembershipOutput{ResultMetadata: requestID("delete-" + *in.MembershipId)}, nil
 	})
 }
