@@ -15,8 +15,8 @@ import (
 // Message is a post. It depends on the request's row alone: the same row always
 // gives the same message.
 type Message struct {
-	// Text is for notifications and screen readers. It contains nothing that a
-	// user wrote, and no name of an account or group.
+	// Text is for notifications and screen readers. Slack reads it as mrkdwn, so names in it
+	// went through inText. It contains nothing else that a user wrote.
 	Text   string
 	Blocks []slackgo.Block
 	// EventType, RequestID and Purpose go into the post's metadata, which FindPost
@@ -49,9 +49,12 @@ const (
 // approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
 // may use one when someone presses it. It cuts a long reason if the message would be too
 // long for Slack otherwise.
-func RequestMessage(r access.Request) Message {
+func RequestMessage(r access.Request) Message { return requestMessageWithin(maxBlocksJSON, r) }
+
+// requestMessageWithin returns the message, with blocks of at most size characters as JSON.
+func requestMessageWithin(size int, r access.Request) Message {
 	m := requestMessage(r)
-	if excess := sizeOf(m.Blocks) - maxBlocksJSON; excess > 0 {
+	if excess := sizeOf(m.Blocks) - size; excess > 0 {
 		r.Reason = cutBy(cleanLines(r.Reason), excess)
 		m = requestMessage(r)
 	}
@@ -116,28 +119,6 @@ func newMessage(purpose string, r access.Request) Message {
 	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
 }
 
-// fallbackText returns a message as one line. Apart from its title, it contains ids
-// only: an account id of digits and a Slack id.
-func fallbackText(s state, r access.Request) string {
-	text := titles[s]
-	if id := r.Target.AccountID; r.Target.Kind == access.KindAccount && isDigits(id) {
-		text += " (AWS account " + id + ")"
-	}
-	if isSlackID(r.Requester.SlackID) {
-		text += ", for <@" + r.Requester.SlackID + ">"
-	}
-	return text
-}
-
-func isDigits(s string) bool {
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 12
-}
-
 // header returns a heading. The text must be the app's own.
 func header(text string) slackgo.Block {
 	return slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, text, true, false))
@@ -173,6 +154,7 @@ func details(s state, r access.Request) slackgo.Block {
 	if s == statePending {
 		writeBackground(b, r)
 		writeApprovers(b, r)
+		writeReached(b, r)
 	}
 	writeTicket(b, r)
 	b.label("Reason").quote(r.Reason)

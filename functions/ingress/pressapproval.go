@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/approvals"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -68,7 +69,7 @@ func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *
 		return nil, "", err
 	}
 	p.standing = tally
-	change = &table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	change = &table.ApprovalChange{Tally: tally, Purposes: slack.StatePurposes(r)}
 	at := p.Now().UTC()
 	mine := r.ApprovalBy(p.by)
 	switch {
@@ -143,9 +144,9 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 			by = r.Approvals[mine].By
 		}
 		r, won, err := p.Table.ChangeApprovals(ctx, r, table.ApprovalChange{
-			Tally:   r.WithoutApproval(mine),
-			Event:   &access.Event{Kind: access.EventApprovalTakenBack, At: p.Now().UTC(), By: by},
-			Purpose: slack.PurposeAnnounce,
+			Tally:    r.WithoutApproval(mine),
+			Event:    &access.Event{Kind: access.EventApprovalTakenBack, At: p.Now().UTC(), By: by},
+			Purposes: slack.StatePurposes(r),
 		})
 		if err != nil {
 			return reply{}, err
@@ -169,14 +170,38 @@ func (p *press) messageIsBehind() bool {
 	return post.TS != "" && post.Digest == ""
 }
 
-// showTries limits how often a press updates the request's message.
-const showTries = 3
+const (
+	showTries   = 3 // limits how often a press updates the request's message
+	showWorkers = 6 // how many posts it updates at the same time
+)
 
 // showApprovals updates the request's message, and reports whether it could. Another
 // press may update it at the same time, and Slack may apply the older update last. So the
 // row is read again after the update, and if it shows something else by now, the message
 // is updated again.
+//
+// Direct messages are updated at the same time, as far as Slack allows. What fails is
+// updated at the next chance.
 func (p *press) showApprovals(ctx context.Context) bool {
+	direct := slack.DirectPosts(p.request)
+	shown := false
+	parallel.Do(1+len(direct), showWorkers, func(i int) {
+		if i == 0 {
+			shown = p.showInChannel(ctx)
+			return
+		}
+		s := direct[i-1]
+		if s.Post.TS == "" {
+			return
+		}
+		if err := p.Slack.Update(ctx, s.Post.Channel, s.Post.TS, s.Message); err != nil {
+			p.log.Warn("direct message could not be updated", "purpose", s.Message.Purpose, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+	})
+	return shown
+}
+
+func (p *press) showInChannel(ctx context.Context) bool {
 	r := p.request
 	for range showTries {
 		post := r.Posts[slack.PurposeAnnounce]

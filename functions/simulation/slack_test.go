@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -76,8 +77,14 @@ func (s *workspace) FindPost(ctx context.Context, channel, thread, request, purp
 	return ts, ts != "", err
 }
 
-func (s *workspace) InChannel(ctx context.Context, channel, user string) (bool, error) {
-	return callSlack(ctx, s.world, "InChannel", user, func() (bool, error) { return user != outsideChannel, nil })
+func (s *workspace) MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error) {
+	return callSlack(ctx, s.world, "MembersAmong", strings.Join(users, " "), func() (map[string]bool, error) {
+		found := map[string]bool{}
+		for _, user := range users {
+			found[user] = user != outsideChannel
+		}
+		return found, nil
+	})
 }
 
 func (s *workspace) OpenDM(ctx context.Context, user string) (string, error) {
