@@ -63,8 +63,8 @@ type world struct {
 	freed     []string // the outcomes of requests when their claims were freed
 	freeErr   error
 
-	approversErr error // approvers can't be looked up in Slack
-	rival     *access.Outcome // written by someone else just before Decide
+	approversErr error           // approvers can't be looked up in Slack
+	rival        *access.Outcome // written by someone else just before Decide
 
 	previous bool          // the state machine is that of the previous release
 	lifetime time.Duration // of requests; zero: eight hours
