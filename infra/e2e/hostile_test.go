@@ -41,6 +41,8 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 var labels = []string{
 	"Requester: ", "Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
 	"Approvers not found in Slack: ", "Request expires: ", "Ticket: ", "Reason: ",
+	"Description: ", "Sessions last: ", "Last 30 days: ", "Already has in this account: ", "Already a member: ",
+	"Told by direct message: ", "Could not be told: ",
 }
 
 // checkText checks that a message shows user text and nothing more. It mentions
