@@ -44,6 +44,8 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	if ticket := cut(clean(r.Ticket), access.MaxTicketLength); ticket != "" {
 		b.label("Ticket").text(ticket)
 	}
+	writeSessions(b, statePending, r)
+	writeBackground(b, r)
 	if len(c.Approvals.Requirements) > 0 {
 		writeRequirements(b, r, c.Approvals)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
 )
@@ -18,8 +19,11 @@ func confirmations() map[string]Confirmation {
 	}
 	ticket := of("pending", true, "Production: changes are visible to customers.", "Call the on-call engineer first.")
 	ticket.Request.Ticket = "OPS-12"
+	before(func(b *access.Background) { b.Held = []access.HeldAccess{held("BillingAccess", time.Hour)} })(&ticket.Request)
+	ticket.Request.PermissionSetDescription, ticket.Request.SessionSeconds = "Look at everything, change nothing", 8*3600
 	hostileTicket := of("pending_hostile", true, hostile, hostile)
 	hostileTicket.Request.Ticket = hostile
+	before(hostileBackground)(&hostileTicket.Request)
 	longest := of("pending_several_longest", false, slices.Repeat([]string{strings.Repeat("w", 5000)}, 20)...)
 	longest.Request.Ticket = strings.Repeat("名", access.MaxTicketLength)
 	return map[string]Confirmation{
@@ -56,7 +60,9 @@ func TestConfirmationSaysEnough(t *testing.T) {
 	shown := shownWithMentions(t, Message{Blocks: ConfirmationView(c).Blocks.BlockSet})
 	for _, want := range []string{
 		"⚠️ Production: changes are visible to customers.\n⚠️ Call the on-call engineer first.", "Requester: @U0ALICE (alice@example.com)", "Account: Sandbox (111122223333)",
-		"Permission set: ReadOnly", "Duration: 1 hour 30 minutes", "Ticket: OPS-12", "Request expires: ", "Reason: \nLook at the logs of the failed deployment",
+		"Permission set: ReadOnly", "Duration: 1 hour 30 minutes", "Ticket: OPS-12",
+		"Open sessions: may last up to 8 hours after the access ends", "Description: Look at everything, change nothing",
+		"Last 30 days: had this access 3 times, last approved by Carol, ", "Already has in this account: BillingAccess until ", "Request expires: ", "Reason: \nLook at the logs of the failed deployment",
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is missing in %q", want, shown)

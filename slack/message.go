@@ -40,6 +40,7 @@ const (
 	maxWarnings = 5
 
 	maxBlocksJSON = 12000 // characters of a message's blocks
+	minReasonJSON = 1700  // characters of the reason, for which other lines make room
 
 	maxApproverGroup = 50 // characters of the name of a group of approvers
 )
@@ -48,13 +49,20 @@ const (
 // It has the buttons Approve, Deny and Withdraw while the request is open, Take back
 // approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
 // may use one when someone presses it. It cuts a long reason if the message would be too
-// long for Slack otherwise.
+// long for Slack otherwise. If hardly any of it would be left, it drops the lines of
+// writeBackground first. A requester can't make it drop them: that depends on everything
+// but the reason.
 func RequestMessage(r access.Request) Message { return requestMessageWithin(maxBlocksJSON, r) }
 
-// requestMessageWithin returns the message, with blocks of at most size characters as JSON.
-func requestMessageWithin(size int, r access.Request) Message {
+// requestMessageWithin returns the message, with blocks of at most limit characters as
+// JSON.
+func requestMessageWithin(limit int, r access.Request) Message {
 	m := requestMessage(r)
-	if excess := sizeOf(m.Blocks) - size; excess > 0 {
+	if size := sizeOf(m.Blocks); size > limit && limit-(size-sizeOf(cleanLines(r.Reason))) < minReasonJSON {
+		r.Background, r.PermissionSetDescription = nil, ""
+		m = requestMessage(r)
+	}
+	if excess := sizeOf(m.Blocks) - limit; excess > 0 {
 		r.Reason = cutBy(cleanLines(r.Reason), excess)
 		m = requestMessage(r)
 	}

@@ -137,6 +137,8 @@ func longest(r *access.Request) {
 	r.Reason = strings.Repeat("reason ", 428) + "last"
 	r.Ticket = strings.Repeat("票", access.MaxTicketLength)
 	r.EvaluatedDecision = &access.Decision{Warnings: longestWarnings()}
+	r.PermissionSetDescription = strings.Repeat("名", 700)
+	before(longestBackground)(r)
 	r.Requester.SecondaryDomain = true
 	r.Requester.FoundAs = access.DirectoryUser{UserName: strings.Repeat("u", 128), DisplayName: strings.Repeat("名", 1024), Email: strings.Repeat("e", 254)}
 	r.Approvers = nil
@@ -588,19 +590,23 @@ func TestLongReasonIsCut(t *testing.T) {
 		reason  string
 		longest bool // whether everything else is, too
 		least   int  // characters that are shown at least; 0: all
+		drops   bool // the lines about the requester's access
 	}{
-		{"short", "deploy", false, 0},
-		{"short, in the longest message", "deploy", true, 0},
-		{"the longest", strings.Repeat("r", access.MaxReasonLength), false, 0},
-		{"the longest, in the longest message", strings.Repeat("r", access.MaxReasonLength), true, 1600},
-		{"six characters each as JSON", strings.Repeat("<", access.MaxReasonLength), false, 1500},
+		{"short", "deploy", false, 0, false},
+		{"short, in the longest message", "deploy", true, 0, false},
+		{"the longest", strings.Repeat("r", access.MaxReasonLength), false, 0, false},
+		{"the longest, in the longest message", strings.Repeat("r", access.MaxReasonLength), true, 1600, true},
+		{"six characters each as JSON", strings.Repeat("<", access.MaxReasonLength), false, 1300, false},
 	} {
-		r := pending(withTicket)
+		r := pending(withTicket, before(func(*access.Background) {}))
 		if tt.longest {
 			longest(&r)
 		}
 		r.Reason = tt.reason
 		got := shownReason(r)
+		if drops := !strings.Contains(shownWithMentions(t, RequestMessage(r)), "Last 30 days"); drops != tt.drops {
+			t.Errorf("%s: dropped the lines about the requester's access: %t, want %t", tt.name, drops, tt.drops)
+		}
 		start, isCut := strings.CutSuffix(got, "…")
 		if isCut != (tt.least > 0) || !strings.HasPrefix(tt.reason, start) || len(start) < tt.least {
 			t.Errorf("%s: %d of %d characters are shown, want at least %d: %.20q", tt.name, len(start), len(tt.reason), tt.least, got)

@@ -143,7 +143,7 @@ func TestChangedSigningSecretIsHeard(t *testing.T) {
 func TestCallsLeaveTimeToAnswer(t *testing.T) {
 	w := newWorld()
 	w.send(t, payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}))
-	if w.deadline <= 0 || w.deadline > 2600*time.Millisecond {
-		t.Errorf("Slack is called with %s left, want at most 2.6 s", w.deadline)
+	if w.timeLeft() <= 0 || w.timeLeft() > 2600*time.Millisecond {
+		t.Errorf("Slack is called with %s left, want at most 2.6 s", w.timeLeft())
 	}
 }

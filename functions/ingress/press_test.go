@@ -241,8 +241,8 @@ func TestSlowPressIsAnswered(t *testing.T) {
 		w := newWorld()
 		w.rows["r1"] = active()
 		w.send(t, pressBy("UJANE", action, "r1"))
-		if w.deadline <= 0 || w.deadline > responseTimeout-tellTime {
-			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.deadline, responseTimeout-tellTime)
+		if w.timeLeft() <= 0 || w.timeLeft() > responseTimeout-tellTime {
+			t.Errorf("%s: the table is asked with %s left, want at most %s", action, w.timeLeft(), responseTimeout-tellTime)
 		}
 	}
 }

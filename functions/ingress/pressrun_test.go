@@ -239,8 +239,8 @@ func TestPressOfARun(t *testing.T) {
 			if strings.Contains(w.log.String(), "-token") {
 				t.Errorf("the log has a task token: %s", &w.log)
 			}
-			if w.deadline <= 0 || w.deadline > responseTimeout-tellTime {
-				t.Errorf("the table is asked with %s left, want at most %s", w.deadline, responseTimeout-tellTime)
+			if w.timeLeft() <= 0 || w.timeLeft() > responseTimeout-tellTime {
+				t.Errorf("the table is asked with %s left, want at most %s", w.timeLeft(), responseTimeout-tellTime)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,14 +64,14 @@ type world struct {
 	// management is the management account as the catalog has it.
 	management string
 
-	log      bytes.Buffer
-	views    []shown
-	told     []string        // texts that only one person saw
-	started  []string        // execution names
-	resumed  []string        // "token output"
-	updated  []string        // "channel timestamp fallback text"
-	shows    []slack.Message // what they were updated to
-	deadline time.Duration
+	log     bytes.Buffer
+	views   []shown
+	told    []string        // texts that only one person saw
+	started []string        // execution names
+	resumed []string        // "token output"
+	updated []string        // "channel timestamp fallback text"
+	shows   []slack.Message // what they were updated to
+	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
 
 	checked  []string                // Slack ids of approvers who were checked again
 	checkErr error                   // of that check
@@ -147,8 +148,7 @@ func (w *world) OpenView(ctx context.Context, trigger string, view slackgo.Modal
 	if w.openErr != nil {
 		return "", "", w.openErr
 	}
-	deadline, _ := ctx.Deadline()
-	w.deadline = time.Until(deadline)
+	w.noteTimeLeft(ctx)
 	w.views = append(w.views, shown{trigger: trigger, view: view})
 	return "V1", "h1", nil
 }
@@ -185,6 +185,13 @@ func (w *world) Ephemeral(_ context.Context, channel, user, _, text string) erro
 	return w.ephemeralErr
 }
 
+func (w *world) noteTimeLeft(ctx context.Context) {
+	deadline, _ := ctx.Deadline()
+	w.left.Store(int64(time.Until(deadline)))
+}
+
+func (w *world) timeLeft() time.Duration { return time.Duration(w.left.Load()) }
+
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
 	if w.createErr != nil {
 		return access.Request{}, false, w.createErr
@@ -197,8 +204,7 @@ func (w *world) Create(_ context.Context, r access.Request) (access.Request, boo
 }
 
 func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
-	deadline, _ := ctx.Deadline()
-	w.deadline = time.Until(deadline)
+	w.noteTimeLeft(ctx)
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
@@ -318,8 +324,7 @@ func (w *world) AppendEvent(_ context.Context, r access.Request, e access.Event)
 }
 
 func (w *world) Run(ctx context.Context, id string) (access.Run, error) {
-	deadline, _ := ctx.Deadline()
-	w.deadline = time.Until(deadline)
+	w.noteTimeLeft(ctx)
 	if r, ok := w.runs[id]; ok {
 		return r, nil
 	}

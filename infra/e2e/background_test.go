@@ -84,6 +84,7 @@ func lines(t *testing.T, r *request) string {
 // index of requesters.
 func (r *request) leavesIndex(t *testing.T) {
 	t.Helper()
+	r.stack.partOfRow(t, "request#"+r.id, "id") // finds the table
 	name := r.stack.ids.get("table", "", func() string { return "" })
 	_, err := r.stack.table.UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
 		TableName: &name, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "request#" + r.id}},

@@ -70,7 +70,7 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("the dialog does not show %q: %s", want, shown)
 			}
 		}
-		if strings.Contains(shown, "playground") || strings.Contains(shown, "ReadOnlyAccess") {
+		if strings.Contains(shown, "playground") || strings.Contains(shown, `"ReadOnlyAccess"`) {
 			t.Errorf("the dialog shows what the message said: %s", shown)
 		}
 		if res := d.submit(t); !res.OK || res.Detail != "" {
@@ -145,7 +145,7 @@ func TestChannel(t *testing.T) {
 	t.Parallel()
 	const channel = "C0SUPPORT1"
 	r := local.ask(t, wish{dave, "network", "SupportAccess", 10})
-	other := local.ask(t, wish{lena, "network", "SupportAccess", 10})
+	other := local.ask(t, wish{kim, "network", "SupportAccess", 10})
 	if m := r.message(t); m.Channel != channel {
 		t.Errorf("posted in %s, want %s", m.Channel, channel)
 	}

@@ -218,6 +218,9 @@ func (c cell) rule(s *stack, t *testing.T, w wish) faults.Rule {
 	if c.spent {
 		r.Count, r.Invocations = -1, attempts(c.state.name, c.trouble.kind)
 	}
+	if c.state.function == ingress {
+		r.Function = s.ingress()
+	}
 	switch {
 	case c.spent && c.state.name == secondApproval:
 		r.Invocations = 3
@@ -479,7 +482,7 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 		rules := append(c.state.way(s, t, w), c.rule(s, t, w))
 		for i, rule := range rules {
 			switch {
-			case rule.Function == "-ingress": // whose payload is a form or a press
+			case rule.Function == s.ingress(): // whose payload is a form or a press
 				rule.Body = append(rule.Body, id)
 			case rule.Function != "" && rule.Kind != faults.Operation:
 				rule.RequestID = id
@@ -549,6 +552,9 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 				err := r.stack.post("/sim/press", map[string]any{"person": person, "channel": announced.Channel, "ts": announced.TS, "action_id": action, "stale": true}, nil)
 				if err != nil {
 					t.Fatalf("press: %v", err)
+				}
+				if d, opened := r.stack.dialog(t, person, r.id); opened {
+					d.submit(t)
 				}
 			}
 		}

@@ -21,10 +21,20 @@ var securityTeam = []string{alice, carol, zoe}
 // secondApproval is not a state: people press again until the approval counts.
 const secondApproval = "second approval"
 
+const ingress = "ingress"
+
+// ingress returns the end of the name of the function that answers Slack.
+func (s *stack) ingress() string {
+	if s == quiet {
+		return "access-requester" // requester_lambda_name in quiet.yaml
+	}
+	return "-" + ingress
+}
+
 // groupStates are where the calls happen.
 var groupStates = []state{
 	{"Evaluate", "evaluate", "evaluate", straight, "approve"},
-	{secondApproval, "ingress", "", straight, "approve"},
+	{secondApproval, ingress, "", straight, "approve"},
 	{"RemindOrExpire", "evaluate", "next", straight, "approve late"},
 	{"Grant", "grant", "start", straight, "approve"},
 }

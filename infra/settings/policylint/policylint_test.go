@@ -105,6 +105,7 @@ func TestPolicyChecks(t *testing.T) {
 		{"a usual pattern", one(annBob + `, Ticket: {Required: true, Pattern: '[A-Z][A-Z0-9]+-[1-9]\d*'}`), nil},
 		{"a pattern of links", one(annBob + `, Ticket: {Pattern: 'https://example\.com/browse/\w+-\d{1,6}'}`), nil},
 		{"a pattern with words", one(annBob + `, Ticket: {Pattern: '(?i)\b(change|incident)\b #?\d+'}`), nil},
+		{"a pattern with nested repetitions of nothing", one(annBob + `, Ticket: {Pattern: '` + strings.Repeat("(", 66) + strings.Repeat(")*", 66) + `'}`), []string{"3: config[0].Ticket: no ticket seems to match this pattern, so nobody can enter a ticket. A ticket is one line of at most 150 characters, without spaces around it. Check the pattern"}},
 		{"a pattern of the longest ticket", one(annBob + `, Ticket: {Pattern: '\p{Greek}{150}'}`), nil},
 		{"a statement that only adds conditions", two(dev+"Billing"+annBob, everyone+`"*", Ticket: {Required: true}, Confirm: true`), nil},
 		{"conditions for what nobody can get", one(", Warning: Careful."), []string{"3: config[0]: nobody can get anything that this statement covers: no statement lists approvers for it or sets ApprovalIsNotRequired: true. List approvers, or write Approvers: [] if nobody should get it"}},

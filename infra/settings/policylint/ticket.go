@@ -15,24 +15,50 @@ import (
 // found by trial, so a rare pattern may be missed, or match what was not tried.
 func (sp *space) findOddTickets() []finding {
 	var found []finding
+	known := map[string]oddity{} // by pattern
 	for i, st := range sp.statements {
 		if st.Ticket == nil || st.Ticket.Pattern == "" {
 			continue
 		}
-		pattern, err := access.CompileTicketPattern(st.Ticket.Pattern)
-		switch {
-		case err != nil: // the settings are read without it
-		case !canMatch(pattern, st.Ticket.Pattern):
+		odd, tried := known[st.Ticket.Pattern]
+		if !tried {
+			odd = oddityOf(st.Ticket.Pattern)
+			known[st.Ticket.Pattern] = odd
+		}
+		switch odd {
+		case matchesNothing:
 			consequence := "so nobody can enter a ticket"
 			if st.Ticket.Required {
 				consequence = "so every request that this statement applies to is refused"
 			}
 			found = append(found, finding{i, "Ticket", "no ticket seems to match this pattern, " + consequence + ". A ticket is one line of at most 150 characters, without spaces around it. Check the pattern"})
-		case matchesAnything(pattern):
+		case matchesEverything:
 			found = append(found, finding{i, "Ticket", "this pattern seems to accept every ticket. Remove it, or say what a ticket looks like"})
 		}
 	}
 	return found
+}
+
+// oddity is what is odd about a pattern.
+type oddity int
+
+const (
+	notOdd oddity = iota
+	matchesNothing
+	matchesEverything
+)
+
+func oddityOf(source string) oddity {
+	pattern, err := access.CompileTicketPattern(source)
+	switch {
+	case err != nil: // settings with such a pattern are not read
+		return notOdd
+	case !canMatch(pattern, source):
+		return matchesNothing
+	case !slices.ContainsFunc(anything, func(s string) bool { return !pattern.MatchString(s) }):
+		return matchesEverything
+	}
+	return notOdd
 }
 
 // anything are tickets that have nothing in common.
@@ -41,20 +67,17 @@ var anything = []string{
 	strings.Repeat("x", access.MaxTicketLength), strings.Repeat("7 ", access.MaxTicketLength/2-1) + "7",
 }
 
-func matchesAnything(pattern *regexp.Regexp) bool {
-	return !slices.ContainsFunc(anything, func(s string) bool { return !pattern.MatchString(s) })
-}
-
 // canMatch reports whether some ticket matches a pattern. pattern is compiled from source.
 func canMatch(pattern *regexp.Regexp, source string) bool {
 	tree, err := syntax.Parse(source, syntax.Perl)
 	if err != nil {
 		return false
 	}
-	const tries = 500
-	g := generator{rand.New(rand.NewPCG(1, 1))}
+	const tries = 200
+	random := rand.New(rand.NewPCG(1, 1))
 	for range tries {
 		var b strings.Builder
+		g := generator{random, 0}
 		g.write(&b, tree)
 		s := b.String()
 		if s != "" && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, unicode.IsControl) && len([]rune(s)) <= access.MaxTicketLength && pattern.MatchString(s) {
@@ -64,13 +87,18 @@ func canMatch(pattern *regexp.Regexp, source string) bool {
 	return false
 }
 
-// generator writes random texts that match a regular expression, apart from conditions
+// generator writes a random text that matches a regular expression, apart from conditions
 // such as \b.
-type generator struct{ r *rand.Rand }
+type generator struct {
+	r     *rand.Rand
+	steps int
+}
 
-func (g generator) write(b *strings.Builder, e *syntax.Regexp) {
-	if b.Len() > 10*access.MaxTicketLength {
-		return // too long anyway
+func (g *generator) write(b *strings.Builder, e *syntax.Regexp) {
+	// Nested repetitions of nothing would take forever. A ticket takes few steps.
+	const most = 20 * access.MaxTicketLength
+	if g.steps++; g.steps > most {
+		return
 	}
 	times := func(least, most int) {
 		n := least
@@ -112,7 +140,7 @@ func (g generator) write(b *strings.Builder, e *syntax.Regexp) {
 
 // of returns a character of a class: pairs of the first and the last of a range. It
 // prefers printable ASCII.
-func (g generator) of(class []rune) rune {
+func (g *generator) of(class []rune) rune {
 	if len(class) == 0 {
 		return 0
 	}
