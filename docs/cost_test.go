@@ -107,7 +107,7 @@ The test's settings send no direct messages and no message about the end. These 
 | setting | adds |
 |---|---|
 | a message about the end (`+"`revoker_post_update_to_slack`"+`) | one message and two writes |
-| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | `+"`conversations.members`"+` in each of the three tasks of `+"`notify`"+`, unless it was called within five minutes. For a person outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes |
+| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | `+"`conversations.members`"+` in each of the three tasks of `+"`notify`"+`, unless it was called within five minutes. For a requester or an approver outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes, and each later change an update and a write. If approvers are outside, the row is read once more and the message in the channel is updated once more |
 | a confirmed approval (`+"`approve_confirmation`"+`, or `+"`Confirm`"+` in the policy) | `+"`ingress`"+` runs once more for each approval. It reads the row and looks people up again, and calls `+"`views.open`"+` |
 | a denied request | `+"`ingress`"+` runs once more and calls `+"`views.open`"+`, unless `+"`deny_reason`"+` is `+"`off`"+` |
 | End now pressed by someone other than the requester | the same, for every setting |

@@ -46,16 +46,16 @@ func TestScopesAreThoseOfTheCalls(t *testing.T) {
 	ctx := t.Context()
 	message := slack.Message{Text: "text", RequestID: "r-1", Purpose: "announce"}
 	uses := map[string]func() error{
-		"OpenView":    func() error { _, _, err := client.OpenView(ctx, "t", slackgo.ModalViewRequest{}); return err },
-		"UpdateView":  func() error { return client.UpdateView(ctx, "V1", "h", slackgo.ModalViewRequest{}) },
-		"Post":        func() error { _, err := client.Post(ctx, "C1", "", message); return err },
-		"Update":      func() error { return client.Update(ctx, "C1", "1", message) },
-		"Ephemeral":   func() error { return client.Ephemeral(ctx, "C1", "U1", "", "text") },
-		"Permalink":   func() error { _, err := client.Permalink(ctx, "C1", "1"); return err },
-		"Respond":     func() error { return client.Respond(ctx, server.URL+"/response", "text") },
-		"User":        func() error { _, err := client.User(ctx, "U1"); return err },
-		"UserByEmail": func() error { _, _, err := client.UserByEmail(ctx, "a@example.com"); return err },
-		"InChannel":   func() error { _, err := client.InChannel(ctx, "C1", "U1"); return err },
+		"OpenView":     func() error { _, _, err := client.OpenView(ctx, "t", slackgo.ModalViewRequest{}); return err },
+		"UpdateView":   func() error { return client.UpdateView(ctx, "V1", "h", slackgo.ModalViewRequest{}) },
+		"Post":         func() error { _, err := client.Post(ctx, "C1", "", message); return err },
+		"Update":       func() error { return client.Update(ctx, "C1", "1", message) },
+		"Ephemeral":    func() error { return client.Ephemeral(ctx, "C1", "U1", "", "text") },
+		"Permalink":    func() error { _, err := client.Permalink(ctx, "C1", "1"); return err },
+		"Respond":      func() error { return client.Respond(ctx, server.URL+"/response", "text") },
+		"User":         func() error { _, err := client.User(ctx, "U1"); return err },
+		"UserByEmail":  func() error { _, _, err := client.UserByEmail(ctx, "a@example.com"); return err },
+		"MembersAmong": func() error { _, err := client.MembersAmong(ctx, "C1", []string{"U1"}); return err },
 		"FindPost": func() error {
 			_, _, err := client.FindPost(ctx, "C1", "", "r-1", "announce")
 			_, _, inThread := client.FindPost(ctx, "C1", "1", "r-1", "announce")

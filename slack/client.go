@@ -371,9 +371,10 @@ func (c *Client) UserByEmail(ctx context.Context, email string) (u User, found b
 	return u, err == nil, err
 }
 
-// InChannel reports whether a user is a member of a channel. It reads the pages of
-// members until it finds the user.
-func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, error) {
+// MembersAmong returns which of the users are members of a channel. It reads the pages of
+// members until it has found all of them.
+func (c *Client) MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error) {
+	found := map[string]bool{}
 	for cursor := ""; ; {
 		var members []string
 		var next string
@@ -384,15 +385,21 @@ func (c *Client) InChannel(ctx context.Context, channel, user string) (bool, err
 			return err
 		})
 		if err != nil {
-			return false, err
+			return nil, err
 		}
+		isMember := map[string]bool{}
 		for _, m := range members {
-			if m == user {
-				return true, nil
-			}
+			isMember[m] = true
 		}
-		if next == "" || next == cursor {
-			return false, nil
+		all := true
+		for _, user := range users {
+			if isMember[user] {
+				found[user] = true
+			}
+			all = all && found[user]
+		}
+		if all || next == "" || next == cursor {
+			return found, nil
 		}
 		cursor = next
 	}

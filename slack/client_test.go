@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -345,22 +346,22 @@ func TestFullMember(t *testing.T) {
 	}
 }
 
-func TestInChannelReadsAllPages(t *testing.T) {
+func TestMembersAmongReadsAllPages(t *testing.T) {
 	pages := []answer{
 		ok(`{"ok":true,"members":["U1","U2"],"response_metadata":{"next_cursor":"two"}}`),
 		ok(`{"ok":true,"members":["U3"],"response_metadata":{"next_cursor":"three"}}`),
 		ok(`{"ok":true,"members":["U4"],"response_metadata":{"next_cursor":""}}`),
 	}
 	tests := []struct {
-		user  string
-		want  bool
+		users string
+		want  string
 		calls int
-	}{{"U2", true, 1}, {"U4", true, 3}, {"U5", false, 3}}
+	}{{"U2", "U2", 1}, {"U4", "U4", 3}, {"U5", "", 3}, {"U3 U1", "U1 U3", 2}, {"U5 U3 U2", "U2 U3", 3}}
 	for _, tt := range tests {
-		t.Run(tt.user, func(t *testing.T) {
+		t.Run(tt.users, func(t *testing.T) {
 			s := newFakeSlack(t, map[string][]answer{"conversations.members": slices.Clone(pages)})
-			got, err := s.client().InChannel(context.Background(), "C0CHANNEL", tt.user)
-			if err != nil || got != tt.want || s.count() != tt.calls {
+			found, err := s.client().MembersAmong(context.Background(), "C0CHANNEL", strings.Fields(tt.users))
+			if got := strings.Join(slices.Sorted(maps.Keys(found)), " "); err != nil || got != tt.want || s.count() != tt.calls {
 				t.Errorf("got %v, %v after %d calls, want %v after %d", got, err, s.count(), tt.want, tt.calls)
 			}
 			for i, cursor := range []any{nil, "two", "three"}[:tt.calls] {
@@ -371,7 +372,7 @@ func TestInChannelReadsAllPages(t *testing.T) {
 		})
 	}
 	s := newFakeSlack(t, map[string][]answer{"conversations.members": {pages[0], refused("channel_not_found")}})
-	if _, err := s.client().InChannel(context.Background(), "C0CHANNEL", "U5"); access.CodeOf(err) != access.CodeMisconfigure {
+	if _, err := s.client().MembersAmong(context.Background(), "C0CHANNEL", []string{"U5"}); access.CodeOf(err) != access.CodeMisconfigure {
 		t.Errorf("a page that can't be read: %v, want Misconfigured", err)
 	}
 }

@@ -116,6 +116,7 @@ func FuzzRequestMessage(f *testing.F) {
 		`{"id":"","outcome":{"kind":"refused","message":"<https://evil.test|x>"},"execution_arn":"arn:aws:states:us-east-1:123456789012:execution:m:<x>"}`,
 		`{"outcome":{"kind":"denied"},"events":[{"kind":"revoke_failed"}],"removal":"kept","revoked_at":"2026-01-01T00:00:00Z"}`,
 		`{"outcome":{"kind":"automatic"},"failure":{"code":"Refused","message":"\u0000\n"},"tombstone":true,"duration_seconds":-1}`, `{}`,
+		`{"requester":{"name":"_x_ :a: <!here>"},"target":{"account_name":"&lt;!channel> https://evil.test","permission_set":"*a* _b"},"approvers":[{"slack_id":"U2"},{"slack_id":"U3"}],"posts":{"approver-U2":{"ts":"1"},"approver-U3":{"failed":true}},"further_approvers":[{"slack_id":"U4","group":"g","reminder":1}],"approver_groups":[{"id":"g"}],"reminders_sent":1,"created_at":"2026-01-01T00:00:00Z","reminded_at":"2026-01-01T00:07:00Z"}`,
 	} {
 		f.Add([]byte(s), "id-of-it")
 	}
@@ -145,6 +146,9 @@ func FuzzRequestMessage(f *testing.F) {
 		for _, g := range r.ApproverGroups {
 			people = append(people, g.Mentioned...)
 		}
+		for _, f := range r.FurtherApprovers {
+			people = append(people, f.Person)
+		}
 		dialog := ConfirmationView(Confirmation{Request: r, Approvals: r.Tally(), Warnings: []string{r.Reason, id, ""}})
 		for _, p := range checkView(generic(t, dialog)) {
 			t.Error("dialog: ", p)
@@ -160,6 +164,14 @@ func FuzzRequestMessage(f *testing.F) {
 		for id := range mentions(t, m) {
 			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
 				t.Errorf("mentions %q", id)
+			}
+		}
+		for _, m := range []Message{m, ApproverMessage(r, "U9"), ApproverReminder(r, access.Person{SlackID: "U9"}), ThreadMessage(PurposeRemind, r), DirectMessage(PurposeAnnounce, r)} {
+			for _, p := range meaningIn(m.Text, access.Request{Requester: r.Requester}) {
+				t.Errorf("the text %q %s", m.Text, p)
+			}
+			for _, p := range checkMessage(generic(t, posted(m))) {
+				t.Errorf("%s: %s", m.Purpose, p)
 			}
 		}
 		raw, err := json.Marshal(m.Blocks)

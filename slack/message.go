@@ -15,8 +15,8 @@ import (
 // Message is a post. It depends on the request's row alone: the same row always
 // gives the same message.
 type Message struct {
-	// Text is for notifications and screen readers. It contains nothing that a
-	// user wrote, and no name of an account or group.
+	// Text is for notifications and screen readers. Slack reads it as mrkdwn, so names in it
+	// went through inText. It contains nothing else that a user wrote.
 	Text   string
 	Blocks []slackgo.Block
 	// EventType, RequestID and Purpose go into the post's metadata, which FindPost
@@ -52,17 +52,21 @@ const (
 // otherwise, it makes no links of addresses in the reason, and cuts a long reason. If
 // hardly any of it would be left, it drops the lines of writeBackground first. A requester
 // can't make it drop them: that depends on everything but the reason.
-func RequestMessage(r access.Request) Message {
+func RequestMessage(r access.Request) Message { return requestMessageWithin(maxBlocksJSON, r) }
+
+// requestMessageWithin returns the message, with blocks of at most limit characters as
+// JSON.
+func requestMessageWithin(limit int, r access.Request) Message {
 	m := requestMessage(r, (*richText).quoteLinked)
-	if sizeOf(m.Blocks) <= maxBlocksJSON {
+	if sizeOf(m.Blocks) <= limit {
 		return m
 	}
 	m = requestMessage(r, (*richText).quote)
-	if size := sizeOf(m.Blocks); size > maxBlocksJSON && maxBlocksJSON-(size-sizeOf(cleanLines(r.Reason))) < minReasonJSON {
+	if size := sizeOf(m.Blocks); size > limit && limit-(size-sizeOf(cleanLines(r.Reason))) < minReasonJSON {
 		r.Background, r.PermissionSetDescription = nil, ""
 		m = requestMessage(r, (*richText).quote)
 	}
-	if excess := sizeOf(m.Blocks) - maxBlocksJSON; excess > 0 {
+	if excess := sizeOf(m.Blocks) - limit; excess > 0 {
 		r.Reason = cutBy(cleanLines(r.Reason), excess)
 		m = requestMessage(r, (*richText).quote)
 	}
@@ -134,28 +138,6 @@ func newMessage(purpose string, r access.Request) Message {
 	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
 }
 
-// fallbackText returns a message as one line. Apart from its title, it contains ids
-// only: an account id of digits and a Slack id.
-func fallbackText(s state, r access.Request) string {
-	text := titles[s]
-	if id := r.Target.AccountID; r.Target.Kind == access.KindAccount && isDigits(id) {
-		text += " (AWS account " + id + ")"
-	}
-	if isSlackID(r.Requester.SlackID) {
-		text += ", for <@" + r.Requester.SlackID + ">"
-	}
-	return text
-}
-
-func isDigits(s string) bool {
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 12
-}
-
 // header returns a heading. The text must be the app's own.
 func header(text string) slackgo.Block {
 	return slackgo.NewHeaderBlock(slackgo.NewTextBlockObject(slackgo.PlainTextType, text, true, false))
@@ -191,6 +173,7 @@ func details(s state, r access.Request, quote quoter) slackgo.Block {
 	if s == statePending {
 		writeBackground(b, r)
 		writeApprovers(b, r)
+		writeReached(b, r)
 	}
 	writeTicket(b, r)
 	quote(b.label("Reason"), r.Reason)

@@ -196,6 +196,31 @@ func hostileTexts(r *access.Request) {
 	r.ExecutionARN = "arn:aws:states:eu-central-1:123456789012:execution:m:x|<!channel>"
 }
 
+// reached have posts that say which approvers got a direct message.
+func reached(told []access.Person, lost ...access.Person) func(*access.Request) {
+	return func(r *access.Request) {
+		r.Posts = map[string]access.Post{}
+		for _, p := range told {
+			r.Posts[ApproverPurpose(p.SlackID)] = access.Post{Channel: "D" + p.SlackID, TS: "1.1"}
+		}
+		for _, p := range lost {
+			r.Posts[ApproverPurpose(p.SlackID)] = access.Post{Failed: true}
+		}
+	}
+}
+
+// reachedLongest could tell some approvers and not others, more than a message names.
+func reachedLongest(r *access.Request) {
+	longest(r)
+	reached(r.Approvers[:30], r.Approvers[30:]...)(r)
+}
+
+// reminded got its second reminder, after 7 minutes. It asked Dan, of Security, first.
+func reminded(r *access.Request) {
+	r.RemindersSent, r.RemindedAt = 2, monday.Add(7*time.Minute+20*time.Second)
+	r.FurtherApprovers = []access.FurtherApprover{{Person: alice, Group: security(0).ID, Reminder: 1}, {Person: dan, Group: security(0).ID, Reminder: 2}}
+}
+
 // portal makes the access portal known.
 func portal(r *access.Request) {
 	r.Portal = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}
@@ -309,6 +334,15 @@ func requests() map[string]access.Request {
 		"active_portal_longest":            pending(portal, longSession, longest, approved, granted),
 		"active_portal_unknown_region":     pending(portal, func(r *access.Request) { r.Portal.Region = "" }, approved, granted),
 		"ended_long_session":               pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
+		"pending_told":                     pending(reached([]access.Person{bob})),
+		"pending_told_some":                pending(byGroups([]access.Person{bob}, security(3, carol)), reminded, reached([]access.Person{carol, dan}, bob)),
+		"pending_told_nobody":              pending(reached(nil, bob, carol)),
+		"pending_told_longest":             pending(reachedLongest),
+		"denied_told":                      pending(reached([]access.Person{bob}, carol), outcome(access.OutcomeDenied, bob, "", "")),
+		"pending_reminded":                 pending(reminded),
+		"pending_reminded_by_group":        pending(byGroups([]access.Person{bob}, security(3, carol)), reminded),
+		"pending_reminded_group":           pending(asGroup, reminded),
+		"pending_reminded_hostile":         pending(hostileTexts, reminded),
 		"refused_hostile":                  pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
 		"failed":                           pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
 		"failed_foreign":                   pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
@@ -346,6 +380,10 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRemind, "pending_several_one"},
 		{PurposeRemind, "pending_two_statements_one"},
 		{PurposeRemind, "pending_hostile"},
+		{PurposeRemind, "pending_reminded"},
+		{PurposeRemind, "pending_reminded_by_group"},
+		{PurposeRemind, "pending_reminded_group"},
+		{PurposeRemind, "pending_reminded_hostile"},
 		{PurposeGranted, "active"},
 		{PurposeGranted, "self_approval"},
 		{PurposeGranted, "active_portal"},
@@ -394,12 +432,120 @@ func TestThreadAndDirectMessages(t *testing.T) {
 			}
 		})
 	}
-	for _, request := range []string{"pending", "pending_group", "pending_ticket", "pending_longest", "pending_hostile"} {
+	for _, request := range []string{"pending", "pending_group", "pending_ticket", "pending_longest", "pending_hostile", "approved", "active", "ended", "denied", "interrupted"} {
 		t.Run("announce/"+request, func(t *testing.T) {
 			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
 		})
 	}
 }
+
+func TestApproverMessages(t *testing.T) {
+	all := requests()
+	for _, request := range []string{"pending", "pending_several_one", "pending_told", "pending_longest", "pending_several_longest", "pending_told_longest", "pending_hostile", "approved", "active", "ended", "denied", "expired", "interrupted"} {
+		r := all[request]
+		t.Run(request, func(t *testing.T) {
+			m := ApproverMessage(r, "U0DAVE")
+			checked(t, "approver_"+request, m, r)
+			if m.Purpose != "approver-U0DAVE" {
+				t.Errorf("purpose %q", m.Purpose)
+			}
+			of := RequestMessage(r)
+			raw, _ := json.Marshal(m.Blocks)
+			channel, _ := json.Marshal(of.Blocks)
+			for _, action := range []string{ActionApprove, ActionDeny, ActionTakeBack, ActionEnd} {
+				if has := fmt.Sprintf(`"action_id":%q`, action); strings.Contains(string(raw), has) != strings.Contains(string(channel), has) {
+					t.Errorf("button %s: %s", action, raw)
+				}
+			}
+			if strings.Contains(string(raw), `"action_id":"withdraw"`) || strings.Contains(string(raw), "Told by direct message") {
+				t.Errorf("has what only the channel has: %s", raw)
+			}
+		})
+	}
+	for _, request := range []string{"pending", "pending_reminded", "pending_reminded_hostile", "pending_longest"} {
+		r := all[request]
+		t.Run("remind/"+request, func(t *testing.T) {
+			checked(t, "approver_remind_"+request, ApproverReminder(r, dan), r)
+		})
+	}
+}
+
+// Each direct message that shows the request's state is updated: what it shows follows
+// from the row and its purpose. Reminders and failed attempts are not.
+func TestDirectPosts(t *testing.T) {
+	r := pending(approved, granted)
+	r.Posts = map[string]access.Post{
+		PurposeAnnounce: {Channel: "C1", TS: "1"}, "granted": {Channel: "C1", TS: "2"}, "remind-1": {Channel: "C1", TS: "3"},
+		"dm-announce": {Channel: "D1", TS: "4"}, "dm-granted": {Channel: "D1"},
+		"approver-U0DAVE": {Channel: "D2", TS: "5"}, "approver-remind-1-U0DAVE": {Channel: "D2", TS: "6"}, "approver-U0EVE": {Failed: true},
+	}
+	want := map[string]Message{"approver-U0DAVE": ApproverMessage(r, "U0DAVE"), "dm-announce": DirectMessage("announce", r), "dm-granted": DirectMessage("granted", r)}
+	for i, s := range DirectPosts(r) {
+		purpose := s.Message.Purpose
+		if s.Post != r.Posts[purpose] || s.Message.Digest() != want[purpose].Digest() {
+			t.Errorf("post %d, %s: %+v", i, purpose, s)
+		}
+		delete(want, purpose)
+	}
+	if len(want) > 0 {
+		t.Errorf("without %v", want)
+	}
+	if got := StatePurposes(r); strings.Join(got, " ") != "announce approver-U0DAVE dm-announce dm-granted" {
+		t.Errorf("purposes %q", got)
+	}
+}
+
+func TestInText(t *testing.T) {
+	for name, want := range map[string]string{
+		"shop-production":           "shop-production",
+		"AWS_ReadOnly_2":            "AWS_ReadOnly_2",
+		"_italic_ x_ _y":            "＿italic＿ x＿ ＿y",
+		"*bold* ~gone~ `code`":      "∗bold∗ ∼gone∼ ˋcodeˋ",
+		":skull: @channel":          "∶skull∶ ＠channel",
+		"<!channel> <@U1> <#C1>":    "&lt;!channel&gt; &lt;＠U1&gt; &lt;#C1&gt;",
+		"<https://evil.test|x> R&D": "&lt;https∶//evil.test∣x&gt; R&amp;D",
+		"&lt;!channel&gt;":          "&amp;lt;!channel&amp;gt;",
+		"":                          "",
+	} {
+		if got := inText(name); got != want {
+			t.Errorf("inText(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// ownSequence is what the app itself writes into a fallback text: a mention or a time.
+var ownSequence = regexp.MustCompile(`<@([A-Z0-9]+)>|<!date\^-?[0-9]+\^\{date_short_pretty\} at \{time\}\|[0-9A-Za-z :]+>`)
+
+// meaningIn returns what mrkdwn would read in a fallback text, apart from the app's own
+// sequences, and what people typed into the form.
+func meaningIn(text string, r access.Request) (problems []string) {
+	for _, found := range ownSequence.FindAllStringSubmatch(text, -1) {
+		if id := found[1]; id != "" && id != r.Requester.SlackID {
+			problems = append(problems, "mentions "+id)
+		}
+	}
+	rest := ownSequence.ReplaceAllString(text, "")
+	for _, title := range titles {
+		rest = strings.TrimPrefix(rest, title)
+	}
+	// ":" is left between our own words: "@Alice: Admin".
+	rest = strings.Replace(rest, ": ", " ", 1)
+	if strings.ContainsAny(rest, "<>*~`:@|\n") || !printable(text) {
+		problems = append(problems, "has markup")
+	}
+	if marked := markedWord.FindString(rest); marked != "" {
+		problems = append(problems, "has italics "+marked)
+	}
+	for _, typed := range []string{r.Reason, r.Ticket} {
+		if typed = clean(typed); len(typed) > 3 && typed != clean(r.Target.AccountName) && strings.Contains(text, typed) {
+			problems = append(problems, "has what was typed, "+typed)
+		}
+	}
+	return problems
+}
+
+// markedWord is a word that mrkdwn shows in italics.
+var markedWord = regexp.MustCompile(`(^|[^\pL\pN])_|_([^\pL\pN]|$)`)
 
 // checked checks a message against its golden file, Slack's limits, and this project's
 // rules about buttons and user text.
@@ -412,10 +558,8 @@ func checked(t *testing.T, name string, m Message, r access.Request) {
 	if m.EventType != "sso_elevator" || m.RequestID != r.ID || m.Purpose == "" {
 		t.Errorf("%s: metadata %q %q %q", name, m.EventType, m.RequestID, m.Purpose)
 	}
-	for _, s := range []string{"<!", "<http", "*", "`", "\n", "boss", "evil"} {
-		if strings.Contains(m.Text, s) {
-			t.Errorf("%s: the fallback text has %q: %s", name, s, m.Text)
-		}
+	for _, p := range meaningIn(m.Text, r) {
+		t.Errorf("%s: the fallback text %s: %s", name, p, m.Text)
 	}
 	raw, _ := json.Marshal(m.Blocks)
 	for _, s := range []string{"\u202e", "\u2067", `\u0000`} {

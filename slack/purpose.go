@@ -13,7 +13,21 @@ func ReminderPurpose(n int) string { return PurposeRemind + "-" + strconv.Itoa(n
 
 // DirectPurpose returns the purpose of the direct message that goes with a
 // message in the channel or its thread.
-func DirectPurpose(purpose string) string { return "dm-" + purpose }
+func DirectPurpose(purpose string) string { return directPrefix + purpose }
+
+// ApproverPurpose returns the purpose of the direct message that asks an approver.
+func ApproverPurpose(slackID string) string { return approverPrefix + slackID }
+
+// ApproverReminderPurpose returns the purpose of the reminder number n below an approver's
+// direct message.
+func ApproverReminderPurpose(n int, slackID string) string {
+	return approverPrefix + ReminderPurpose(n) + "-" + slackID
+}
+
+const (
+	directPrefix   = "dm-"
+	approverPrefix = "approver-"
+)
 
 // Digest returns the SHA-256, in hex, of what the message shows. A message whose
 // digest is unchanged needs no update.

@@ -129,11 +129,16 @@ func (b *richText) group(g access.ApproverGroup, isFirst bool) *richText {
 
 // time shows t in the reader's own time zone.
 func (b *richText) time(t time.Time) *richText {
-	fallback := t.UTC().Format("2 Jan 2006 15:04 UTC")
+	fallback := fallbackTime(t)
 	b.current = append(b.current,
-		slackgo.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} at {time}", nil, &fallback))
+		slackgo.NewRichTextSectionDateElement(t.Unix(), dateFormat, nil, &fallback))
 	return b
 }
+
+const dateFormat = "{date_short_pretty} at {time}"
+
+// fallbackTime returns t for clients that don't know the reader's time zone.
+func fallbackTime(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
 
 // link adds a link. The address must come from this package.
 func (b *richText) link(url, text string) *richText {

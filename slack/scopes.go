@@ -19,7 +19,7 @@ var Scopes = []Scope{
 	{"channels:history", "conversations.history conversations.replies", "finding an earlier message, so that none is sent twice"},
 	{"groups:read", "conversations.members conversations.info", "the same two in private channels"},
 	{"groups:history", "conversations.history conversations.replies", "the same"},
-	{"im:history", "conversations.history", "finding an earlier direct message, so that none is sent twice"},
+	{"im:history", "conversations.history conversations.replies", "finding an earlier direct message, so that none is sent twice"},
 	{"im:write", "conversations.open", "direct messages"},
 }
 

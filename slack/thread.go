@@ -15,17 +15,12 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	m := newMessage(purpose, r)
 	b := new(richText)
 	if purpose == PurposeRemind {
-		m.Text = "⏰ This access request is still waiting for approval"
-		switch people, groups := awaitedApprovers(r); {
-		case len(groups) > 0:
-			b.approvers(people, groups).text(". ")
-		case len(people) > 0:
-			b.people(people).text(" ")
+		m.Text = reminderText(r)
+		b.text("⏰ ")
+		if people, groups := remindedApprovers(r); len(people)+len(groups) > 0 {
+			b.approvers(people, groups).text(": ")
 		}
-		b.text("Please approve or deny this request. It has been waiting since ").time(r.CreatedAt).text(".")
-		if !r.ExpiresAt.IsZero() {
-			b.text(" It expires ").time(r.ExpiresAt).text(".")
-		}
+		writeReminder(b, r)
 	} else {
 		m.Text = fallbackText(stateOf(r), r)
 		b.text("Hi ").person(r.Requester).text(", ")
@@ -45,11 +40,12 @@ func ThreadMessage(purpose string, r access.Request) Message {
 // DirectMessage returns the same message as a direct message, for requesters outside
 // the channel. Because a direct message has no thread around it, it also names the
 // target and the duration. It has the requester's buttons: Withdraw while the request
-// is open, End now while the access exists. Purpose "announce" confirms the request.
+// is open, End now while the access exists. Purpose "announce" confirms the request, and
+// later says what became of it.
 func DirectMessage(purpose string, r access.Request) Message {
 	s := stateOf(r)
 	m := newMessage(purpose, r)
-	m.Text = titles[s]
+	m.Text = fallbackText(s, r)
 	b := new(richText).text("Hi ").person(r.Requester).text(", ")
 	if purpose == PurposeAnnounce && s == statePending {
 		b.text("your request was sent to the approvers. You'll get updates here.")
@@ -62,14 +58,15 @@ func DirectMessage(purpose string, r access.Request) Message {
 	if s == statePending {
 		writeApprovers(b, r)
 	}
-	if s == stateActive {
+	ready := s == stateActive && purpose != PurposeAnnounce // a later message has the buttons
+	if ready {
 		writeTerminal(b, r)
 	}
 	m.Blocks = []slackgo.Block{header(titles[s]), b.block("message")}
-	switch s {
-	case statePending:
+	switch {
+	case s == statePending:
 		m.Blocks = append(m.Blocks, buttons(button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID)))
-	case stateActive:
+	case ready:
 		end := button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)
 		if open := openPortal(r); open != nil {
 			m.Blocks = append(m.Blocks, buttons(open, end))
@@ -90,6 +87,10 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 		writeReady(b, r)
 	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
 		b.text("your access was ready and is now being removed.")
+	case purpose == PurposeAnnounce && r.Outcome != nil:
+		b.text("your request was decided. ")
+		writeDecision(b, s, r)
+		writeProgress(b, s, r)
 	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
 		b.text("your access was ready, but this request has since ended. ")
 		writeEnd(b, s, r, toRequester)

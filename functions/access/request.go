@@ -52,8 +52,19 @@ type ApproverGroup struct {
 	More   bool `json:"more,omitempty"`
 }
 
-// MaxMentionedMembers is how many members of groups a request's message mentions.
-const MaxMentionedMembers = 5
+// MaxMentionedMembers is how many members of groups a request's message mentions. Each
+// reminder mentions as many others, up to MaxFurtherApprovers in all.
+const (
+	MaxMentionedMembers = 5
+	MaxFurtherApprovers = 3 * MaxMentionedMembers
+)
+
+// FurtherApprover is a member of a group of approvers whom a reminder asked first.
+type FurtherApprover struct {
+	Person
+	Group    string `json:"group"`    // Identity Store group id
+	Reminder int    `json:"reminder"` // its number, from 1
+}
 
 // DirectoryUser describes a user of Identity Center in a form that people recognize.
 type DirectoryUser struct {
@@ -91,6 +102,11 @@ type Request struct {
 	ApproverGroups []ApproverGroup `json:"approver_groups,omitempty"`
 	ExpiresAt      time.Time       `json:"expires_at,omitzero"` // zero if no approval is awaited
 	RemindersSent  int             `json:"reminders_sent,omitempty"`
+	// RemindedAt is when the latest reminder was due. The previous release doesn't write
+	// it.
+	RemindedAt time.Time `json:"reminded_at,omitzero"`
+	// FurtherApprovers are whom the reminders asked, in order.
+	FurtherApprovers []FurtherApprover `json:"further_approvers,omitempty"`
 	// PermissionSetDescription is shown to approvers; empty if it is not known.
 	PermissionSetDescription string `json:"permission_set_description,omitempty"`
 	// Background helps approvers to decide. It is nil if it is unknown, or if the request
@@ -171,6 +187,11 @@ type Post struct {
 	// Digest is the SHA-256 of the content last sent, so that an unchanged message is not
 	// sent again.
 	Digest string `json:"digest,omitempty"`
+	// Failed is set if the last attempt to send it failed. It may have arrived anyway.
+	Failed bool `json:"failed,omitempty"`
+	// Reminder is set for the direct message to an approver: the number of the reminder
+	// with which it was sent, 0 if the request was new.
+	Reminder int `json:"reminder,omitempty"`
 }
 
 // EndRequest records who ended access early, or why the app did.

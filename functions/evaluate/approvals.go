@@ -37,7 +37,7 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 	if err != nil {
 		return r, err
 	}
-	change := table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	change := table.ApprovalChange{Tally: tally, Purposes: slack.StatePurposes(r)}
 	d := index.Decide(c)
 	switch {
 	case tally.Met && d.Outcome != access.DecideRefused: // the policy may refuse the duration by now

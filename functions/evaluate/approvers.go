@@ -115,6 +115,10 @@ func (h *Handler) explainNobody(ctx context.Context, q access.Requirement, unkno
 // mostLookups is how many members of groups are looked up in Slack for one request.
 const mostLookups = 2 * access.MaxMentionedMembers
 
+// mostReminderLookups is how many other members are looked up for one reminder. Slack
+// allows 50 lookups a minute.
+const mostReminderLookups = 3 * mostLookups
+
 // describeGroups returns what the request's message shows of the groups. listed are the
 // people who are mentioned anyway.
 func (h *Handler) describeGroups(ctx context.Context, ids []string, requester access.Person, listed []access.Person) ([]access.ApproverGroup, error) {
@@ -182,4 +186,68 @@ func candidates(groups [][]catalog.Member, most int) (emails []string) {
 		}
 	}
 	return emails
+}
+
+// furtherApprovers returns the members of groups whom the reminder number n and earlier ones
+// ask: those of the earlier ones and up to access.MaxMentionedMembers others. If they can't
+// be looked up, the reminder goes to those who know of the request.
+func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int) []access.FurtherApprover {
+	further := slices.Clone(r.FurtherApprovers)
+	known := append([]access.Person{r.Requester}, r.Approvers...)
+	for _, f := range further {
+		known = append(known, f.Person)
+	}
+	t := r.Tally()
+	var groups []string
+	var members [][]catalog.Member // of each group, whom nobody asked yet
+	for _, g := range r.ApproverGroups {
+		known = append(known, g.Mentioned...)
+		if g.SlackGroup == "" && (len(t.Requirements) == 0 || slices.ContainsFunc(t.Awaited(), func(a string) bool {
+			id, isGroup := access.GroupOf(a)
+			return isGroup && strings.EqualFold(id, g.ID)
+		})) {
+			groups = append(groups, g.ID)
+		}
+	}
+	isKnown := func(u catalog.Member) bool {
+		return slices.ContainsFunc(known, func(p access.Person) bool {
+			return p.PrincipalID != "" && p.PrincipalID == u.UserID || access.SameEmail(p.Email, u.Email)
+		})
+	}
+	for _, id := range groups {
+		_, m := h.Catalog.ApproverGroup(ctx, id)
+		members = append(members, slices.DeleteFunc(slices.Clone(m.Users), isKnown))
+	}
+	emails := candidates(members, mostReminderLookups)
+	most := min(access.MaxMentionedMembers, access.MaxFurtherApprovers-len(further))
+	for asked := 0; most > 0 && len(emails) > 0; {
+		next := emails[:min(len(emails), mostLookups)]
+		emails = emails[len(next):]
+		found, _, err := h.People.Approvers(ctx, next)
+		if err != nil {
+			h.Logger.WarnContext(ctx, "further approvers could not be looked up", "request_id", r.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			break
+		}
+		for _, p := range found {
+			if asked == most {
+				return further
+			}
+			if slices.ContainsFunc(known, func(k access.Person) bool { return access.SamePerson(k, p) }) {
+				continue
+			}
+			of := slices.IndexFunc(members, func(users []catalog.Member) bool {
+				return slices.ContainsFunc(users, func(u catalog.Member) bool { return u.Email == p.Email })
+			})
+			if of < 0 {
+				continue
+			}
+			further = append(further, access.FurtherApprover{Person: p, Group: groups[of], Reminder: n})
+			known = append(known, p)
+			asked++
+		}
+		if asked == most {
+			break
+		}
+	}
+	return further
 }

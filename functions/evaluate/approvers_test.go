@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
@@ -215,4 +216,88 @@ func TestNewReasons(t *testing.T) {
 			t.Errorf("got %v, %+v; want a request that waits", err, w.row.Outcome)
 		}
 	})
+}
+
+// Each reminder asks the next five members of the groups, until fifteen were asked.
+func TestFurtherApprovers(t *testing.T) {
+	person := func(i int) access.Person {
+		return access.Person{SlackID: fmt.Sprint("U", i), Email: fmt.Sprintf("m%d@example.com", i)}
+	}
+	members := func(from, to int) catalog.Members {
+		var m catalog.Members
+		for i := from; i < to; i++ {
+			m.Users = append(m.Users, catalog.Member{UserID: fmt.Sprint("p-", i), Email: person(i).Email})
+		}
+		return m
+	}
+	asked := func(all []access.FurtherApprover) (text string) {
+		for _, f := range all {
+			text += fmt.Sprintf(" %s/%s/%d", f.SlackID, f.Group, f.Reminder)
+		}
+		return text
+	}
+	w := newWorld(by("ann@example.com", "group:g-1", "group:g-2", "group:g-slack"))
+	w.members = map[string]catalog.Members{"g-1": members(0, 12), "g-2": members(100, 200), "g-slack": members(10, 14)}
+	w.members["g-1"] = catalog.Members{Users: append(w.members["g-1"].Users, catalog.Member{UserID: "p-jane", Email: "jane@example.com"}, catalog.Member{UserID: "p-ann", Email: "ann@example.com"})}
+	for i := range 12 {
+		w.known = append(w.known, person(i))
+	}
+	if _, err := w.handle(t, "evaluate", own, now); err != nil {
+		t.Fatal(err)
+	}
+	w.row.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}}
+	at := w.row.CreatedAt
+	remind := func(n int, want string) {
+		t.Helper()
+		for at = at.Add(time.Minute); (Reminders{Initial: 15 * time.Minute, Multiplier: 2}).Due(at.Sub(w.row.CreatedAt)) < n; {
+			at = at.Add(time.Minute)
+		}
+		w.asked = nil
+		if _, err := w.handle(t, "next", own, at); err != nil {
+			t.Fatal(err)
+		}
+		if got := asked(w.row.FurtherApprovers); w.row.RemindersSent != n || got != want || !w.row.RemindedAt.Equal(at) {
+			t.Errorf("reminder %d, %d sent at %v: asked%s, want%s", n, w.row.RemindersSent, w.row.RemindedAt, got, want)
+		}
+		if len(w.asked) > mostReminderLookups {
+			t.Errorf("reminder %d looks up %d people", n, len(w.asked))
+		}
+	}
+	first := " U5/g-1/1 U6/g-1/1 U7/g-1/1 U8/g-1/1 U9/g-1/1"
+	remind(1, first)
+	remind(2, first+" U10/g-1/2 U11/g-1/2")
+	remind(3, first+" U10/g-1/2 U11/g-1/2")
+	for i := 100; i < 110; i++ {
+		w.known = append(w.known, person(i))
+	}
+	w.approversErr = access.Errorf(access.CodeThrottled, "x")
+	remind(4, first+" U10/g-1/2 U11/g-1/2")
+	w.approversErr = nil
+	remind(5, first+" U10/g-1/2 U11/g-1/2 U100/g-2/5 U101/g-2/5 U102/g-2/5 U103/g-2/5 U104/g-2/5")
+}
+
+// At most fifteen people are asked by reminders.
+func TestMostFurtherApprovers(t *testing.T) {
+	w := newWorld(by("group:g-1"))
+	r := access.Request{ID: "r1", ApproverGroups: []access.ApproverGroup{{ID: "g-1"}}}
+	w.members = map[string]catalog.Members{"g-1": {}}
+	for i := range 40 {
+		p := access.Person{SlackID: fmt.Sprint("U", i), Email: fmt.Sprintf("m%d@example.com", i)}
+		w.known = append(w.known, p)
+		w.members["g-1"] = catalog.Members{Users: append(w.members["g-1"].Users, catalog.Member{UserID: fmt.Sprint("p-", i), Email: p.Email})}
+	}
+	h := &Handler{People: w, Catalog: w}
+	for n, want := range []int{5, 10, 15, 15} {
+		r.FurtherApprovers = h.furtherApprovers(t.Context(), r, n+1)
+		if len(r.FurtherApprovers) != want {
+			t.Errorf("%d people after %d reminders, want %d", len(r.FurtherApprovers), n+1, want)
+		}
+	}
+	seen := map[string]bool{}
+	for _, f := range r.FurtherApprovers {
+		if seen[f.SlackID] {
+			t.Errorf("%s is asked twice", f.SlackID)
+		}
+		seen[f.SlackID] = true
+	}
 }

@@ -63,7 +63,7 @@ type Table interface {
 	Evaluate(ctx context.Context, id string, e table.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
-	CountReminder(ctx context.Context, id string, n int) error
+	CountReminder(ctx context.Context, id string, m table.Reminder) error
 	TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error)
 }
 
@@ -377,7 +377,8 @@ func (h *Handler) remind(ctx context.Context, r access.Request, now time.Time) (
 		return next, nil
 	}
 	if n > r.RemindersSent {
-		if err := h.Table.CountReminder(ctx, r.ID, n); err != nil {
+		m := table.Reminder{Number: n, At: now, Further: h.furtherApprovers(ctx, r, n)}
+		if err := h.Table.CountReminder(ctx, r.ID, m); err != nil {
 			return nil, err
 		}
 	}

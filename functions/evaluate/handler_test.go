@@ -62,7 +62,9 @@ type world struct {
 	counted   []int
 	freed     []string // the outcomes of requests when their claims were freed
 	freeErr   error
-	rival     *access.Outcome // written by someone else just before Decide
+
+	approversErr error           // approvers can't be looked up in Slack
+	rival        *access.Outcome // written by someone else just before Decide
 
 	previous bool          // the state machine is that of the previous release
 	lifetime time.Duration // of requests; zero: eight hours
@@ -121,9 +123,9 @@ func (w *world) Free(_ context.Context, r access.Request) error {
 	return w.freeErr
 }
 
-func (w *world) CountReminder(_ context.Context, _ string, n int) error {
-	w.counted = append(w.counted, n)
-	w.row.RemindersSent = n
+func (w *world) CountReminder(_ context.Context, _ string, m table.Reminder) error {
+	w.counted = append(w.counted, m.Number)
+	w.row.RemindersSent, w.row.RemindedAt, w.row.FurtherApprovers = m.Number, m.At, m.Further
 	return nil
 }
 
@@ -154,6 +156,9 @@ func (w *world) Approvers(_ context.Context, emails []string) ([]access.Person, 
 	}
 	unknown := slices.DeleteFunc(slices.Clone(w.unknown), func(email string) bool { return !of(email) })
 	w.asked = append(w.asked, emails...)
+	if w.approversErr != nil {
+		return nil, nil, w.approversErr
+	}
 	if len(unknown) == 0 {
 		unknown = nil
 	}

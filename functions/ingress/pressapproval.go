@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/approvals"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -69,7 +70,7 @@ func (p *press) approvalChange(ctx context.Context, d access.Decision) (change *
 		return nil, "", err
 	}
 	p.standing = tally
-	change = &table.ApprovalChange{Tally: tally, Purpose: slack.PurposeAnnounce}
+	change = &table.ApprovalChange{Tally: tally, Purposes: slack.StatePurposes(r)}
 	at := p.Now().UTC()
 	mine := r.ApprovalBy(p.by)
 	switch {
@@ -144,9 +145,9 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 			by = r.Approvals[mine].By
 		}
 		r, won, err := p.Table.ChangeApprovals(ctx, r, table.ApprovalChange{
-			Tally:   r.WithoutApproval(mine),
-			Event:   &access.Event{Kind: access.EventApprovalTakenBack, At: p.Now().UTC(), By: by},
-			Purpose: slack.PurposeAnnounce,
+			Tally:    r.WithoutApproval(mine),
+			Event:    &access.Event{Kind: access.EventApprovalTakenBack, At: p.Now().UTC(), By: by},
+			Purposes: slack.StatePurposes(r),
 		})
 		if err != nil {
 			return reply{}, err
@@ -171,18 +172,41 @@ func (p *press) messageIsBehind() bool {
 }
 
 const (
-	// showTries limits how often a press updates the request's message.
-	showTries = 3
+	// showTries limits how often a press updates the request's message, and showWorkers how
+	// many posts it updates at the same time.
+	showTries, showWorkers = 3, 6
 	// showTime limits how long a press waits for an update. Until then, Slack shows the
 	// person that the button works.
 	showTime = time.Second
 )
 
-// showRequest updates the request's message, and reports whether it could. Another press
-// or the function notify may update it at the same time, and Slack may apply the older
-// update last. So the row is read again after the update, even if its result is unknown.
-// If the row shows something else by now, the message is updated again.
+// showRequest updates the request's message, and reports whether it could. Direct messages
+// are updated at the same time, as far as Slack allows. What fails is updated at the next
+// chance.
 func (p *press) showRequest(ctx context.Context) bool {
+	direct := slack.DirectPosts(p.request)
+	shown := false
+	parallel.Do(1+len(direct), showWorkers, func(i int) {
+		if i == 0 {
+			shown = p.showInChannel(ctx)
+			return
+		}
+		s := direct[i-1]
+		if s.Post.TS == "" {
+			return
+		}
+		if err := p.update(ctx, s.Post, s.Message); err != nil {
+			p.log.Warn("direct message could not be updated", "purpose", s.Message.Purpose, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+	})
+	return shown
+}
+
+// showInChannel updates the message in the channel, and reports whether it could. Another
+// press or the function notify may update it at the same time, and Slack may apply the
+// older update last. So the row is read again after the update, even if its result is
+// unknown. If the row shows something else by now, the message is updated again.
+func (p *press) showInChannel(ctx context.Context) bool {
 	r := p.request
 	for range showTries {
 		post := r.Posts[slack.PurposeAnnounce]

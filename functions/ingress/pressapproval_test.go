@@ -375,6 +375,47 @@ func TestOneApprovalChangesNothing(t *testing.T) {
 	}
 }
 
+// A press updates the direct messages too, and clears their digests, so that notify
+// updates those for which that failed. Reminders stay.
+func TestPressUpdatesDirectMessages(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		w := newWorld()
+		w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+		r := approvedBy()
+		r.Posts["approver-UANN"] = access.Post{Channel: "DANN", TS: "2.1", Digest: "d"}
+		r.Posts["approver-UBOB"] = access.Post{Channel: "DBOB", Failed: true, Digest: "d"}
+		r.Posts["approver-remind-1-UANN"] = access.Post{Channel: "DANN", TS: "2.2", Digest: "d"}
+		r.Posts["dm-announce"] = access.Post{Channel: "DJANE", TS: "3.1", Digest: "d"}
+		w.rows["r4"] = r
+		if fails {
+			w.updateErr = access.Errorf(access.CodeThrottled, "slow down")
+		}
+		h := w.handler()
+		l := locked{world: w, mu: new(sync.Mutex)}
+		h.Table, h.People, h.Slack, h.Tokens = l, l, l, l
+		if _, err := h.Handle(t.Context(), sign(confirmedBy("UANN", "r4"), now)); err != nil {
+			t.Fatal(err)
+		}
+		var where []string
+		for _, u := range w.updated {
+			where = append(where, strings.Join(strings.Fields(u)[:2], " "))
+		}
+		slices.Sort(where)
+		want := []string{"C1 1.1", "DANN 2.1", "DJANE 3.1"}
+		if fails {
+			want = nil
+		}
+		if !slices.Equal(where, want) {
+			t.Errorf("updated %q, want %q", where, want)
+		}
+		for purpose, wantDigest := range map[string]string{"announce": "", "approver-UANN": "", "dm-announce": "", "approver-remind-1-UANN": "d"} {
+			if got := w.rows["r4"].Posts[purpose].Digest; got != wantDigest {
+				t.Errorf("%s has the digest %q, want %q", purpose, got, wantDigest)
+			}
+		}
+	}
+}
+
 // Nobody is looked up twice in one press, however often it is tried.
 func TestApproversAreLookedUpOnce(t *testing.T) {
 	w := newWorld()

@@ -290,10 +290,12 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 	if won {
 		now.Approvals, now.ApprovalProgress = c.Tally.Approvals, c.Tally.Requirements
 		now.Events = slices.Clone(now.Events)
-		if post, ok := now.Posts[c.Purpose]; ok {
-			now.Posts = maps.Clone(now.Posts)
-			post.Digest = ""
-			now.Posts[c.Purpose] = post
+		now.Posts = maps.Clone(now.Posts)
+		for _, purpose := range c.Purposes {
+			if post, ok := now.Posts[purpose]; ok {
+				post.Digest = ""
+				now.Posts[purpose] = post
+			}
 		}
 		if c.Event != nil {
 			now.Events = append(now.Events, *c.Event)

@@ -40,7 +40,7 @@ type Slack interface {
 	Post(ctx context.Context, channel, threadTS string, m slack.Message) (ts string, err error)
 	Update(ctx context.Context, channel, ts string, m slack.Message) error
 	FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error)
-	InChannel(ctx context.Context, channel, user string) (bool, error)
+	MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error)
 	OpenDM(ctx context.Context, user string) (channel string, err error)
 }
 
@@ -51,13 +51,13 @@ var (
 
 // Handler sends the messages about requests and about runs of the reconciliation. It
 // sends each message once, even if a task is repeated. The message in the channel
-// always shows the request's state.
+// always shows the request's state, and so do the direct messages.
 type Handler struct {
 	Table    Table
 	Slack    Slack
 	Findings Findings
 	Channel  string // for runs, and for requests whose policy names no other
-	// SendDM sends direct messages to requesters outside the channel as well.
+	// SendDM sends direct messages to requesters and approvers outside the channel as well.
 	SendDM bool
 	// PostRevoke reports the end of access in the thread and in a direct
 	// message, and not only in the channel's message.
@@ -86,7 +86,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "announce":
 		err = h.announce(ctx, log, r)
 	case "remind":
-		err = h.remind(ctx, r)
+		err = h.remind(ctx, log, r)
 	case "granted":
 		err = h.tell(ctx, r, slack.PurposeGranted)
 	case "outcome":
@@ -100,24 +100,23 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 }
 
 // announce shows the request in the channel. The message itself mentions the
-// approvers.
+// approvers. Those outside the channel get direct messages.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
 	post, err := h.showRequest(ctx, r)
-	if err != nil {
+	if err != nil || !r.Open() {
 		return err
 	}
-	if r.Open() {
-		if err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
-			// What matters is that the approvers have the message. So announce doesn't fail
-			// here.
-			log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-		}
+	h.reachApprovers(ctx, log, r, post.Channel)
+	if err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
+		// What matters is that the approvers have the message. So announce doesn't fail
+		// here.
+		log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	return nil
 }
 
 // remind posts the latest reminder that was counted.
-func (h *Handler) remind(ctx context.Context, r access.Request) error {
+func (h *Handler) remind(ctx context.Context, log *slog.Logger, r access.Request) error {
 	if !r.Open() || r.RemindersSent == 0 {
 		return nil
 	}
@@ -127,7 +126,8 @@ func (h *Handler) remind(ctx context.Context, r access.Request) error {
 	}
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = slack.ReminderPurpose(r.RemindersSent)
-	_, err = h.postOnce(ctx, h.Table, r.Posts, post.Channel, post.TS, m)
+	_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, m)
+	h.reachApprovers(ctx, log, r, post.Channel)
 	return err
 }
 
@@ -142,7 +142,7 @@ func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Re
 		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
 	_, err := h.showRequest(ctx, r)
-	return err
+	return firstError(err, h.updateDirect(ctx, r))
 }
 
 // updateRebuilt updates the channel's message of a request whose row was deleted. The
@@ -164,16 +164,16 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 	return nil // the message was deleted just now
 }
 
-// tell updates the request's message in the channel. It notifies the requester in the
-// thread and, if they are outside the channel, in a direct message.
+// tell updates the request's message in the channel, and the direct messages. It notifies
+// the requester in the thread and, if they are outside the channel, in a direct message.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
 	post, err := h.showRequest(ctx, r)
 	if post.TS != "" {
 		// The thread exists even if the message could not be updated.
-		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, post.Channel, post.TS, slack.ThreadMessage(purpose, r))
+		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ThreadMessage(purpose, r))
 		err = firstError(err, threadErr)
 	}
-	return firstError(err, h.tellDirectly(ctx, r, post.Channel, purpose))
+	return firstError(err, h.tellDirectly(ctx, r, post.Channel, purpose), h.updateDirect(ctx, r))
 }
 
 // tellDirectly sends a direct message to a requester outside the channel of the
@@ -183,14 +183,14 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfP
 		return nil
 	}
 	user := r.Requester.SlackID
-	if in, err := h.Slack.InChannel(ctx, channelOfPost, user); err != nil || in {
+	if in, err := h.Slack.MembersAmong(ctx, channelOfPost, []string{user}); err != nil || in[user] {
 		return err
 	}
 	channel, err := h.Slack.OpenDM(ctx, user)
 	if err == nil {
 		m := slack.DirectMessage(purpose, r)
 		m.Purpose = slack.DirectPurpose(purpose)
-		_, err = h.postOnce(ctx, h.Table, r.Posts, channel, "", m)
+		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", m)
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil
@@ -216,7 +216,7 @@ func (h *Handler) showRequest(ctx context.Context, r access.Request) (access.Pos
 // returns the post also if only the update failed. posts are those in the row that m was
 // made from.
 func (h *Handler) show(ctx context.Context, l ledger, posts map[string]access.Post, channel string, m slack.Message) (access.Post, error) {
-	post, err := h.postOnce(ctx, l, posts, channel, "", m)
+	post, err := h.postOnce(ctx, l, posts, access.Post{Channel: channel}, "", m)
 	if err != nil {
 		return access.Post{}, err
 	}
@@ -240,19 +240,19 @@ func (h *Handler) updatePost(ctx context.Context, l ledger, post access.Post, m 
 	return l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 
-// postOnce posts m unless posts or the table says that it was posted, and
-// returns the post. If an earlier attempt recorded the post but not its
+// postOnce posts m as the post given, unless posts or the table says that it was posted,
+// and returns the post. If an earlier attempt recorded the post but not its
 // timestamp, Slack is asked first.
-func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]access.Post, channel, thread string, m slack.Message) (access.Post, error) {
+func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]access.Post, as access.Post, thread string, m slack.Message) (access.Post, error) {
 	if post := posts[m.Purpose]; post.TS != "" {
 		return post, nil
 	}
-	post, begun, err := l.BeginPost(ctx, m.RequestID, m.Purpose, access.Post{Channel: channel})
+	post, begun, err := l.BeginPost(ctx, m.RequestID, m.Purpose, as)
 	if err != nil || post.TS != "" {
 		return post, err
 	}
-	if begun {
-		post = access.Post{Channel: channel}
+	if begun || post.Channel == "" { // without a channel, it was never sent
+		post = as
 	} else {
 		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m.RequestID, m.Purpose)
 		if err != nil {
@@ -261,14 +261,14 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 		if found {
 			// We don't know what the post says, so we store no digest. The next
 			// call then updates the post.
-			post.TS = ts
+			post.TS, post.Failed = ts, false
 			return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 		}
 	}
 	if post.TS, err = h.Slack.Post(ctx, post.Channel, thread, m); err != nil {
 		return access.Post{}, access.Wrap(access.CodeOf(err), err, "channel "+post.Channel)
 	}
-	post.Digest = m.Digest()
+	post.Digest, post.Failed = m.Digest(), false
 	return post, l.CompletePost(ctx, m.RequestID, m.Purpose, post)
 }
 

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,11 +17,14 @@ import (
 	"sso-elevator/slack"
 )
 
+var discard = slog.New(slog.DiscardHandler)
+
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // world is the table with one row, and Slack. did lists what happened in Slack: "post
 // C1 announce", "update C1 1", "post C1/1 granted".
 type world struct {
+	mu        sync.Mutex
 	row       access.Request
 	begun     []string // purposes that the table was asked about
 	run       access.Run
@@ -28,20 +33,31 @@ type world struct {
 	did       []string
 	said      []slack.Message   // messages that were posted and updated
 	sent      map[string]string // channel/thread/purpose to timestamp
-	inChannel bool
-	members   []string // channels whose members were asked for
+	inChannel bool              // the requester is
+	outside   []string          // others who are not in the channel
+	members   []string          // channels whose members were asked for
+	failing   []string          // users whose direct messages can't be opened
 
 	postErr     error // Slack rejects a post
 	lostAnswer  error // Slack accepts a post, but the response gets lost
 	updateErr   error
 	dmErr       error
+	membersErr  error
 	completeErr error
 	runsErr     error // the run's findings can't be read
 }
 
-func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+func (w *world) Get(context.Context, string) (access.Request, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.row
+	r.Posts = maps.Clone(r.Posts)
+	return r, nil
+}
 
 func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (access.Post, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.begun = append(w.begun, purpose)
 	if before, ok := w.row.Posts[purpose]; ok {
 		return before, false, nil
@@ -51,6 +67,8 @@ func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (
 }
 
 func (w *world) CompletePost(_ context.Context, _, purpose string, p access.Post) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.completeErr == nil {
 		w.row.Posts[purpose] = p
 	}
@@ -65,6 +83,8 @@ func place(channel, thread string) string {
 }
 
 func (w *world) Post(_ context.Context, channel, thread string, m slack.Message) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.postErr != nil {
 		return "", w.postErr
 	}
@@ -80,6 +100,8 @@ func (w *world) Post(_ context.Context, channel, thread string, m slack.Message)
 }
 
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.updateErr == nil {
 		w.did = append(w.did, "update "+channel+" "+ts)
 		w.said = append(w.said, m)
@@ -88,19 +110,32 @@ func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) e
 }
 
 func (w *world) FindPost(_ context.Context, channel, thread, requestID, purpose string) (string, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.did = append(w.did, "find "+place(channel, thread)+" "+purpose)
 	ts, found := w.sent[place(channel, thread)+" "+purpose]
 	return ts, found, nil
 }
 
-func (w *world) InChannel(_ context.Context, channel, user string) (bool, error) {
+func (w *world) MembersAmong(_ context.Context, channel string, users []string) (map[string]bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if !slices.Contains(w.members, channel) {
 		w.members = append(w.members, channel)
 	}
-	return w.inChannel, nil
+	in := map[string]bool{}
+	for _, user := range users {
+		in[user] = !slices.Contains(w.outside, user) && (user != w.row.Requester.SlackID || w.inChannel)
+	}
+	return in, w.membersErr
 }
 
-func (w *world) OpenDM(_ context.Context, user string) (string, error) { return "D" + user, w.dmErr }
+func (w *world) OpenDM(_ context.Context, user string) (string, error) {
+	if slices.Contains(w.failing, user) {
+		return "", access.Errorf(access.CodeNotFound, "user_disabled")
+	}
+	return "D" + user, w.dmErr
+}
 
 func newWorld() *world {
 	return &world{sent: map[string]string{}, inChannel: true, row: access.Request{
@@ -121,7 +156,7 @@ func (w *world) nothing() { w.row.RevokedAt, w.row.Removal = now, access.Removal
 // handle does a task several times, as retries would.
 func (w *world) handle(t *testing.T, operation string, dm, postRevoke bool, times int) error {
 	t.Helper()
-	h := &Handler{Table: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Table: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: discard}
 	var err error
 	for range times {
 		_, err = h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1"}})
@@ -252,7 +287,7 @@ func TestEverythingFollowsThePost(t *testing.T) {
 	if err := w.handle(t, "granted", true, true, 2); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"update C9 7", "post DUJANE dm-announce", "post C9/7 remind-1", "update C9 7", "post C9/7 granted", "post DUJANE dm-granted"}
+	want := []string{"update C9 7", "post DUJANE dm-announce", "post C9/7 remind-1", "update C9 7", "post C9/7 granted", "post DUJANE dm-granted", "update DUJANE 1"}
 	if !slices.Equal(w.did, want) || !slices.Equal(w.members, []string{"C9"}) {
 		t.Errorf("did %q, want %q; asked for the members of %q", w.did, want, w.members)
 	}

@@ -8,7 +8,7 @@ import (
 
 // membersMaxAge is how long an answer about who is in the channel is used. Without
 // the cache, a request's messages would ask three times, and read all pages of
-// members if the requester isn't one. Someone who joins meanwhile may get one more
+// members if someone isn't one. Someone who joins meanwhile may get one more
 // direct message.
 const membersMaxAge = 5 * time.Minute
 
@@ -29,25 +29,35 @@ type member struct {
 	at time.Time
 }
 
-// InChannel returns the cached answer, or asks Slack. It doesn't cache
-// errors.
-func (m *members) InChannel(ctx context.Context, channel, user string) (bool, error) {
-	key := [2]string{channel, user}
+// MembersAmong returns cached answers, and asks Slack about the other users. It doesn't
+// cache errors.
+func (m *members) MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error) {
+	known := map[string]bool{}
+	var unknown []string
 	m.mu.Lock()
-	cached, ok := m.cached[key]
-	m.mu.Unlock()
-	if ok && m.now().Sub(cached.at) < membersMaxAge {
-		return cached.in, nil
+	for _, user := range users {
+		if cached, ok := m.cached[[2]string{channel, user}]; ok && m.now().Sub(cached.at) < membersMaxAge {
+			known[user] = cached.in
+		} else {
+			unknown = append(unknown, user)
+		}
 	}
-	in, err := m.Slack.InChannel(ctx, channel, user)
+	m.mu.Unlock()
+	if len(unknown) == 0 {
+		return known, nil
+	}
+	found, err := m.Slack.MembersAmong(ctx, channel, unknown)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.cached == nil || len(m.cached) >= maxMembers {
 		m.cached = map[[2]string]member{}
 	}
-	m.cached[key] = member{in, m.now()}
-	return in, nil
+	for _, user := range unknown {
+		known[user] = found[user]
+		m.cached[[2]string{channel, user}] = member{found[user], m.now()}
+	}
+	return known, nil
 }

@@ -14,9 +14,13 @@ type askedFor struct {
 	err   error
 }
 
-func (a *askedFor) InChannel(context.Context, string, string) (bool, error) {
+func (a *askedFor) MembersAmong(_ context.Context, _ string, users []string) (map[string]bool, error) {
 	a.times++
-	return a.in, a.err
+	in := map[string]bool{}
+	for _, user := range users {
+		in[user] = a.in
+	}
+	return in, a.err
 }
 
 func TestMembersAreRemembered(t *testing.T) {
@@ -42,7 +46,8 @@ func TestMembersAreRemembered(t *testing.T) {
 	} {
 		clock = clock.Add(step.later)
 		slack.in, slack.err = step.in, step.err
-		in, err := m.InChannel(t.Context(), "C1", step.user)
+		among, err := m.MembersAmong(t.Context(), "C1", []string{step.user, "U0"})
+		in := among[step.user]
 		if in != step.wantIn || (err != nil) != step.wantErr || slack.times != step.wantTimes {
 			t.Errorf("%s: %v, %v after %d calls; want %v, error %v, %d", step.name, in, err, slack.times, step.wantIn, step.wantErr, step.wantTimes)
 		}

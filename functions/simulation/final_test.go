@@ -9,6 +9,7 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/auditrecord"
+	"sso-elevator/slack"
 )
 
 // After access ends, the first attempt to remove it comes within these times: while
@@ -123,6 +124,9 @@ func (l *ledger) checkEnd() {
 	}
 	l.checkRemovals()
 	l.checkPosts()
+	for _, id := range ids {
+		l.checkCurrent(l.requests[id])
+	}
 	l.checkTimes()
 	l.checkRemovalsOfGone()
 }
@@ -322,6 +326,25 @@ func (l *ledger) checkPosts() {
 		}
 		if !before.by.overlaps(p.by) && !before.at.After(before.by.endedAt) && !p.at.After(p.by.endedAt) {
 			l.broken(7, "the message %s was sent twice", what)
+		}
+	}
+}
+
+// checkCurrent checks that the direct messages about a request show how it ended, if the
+// task that updates them succeeded.
+func (l *ledger) checkCurrent(d *dossier) {
+	inv := d.closing
+	if d.row.ID == "" || !d.deletedAt.IsZero() || d.row.Rebuilt != nil || inv == nil || !inv.ended || inv.dead || inv.failure != nil {
+		return
+	}
+	for _, s := range slack.DirectPosts(d.row) {
+		for _, p := range l.world.slack.posts {
+			if p.channel != s.Post.Channel || p.ts != s.Post.TS {
+				continue
+			}
+			if l.count("direct messages"); p.digest != s.Message.Digest() {
+				l.broken(7, "the direct message %s of request %s doesn't show its end", p.purpose, d.id)
+			}
 		}
 	}
 }

@@ -80,6 +80,8 @@ type dossier struct {
 	noted time.Time
 	// onceDecided are called when the request is decided or given up.
 	onceDecided []func()
+	// closing is the last invocation of notify for its end.
+	closing *invocation
 	// watch is called after each change of the row.
 	watch func(was, is access.Request)
 }
@@ -187,6 +189,8 @@ func (l *ledger) noteInvocation(inv *invocation) {
 				r.attempts = append(r.attempts, l.world.clock.now())
 			}
 		}
+	case inv.function == "notify" && (operation == "outcome" || operation == "revoked"):
+		l.request(inv.about).closing = inv
 	case inv.function == "grant":
 		l.grants = append(l.grants, inv)
 	}

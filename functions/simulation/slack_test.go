@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -27,9 +28,9 @@ type workspace struct {
 
 // post is a message in its current version.
 type post struct {
-	channel, thread, ts, request, purpose, text string
-	by                                          *invocation
-	at                                          time.Time
+	channel, thread, ts, request, purpose, digest string
+	by                                            *invocation
+	at                                            time.Time
 }
 
 // callSlack makes a call to Slack's Web API. Its errors have the client's codes, and
@@ -45,7 +46,7 @@ func callSlack[Out any](ctx context.Context, w *world, operation, about string, 
 
 func (s *workspace) Post(ctx context.Context, channel, thread string, m slack.Message) (string, error) {
 	return callSlack(ctx, s.world, "Post", m.RequestID+" "+m.Purpose, func() (string, error) {
-		p := &post{channel: channel, thread: thread, ts: fmt.Sprintf("%d.%06d", 1, len(s.posts)+1), request: m.RequestID, purpose: m.Purpose, text: m.Text, by: s.world.doing, at: s.world.clock.now()}
+		p := &post{channel: channel, thread: thread, ts: fmt.Sprintf("%d.%06d", 1, len(s.posts)+1), request: m.RequestID, purpose: m.Purpose, digest: m.Digest(), by: s.world.doing, at: s.world.clock.now()}
 		s.posts = append(s.posts, p)
 		return p.ts, nil
 	})
@@ -55,7 +56,7 @@ func (s *workspace) Update(ctx context.Context, channel, ts string, m slack.Mess
 	_, err := callSlack(ctx, s.world, "Update", m.RequestID+" "+m.Purpose, func() (struct{}, error) {
 		for _, p := range s.posts {
 			if p.channel == channel && p.ts == ts {
-				p.text = m.Text
+				p.digest = m.Digest()
 				return struct{}{}, nil
 			}
 		}
@@ -76,8 +77,14 @@ func (s *workspace) FindPost(ctx context.Context, channel, thread, request, purp
 	return ts, ts != "", err
 }
 
-func (s *workspace) InChannel(ctx context.Context, channel, user string) (bool, error) {
-	return callSlack(ctx, s.world, "InChannel", user, func() (bool, error) { return user != outsideChannel, nil })
+func (s *workspace) MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error) {
+	return callSlack(ctx, s.world, "MembersAmong", strings.Join(users, " "), func() (map[string]bool, error) {
+		found := map[string]bool{}
+		for _, user := range users {
+			found[user] = user != outsideChannel
+		}
+		return found, nil
+	})
 }
 
 func (s *workspace) OpenDM(ctx context.Context, user string) (string, error) {

@@ -65,6 +65,9 @@ func TestDirectMessages(t *testing.T) {
 			mentioned = append(mentioned, bob, carol) // who can approve it
 		}
 		checkText(t, sent[0], mentioned...)
+		if sent[0].has("withdraw") || sent[0].has("end") {
+			t.Errorf("%s still has buttons: %s", purpose, sent[0].Blocks)
+		}
 		if len(sent) != 1 || !slices.Contains([]string{"dm-announce", "dm-granted", "dm-revoked"}, purpose) {
 			t.Errorf("%d direct messages %q", len(sent), purpose)
 		}
@@ -97,4 +100,60 @@ func TestNoDirectMessageInTheChannel(t *testing.T) {
 	if sent := r.direct(t, zoe); len(sent) > 0 {
 		t.Errorf("she is in the channel and got direct messages: %v", sent)
 	}
+}
+
+// TestApproverOutsideTheChannel checks that Dave, the only approver, who is not in the
+// channel, is asked by a direct message, is reminded below it, and approves from it. From
+// then on, the direct message shows the state of the request.
+func TestApproverOutsideTheChannel(t *testing.T) {
+	t.Parallel()
+	const asked, reminded = "approver-" + dave, "approver-remind-1-" + dave
+	r := local.ask(t, wish{alice, hostileAccount, "BillingAccess", 120})
+	m := r.message(t)
+	dm := r.waitDirect(t, dave, asked)
+	if !dm.has("approve") || !dm.has("deny") || dm.has("withdraw") {
+		t.Errorf("his message has the wrong buttons: %s", dm.Blocks)
+	}
+	for _, want := range []string{"<@" + alice + "> asks for BillingAccess in ", " for 2 minutes"} {
+		if !strings.Contains(dm.Text, want) || !strings.Contains(m.Text, want) {
+			t.Errorf("the notifications are %q and %q, want %q", dm.Text, m.Text, want)
+		}
+	}
+	eventually(t, soon, "the channel says that he was told", func() error {
+		if !strings.Contains(strings.Join(textsOf(t, r.message(t).Blocks), ""), "Told by direct message: ") {
+			return errNotYet
+		}
+		return nil
+	})
+	reminder := r.waitDirect(t, dave, reminded)
+	if text := strings.Join(textsOf(t, reminder.Blocks), ""); reminder.ThreadTS != dm.TS || !strings.Contains(text, "'s request for BillingAccess in "+hostileAccount+" for 2 minutes has waited 1") {
+		t.Errorf("the reminder below %s is %+v", dm.TS, reminder)
+	}
+	if res := local.press(t, dave, dm, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitAssigned(t)
+	active := func() error {
+		if dm = r.direct(t, dave)[asked][0]; !dm.has("end") || dm.has("approve") {
+			return errNotYet
+		}
+		return nil
+	}
+	eventually(t, soon, "his message shows the access", active)
+	if res := local.press(t, dave, dm, "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.waitGone(t, removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	for purpose, sent := range r.direct(t, dave) {
+		checkText(t, sent[0], alice, dave)
+		if len(sent) != 1 || purpose != asked && !strings.HasPrefix(purpose, "approver-remind-") {
+			t.Errorf("%d direct messages %q", len(sent), purpose)
+		}
+		if purpose == asked && (sent[0].has("end") || !strings.HasPrefix(sent[0].Text, "⚪")) {
+			t.Errorf("his message doesn't show the end: %s %s", sent[0].Text, sent[0].Blocks)
+		}
+	}
+	wantOnce(t, r, "granted", "revoked")
+	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
 }

@@ -110,7 +110,7 @@ var sections = []section{
 		prop("slack_enterprise_id", textOrEmpty(`^E[A-Z0-9]{2,30}$`, "an enterprise id like E0123456789"), func(s *Settings) *string { return &s.SlackEnterpriseID },
 			"The Slack enterprise that this app accepts requests from, if it is installed for an enterprise."),
 		prop("send_dm_if_user_not_in_channel", boolean(), func(s *Settings) *bool { return &s.SendDM },
-			"Send direct messages to requesters who are not in the channel.").orDefault("true"),
+			"Send direct messages to requesters and approvers who are not in the channel of a request.").orDefault("true"),
 		prop("revoker_post_update_to_slack", boolean(), func(s *Settings) *bool { return &s.PostRevoke },
 			"Post in Slack when access has ended.").orDefault("true"),
 		prop("approver_group_mentions", groupMentions(), func(s *Settings) *map[string]string { return &s.ApproverGroupMentions },

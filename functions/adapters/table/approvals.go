@@ -15,9 +15,9 @@ type ApprovalChange struct {
 	Event *access.Event
 	// Outcome is set if the approvals are enough.
 	Outcome *access.Outcome
-	// Purpose is that of the post that shows the approvals. The change clears its digest,
-	// so that it is updated at the next chance.
-	Purpose string
+	// Purposes are those of the posts that show the approvals. The change clears their
+	// digests, so that they are updated at the next chance.
+	Purposes []string
 }
 
 // ChangeApprovals makes the change in the approvals of r, the row as it was read, in one
@@ -43,8 +43,12 @@ func (t *Table) ChangeApprovals(ctx context.Context, r access.Request, a Approva
 		c.set["outcome"] = o
 		c.events = append(c.events, outcomeEvent(*o))
 	}
-	if p := r.Posts[a.Purpose]; p.TS != "" {
-		c.post, c.set["post"] = a.Purpose, access.Post{Channel: p.Channel, TS: p.TS}
+	c.posts = map[string]access.Post{}
+	for _, purpose := range a.Purposes {
+		if p := r.Posts[purpose]; p.TS != "" {
+			p.Digest = ""
+			c.posts[purpose] = p
+		}
 	}
 	return t.apply(ctx, r.ID, c)
 }

@@ -17,7 +17,7 @@ func approver(n int) access.Person {
 
 // giving is the change by which a person approves r, of which needed are needed.
 func giving(r access.Request, p access.Person, needed int) table.ApprovalChange {
-	c := table.ApprovalChange{Purpose: "announce", Event: &access.Event{Kind: access.EventApprovalGiven, At: monday, By: p, PolicyDigest: "d", Reason: "r", Statements: []int{1}}}
+	c := table.ApprovalChange{Purposes: []string{"announce"}, Event: &access.Event{Kind: access.EventApprovalGiven, At: monday, By: p, PolicyDigest: "d", Reason: "r", Statements: []int{1}}}
 	c.Tally.Approvals = append(slices.Clone(r.Approvals), access.Approval{By: p, At: monday, PolicyDigest: "d", Statements: []int{1}})
 	q := access.RequirementProgress{Requirement: access.Requirement{Statement: 1, Needed: needed, Approvers: []string{"a@example.com"}}}
 	for i := range c.Tally.Approvals {
@@ -74,7 +74,7 @@ func TestChangeApprovals(t *testing.T) {
 	// A check that finds something changes no event.
 	checked := access.Tally{Approvals: slices.Clone(first.Approvals), Requirements: first.ApprovalProgress}
 	checked.Approvals[0].Lapse = access.LapseGone
-	r, won, err := s.ChangeApprovals(ctx, first, table.ApprovalChange{Tally: checked, Purpose: "announce"})
+	r, won, err := s.ChangeApprovals(ctx, first, table.ApprovalChange{Tally: checked, Purposes: []string{"announce"}})
 	if !won || err != nil || r.Approvals[0].Lapse != access.LapseGone || len(r.Events) != 2 {
 		t.Fatalf("check: %v, %v, %+v, %d events", won, err, r.Approvals, len(r.Events))
 	}

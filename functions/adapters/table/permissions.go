@@ -55,7 +55,7 @@ const (
 	ApprovalAttributes      = "approvals approval_progress outcome events posts tombstone closed_at revoking_at"
 	RequestEndAttributes    = "end_request events due granted_at revoking_at revoked_at closed_at"
 	EvaluateAttributes      = "requester requester_id approvers unknown_approvers approver_groups evaluated_decision background permission_set_description portal session_seconds expires_at due outcome tombstone closed_at"
-	CountReminderAttributes = "reminders_sent"
+	CountReminderAttributes = "reminders_sent reminded_at further_approvers"
 	StoreTokenAttributes    = "approval_token end_token closed_at"
 	PostAttributes          = "posts"
 	RecordGrantAttributes   = "granted_at end group_membership_id aws_create_request_id events due revoking_at revoked_at tombstone closed_at"

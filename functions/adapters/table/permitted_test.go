@@ -38,7 +38,7 @@ func (n *namedInUpdates) UpdateItem(_ context.Context, in *dynamodb.UpdateItemIn
 		n.names[prefix] = map[string]bool{}
 	}
 	for placeholder, name := range in.ExpressionAttributeNames {
-		if placeholder != "#purpose" {
+		if !strings.HasPrefix(placeholder, "#purpose") {
 			n.names[prefix][name] = true
 		}
 	}
@@ -54,7 +54,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	decide := func(s *table.Table) error { _, _, err := s.Decide(ctx, "a", access.Outcome{At: at}); return err }
 	approve := func(s *table.Table) error {
 		r := access.Request{ID: "a", Posts: map[string]access.Post{"announce": {Channel: "C1", TS: "1.1"}}}
-		_, _, err := s.ChangeApprovals(ctx, r, table.ApprovalChange{Outcome: &access.Outcome{At: at}, Purpose: "announce"})
+		_, _, err := s.ChangeApprovals(ctx, r, table.ApprovalChange{Outcome: &access.Outcome{At: at}, Purposes: []string{"announce"}})
 		return err
 	}
 	fail := func(s *table.Table) error { return s.Fail(ctx, "a", access.Failure{At: at}) }
@@ -76,7 +76,9 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
 		}},
-		"Evaluate": {decide, approve, func(s *table.Table) error { return s.CountReminder(ctx, "a", 1) }, func(s *table.Table) error {
+		"Evaluate": {decide, approve, func(s *table.Table) error {
+			return s.CountReminder(ctx, "a", table.Reminder{Number: 1, At: at, Further: []access.FurtherApprover{{Person: person}}})
+		}, func(s *table.Table) error {
 			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Description: "d", ExpiresAt: at})
 			return err
 		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},

@@ -146,24 +146,39 @@ func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.
 	return r, err
 }
 
-// CountReminder raises the number of reminders sent to n; it never lowers it.
-func (t *Table) CountReminder(ctx context.Context, id string, n int) error {
-	return t.raise(ctx, id, "reminders_sent", n, "count reminder")
+// Reminder is a reminder to the approvers of a request.
+type Reminder struct {
+	Number int       // from 1
+	At     time.Time // when it is sent
+	// Further are the members of groups that this reminder and earlier ones ask.
+	Further []access.FurtherApprover
+}
+
+// CountReminder raises the number of reminders sent to that of the reminder, and records
+// the rest of it. It never lowers the number; then it records nothing.
+func (t *Table) CountReminder(ctx context.Context, id string, m Reminder) error {
+	c := raise("reminders_sent", m.Number, "count reminder")
+	c.set["reminded_at"] = m.At.UTC()
+	if len(m.Further) > 0 {
+		c.set["further_approvers"] = m.Further
+	}
+	_, _, err := t.apply(ctx, id, c)
+	return err
 }
 
 // MarkAudited raises the number of events that are in the audit bucket to n; it
 // never lowers it.
 func (t *Table) MarkAudited(ctx context.Context, id string, n int) error {
-	return t.raise(ctx, id, "audited", n, "count audited events")
+	_, _, err := t.apply(ctx, id, raise("audited", n, "count audited events"))
+	return err
 }
 
-func (t *Table) raise(ctx context.Context, id, attribute string, n int, doing string) error {
-	_, _, err := t.apply(ctx, id, change{
+func raise(attribute string, n int, doing string) change {
+	return change{
 		doing: doing,
 		set:   map[string]any{attribute: n},
 		where: "attribute_not_exists(#" + attribute + ") OR #" + attribute + " < :" + attribute,
-	})
-	return err
+	}
 }
 
 // BeginPost records a message before it is sent. begun is false if the message was
@@ -180,9 +195,8 @@ func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post
 func beginPost(purpose string, p access.Post) change {
 	return change{
 		doing: "begin post",
-		set:   map[string]any{"post": p},
-		post:  purpose,
-		where: "attribute_not_exists(#posts.#purpose)",
+		posts: map[string]access.Post{purpose: p},
+		where: "attribute_not_exists(#posts.#purpose0)",
 	}
 }
 
@@ -193,7 +207,7 @@ func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.P
 }
 
 func completePost(purpose string, p access.Post) change {
-	return change{doing: "complete post", set: map[string]any{"post": p}, post: purpose}
+	return change{doing: "complete post", posts: map[string]access.Post{purpose: p}}
 }
 
 // RecordOUPath records the organizational units that a grant is based on, before the

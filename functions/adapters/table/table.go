@@ -28,7 +28,7 @@
 //	ChangeApprovals  approvals approval_progress events outcome posts
 //	RequestEnd    end_request events due
 //	StoreToken    approval_token or end_token
-//	CountReminder reminders_sent
+//	CountReminder reminders_sent reminded_at further_approvers
 //	BeginPost, CompletePost  posts
 //	RecordOUPath  ou_path
 //	RecordGrant   granted_at end group_membership_id events due

@@ -199,7 +199,8 @@ func TestRoundTrip(t *testing.T) {
 	full.Background = &access.Background{Grants: 2, MoreGrants: true, LastAt: monday, LastBy: []access.Person{person}, Held: []access.HeldAccess{{Target: full.Target, End: monday}}, MoreHeld: 1}
 	full.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, Reason: access.ReasonRequiresApproval, Approvers: []string{"b@example.com"}, Statements: []int{0, 7}}
 	full.ExpiresAt = monday.Add(8 * time.Hour)
-	full.RemindersSent = 3
+	full.RemindersSent, full.RemindedAt = 3, monday.Add(time.Hour)
+	full.FurtherApprovers = []access.FurtherApprover{{Person: access.Person{SlackID: "U4", Email: "d@example.com"}, Group: "g-1", Reminder: 2}}
 	full.Portal, full.SessionSeconds = access.Portal{URL: "https://example.awsapps.com/start", Region: "eu-central-1"}, 28800
 	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}, Rule: "w"}
 	full.Approvals = []access.Approval{{By: person, At: monday, PolicyDigest: "d", Statements: []int{7}, Lapse: access.LapseGone}}
@@ -212,7 +213,7 @@ func TestRoundTrip(t *testing.T) {
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
 	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
 	full.RevokingExecutionARN = "arn:aws:states:::execution:m:full-2"
-	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}}
+	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}, "approver-U1": {Channel: "D1", Failed: true, Reminder: 2}}
 	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}, Rule: "w"}}
 	full.Audited = 1
 	full.Tombstone, full.ClosedAt = true, monday
@@ -419,7 +420,7 @@ func TestCountersOnlyRise(t *testing.T) {
 	s, _, _ := newStore(t)
 	create(t, s, "c")
 	for _, n := range []int{2, 1, 3, 3} {
-		if err := s.CountReminder(ctx, "c", n); err != nil {
+		if err := s.CountReminder(ctx, "c", table.Reminder{Number: n, At: monday.Add(time.Duration(n) * time.Hour), Further: []access.FurtherApprover{{Group: "g", Reminder: n}}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.MarkAudited(ctx, "c", n+1); err != nil {
@@ -429,6 +430,9 @@ func TestCountersOnlyRise(t *testing.T) {
 	r, err := s.Get(ctx, "c")
 	if err != nil || r.RemindersSent != 3 || r.Audited != 4 {
 		t.Errorf("reminders %d, audited %d, %v; want 3 and 4", r.RemindersSent, r.Audited, err)
+	}
+	if !r.RemindedAt.Equal(monday.Add(3*time.Hour)) || len(r.FurtherApprovers) != 1 || r.FurtherApprovers[0].Reminder != 3 {
+		t.Errorf("reminded at %v, further approvers %+v; want those of reminder 3", r.RemindedAt, r.FurtherApprovers)
 	}
 }
 

@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 
@@ -32,9 +33,9 @@ type change struct {
 	names  []string
 	values map[string]any
 
-	// post, if not empty, is the purpose under which set["post"] is entered in
-	// the map posts.
-	post string
+	// posts are entered in the map posts, by purpose. In where, #purpose0 is the first
+	// purpose in alphabetical order.
+	posts map[string]access.Post
 }
 
 // setOrRemove sets the attribute to v, or removes it.
@@ -105,14 +106,16 @@ func (t *Table) buildInput(key item, c change) (*dynamodb.UpdateItemInput, error
 		if err != nil {
 			return nil, err
 		}
-		path := ""
-		if c.post != "" && attribute == "post" {
-			in.ExpressionAttributeNames["#purpose"] = c.post
-			path = name("posts") + ".#purpose"
-		} else {
-			path = name(attribute)
+		sets = append(sets, name(attribute)+" = "+v)
+	}
+	for i, purpose := range sortedNames(c.posts) {
+		v, err := value(fmt.Sprintf("post%d", i), c.posts[purpose])
+		if err != nil {
+			return nil, err
 		}
-		sets = append(sets, path+" = "+v)
+		placeholder := fmt.Sprintf("#purpose%d", i)
+		in.ExpressionAttributeNames[placeholder] = purpose
+		sets = append(sets, name("posts")+"."+placeholder+" = "+v)
 	}
 	for _, attribute := range sortedNames(c.keep) {
 		v, err := value(attribute, c.keep[attribute])
@@ -185,7 +188,7 @@ func tableError(err error, doing string) error {
 	return host.AWSError(err, doing)
 }
 
-func sortedNames(m map[string]any) []string {
+func sortedNames[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
 	for name := range m {
 		names = append(names, name)
