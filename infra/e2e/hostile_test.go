@@ -41,6 +41,7 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 var labels = []string{
 	"Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
 	"Approvers not found in Slack: ", "Request expires: ", "Ticket: ", "Reason: ",
+	"Description: ", "Sessions last: ", "Last 30 days: ",
 }
 
 // checkText checks that a message shows user text and nothing more. It mentions
