@@ -553,7 +553,7 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 				if err != nil {
 					t.Fatalf("press: %v", err)
 				}
-				if d, opened := r.stack.dialog(t, person, r.id); opened {
+				if d, opened := r.stack.dialog(t, person, r.id, action); opened {
 					d.submit(t)
 				}
 			}
