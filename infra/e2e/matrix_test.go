@@ -554,7 +554,7 @@ func (m *matrix) drive(t *testing.T, r *request, c cell, label string) (stopped 
 					t.Fatalf("press: %v", err)
 				}
 				if d, opened := r.stack.dialog(t, person, r.id, action); opened {
-					d.submit(t)
+					d.submit(t, nil)
 				}
 			}
 		}
