@@ -93,7 +93,7 @@ func writeHeld(b *richText, kind access.Kind, bg *access.Background) {
 		b.label("Already a member").text("until ").time(bg.Held[0].End)
 		return
 	}
-	b.label("Already has in this account")
+	b.label("Active access in this account")
 	for i, h := range bg.Held {
 		name := cut(firstNonEmpty(clean(h.Target.PermissionSet), clean(h.Target.PermissionSetARN)), maxBackgroundName)
 		b.text(strings.Repeat(", ", min(i, 1)) + name + " until ").time(h.End)

@@ -62,7 +62,7 @@ func DenialView(r access.Request, required bool) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
 	b.label("Reason").quote(r.Reason)
-	input := slackgo.NewPlainTextInputBlockElement(plainText("Why do you deny this request?"), ActionDenialReason)
+	input := slackgo.NewPlainTextInputBlockElement(plainText("Why are you denying this request?"), ActionDenialReason)
 	input.Multiline = true
 	input.MaxLength = access.MaxDenialReasonLength
 	hint := plainText("The requester and everyone in the channel can read this, and the audit log keeps it.")
@@ -82,7 +82,7 @@ func (v *View) DenialReason(required bool) (reason string, mistakes map[string]s
 	case isVisible(reason):
 		return reason, nil
 	case required:
-		return "", map[string]string{BlockDenialReason: "Say why you deny this request."}
+		return "", map[string]string{BlockDenialReason: "Enter why you are denying this request."}
 	}
 	return "", nil
 }

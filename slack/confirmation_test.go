@@ -69,7 +69,7 @@ func TestConfirmationSaysEnough(t *testing.T) {
 		"⚠️ Production: changes are visible to customers.\n⚠️ Call the on-call engineer first.", "Requester: @U0ALICE (alice@example.com)", "Account: Sandbox (111122223333)",
 		"Permission set: ReadOnly", "Duration: 1 hour 30 minutes", "Ticket: OPS-12",
 		"Open sessions: may last up to 8 hours after the access ends", "Description: Look at everything, change nothing",
-		"Last 30 days: had this access 3 times, last approved by Carol, ", "Already has in this account: BillingAccess until ", "Request expires: ", "Reason: \nLook at the logs of the failed deployment",
+		"Last 30 days: had this access 3 times, last approved by Carol, ", "Active access in this account: BillingAccess until ", "Request expires: ", "Reason: \nLook at the logs of the failed deployment",
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is missing in %q", want, shown)

@@ -457,7 +457,7 @@ func TestApproverMessages(t *testing.T) {
 					t.Errorf("button %s: %s", action, raw)
 				}
 			}
-			if strings.Contains(string(raw), `"action_id":"withdraw"`) || strings.Contains(string(raw), "Told by direct message") {
+			if strings.Contains(string(raw), `"action_id":"withdraw"`) || strings.Contains(string(raw), "Notified by direct message") {
 				t.Errorf("has what only the channel has: %s", raw)
 			}
 		})

@@ -18,7 +18,7 @@ func fallbackText(s state, r access.Request) string {
 	case r.Rebuilt != nil:
 		return titles[s] + ". " + what
 	case s == statePending:
-		return "🟡 " + who + " asks for " + what
+		return "🟡 " + who + " requests " + what
 	default:
 		return titles[s] + ". " + who + ": " + what
 	}
@@ -50,11 +50,11 @@ func waitedText(r access.Request) string {
 	waited := r.RemindedAt.Sub(r.CreatedAt)
 	switch {
 	case r.RemindedAt.IsZero() || waited < time.Second:
-		return " still waits for approval"
+		return " is still waiting for approval"
 	case waited >= time.Minute:
 		waited = waited.Truncate(time.Minute)
 	}
-	return " has waited " + access.FormatDuration(waited)
+	return " has been waiting " + access.FormatDuration(waited)
 }
 
 // subjectText returns what is requested, where and how long, as mrkdwn.

@@ -77,7 +77,7 @@ func writeReached(b *richText, r access.Request) {
 	for _, line := range []struct {
 		label  string
 		people []access.Person
-	}{{"Told by direct message", told}, {"Could not be told", lost}} {
+	}{{"Notified by direct message", told}, {"Could not be notified", lost}} {
 		if len(line.people) == 0 {
 			continue
 		}
@@ -93,7 +93,7 @@ func writeReached(b *richText, r access.Request) {
 // told.
 func ApproverMessage(r access.Request, slackID string) Message {
 	r.Posts = nil
-	why := notice("You can approve or deny this request. You get it as a direct message because you aren't in the channel where it was posted.")
+	why := notice("You can approve or deny this request. We sent it here because you aren't in the channel where it was posted.")
 	m := requestMessageWithin(maxBlocksJSON-sizeOf(why), r)
 	m.Purpose = ApproverPurpose(slackID)
 	var blocks []slackgo.Block

@@ -245,7 +245,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		o.Kind, o.Reason, o.Rule = access.OutcomeRefused, string(access.CodeManagement), ""
 	case d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain:
 		o.Kind, o.Reason, o.Rule = access.OutcomeRefused, string(access.CodeRefused), ""
-		o.Message = "The requester can't approve their own request, because their user in IAM Identity Center has another email address than Slack."
+		o.Message = "The requester can't approve their own request, because their email addresses in Slack and IAM Identity Center differ."
 	case d.Outcome == access.DecideAutomatic:
 		o.Kind = access.OutcomeAutomatic
 	case d.Outcome == access.DecideRefused:

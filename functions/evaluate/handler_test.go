@@ -251,7 +251,7 @@ func TestEvaluate(t *testing.T) {
 		{
 			name: "own approval under a secondary domain", statement: selfOK,
 			change: func(w *world) { w.requester.SecondaryDomain = true },
-			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "Refused", "The requester can't approve their own request, because their user in IAM Identity Center has another email address than Slack."),
+			want:   Next{"refused", 1}, outcome: decided(access.OutcomeRefused, "Refused", "The requester can't approve their own request, because their email addresses in Slack and IAM Identity Center differ."),
 		},
 		{
 			name: "to be approved: until the first reminder", statement: byAnn, want: Next{"approval", 900},

@@ -67,7 +67,7 @@ func TestSecondSubmissionIsAnsweredWithTheFirst(t *testing.T) {
 	late.CreatedAt = now.Add(-lateAfter)
 	w.rows[first.ID] = late
 	want = notice(t, "Already requested", "You already requested this at 11:58 UTC: Admin in Production (111111111111) for 1 hour. "+
-		"We can't check it right now, and keep trying. You don't need to submit it again: a message tells you when we know more.")
+		"We can't check it right now, but we keep trying. You don't need to submit it again. A message will tell you when we know more.")
 	if got := w.send(t, sentAs("V2", "UJANE", production, "7200")); got.Body != want {
 		t.Errorf("while it can't be evaluated: got %s\nwant %s", got.Body, want)
 	}

@@ -26,14 +26,14 @@ func (d DenyReason) asks() bool { return d == DenyReasonOptional || d == DenyRea
 
 // dialogTexts are texts about the dialog of each button that opens one.
 var dialogTexts = map[string]struct{ button, notOpened string }{
-	slack.ActionApprove: {"Approve", "Nothing is approved yet, because the dialog to confirm your approval could not be opened. Please press Approve again."},
-	slack.ActionDeny:    {"Deny", "Nothing is denied yet, because the dialog to deny the request could not be opened. Please press Deny again."},
-	slack.ActionEnd:     {"End now", "The access has not ended, because the dialog to confirm this could not be opened. Please press End now again."},
+	slack.ActionApprove: {"Approve", "You haven't approved this yet, because the dialog didn't open. Please press Approve again."},
+	slack.ActionDeny:    {"Deny", "You haven't denied this yet, because the dialog didn't open. Please press Deny again."},
+	slack.ActionEnd:     {"End now", "The access hasn't ended, because the dialog didn't open. Please press End now again."},
 }
 
 // confirmAgain says how to repeat the submission of a dialog.
 func (p *press) confirmAgain() string {
-	return "To do so, close this and press " + dialogTexts[p.action].button + " in the message."
+	return "Close this dialog, then press " + dialogTexts[p.action].button + " in the message."
 }
 
 // mustConfirm reports whether the person has to confirm the approval in the dialog. d is

@@ -121,7 +121,7 @@ func TestConfirmCounts(t *testing.T) {
 		{name: "decided", user: "UANN", action: "approve", change: func(w *world) { w.rows["r1"] = active() }, outcome: access.OutcomeApproved,
 			told: []string{"ann@example.com already approved this request."}},
 		{name: "the dialog can't be opened", user: "UANN", action: "approve", change: func(w *world) { w.openErr = access.Errorf(access.CodeLost, "the trigger has expired") },
-			told: []string{"Nothing is approved yet, because the dialog to confirm your approval could not be opened. Please press Approve again."}},
+			told: []string{"You haven't approved this yet, because the dialog didn't open. Please press Approve again."}},
 		{name: "the policy can't be read", user: "UANN", action: "approve", change: func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			told: []string{"Something went wrong. Please try again in a moment."}},
 	}
@@ -157,7 +157,7 @@ func TestConfirmCounts(t *testing.T) {
 // The submission of the dialog decides by what is true then. It answers inside the dialog.
 func TestConfirmDecidesAnew(t *testing.T) {
 	const (
-		again = "Something went wrong. Please try again in a moment. To do so, close this and press Approve in the message."
+		again = "Something went wrong. Please try again in a moment. Close this dialog, then press Approve in the message."
 		gone  = "The requester is gone. This request can't be approved. Please deny it."
 	)
 	unavailable := access.Errorf(access.CodeUnavailable, "no answer")

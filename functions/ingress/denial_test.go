@@ -46,7 +46,7 @@ func TestDenyOpensTheDialog(t *testing.T) {
 			told: []string{"ann@example.com already approved this request."}},
 		{name: "the dialog can't be opened", user: "UANN", setting: DenyReasonOptional,
 			change: func(w *world) { w.openErr = access.Errorf(access.CodeLost, "the trigger has expired") },
-			told:   []string{"Nothing is denied yet, because the dialog to deny the request could not be opened. Please press Deny again."}},
+			told:   []string{"You haven't denied this yet, because the dialog didn't open. Please press Deny again."}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := denying(tt.setting)
@@ -91,8 +91,8 @@ func TestDenyInTheDialog(t *testing.T) {
 		{name: "of the longest", user: "UANN", reason: strings.Repeat("名", 500), outcome: access.OutcomeDenied, recorded: strings.Repeat("名", 500)},
 		{name: "too long", user: "UANN", reason: strings.Repeat("名", 501), mistake: "Use at most 500 characters."},
 		{name: "required, and given", user: "UANN", setting: DenyReasonRequired, reason: "No.", outcome: access.OutcomeDenied, recorded: "No."},
-		{name: "required, and missing", user: "UANN", setting: DenyReasonRequired, mistake: "Say why you deny this request."},
-		{name: "required, and blank", user: "UANN", setting: DenyReasonRequired, reason: " \u2800\n\u200b", mistake: "Say why you deny this request."},
+		{name: "required, and missing", user: "UANN", setting: DenyReasonRequired, mistake: "Enter why you are denying this request."},
+		{name: "required, and blank", user: "UANN", setting: DenyReasonRequired, reason: " \u2800\n\u200b", mistake: "Enter why you are denying this request."},
 		{name: "the setting was turned off", user: "UANN", setting: DenyReasonOff, reason: "No.", outcome: access.OutcomeDenied, recorded: "No."},
 		{name: "somebody approved", user: "UANN", reason: "No.", change: presses(pressBy("UTWIN2", "approve", "r1")), outcome: access.OutcomeApproved, told: "lead@example.com already approved this request."},
 		{name: "somebody approved in the same instant", user: "UANN", reason: "No.", change: to(func(w *world) { w.rival = &access.Outcome{Kind: access.OutcomeApproved, By: bob} }),
@@ -104,7 +104,7 @@ func TestDenyInTheDialog(t *testing.T) {
 			told: "You can't approve or deny this request. lead@example.com can."},
 		{name: "by somebody else, who may not", user: "UBOB", reason: "No.", told: "You can't approve or deny this request. ann@example.com, lead@example.com or twin@example.com can."},
 		{name: "the table doesn't answer", user: "UANN", reason: "No.", change: to(func(w *world) { w.decideErr = unavailable }),
-			told: "Something went wrong. Please try again in a moment. To do so, close this and press Deny in the message."},
+			told: "Something went wrong. Please try again in a moment. Close this dialog, then press Deny in the message."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := denying(tt.setting)
@@ -276,7 +276,7 @@ func TestEndInTheDialog(t *testing.T) {
 	w := newWorld()
 	w.rows["r1"], w.openErr = active(), access.Errorf(access.CodeLost, "the trigger has expired")
 	w.send(t, pressBy("UANN", "end", "r1"))
-	if want := []string{"The access has not ended, because the dialog to confirm this could not be opened. Please press End now again."}; !slices.Equal(w.told, want) || w.rows["r1"].EndRequest != nil {
+	if want := []string{"The access hasn't ended, because the dialog didn't open. Please press End now again."}; !slices.Equal(w.told, want) || w.rows["r1"].EndRequest != nil {
 		t.Errorf("told %q, end %+v", w.told, w.rows["r1"].EndRequest)
 	}
 }

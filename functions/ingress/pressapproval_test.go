@@ -210,7 +210,7 @@ func TestPressWithSeveralApprovals(t *testing.T) {
 					r.Events = append(slices.Clone(r.Events), access.Event{Kind: access.EventPressRefused})
 				})
 			}
-		}, events: strings.TrimSpace(strings.Repeat("press_refused ", approvalTries)), told: []string{"Something went wrong. Please try again in a moment. To do so, close this and press Approve in the message."}},
+		}, events: strings.TrimSpace(strings.Repeat("press_refused ", approvalTries)), told: []string{"Something went wrong. Please try again in a moment. Close this dialog, then press Approve in the message."}},
 		{name: "too many approvals were given", user: "UBOB", action: "approve", row: worn(access.EventApprovalGiven, access.MaxApprovalEvents),
 			approvals: "UANN", events: strings.TrimSpace(strings.Repeat("approval_given ", access.MaxApprovalEvents)),
 			told: []string{"Too many approvals of this request were given or taken back. Please deny it. The requester can submit a new one."}},
@@ -439,7 +439,7 @@ func TestApproversAreLookedUpOnce(t *testing.T) {
 // The answer of a write may be lost although the write took effect. The next press says
 // so, and updates the message.
 func TestPressAfterALostAnswer(t *testing.T) {
-	const late, again = "Something went wrong. Please try again in a moment.", " To do so, close this and press Approve in the message."
+	const late, again = "Something went wrong. Please try again in a moment.", " Close this dialog, then press Approve in the message."
 	for _, tt := range []struct {
 		action              string
 		row                 access.Request

@@ -210,7 +210,7 @@ func (h *Handler) duplicateText(r access.Request) string {
 	case !r.ExpiresAt.IsZero():
 		state = "It is waiting for approval. To change it, withdraw that request first."
 	case r.EvaluatedDecision == nil && h.Now().Sub(r.CreatedAt) >= lateAfter:
-		state = "We can't check it right now, and keep trying. You don't need to submit it again: a message tells you when we know more."
+		state = "We can't check it right now, but we keep trying. You don't need to submit it again. A message will tell you when we know more."
 	}
 	return "You already requested this at " + at + ": " + describe(r) + ". " + state
 }

@@ -60,21 +60,21 @@ func TestReachApprovers(t *testing.T) {
 	}{
 		{name: "all are in the channel", before: func(w *world) {}, want: []string{"post C1 announce"}},
 		{name: "one is outside", before: func(w *world) { w.outside = []string{"UANN"} },
-			want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Told by direct message: UANN"},
+			want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Notified by direct message: UANN"},
 		{name: "one is outside, without direct messages", before: func(w *world) { w.outside = []string{"UANN"} }, silent: silent,
 			want: []string{"post C1 announce"}},
 		{name: "a member of a group is outside", before: func(w *world) {
 			w.row.ApproverGroups = []access.ApproverGroup{{ID: "g", Mentioned: []access.Person{bob}}}
 			w.outside = []string{"UBOB"}
-		}, want: []string{"post C1 announce", "post DUBOB approver-UBOB", "update C1 1"}, told: "Told by direct message: UBOB"},
+		}, want: []string{"post C1 announce", "post DUBOB approver-UBOB", "update C1 1"}, told: "Notified by direct message: UBOB"},
 		{name: "listed, and in two groups", before: func(w *world) {
 			w.row.ApproverGroups = []access.ApproverGroup{{ID: "g", Mentioned: []access.Person{ann}}, {ID: "h", Mentioned: []access.Person{ann}}}
 			w.outside = []string{"UANN"}
-		}, want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Told by direct message: UANN"},
+		}, want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Notified by direct message: UANN"},
 		{name: "one left Slack", before: func(w *world) {
 			w.row.Approvers = []access.Person{ann, bob}
 			w.outside, w.failing = []string{"UANN", "UBOB"}, []string{"UBOB"}
-		}, want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Told by direct message: UANN Could not be told: UBOB"},
+		}, want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Notified by direct message: UANN Could not be notified: UBOB"},
 		{name: "who is in the channel can't be read", before: func(w *world) {
 			w.outside, w.membersErr = []string{"UANN"}, access.Errorf(access.CodeMisconfigure, "missing_scope")
 		}, want: []string{"post C1 announce"}},
@@ -150,7 +150,7 @@ func TestRemindersReachApprovers(t *testing.T) {
 	if did := remind(2, "UNEW"); !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q", did, want)
 	}
-	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "Could not be told") || !strings.Contains(text, "UNEW") {
+	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "Could not be notified") || !strings.Contains(text, "UNEW") {
 		t.Errorf("the channel says %s", text)
 	}
 	w.row.Approvals = []access.Approval{{By: access.Person{SlackID: "UEVE"}}}
@@ -270,7 +270,7 @@ func TestLostAnswerOfADirectMessage(t *testing.T) {
 	if did := w.inOrder(); !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q", did, want)
 	}
-	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "Could not be told") || !strings.Contains(text, "Told by direct message") {
+	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "Could not be notified") || !strings.Contains(text, "Notified by direct message") {
 		t.Errorf("the channel says %s", text)
 	}
 	w.row.Posts["approver-UANN"] = access.Post{Channel: "DUANN"}

@@ -30,7 +30,7 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 
 	other := askQuiet(t, wish{judy, account, "AdministratorAccess", 12})
 	other.showsLine(t, "Last 30 days: didn't have this access")
-	other.showsLine(t, "Already has in this account: DeveloperAccess until ")
+	other.showsLine(t, "Active access in this account: DeveloperAccess until ")
 	other.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
 	if res := quiet.press(t, judy, first.message(t), "end", false); !res.OK {
 		t.Fatalf("end: %+v", res)

@@ -118,7 +118,7 @@ func TestConfirm(t *testing.T) {
 		if err := local.post("/sim/press", map[string]any{"person": carol, "channel": m.Channel, "ts": m.TS, "action_id": "approve"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		local.wantToldAlone(t, carol, "Nothing is approved yet, because the dialog to confirm your approval could not be opened. Please press Approve again.")
+		local.wantToldAlone(t, carol, "You haven't approved this yet, because the dialog didn't open. Please press Approve again.")
 		if row := local.requestRow(t, r.id); row.Outcome != nil {
 			t.Errorf("decided: %+v", row.Outcome)
 		}

@@ -66,7 +66,7 @@ func TestDenyWithReason(t *testing.T) {
 		if err := local.post("/sim/press", map[string]any{"person": carol, "channel": m.Channel, "ts": m.TS, "action_id": "deny"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		local.wantToldAlone(t, carol, "Nothing is denied yet, because the dialog to deny the request could not be opened. Please press Deny again.")
+		local.wantToldAlone(t, carol, "You haven't denied this yet, because the dialog didn't open. Please press Deny again.")
 		if row := local.requestRow(t, r.id); row.Outcome != nil {
 			t.Errorf("decided: %+v", row.Outcome)
 		}

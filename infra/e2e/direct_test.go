@@ -114,19 +114,19 @@ func TestApproverOutsideTheChannel(t *testing.T) {
 	if !dm.has("approve") || !dm.has("deny") || dm.has("withdraw") {
 		t.Errorf("his message has the wrong buttons: %s", dm.Blocks)
 	}
-	for _, want := range []string{"<@" + alice + "> asks for BillingAccess in ", " for 2 minutes"} {
+	for _, want := range []string{"<@" + alice + "> requests BillingAccess in ", " for 2 minutes"} {
 		if !strings.Contains(dm.Text, want) || !strings.Contains(m.Text, want) {
 			t.Errorf("the notifications are %q and %q, want %q", dm.Text, m.Text, want)
 		}
 	}
 	eventually(t, soon, "the channel says that he was told", func() error {
-		if !strings.Contains(strings.Join(textsOf(t, r.message(t).Blocks), ""), "Told by direct message: ") {
+		if !strings.Contains(strings.Join(textsOf(t, r.message(t).Blocks), ""), "Notified by direct message: ") {
 			return errNotYet
 		}
 		return nil
 	})
 	reminder := r.waitDirect(t, dave, reminded)
-	if text := strings.Join(textsOf(t, reminder.Blocks), ""); reminder.ThreadTS != dm.TS || !strings.Contains(text, "'s request for BillingAccess in "+hostileAccount+" for 2 minutes has waited 1") {
+	if text := strings.Join(textsOf(t, reminder.Blocks), ""); reminder.ThreadTS != dm.TS || !strings.Contains(text, "'s request for BillingAccess in "+hostileAccount+" for 2 minutes has been waiting 1") {
 		t.Errorf("the reminder below %s is %+v", dm.TS, reminder)
 	}
 	if res := local.press(t, dave, dm, "approve", false); !res.OK {

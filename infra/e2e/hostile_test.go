@@ -41,8 +41,8 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 var labels = []string{
 	"Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
 	"Approvers not found in Slack: ", "Request expires: ", "Ticket: ", "Reason: ",
-	"Description: ", "Sessions last: ", "Last 30 days: ", "Already has in this account: ", "Already a member: ",
-	"Told by direct message: ", "Could not be told: ",
+	"Description: ", "Sessions last: ", "Last 30 days: ", "Active access in this account: ", "Already a member: ",
+	"Notified by direct message: ", "Could not be notified: ",
 }
 
 // checkText checks that a message shows user text and nothing more. It mentions

@@ -190,7 +190,7 @@ const waitsAtLeast = 900 * time.Millisecond
 // anything is known.
 const (
 	loading    = "Loading the form"
-	notOpened  = "could not be opened. Please press"
+	notOpened  = "didn't open. Please press"
 	notInTime  = "Something went wrong. Please try again"
 	notStarted = "was saved but could not be started"
 	stillSent  = "still processing that request"
