@@ -40,7 +40,7 @@ var reasons = []reason{
 	{"evaluate evaluate", "AWSIdentityStore.DescribeUser", "checks that the user is enabled and has that email"},
 	{"evaluate evaluate", "S3.GET", "the policy in force; the catalog, which says which account manages the organization, how long sessions last, and where the access portal is; the index of emails"},
 	{"evaluate evaluate", "Slack.users.lookupByEmail", "finds each approver in Slack, to tag them; kept for ten minutes"},
-	{"evaluate evaluate", "DynamoDB.Query", "the person's earlier requests, of which the message shows approvers how often they had this access"},
+	{"evaluate evaluate", "DynamoDB.Query", "the person's earlier requests: the message shows approvers how often this person had the access"},
 	{"evaluate evaluate", "DynamoDB.UpdateItem", "writes requester, approvers and expiry, which later states, buttons and the minute check use"},
 
 	{"notify announce", "DynamoDB.GetItem", "the row, from which the message is made"},

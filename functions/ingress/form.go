@@ -168,7 +168,7 @@ func mustNotSelfApprove(d access.Decision, requester access.Person) bool {
 	return d.Outcome == access.DecideAutomatic && d.Reason == access.ReasonSelfApproval && requester.SecondaryDomain
 }
 
-const notSelfApproved = "You can't approve this yourself, because your email addresses in Slack and IAM Identity Center differ. Ask the people who run this app."
+const notSelfApproved = "You can't approve this yourself, because your email addresses in Slack and IAM Identity Center differ. Ask the people who run this app to fix this."
 
 // approverNames returns how people see approvers: emails, and then the names of groups.
 func (h *Handler) approverNames(ctx context.Context, approvers []string) []string {

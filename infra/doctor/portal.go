@@ -48,7 +48,7 @@ func checkPortal(ctx context.Context, fetch func(ctx context.Context, address st
 	derived := access.DefaultPortalURL(in.arn, in.store)
 	address := cmp.Or(setting, derived)
 	if address == "" {
-		return []finding{{Status: warning, Found: "access_portal_url is not set, and its default is known only in the partition aws. Messages about granted access have no link to AWS",
+		return []finding{{Status: warning, Found: "access_portal_url is not set, and it has a default only in the partition aws. Messages about granted access have no link to AWS",
 			Fix: "Set access_portal_url. " + whereItIs}}
 	}
 	const fix = "Open the address in a browser. If it isn't your access portal, correct access_portal_url. " + whereItIs

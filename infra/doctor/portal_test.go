@@ -25,7 +25,7 @@ func TestPortal(t *testing.T) {
 		{name: "an own address", setting: own, in: commercial, status: 302, want: "ready: " + own},
 		{name: "the default, as a setting", setting: derived, in: commercial, status: 200, want: "ready: " + derived},
 		{name: "GovCloud", setting: "https://start.us-gov-home.awsapps.com/directory/d-0123456789", in: govCloud, status: 200, want: "ready: https://start.us-gov-home.awsapps.com/directory/d-0123456789"},
-		{name: "no default in GovCloud", in: govCloud, want: "warning: access_portal_url is not set, and its default is known only in the partition aws. Messages about granted access have no link to AWS"},
+		{name: "no default in GovCloud", in: govCloud, want: "warning: access_portal_url is not set, and it has a default only in the partition aws. Messages about granted access have no link to AWS"},
 		{name: "another identity store", setting: "https://d-9999999999.awsapps.com/start", in: commercial, want: "warning: https://d-9999999999.awsapps.com/start is the portal of the identity store d-9999999999, but Identity Center uses d-0123456789"},
 		{name: "another identity store in GovCloud", setting: "https://start.us-gov-home.awsapps.com/directory/d-9999999999", in: govCloud, want: "warning: https://start.us-gov-home.awsapps.com/directory/d-9999999999 is the portal of the identity store d-9999999999, but Identity Center uses d-0123456789"},
 		{name: "no such page", setting: own, in: commercial, status: 404, want: "warning: " + own + " answers with HTTP status 404"},

@@ -21,7 +21,7 @@ type query struct {
 	PermissionSet   string   `json:"permission_set" placeholder:"NAME" help:"Name of the requested permission set."`
 	Group           string   `json:"group" placeholder:"ID" help:"Id of the requested group, instead of an account."`
 	Duration        string   `json:"duration,omitempty" placeholder:"DURATION" help:"Requested duration, like 2h. Without it, every MaxDuration allows the request."`
-	Ticket          *string  `json:"ticket,omitempty" placeholder:"TICKET" help:"Ticket of the request. Without this flag, every statement accepts the ticket; an empty one is missing."`
+	Ticket          *string  `json:"ticket,omitempty" placeholder:"TICKET" help:"Ticket of the request. Without this flag, every statement accepts the ticket. An empty value means no ticket."`
 	Approver        string   `json:"approver" placeholder:"EMAIL" help:"Also say whether an approval by the person with this email would count."`
 	ApproverGroups  []string `json:"approver_groups,omitempty" placeholder:"ID" help:"Ids of the groups that this person is a member of."`
 }

@@ -90,7 +90,7 @@ func parseOrganization(text []byte) (*Organization, error) {
 	case errors.As(err, &typeError):
 		return nil, fmt.Errorf("the file must be a JSON object, not %s. docs/reference/policy.md has an example", typeError.Value)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, errors.New("the file is empty, or ends before its JSON object does")
+		return nil, errors.New("the file is empty, or its JSON object is incomplete")
 	case err != nil:
 		return nil, fmt.Errorf("%s. docs/reference/policy.md has an example", strings.TrimPrefix(err.Error(), "json: "))
 	case o == nil:

@@ -18,8 +18,8 @@ func TestLoadOrganization(t *testing.T) {
 		{"nothing known", `{}`, ""},
 		{"everything", `{"people":[{"email":"Ann@example.com","user_email":"ann@example.org","groups":["aaaaaaaa-0000-0000-0000-000000000000"]}],` +
 			`"accounts":[{"id":"111111111111","name":"prod","ou_path":["r-abcd","ou-abcd-12345678"]}],"permission_sets":["Admin"],"groups":[{"id":"aaaaaaaa-0000-0000-0000-000000000000","name":"admins","more":true}]}`, ""},
-		{"empty", ``, "the file is empty, or ends before its JSON object does"},
-		{"cut off", `{"people":[`, "the file is empty, or ends before its JSON object does"},
+		{"empty", ``, "the file is empty, or its JSON object is incomplete"},
+		{"cut off", `{"people":[`, "the file is empty, or its JSON object is incomplete"},
 		{"a list", `[]`, "the file must be a JSON object, not array. docs/reference/policy.md has an example"},
 		{"null", `null`, "the file must be a JSON object, not null. docs/reference/policy.md has an example"},
 		{"YAML", "people:\n- email: x", "invalid character 'p' looking for beginning of value. docs/reference/policy.md has an example"},

@@ -116,7 +116,7 @@ var sections = []section{
 		prop("approver_group_mentions", groupMentions(), func(s *Settings) *map[string]string { return &s.ApproverGroupMentions },
 			"The Slack user groups to mention for Identity Center groups in Approvers, as a mapping of ids. Without one, a message mentions the first members of the group."),
 		prop("approve_confirmation", boolean(), func(s *Settings) *bool { return &s.ConfirmApprovals },
-			"Make approvers confirm every approval in a dialog that shows the request as this app stored it. Otherwise they confirm where the policy has Confirm or ApprovalsNeeded.").orDefault("false"),
+			"Make approvers confirm every approval in a dialog that shows the request as this app stored it. Otherwise the dialog opens only where the policy has Confirm or ApprovalsNeeded.").orDefault("false"),
 		prop("deny_reason", oneOf("optional", "required", "off"), func(s *Settings) *string { return &s.DenyReason },
 			"Whether approvers who press Deny are asked for a reason in a dialog. The requester, everyone in the channel and the audit log see the reason. off: a press denies at once.").orDefault("optional"),
 		prop("deny_cooldown", duration(minutes, time.Second, access.MaxDenyCooldown, "no wait"), func(s *Settings) *time.Duration { return &s.DenyCooldown },
@@ -242,9 +242,9 @@ var sections = []section{
 		prop("retry_max_delay", duration(seconds, time.Second, 5*time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryMaxDelay },
 			"The longest wait between two tries of a failing step, or twice retry_interval if that is longer. Longer waits spare a service that is down; shorter ones notice sooner that it is back.").orDefault("30s"),
 		prop("revoke_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.RevokeRetryWait },
-			"The wait between two rounds of a removal that keeps failing. The wait before an approved request is checked again that the policy couldn't decide, too.").orDefault("60s"),
+			"The wait between two rounds of a removal that keeps failing. Also the wait before the app rechecks an approved request that the policy couldn't decide.").orDefault("60s"),
 		prop("announce_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.AnnounceRetryWait },
-			"The wait before a request is announced again after Slack failed. The wait before a new request is checked again that the policy couldn't decide, too.").orDefault("30s"),
+			"The wait before a request is announced again after Slack failed. Also the wait before the app rechecks a new request that the policy couldn't decide.").orDefault("30s"),
 	}},
 }
 

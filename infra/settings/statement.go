@@ -231,7 +231,7 @@ var (
 	channel = prop("Channel", text(channelPattern, channelExpected), func(s *access.Statement) *string { return &s.Channel },
 		"The Slack channel where requests are posted, instead of slack_channel_id. The first statement that applies and has one counts.")
 	confirm = prop("Confirm", boolean(), func(s *access.Statement) *bool { return &s.Confirm },
-		"true: approvers confirm their approval in a dialog that shows the request. Always the case while ApprovalsNeeded applies. approve_confirmation sets it for all requests.")
+		"true: approvers confirm their approval in a dialog that shows the request. ApprovalsNeeded has the same effect. approve_confirmation sets it for all requests.")
 )
 
 const (

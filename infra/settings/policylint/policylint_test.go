@@ -50,8 +50,8 @@ func TestPolicyChecks(t *testing.T) {
 		deciders    = "aaaaaaaa-8888-7777-6666-555555555555"
 		deciding    = "\"group:" + deciders + "\""
 		useless     = "nobody whom this statement applies to can get what it covers: they have no approver but themselves, or ApprovalsNeeded of another statement can't be met. Change the approvers, or whom the statements allow"
-		forEveryone = "false counts for everyone, also for people whom this statement doesn't allow. The Terraform module ignores the statement for them. In a statement without AllowedUsers and AllowedGroups, it means the same in both"
-		forAll      = "false counts for all approvers of this statement, also for those whom it doesn't allow. The Terraform module ignores the statement for them"
+		forEveryone = "false counts for everyone, including people whom this statement doesn't allow. The Terraform module ignores the statement for them. In a statement without AllowedUsers and AllowedGroups, it means the same in both"
+		forAll      = "false counts for all approvers of this statement, including those whom it doesn't allow. The Terraform module ignores the statement for them"
 		powerOver   = "People with this access can change this app and its policy. Another statement could even grant it without approval. "
 	)
 	for _, tt := range []struct {

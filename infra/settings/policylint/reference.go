@@ -68,11 +68,11 @@ func (sp *space) compareAllowed() []finding {
 		switch {
 		case len(st.Allowed) == 0:
 		case isSetTo(st.ApprovalIsNotRequired, false):
-			found = append(found, finding{i, "ApprovalIsNotRequired", "false counts for everyone, also for people whom this statement doesn't allow. " + ignored + ". In a statement without AllowedUsers and AllowedGroups, it means the same in both"})
+			found = append(found, finding{i, "ApprovalIsNotRequired", "false counts for everyone, including people whom this statement doesn't allow. " + ignored + ". In a statement without AllowedUsers and AllowedGroups, it means the same in both"})
 		case isSetTo(st.AllowSelfApproval, false):
 			// No other statement could say this: it would need the same Approvers, and so let
 			// everyone request.
-			found = append(found, finding{i, "AllowSelfApproval", "false counts for all approvers of this statement, also for those whom it doesn't allow. " + ignored})
+			found = append(found, finding{i, "AllowSelfApproval", "false counts for all approvers of this statement, including those whom it doesn't allow. " + ignored})
 		}
 	}
 	return found
