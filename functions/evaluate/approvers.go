@@ -188,9 +188,9 @@ func candidates(groups [][]catalog.Member, most int) (emails []string) {
 	return emails
 }
 
-// furtherApprovers returns the members of groups whom the reminder number n and earlier ones
-// ask: those of the earlier ones and up to access.MaxMentionedMembers others. If they can't
-// be looked up, the reminder goes to those who know of the request.
+// furtherApprovers returns the members of groups whom reminder n asks: those whom earlier
+// reminders asked, and up to access.MaxMentionedMembers others. If the others can't be
+// looked up, only those who were asked before get the reminder.
 func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int) []access.FurtherApprover {
 	further := slices.Clone(r.FurtherApprovers)
 	known := append([]access.Person{r.Requester}, r.Approvers...)

@@ -80,8 +80,7 @@ type Policy interface {
 	Load(ctx context.Context) (access.Policy, string, error)
 }
 
-// Catalog knows the organization's groups and its management account, the access portal
-// and
+// Catalog knows the organization's groups, its management account, the access portal and
 // the permission sets. It returns empty values for what it doesn't know.
 type Catalog interface {
 	ManagementAccount(ctx context.Context) string

@@ -59,10 +59,10 @@ func (p *press) openDialog(ctx context.Context, view slackgo.ModalViewRequest) r
 	return reply{}
 }
 
-// confirm handles the submission of the dialog that action opened. It decides anew, as a
-// press of that button does: the request may have been decided, and the policy or the
-// people changed, since the dialog opened. The person who submits it counts, whoever
-// opened it.
+// confirm handles the submission of the dialog that action opened. It checks everything
+// again, like a press of that button: since the dialog opened, the request may have been
+// decided, or the policy or the people may have changed. It acts for the person who submits
+// the dialog, even if someone else opened it.
 func (h *Handler) confirm(ctx context.Context, log *slog.Logger, in slack.Interaction, action string) events.APIGatewayV2HTTPResponse {
 	p := &press{
 		Handler: h, in: in, log: log.With("action", action, "confirmed", true),

@@ -180,9 +180,8 @@ const (
 	showTime = time.Second
 )
 
-// showRequest updates the request's message, and reports whether it could. Direct messages
-// are updated at the same time, as far as Slack allows. What fails is updated at the next
-// chance.
+// showRequest updates the request's message, and reports whether it could. It also tries to
+// update the direct messages. The next update of the request repeats an update that failed.
 func (p *press) showRequest(ctx context.Context) bool {
 	direct := slack.DirectPosts(p.request)
 	shown := false

@@ -150,7 +150,7 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 	}
 }
 
-// permalinkTime is how long a person waits for a link that they could do without.
+// permalinkTime is how long a person waits for the link, which is optional.
 const permalinkTime = 700 * time.Millisecond
 
 // permalink returns the address of the request's message: of the direct message if there is
@@ -194,8 +194,9 @@ func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Requ
 	}
 }
 
-// lateAfter is how old a request is that something keeps from being evaluated, such as
-// memberships that can't be read. It has no message yet to withdraw it.
+// lateAfter is the age at which a request without a decision of the policy counts as
+// waiting, for example because memberships can't be read. Nobody can withdraw it yet,
+// because it has no message.
 const lateAfter = 2 * time.Minute
 
 // duplicateText returns the text about the undecided request for the same
@@ -266,8 +267,8 @@ func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submissio
 	return s, nil, nil
 }
 
-// checkOffered returns the mistakes in a form that asks for what the policy in force
-// refuses this person, or for what AWS lets nobody grant from here.
+// checkOffered returns the mistakes in a form that requests access which the policy in force
+// refuses to this person, or which AWS doesn't let this app grant.
 func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submission, requester access.Person) (map[string]string, error) {
 	if s.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return map[string]string{v.AccountBlock(): slack.ManagementAccount}, nil

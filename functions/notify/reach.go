@@ -30,8 +30,8 @@ const (
 
 // reachApprovers sends direct messages to approvers outside the channel: the request, if
 // they don't have it yet, and otherwise the latest reminder. Then it shows in the channel
-// who was told. What fails here delays nothing: it is logged, the message in the channel
-// says who could not be told, and the next reminder tries again.
+// who was notified. A failure delays nothing: it is logged, the message in the channel says
+// who could not be notified, and the next reminder tries again.
 func (h *Handler) reachApprovers(ctx context.Context, log *slog.Logger, r access.Request, channelOfPost string) {
 	if !h.SendDM {
 		return
@@ -121,7 +121,7 @@ func (h *Handler) askDirectly(ctx context.Context, r access.Request, p access.Pe
 	return err
 }
 
-// noteFailure records that an approver could not be told, unless they have the request.
+// noteFailure records that an approver could not be notified, unless they have the request.
 func (h *Handler) noteFailure(ctx context.Context, log *slog.Logger, r access.Request, purpose string) {
 	post := r.Posts[purpose]
 	if post.TS != "" {
@@ -140,9 +140,8 @@ func (h *Handler) noteFailure(ctx context.Context, log *slog.Logger, r access.Re
 	}
 }
 
-// updateDirect updates the request's direct messages. Its error is worth a retry: an error
-// that will stay, such as that of an approver's direct message who left Slack, is logged
-// only.
+// updateDirect updates the request's direct messages. It returns only errors that a retry may
+// fix. It logs others, such as the error for an approver who left Slack.
 func (h *Handler) updateDirect(ctx context.Context, r access.Request) error {
 	posts := slack.DirectPosts(r)
 	errs := make([]error, len(posts))

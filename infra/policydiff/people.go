@@ -184,7 +184,7 @@ type pair struct {
 	parts [2]int // indexes of the roles
 }
 
-// pairName returns how People names those who are both.
+// pairName returns the name in People for those who are both one and other.
 func pairName(one, other string) string {
 	if strings.HasPrefix(one, groupMark) && (!strings.HasPrefix(other, groupMark) || other < one) {
 		one, other = other, one

@@ -47,7 +47,7 @@ const (
 
 var kindOrder = []Kind{KindAccess, KindManagedGroups, KindRemoval, KindApprovals, KindConfirmation, KindDuration, KindTicket, KindDenial, KindWarnings, KindChannel, KindExemptions}
 
-// Removal is what reconciliations do with access that no request granted.
+// Removal is what reconciliations do with unknown access.
 type Removal string
 
 const (
@@ -81,7 +81,7 @@ type Approvals struct {
 	From   []string `json:"from"`
 }
 
-// Targets are permission sets in accounts, each in each, or groups. "*" stands for all
+// Targets are each of PermissionSets in each of Accounts, or Groups. "*" stands for all
 // permission sets, accounts or groups that are not known. An organizational unit stands
 // for the accounts below it that are not known.
 type Targets struct {

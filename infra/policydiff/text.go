@@ -19,13 +19,13 @@ type Text struct {
 	HowToSeeAll string
 }
 
-// Limits of a text that is not All.
+// Limits of a text without Text.All.
 const (
 	maxNames   = 3 // people, accounts or permission sets in a list
 	maxTargets = 2 // lists of targets in a line
 )
 
-// sections are the parts of the text. limit is the most lines in a text that is not All.
+// sections are the parts of the text. limit is the most lines without Text.All.
 var sections = []struct {
 	effect Effect
 	title  string
@@ -289,7 +289,7 @@ func joinWords(names []string, last string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " " + last + " " + names[len(names)-1]
 }
 
-// How names of people who are not known by email are written, in People.
+// Marks in the names in People of those who are not known by email.
 const (
 	groupMark = "group:"
 	both      = " & "
@@ -362,7 +362,8 @@ func (w *writer) targets(all []Targets) string {
 	return strings.Join(parts, "; ")
 }
 
-// targetList names some of scope: all if they are all, and others for unknown.
+// targetList names the targets in some. It returns all if they are the whole scope, and
+// writes others for unknown.
 func (w *writer) targetList(some, scope []string, all, others string, name func(string) string) string {
 	if len(some) == len(scope) && len(some) > 1 || len(some) == 1 && some[0] == unknown && len(scope) == 1 {
 		return all
