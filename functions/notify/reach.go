@@ -55,7 +55,7 @@ func (h *Handler) reachApprovers(ctx context.Context, log *slog.Logger, r access
 	parallel.Do(len(outside), directWorkers, func(i int) {
 		p := outside[i]
 		if err := h.askDirectly(limited, r, p); err != nil {
-			warn("approver could not be told by direct message", err)
+			warn("approver could not be notified by direct message", err)
 			h.noteFailure(ctx, log, r, slack.ApproverPurpose(p.SlackID))
 		}
 	})

@@ -173,25 +173,25 @@ func TestSentences(t *testing.T) {
 		{
 			name:  "another account",
 			is:    func(s *access.Statement) { s.Resources = append(s.Resources, accounts[1]) },
-			there: list("wider: Everyone can request Admin in 222222222222, with approval by ann@example.com or bob@example.com (until now refused)", "other: Reconciliations remove unknown access: Admin in 222222222222 (until now they ignore it)"),
-			back:  list("narrower: Everyone can no longer get Admin in 222222222222 (until now with approval)", "other: Reconciliations ignore unknown access: Admin in 222222222222 (until now they remove it)"),
+			there: list("wider: Everyone can request Admin in 222222222222, with approval by ann@example.com or bob@example.com (until now refused)", "other: Reconciliations remove unknown access: Admin in 222222222222 (until now they ignored it)"),
+			back:  list("narrower: Everyone can no longer get Admin in 222222222222 (until now with approval)", "other: Reconciliations ignore unknown access: Admin in 222222222222 (until now they removed it)"),
 		},
 		{
 			name: "all accounts",
 			is:   func(s *access.Statement) { s.Resources = list("*") },
 			there: list("wider: Everyone can request Admin in every other account, with approval by ann@example.com or bob@example.com (until now refused)",
-				"other: Reconciliations remove unknown access: Admin in every other account (until now they ignore it)"),
+				"other: Reconciliations remove unknown access: Admin in every other account (until now they ignored it)"),
 			back: list("narrower: Everyone can no longer get Admin in every other account (until now with approval)",
-				"other: Reconciliations ignore unknown access: Admin in every other account (until now they remove it)"),
+				"other: Reconciliations ignore unknown access: Admin in every other account (until now they removed it)"),
 		},
 		{
 			name: "a unit, and all permission sets",
 			is:   func(s *access.Statement) { s.Resources, s.PermissionSets = list(units[0]), list("*") },
 			was:  func(s *access.Statement) { s.Resources = list(units[0]) },
 			there: list("wider: Everyone can request every other permission set in accounts below ou-abcd-11111111, with approval by ann@example.com or bob@example.com (until now refused)",
-				"other: Reconciliations remove unknown access: every other permission set in accounts below ou-abcd-11111111 (until now they ignore it)"),
+				"other: Reconciliations remove unknown access: every other permission set in accounts below ou-abcd-11111111 (until now they ignored it)"),
 			back: list("narrower: Everyone can no longer get every other permission set in accounts below ou-abcd-11111111 (until now with approval)",
-				"other: Reconciliations ignore unknown access: every other permission set in accounts below ou-abcd-11111111 (until now they remove it)"),
+				"other: Reconciliations ignore unknown access: every other permission set in accounts below ou-abcd-11111111 (until now they removed it)"),
 		},
 		{
 			name:  "nothing but the spelling",
@@ -245,9 +245,9 @@ func TestPolicySettings(t *testing.T) {
 			was:  access.Policy{Accounts: []access.Statement{everywhere}, ProtectedAccounts: list(accounts[0])},
 			is:   access.Policy{Accounts: []access.Statement{everywhere}},
 			there: list("wider: Everyone can request Admin in 111111111111, with approval by ann@example.com or bob@example.com (until now refused)",
-				"other: Reconciliations remove unknown access: Admin in 111111111111 (until now they only report it)"),
+				"other: Reconciliations remove unknown access: Admin in 111111111111 (until now they only reported it)"),
 			back: list("narrower: Everyone can no longer get Admin in 111111111111 (until now with approval)",
-				"other: Reconciliations only report unknown access: Admin in 111111111111 (until now they remove it)"),
+				"other: Reconciliations only report unknown access: Admin in 111111111111 (until now they removed it)"),
 		},
 		{
 			name: "a protected account that nothing reaches", was: access.Policy{ProtectedAccounts: list(accounts[0])},
@@ -256,9 +256,9 @@ func TestPolicySettings(t *testing.T) {
 		{
 			name: "groups", is: access.Policy{Groups: []access.Statement{{Resources: list(teams[0]), Approvers: list(ann)}}},
 			there: list("wider: Everyone except ann@example.com can request membership in group "+teams[0]+", with approval by ann@example.com (until now refused)",
-				"other: Reconciliations remove unknown access: membership in group "+teams[0]+" (until now they ignore it)"),
+				"other: Reconciliations remove unknown access: membership in group "+teams[0]+" (until now they ignored it)"),
 			back: list("narrower: Everyone except ann@example.com can no longer get membership in group "+teams[0]+" (until now with approval)",
-				"other: Reconciliations ignore unknown access: membership in group "+teams[0]+" (until now they remove it)"),
+				"other: Reconciliations ignore unknown access: membership in group "+teams[0]+" (until now they removed it)"),
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -206,7 +206,8 @@ func (w *writer) sentence(c *Change) string {
 		return fmt.Sprintf("%s are posted in %s%s", requests, channel(*is.Channel), until("in %s", channel(*was.Channel)))
 	case KindRemoval:
 		does := map[Removal]string{RemovalNone: "ignore", RemovalReported: "only report", RemovalRemoved: "remove"}
-		return fmt.Sprintf("Reconciliations %s unknown access: %s%s", does[is.Removal], targets, until("they %s it", does[was.Removal]))
+		did := map[Removal]string{RemovalNone: "ignored", RemovalReported: "only reported", RemovalRemoved: "removed"}
+		return fmt.Sprintf("Reconciliations %s unknown access: %s%s", does[is.Removal], targets, until("they %s it", did[was.Removal]))
 	case KindManagedGroups:
 		if *is.Setting {
 			return "Memberships that this app grants count in decisions (allow_managed_decision_groups). People who join a group through this app can request and approve what its members can"
