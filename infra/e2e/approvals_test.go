@@ -112,7 +112,7 @@ func checkContext(t *testing.T, r *request) {
 			"permission_set_arn": quiet.permissionSetARN(t, "PartnerAccess"), "request_source": "slack",
 			"message_permalink":  "https://example-corp.slack.com/archives/" + m.Channel + "/p" + strings.ReplaceAll(m.TS, ".", ""),
 			"eligible_approvers": "bob@example.com,carol@example.com,frank@example.com",
-			"rule":               "config[4], config[5]: 1 approval by bob@example.com or carol@example.com (config[4]); 1 approval by frank@example.com (config[5])",
+			"rule":               "config[3], config[4]: 1 approval by bob@example.com or carol@example.com (config[3]); 1 approval by frank@example.com (config[4])",
 			"approvals":          "NA", "ends_at": "NA", "aws_create_request_id": "NA", "aws_delete_request_id": "NA",
 		}
 		switch rec["event"] {

@@ -175,7 +175,8 @@ func TestWarning(t *testing.T) {
 	if err := json.Unmarshal(m.Blocks, &blocks); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(blocks); n < 2 || blocks[n-1]["type"] != "actions" || !slices.Equal(warningsOf(blocks[n-2]), []string{want}) {
+	buttons := slices.IndexFunc(blocks, func(b map[string]any) bool { return b["type"] == "actions" })
+	if buttons < 1 || !slices.Equal(warningsOf(blocks[buttons-1]), []string{want}) {
 		t.Errorf("the message doesn't warn above its buttons: %s", m.Blocks)
 	}
 	if res := local.press(t, lena, m, "withdraw", false); !res.OK {
