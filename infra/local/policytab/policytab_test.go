@@ -84,6 +84,10 @@ func TestTry(t *testing.T) {
 		}
 		return strings.Replace(text, old, new, 1)
 	}
+	lineOf := func(part string) int {
+		before, _, _ := strings.Cut(text, part)
+		return 1 + strings.Count(before, "\n")
+	}
 	const (
 		shop, payments, playground = "808414852538", "589481131144", "014156183654"
 		deployers                  = "c3bf64e9-54b1-4301-9c39-6f5e256d1082"
@@ -122,7 +126,7 @@ func TestTry(t *testing.T) {
 			outcome: "automatic SelfApproval []",
 			changes: []string{"narrower: Requests for DeveloperAccess"}},
 		{name: "a wrong edit", q: question{Text: edit("AllowSelfApproval: false", "AllowSelfAproval: false"), Requester: "alice@example.com", Account: shop, PermissionSet: "DeveloperAccess"},
-			problems: []string{"64 config[4].AllowSelfAproval: unknown key; did you mean AllowSelfApproval?"}},
+			problems: []string{fmt.Sprintf("%d config[4].AllowSelfAproval: unknown key; did you mean AllowSelfApproval?", lineOf("AllowSelfApproval: false"))}},
 		{name: "nothing", q: question{Requester: "alice@example.com", Account: shop, PermissionSet: "DeveloperAccess"},
 			problems: []string{"1 the file is empty"}},
 	} {
