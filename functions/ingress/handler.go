@@ -164,7 +164,7 @@ type Handler struct {
 	// ConfirmApprovals makes approvers confirm every approval. Otherwise the policy says
 	// which ones.
 	ConfirmApprovals bool
-	// DenyReason says whether a press of Deny opens a dialog that asks for a reason.
+	// DenyReason is what a press of Deny asks for: optional or required open a dialog.
 	DenyReason DenyReason
 	Now        func() time.Time
 	Logger     *slog.Logger
