@@ -180,10 +180,15 @@ const (
 	showTime = time.Second
 )
 
-// showRequest updates the request's message, and reports whether it could. It also tries to
-// update the direct messages. The next update of the request repeats an update that failed.
+// showRequest updates the request's message, and reports whether it could. While the
+// request waits for more approvals, it also tries to update the direct messages. The next
+// update of the request repeats an update that failed. After a decision, the function
+// notify updates them within seconds, and an update from here could replace a newer one.
 func (p *press) showRequest(ctx context.Context) bool {
-	direct := slack.DirectPosts(p.request)
+	var direct []slack.Shown
+	if p.request.Open() {
+		direct = slack.DirectPosts(p.request)
+	}
 	shown := false
 	parallel.Do(1+len(direct), showWorkers, func(i int) {
 		if i == 0 {
@@ -194,7 +199,7 @@ func (p *press) showRequest(ctx context.Context) bool {
 		if s.Post.TS == "" {
 			return
 		}
-		if err := p.update(ctx, s.Post, s.Message); err != nil {
+		if err := p.Slack.Update(ctx, s.Post.Channel, s.Post.TS, s.Message); err != nil {
 			p.log.Warn("direct message could not be updated", "purpose", s.Message.Purpose, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 	})

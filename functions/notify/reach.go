@@ -54,9 +54,9 @@ func (h *Handler) reachApprovers(ctx context.Context, log *slog.Logger, r access
 	}
 	parallel.Do(len(outside), directWorkers, func(i int) {
 		p := outside[i]
-		if err := h.askDirectly(limited, r, p); err != nil {
+		if channel, err := h.askDirectly(limited, r, p); err != nil {
 			warn("approver could not be notified by direct message", err)
-			h.noteFailure(ctx, log, r, slack.ApproverPurpose(p.SlackID))
+			h.noteFailure(ctx, log, r, slack.ApproverPurpose(p.SlackID), channel)
 		}
 	})
 	if len(outside) > 0 {
@@ -103,26 +103,28 @@ func (h *Handler) approversOutside(ctx context.Context, r access.Request, channe
 }
 
 // askDirectly sends the request to an approver. If they got it before the latest reminder,
-// they get that, in the thread below the request.
-func (h *Handler) askDirectly(ctx context.Context, r access.Request, p access.Person) error {
+// they get that, in the thread below the request. It returns the channel of the direct
+// messages; "" if it could not be opened, so that nothing was sent.
+func (h *Handler) askDirectly(ctx context.Context, r access.Request, p access.Person) (channel string, err error) {
 	m := slack.ApproverMessage(r, p.SlackID)
 	post := r.Posts[m.Purpose]
 	if post.TS != "" {
 		if r.RemindersSent == post.Reminder || r.RemindersSent > maxDirectReminders {
-			return nil
+			return post.Channel, nil
 		}
-		_, err := h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ApproverReminder(r, p))
-		return err
+		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ApproverReminder(r, p))
+		return post.Channel, err
 	}
-	channel, err := h.Slack.OpenDM(ctx, p.SlackID)
-	if err == nil {
+	if channel, err = h.Slack.OpenDM(ctx, p.SlackID); err == nil {
 		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel, Reminder: r.RemindersSent}, "", m)
 	}
-	return err
+	return channel, err
 }
 
 // noteFailure records that an approver could not be notified, unless they have the request.
-func (h *Handler) noteFailure(ctx context.Context, log *slog.Logger, r access.Request, purpose string) {
+// channel is where the message may have been sent; "" if nowhere. A post without its
+// channel would be sent again without a look for the first one.
+func (h *Handler) noteFailure(ctx context.Context, log *slog.Logger, r access.Request, purpose, channel string) {
 	post := r.Posts[purpose]
 	if post.TS != "" {
 		return // only a reminder failed
@@ -131,6 +133,9 @@ func (h *Handler) noteFailure(ctx context.Context, log *slog.Logger, r access.Re
 	if err == nil {
 		if post = now.Posts[purpose]; post.TS != "" || post.Failed {
 			return
+		}
+		if post.Channel == "" {
+			post.Channel = channel
 		}
 		post.Failed = true
 		err = h.Table.CompletePost(ctx, r.ID, purpose, post)
