@@ -416,6 +416,34 @@ func TestPressUpdatesDirectMessages(t *testing.T) {
 	}
 }
 
+// A press that decides updates the message in the channel only. The function notify
+// updates the direct messages at the same time, and an update of the press could replace
+// a newer one.
+func TestDecisionLeavesDirectMessagesToNotify(t *testing.T) {
+	for press, updates := range map[string]int{confirmedBy("UANN", "r4"): 1, deniedBy("UANN", "r4", "not now"): 0} {
+		w := newWorld()
+		w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+		r := approvedBy(access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"})
+		r.Posts["approver-UANN"] = access.Post{Channel: "DANN", TS: "2.1", Digest: "d"}
+		r.Posts["dm-announce"] = access.Post{Channel: "DJANE", TS: "3.1", Digest: "d"}
+		w.rows["r4"] = r
+		if _, err := w.handler().Handle(t.Context(), sign(press, now)); err != nil {
+			t.Fatal(err)
+		}
+		if w.rows["r4"].Outcome == nil {
+			t.Fatalf("the press decided nothing: %+v", w.rows["r4"])
+		}
+		for _, u := range w.updated {
+			if !strings.HasPrefix(u, "C1 1.1 ") {
+				t.Errorf("the press also updated %q", u)
+			}
+		}
+		if len(w.updated) < updates {
+			t.Error("the press updated nothing")
+		}
+	}
+}
+
 // Nobody is looked up twice in one press, however often it is tried.
 func TestApproversAreLookedUpOnce(t *testing.T) {
 	w := newWorld()

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
 
@@ -280,6 +282,45 @@ func TestLostAnswerOfADirectMessage(t *testing.T) {
 	}
 	want = []string{"find DUANN approver-UANN", "post C1/2 outcome", "update C1 2", "update DUANN 7"}
 	if did := w.inOrder(); !slices.Equal(did, want) {
+		t.Errorf("did %q, want %q", did, want)
+	}
+}
+
+// stale is a table whose reads don't have a post yet.
+type stale struct {
+	*world
+	without string
+}
+
+func (s stale) Get(ctx context.Context, id string) (access.Request, error) {
+	r, err := s.world.Get(ctx, id)
+	delete(r.Posts, s.without)
+	return r, err
+}
+
+// A failure is recorded with the place where the message may be, even if the row was read
+// before the post was in it. So the next attempt finds the message and sends no second one.
+func TestFailedDirectMessageKeepsItsPlace(t *testing.T) {
+	w := newWorld()
+	w.outside = []string{"UANN"}
+	if err := w.handle(t, "announce", false, true, 1); err != nil { // without direct messages
+		t.Fatal(err)
+	}
+	w.inOrder()
+	w.lostAnswer = access.Errorf(access.CodeUnavailable, "no answer")
+	h := &Handler{Table: stale{w, "approver-UANN"}, Slack: w, Channel: "C1", SendDM: true, PostRevoke: true, Logger: discard}
+	if _, err := h.Handle(t.Context(), Input{Input: host.Input{Operation: "announce", RequestID: "r1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if post := w.row.Posts["approver-UANN"]; post.Channel != "DUANN" || post.TS != "" || !post.Failed {
+		t.Errorf("the row says %+v", post)
+	}
+	w.lostAnswer = nil
+	w.inOrder()
+	if err := w.handle(t, "announce", true, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	if did, want := w.inOrder(), []string{"find DUANN approver-UANN", "update C1 1", "update C1 1", "update DUANN 2"}; !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q", did, want)
 	}
 }
