@@ -112,21 +112,8 @@ func TestConfirm(t *testing.T) {
 	})
 	t.Run("it can't be opened", func(t *testing.T) {
 		t.Parallel()
-		r := local.ask(t, wish{lena, "payments-production", "FallbackAccess", 10})
-		m := r.message(t)
-		local.slackFault(t, "views.open", "expired_trigger_id", r.id, 1, nil)
-		if err := local.post("/sim/press", map[string]any{"person": carol, "channel": m.Channel, "ts": m.TS, "action_id": "approve"}, nil); err != nil {
-			t.Fatal(err)
-		}
-		local.wantToldAlone(t, carol, "You haven't approved this yet, because the dialog didn't open. Please press Approve again.")
-		if row := local.requestRow(t, r.id); row.Outcome != nil {
-			t.Errorf("decided: %+v", row.Outcome)
-		}
-		if res := local.press(t, carol, m, "deny", false); !res.OK {
-			t.Fatalf("press: %+v", res)
-		}
-		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-		wantEvents(t, r, "requested", "denied")
+		denyWithoutDialog(t, wish{lena, "payments-production", "FallbackAccess", 10}, "approve",
+			"You haven't approved this yet, because the dialog didn't open. Please press Approve again.")
 	})
 	t.Run("by the setting", func(t *testing.T) {
 		t.Parallel()

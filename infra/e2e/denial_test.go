@@ -60,22 +60,30 @@ func TestDenyWithReason(t *testing.T) {
 	})
 	t.Run("it can't be opened", func(t *testing.T) {
 		t.Parallel()
-		r := local.ask(t, wish{kim, "log-archive", "DeveloperAccess", 10})
-		m := r.message(t)
-		local.slackFault(t, "views.open", "expired_trigger_id", r.id, 1, nil)
-		if err := local.post("/sim/press", map[string]any{"person": carol, "channel": m.Channel, "ts": m.TS, "action_id": "deny"}, nil); err != nil {
-			t.Fatal(err)
-		}
-		local.wantToldAlone(t, carol, "You haven't denied this yet, because the dialog didn't open. Please press Deny again.")
-		if row := local.requestRow(t, r.id); row.Outcome != nil {
-			t.Errorf("decided: %+v", row.Outcome)
-		}
-		if res := local.press(t, carol, m, "deny", false); !res.OK {
-			t.Fatalf("press: %+v", res)
-		}
-		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-		wantEvents(t, r, "requested", "denied")
+		denyWithoutDialog(t, wish{kim, "log-archive", "DeveloperAccess", 10}, "deny",
+			"You haven't denied this yet, because the dialog didn't open. Please press Deny again.")
 	})
+}
+
+// denyWithoutDialog requests w, and presses a button whose dialog Slack can't open. It
+// checks that the press decides nothing and that carol reads says. Then she denies it.
+func denyWithoutDialog(t *testing.T, w wish, action, says string) {
+	t.Helper()
+	r := local.ask(t, w)
+	m := r.message(t)
+	local.slackFault(t, "views.open", "expired_trigger_id", r.id, 1, nil)
+	if err := local.post("/sim/press", map[string]any{"person": carol, "channel": m.Channel, "ts": m.TS, "action_id": action}, nil); err != nil {
+		t.Fatal(err)
+	}
+	local.wantToldAlone(t, carol, says)
+	if row := local.requestRow(t, r.id); row.Outcome != nil {
+		t.Errorf("decided: %+v", row.Outcome)
+	}
+	if res := local.press(t, carol, m, "deny", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, r, "requested", "denied")
 }
 
 // TestDenyCooldown checks that a person can't request again what was denied until some

@@ -134,7 +134,7 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.serve(s.pageListener, page)
+	s.serve(s.pageListener, checkHost(s.pageListener, page))
 	if err := s.awaitCatalog(ctx); err != nil {
 		return err
 	}
