@@ -74,6 +74,9 @@ type Holder struct {
 	// GrantedAt.
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	End       time.Time `json:"end,omitzero"`
+	// ChainSince and Extends are as in Request. The previous release wrote neither.
+	ChainSince time.Time `json:"chain_since,omitzero"`
+	Extends    string    `json:"extends,omitempty"`
 	// Channel is as in the request's Decision. The previous release wrote none.
 	Channel string `json:"channel,omitempty"`
 }
