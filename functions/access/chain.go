@@ -12,10 +12,8 @@ import (
 type Chain struct {
 	Since time.Time `json:"since"` // when the first request's access began
 	End   time.Time `json:"end"`   // of the request that ends last
-	// Requests are the ids of the requests that have the access, sorted. Extends is the
-	// one that ends last.
-	Requests []string `json:"requests"`
-	Extends  string   `json:"extends"`
+	// Extends is the id of that request.
+	Extends string `json:"extends"`
 }
 
 // Length returns how long the whole chain lasts if a request for this many seconds extends
@@ -25,6 +23,16 @@ func (c *Chain) Length(seconds int64) int64 {
 		return 0
 	}
 	return int64((c.End.Sub(c.Since)+time.Second-1)/time.Second) + seconds
+}
+
+// FormatChain returns the length of a chain, in seconds, in words. A minute that has begun
+// counts.
+func FormatChain(seconds int64) string {
+	d := time.Duration(seconds) * time.Second
+	if d > time.Minute {
+		d = (d + time.Minute - 1).Truncate(time.Minute)
+	}
+	return FormatDuration(d)
 }
 
 // ChainOf returns the chain that the request with this id extends at that time, or nil if
@@ -49,7 +57,6 @@ func ChainOf(l Lease, rows map[string]Request, id string, now time.Time) *Chain 
 		if c == nil {
 			c = &Chain{Since: since, End: end, Extends: other}
 		}
-		c.Requests = append(c.Requests, other)
 		c.Since = earlier(c.Since, since)
 		if end.After(c.End) {
 			c.End, c.Extends = end, other

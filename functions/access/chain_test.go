@@ -86,22 +86,22 @@ func TestChainOf(t *testing.T) {
 		{"nobody holds the access", Lease{}, nil, nil},
 		{"only the request itself", holders("new"), nil, nil},
 		{"one request", holders("a", "new"), map[string]Request{"a": row(0, 60)},
-			&Chain{Since: at(0), End: at(60), Requests: list("a"), Extends: "a"}},
+			&Chain{Since: at(0), End: at(60), Extends: "a"}},
 		{"the latest end counts", holders("a", "b"), map[string]Request{"a": row(0, 60), "b": row(5, 40)},
-			&Chain{Since: at(0), End: at(60), Requests: list("a", "b"), Extends: "a"}},
+			&Chain{Since: at(0), End: at(60), Extends: "a"}},
 		{"a chain goes on after its first request", holders("b"), map[string]Request{"b": row(20, 90, func(r *Request) { r.ChainSince = at(-60) })},
-			&Chain{Since: at(-60), End: at(90), Requests: list("b"), Extends: "b"}},
+			&Chain{Since: at(-60), End: at(90), Extends: "b"}},
 		{"a request whose time is over", holders("a"), map[string]Request{"a": row(0, now)}, nil},
 		{"one that someone ended", holders("a"), map[string]Request{"a": row(0, 60, func(r *Request) { r.EndRequest = &EndRequest{At: at(29)} })}, nil},
 		{"one that is being removed", holders("a"), map[string]Request{"a": row(0, 60, func(r *Request) { r.RevokingAt = at(29) })}, nil},
 		{"one that the sweep gave up", holders("a"), map[string]Request{"a": row(0, 60, func(r *Request) { r.Tombstone = true })}, nil},
 		{"one that is not confirmed", holders("a"), map[string]Request{"a": {}}, nil},
 		{"a row is newer than the lease", Lease{Holders: map[string]Holder{"a": {GrantedAt: at(0), End: at(10)}}}, map[string]Request{"a": row(0, 60)},
-			&Chain{Since: at(0), End: at(60), Requests: list("a"), Extends: "a"}},
+			&Chain{Since: at(0), End: at(60), Extends: "a"}},
 		{"without a row, the lease counts", Lease{Holders: map[string]Holder{"a": {GrantedAt: at(0), End: at(60), ChainSince: at(-10)}, "b": {}}}, nil,
-			&Chain{Since: at(-10), End: at(60), Requests: list("a"), Extends: "a"}},
+			&Chain{Since: at(-10), End: at(60), Extends: "a"}},
 		{"a holder of an old release", Lease{Holders: map[string]Holder{"a": {End: at(60)}}}, nil,
-			&Chain{Since: at(60), End: at(60), Requests: list("a"), Extends: "a"}},
+			&Chain{Since: at(60), End: at(60), Extends: "a"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestPreviousReleaseHasNoChains(t *testing.T) {
 		t.Fatal(err)
 	}
 	nine := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	want := &Chain{Since: nine, End: nine.Add(time.Hour), Requests: list("a"), Extends: "a"}
+	want := &Chain{Since: nine, End: nine.Add(time.Hour), Extends: "a"}
 	if got := ChainOf(l, nil, "b", nine.Add(time.Minute)); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -77,6 +77,9 @@ type Holder struct {
 	// ChainSince and Extends are as in Request. The previous release wrote neither.
 	ChainSince time.Time `json:"chain_since,omitzero"`
 	Extends    string    `json:"extends,omitempty"`
+	// Joined are the ids of the other holders when this one entered the lease. They may
+	// have left since. The previous release wrote none.
+	Joined []string `json:"joined,omitempty"`
 	// Channel is as in the request's Decision. The previous release wrote none.
 	Channel string `json:"channel,omitempty"`
 }

@@ -115,6 +115,9 @@ type Request struct {
 	// Chain is what the request extends, as of its evaluation; nil if it was no extension
 	// then. ChainSince and Extends say what it extended when it was granted.
 	Chain *Chain `json:"chain,omitempty"`
+	// HeldWith are the ids of all holders of the same access when the request was
+	// evaluated, in any state.
+	HeldWith []string `json:"held_with,omitempty"`
 	// Portal is where the requester uses the access; empty if it is not known.
 	Portal Portal `json:"portal,omitzero"`
 	// SessionSeconds is how long a session with the permission set lasts; 0 if that is

@@ -96,7 +96,10 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
-		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error { _, err := s.RecordGrant(ctx, "a", at, at, "m-1", "aws-1"); return err }},
+		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error {
+			_, err := s.RecordGrant(ctx, "a", table.Grant{At: at, End: at, MembershipID: "m-1", CreateRequestID: "aws-1"})
+			return err
+		}},
 		"Revoke": {
 			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
