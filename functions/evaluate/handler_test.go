@@ -58,6 +58,10 @@ type world struct {
 	approverErrs map[string]error // by Slack id
 	changes      int              // of approvals
 
+	lease    access.Lease // of the access; empty if there is none
+	leaseErr error
+	holders  map[string]access.Request // rows of the lease's holders
+
 	evaluated *table.Evaluation
 	counted   []int
 	freed     []string // the outcomes of requests when their claims were freed
@@ -70,7 +74,16 @@ type world struct {
 	lifetime time.Duration // of requests; zero: eight hours
 }
 
-func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+func (w *world) Get(_ context.Context, id string) (access.Request, error) {
+	if r, ok := w.holders[id]; ok {
+		return r, nil
+	}
+	return w.row, nil
+}
+
+func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	return w.lease, len(w.lease.Holders) > 0 && w.lease.Key == key, w.leaseErr
+}
 
 func (w *world) RequestsOf(ctx context.Context, principalID string, limit int) ([]access.Request, bool, error) {
 	if _, ok := ctx.Deadline(); !ok || principalID != jane.PrincipalID || limit != mostRequests {
