@@ -58,6 +58,7 @@ type world struct {
 	approverErrs map[string]error // by Slack id
 	changes      int              // of approvals
 
+	longest  time.Duration
 	lease    access.Lease // of the access; empty if there is none
 	leaseErr error
 	holders  map[string]access.Request // rows of the lease's holders
@@ -205,7 +206,7 @@ func newWorld(s access.Statement) *world {
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
 	w.cases.Memberships, w.cases.Leases, w.cases.Members = &w.groups, &w.groups, &w.groups
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: cmp.Or(w.lifetime, 8*time.Hour), AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Longest: w.longest, Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: cmp.Or(w.lifetime, 8*time.Hour), AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable", Waits: !w.previous})
 }

@@ -207,6 +207,8 @@ func TestRoundTrip(t *testing.T) {
 	full.ApprovalProgress = []access.RequirementProgress{{Requirement: access.Requirement{Statement: 7, Needed: 2, Approvers: []string{"b@example.com"}}, Given: []int{0}}}
 	full.EndRequest = &access.EndRequest{By: person, At: monday}
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
+	full.Chain, full.HeldWith = &access.Chain{Since: monday, End: monday.Add(time.Hour), Extends: "other"}, []string{"other"}
+	full.ChainSince, full.Extends = monday, "other"
 	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)
 	full.GroupMembershipID, full.OUPath = "m-1", []string{"r-1", "ou-1"}
 	full.TeamDomain, full.AWSCreateRequestID, full.AWSDeleteRequestID = "example", "aws-1", "aws-2"
@@ -391,6 +393,60 @@ func TestRequestEnd(t *testing.T) {
 	}
 	if _, won, err := s.RequestEnd(ctx, "r2", e); won || err != nil {
 		t.Errorf("while removed: %v, %v", won, err)
+	}
+}
+
+// The end of one request ends the others that hold the same access, also those that are
+// approved and not granted yet.
+func TestEndHolder(t *testing.T) {
+	s, _, _ := newStore(t)
+	e := access.EndRequest{By: access.Person{SlackID: "U1"}, At: monday}
+	create(t, s, "approved")
+	r, won, err := s.EndHolder(ctx, "approved", e)
+	if !won || err != nil || *r.EndRequest != e {
+		t.Fatalf("%v, %v, %+v", won, err, r.EndRequest)
+	}
+	equal(t, "last event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, By: e.By})
+	_, err = s.RecordGrant(ctx, "approved", table.Grant{At: monday, End: monday.Add(time.Hour)})
+	wantCode(t, err, access.CodeLost)
+	if r, err = s.Get(ctx, "approved"); err != nil || r.WasGranted() {
+		t.Errorf("granted after its end: %+v, %v", r, err)
+	}
+	if r, won, err = s.EndHolder(ctx, "approved", access.EndRequest{At: monday.Add(time.Hour)}); won || err != nil || *r.EndRequest != e {
+		t.Errorf("again: %v, %v, %+v", won, err, r.EndRequest)
+	}
+	create(t, s, "granted")
+	if _, err := s.RecordGrant(ctx, "granted", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if r, won, err = s.EndHolder(ctx, "granted", e); !won || err != nil || !r.HasPendingEnd() {
+		t.Errorf("granted: %v, %v", won, err)
+	}
+	create(t, s, "removing")
+	if _, err := s.BeginRevoke(ctx, "removing", ownARN("removing"), monday); err != nil {
+		t.Fatal(err)
+	}
+	if _, won, err = s.EndHolder(ctx, "removing", e); won || err != nil {
+		t.Errorf("while removed: %v, %v", won, err)
+	}
+}
+
+func TestRecordExtension(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "r")
+	chain := &access.Chain{Since: monday.Add(-time.Hour), End: monday.Add(time.Minute), Extends: "first"}
+	r, err := s.RecordGrant(ctx, "r", table.Grant{At: monday, End: monday.Add(time.Hour), Chain: chain})
+	if err != nil || r.Extends != "first" || !r.ChainSince.Equal(chain.Since) || r.Chain != nil {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	create(t, s, "e")
+	if r, err = s.Evaluate(ctx, "e", table.Evaluation{Chain: chain, HeldWith: []string{"first"}}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "chain", r.Chain, chain)
+	equal(t, "held with", r.HeldWith, []string{"first"})
+	if r, err = s.Evaluate(ctx, "e", table.Evaluation{}); err != nil || r.Chain != nil || r.HeldWith != nil {
+		t.Errorf("evaluated again, when the chain is over: %+v, %v", r.Chain, err)
 	}
 }
 
