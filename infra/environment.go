@@ -104,6 +104,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
 			SlackGroups:        groupMentions(s.ApproverGroupMentions),
 			PortalURL:          s.AccessPortalURL,
+			MaxDuration:        slices.Max(s.Durations),
 			Expiration:         s.RequestExpiration,
 			AnnounceFor:        announceFor(s),
 			ReminderInitial:    s.ReminderInitialWait,

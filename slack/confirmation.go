@@ -39,6 +39,7 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
 	writeSessions(b, statePending, r)
+	writeExtension(b, r)
 	writeBackground(b, r)
 	if len(c.Approvals.Requirements) > 0 {
 		writeRequirements(b, r, c.Approvals)
@@ -94,7 +95,7 @@ func EndView(r access.Request) slackgo.ModalViewRequest {
 	writeRequest(b, r)
 	b.label("Until").time(r.End)
 	b.label("Reason").quote(r.Reason)
-	effect := slackgo.NewSectionBlock(plainText("This is someone else's access. If you press End now, this app removes it at once."), nil, nil)
+	effect := slackgo.NewSectionBlock(plainText("This is someone else's access. If you press End now, this app removes it at once, and every extension with it."), nil, nil)
 	return dialog(CallbackEnd, "End this access?", "End now", r, []slackgo.Block{b.block("request"), effect})
 }
 

@@ -36,6 +36,7 @@ func confirmations() map[string]Confirmation {
 	return map[string]Confirmation{
 		"pending": of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
 		"several": of("pending_several", false), "several_one": of("pending_several_one", true), "several_lapsed": of("pending_several_lapsed", true),
+		"extension": of("pending_extension", true), "extension_too_long": of("pending_extension_too_long", true),
 		"fallback_domain": of("pending_fallback_domain", true),
 		"hostile":         hostileTicket, "longest": longest, "mentions_longest": of("pending_several_mentions_longest", false),
 	}

@@ -168,9 +168,11 @@ func details(s state, r access.Request, quote quoter) slackgo.Block {
 	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
 	if s == stateActive {
 		b.label("Until").time(r.End)
+		writeGrantedExtension(b, r)
 	}
 	writeSessions(b, s, r)
 	if s == statePending {
+		writeExtension(b, r)
 		writeBackground(b, r)
 		writeApprovers(b, r)
 		writeReached(b, r)

@@ -95,7 +95,11 @@ func SessionsAfterEnd(session time.Duration) string {
 
 // writeReady says what the requester has now, and until when.
 func writeReady(b *richText, r access.Request) {
-	b.text("your access is ready until ").time(r.End).text(": " + targetName(r.Target) + ". If you finish sooner, press End now.")
+	if r.IsExtension() {
+		b.text("your access continues until ").time(r.End).text(": " + targetName(r.Target) + ". If you finish sooner, press End now, which ends all of it.")
+	} else {
+		b.text("your access is ready until ").time(r.End).text(": " + targetName(r.Target) + ". If you finish sooner, press End now.")
+	}
 	if hasLongSession(r) {
 		b.text(" Open sessions may last until ").time(r.End.Add(session(r))).text(".")
 	}

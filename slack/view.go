@@ -72,6 +72,8 @@ type Form struct {
 	Tickets []access.Ticket
 	// Warnings are the policy's. They appear above the preview.
 	Warnings []string
+	// Extends is the access that a request for the chosen target would extend; nil if none.
+	Extends *Extension
 	// Preview says what will happen. It appears above the submit button, without
 	// markup; "" shows nothing.
 	Preview string
@@ -129,6 +131,9 @@ func FormView(f Form) slackgo.ModalViewRequest {
 		blocks = append(blocks, ticketInput(f.Tickets))
 	}
 	blocks = append(blocks, warnings(f.Warnings)...)
+	if f.Extends != nil {
+		blocks = append(blocks, f.Extends.block())
+	}
 	if preview := cut(cleanLines(f.Preview), maxSection); preview != "" {
 		section := slackgo.NewSectionBlock(plainText(preview), nil, nil)
 		section.BlockID = "preview"

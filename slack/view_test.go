@@ -75,6 +75,18 @@ func TestViews(t *testing.T) {
 			Warnings: []string{"Production: changes are visible to customers.", "This account has cardholder data."},
 			Preview:  "Approvers (any one can approve): alice@example.com, bob@example.com",
 		})},
+		{"form_extension", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Preview: "Approvers (any one can approve): alice@example.com",
+			Extends: &Extension{Since: monday.Add(-time.Hour), Until: monday.Add(time.Hour)},
+		})},
+		{"form_extension_limited", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Preview: "This will be granted automatically: the policy requires no approval here.",
+			Extends: &Extension{Since: monday.Add(-time.Hour), Until: monday.Add(time.Hour), Limited: true, Automatic: 2 * time.Hour},
+		})},
+		{"form_extension_too_long", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Preview: "Approvers (any one can approve): alice@example.com",
+			Extends: &Extension{Since: monday.Add(-time.Hour), Until: monday.Add(time.Hour), Limited: true},
+		})},
 		{"form_no_durations", FormView(Form{Kind: access.KindAccount})},
 		{"form_longest", FormView(Form{
 			Kind: access.KindAccount, Durations: halfHours,

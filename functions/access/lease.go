@@ -74,6 +74,12 @@ type Holder struct {
 	// GrantedAt.
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	End       time.Time `json:"end,omitzero"`
+	// ChainSince and Extends are as in Request. The previous release wrote neither.
+	ChainSince time.Time `json:"chain_since,omitzero"`
+	Extends    string    `json:"extends,omitempty"`
+	// Joined are the ids of the other holders when this one entered the lease. They may
+	// have left since. The previous release wrote none.
+	Joined []string `json:"joined,omitempty"`
 	// Channel is as in the request's Decision. The previous release wrote none.
 	Channel string `json:"channel,omitempty"`
 }

@@ -71,6 +71,10 @@ type Case struct {
 	// Ticket is the value of the ticket field; "" if the requester left it empty. Nil
 	// means a ticket that every statement accepts.
 	Ticket *string
+	// Chain is how long the access lasts in all, in seconds, if the request extends
+	// access that the requester has (Chain.Length); zero if it does not. Longest is the
+	// longest access that the settings allow, in seconds; zero sets no limit.
+	Chain, Longest int64
 }
 
 // Identity is a person as the policy sees them.
@@ -126,6 +130,9 @@ type Decision struct {
 	// MaxDuration is the lowest limit of the statements that apply, in seconds,
 	// whatever the outcome; zero if there is none.
 	MaxDuration int64 `json:"max_duration_seconds,omitempty"`
+	// ChainTooLong is set if only the length of the chain requires an approval: the policy
+	// would grant the request automatically if it were not an extension.
+	ChainTooLong bool `json:"chain_too_long,omitempty"`
 	// Tickets are those of the statements that apply, whatever the outcome, each once.
 	// If there are none, the form has no ticket field.
 	Tickets []Ticket `json:"tickets,omitempty"`

@@ -37,11 +37,11 @@ func (x *Index) Progress(c *Case, requesterPrincipalID string, approvals []Appro
 	}
 	counted := map[string]bool{}
 	for n, a := range approvals {
-		if a.PrincipalID == "" || counted[a.PrincipalID] || !permits(r, a.Identity) {
+		if a.PrincipalID == "" || counted[a.PrincipalID] || !permits(r, c, a.Identity) {
 			continue
 		}
 		isRequester := a.PrincipalID == requesterPrincipalID
-		if isRequester && (len(p.Requirements) > 0 || !r.allowsSelfApproval()) {
+		if isRequester && (len(p.Requirements) > 0 || !r.letsApproveSelf(c)) {
 			continue
 		}
 		counted[a.PrincipalID], p.Counted[n] = true, true

@@ -22,8 +22,10 @@ func (x *Index) Decide(c *Case) Decision {
 // approval. The person must be listed in a statement that applies to the requester. If
 // such statements make requirements, only their own approvers may approve, and never
 // the requester. Otherwise the requester may if the statements allow self-approval.
+// They may not if the request is an extension whose chain is too long: then someone else
+// must approve it.
 func (x *Index) Permits(c *Case, approver Identity) bool {
-	return permits(x.rulesFor(c, nil), approver)
+	return permits(x.rulesFor(c, nil), c, approver)
 }
 
 // PermitsDenial reports whether the person may deny the request, or end its access: they
@@ -149,6 +151,8 @@ func decide(r rules, c *Case) Decision {
 	if r.hasExtras {
 		r.addExtras(&d)
 	}
+	// A request that is too long by itself is refused as such.
+	tooLong := c.isChainTooLong(d.MaxDuration) && !(d.MaxDuration > 0 && c.Duration > d.MaxDuration)
 	switch {
 	case r.protected:
 		d.Reason = ReasonProtectedAccount
@@ -172,11 +176,12 @@ func decide(r rules, c *Case) Decision {
 			d.Requirements = append(d.Requirements, q)
 			d.Approvers = append(d.Approvers, q.Approvers...)
 		}
-	case noApproval.isYes():
+	case noApproval.isYes() && !tooLong:
 		d.Reason = ReasonApprovalNotRequired
-	case self.isYes():
+	case self.isYes() && !tooLong:
 		d.Reason = ReasonSelfApproval
 	default:
+		d.ChainTooLong = noApproval.isYes() || self.isYes()
 		d.Reason = ReasonRequiresApproval
 		d.Approvers = make([]string, 0, usualCount)
 		for _, i := range r.affecting {
@@ -203,6 +208,12 @@ func decide(r rules, c *Case) Decision {
 		d.Approvers = []string{}
 	}
 	return d
+}
+
+// isChainTooLong reports whether the request extends access so far that it needs an
+// approval. limit is the lowest MaxDuration of the statements that apply; zero is none.
+func (c *Case) isChainTooLong(limit int64) bool {
+	return limit > 0 && c.Chain > limit || c.Longest > 0 && c.Chain > c.Longest
 }
 
 // addExtras adds what the statements say besides who decides.
@@ -301,13 +312,13 @@ func GroupOf(entry string) (id string, ok bool) { return strings.CutPrefix(entry
 
 func isGroup(entry string) bool { return strings.HasPrefix(entry, groupPrefix) }
 
-func permits(r rules, approver Identity) bool {
+func permits(r rules, c *Case, approver Identity) bool {
 	listed, required, inRequirement := r.listing(&approver)
 	switch {
 	case required:
 		return inRequirement && approver.Email != r.requester.Email
 	case approver.Email == r.requester.Email:
-		return r.allowsSelfApproval()
+		return r.letsApproveSelf(c)
 	}
 	return listed
 }
@@ -352,6 +363,22 @@ func (r *rules) allowsSelfApproval() bool {
 		}
 	}
 	return self.isYes()
+}
+
+// letsApproveSelf reports whether the requester may approve the request alone, apart from
+// requirements.
+func (r *rules) letsApproveSelf(c *Case) bool {
+	return r.allowsSelfApproval() && !c.isChainTooLong(r.maxDuration())
+}
+
+// maxDuration returns the lowest limit of the statements that apply; zero if there is none.
+func (r *rules) maxDuration() (lowest int64) {
+	for _, i := range r.affecting {
+		if s := &r.from[i]; s.MaxDuration > 0 && (lowest == 0 || s.MaxDuration < lowest) && r.applies(s) {
+			lowest = s.MaxDuration
+		}
+	}
+	return lowest
 }
 
 // rule combines one switch over several statements. One "no" outweighs every

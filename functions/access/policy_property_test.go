@@ -16,6 +16,8 @@ import (
 type world struct {
 	requester Identity
 	duration  int64
+	chain     int64
+	longest   int64
 	ticket    *string
 	affecting []numbered
 	protected bool // statements would affect if the account weren't protected
@@ -32,7 +34,7 @@ func worldOf(p Policy, c Case) world {
 	if c.Target.Kind == KindGroup {
 		from = p.Groups
 	}
-	w := world{requester: c.Requester, duration: c.Duration, ticket: c.Ticket}
+	w := world{requester: c.Requester, duration: c.Duration, chain: c.Chain, longest: c.Longest, ticket: c.Ticket}
 	w.requester.Email = strings.ToLower(w.requester.Email)
 	isProtected := c.Target.Kind == KindAccount && slices.Contains(p.ProtectedAccounts, c.Target.AccountID)
 	for i, s := range from {
@@ -105,6 +107,24 @@ func (w world) mayDecideAlone() bool {
 }
 
 func (w world) approvesSelf() bool { return w.mayDecideAlone() && len(w.demanding()) == 0 }
+
+// limits are those of the policy and of the settings.
+func (w world) limits() (all []int64) {
+	for _, l := range []int64{w.limit(), w.longest} {
+		if l > 0 {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// extendsTooFar reports whether nobody may get the extension without someone else.
+func (w world) extendsTooFar() bool {
+	return slices.ContainsFunc(w.limits(), func(l int64) bool { return w.chain > l })
+}
+
+// isTooLong reports whether the request alone is longer than the policy allows.
+func (w world) isTooLong() bool { return w.limit() > 0 && w.duration > w.limit() }
 
 func (w world) approves(who Identity) bool {
 	from := w.applying()
@@ -220,6 +240,9 @@ func (w world) decision() Decision {
 		asked = w.demanding()
 	}
 	automatic := w.needsNoApproval() || w.approvesSelf()
+	if automatic && w.extendsTooFar() && !w.isTooLong() {
+		automatic, d.ChainTooLong = false, true
+	}
 	switch {
 	case len(w.affecting) == 0 && w.protected:
 		d.Reason = ReasonProtectedAccount
@@ -229,13 +252,13 @@ func (w world) decision() Decision {
 		d.Reason = ReasonNotAllowed
 	case !automatic && w.impossible():
 		d.Reason = ReasonNoApprovers
-	case w.limit() > 0 && w.duration > w.limit():
+	case w.isTooLong():
 		d.Reason = ReasonDurationTooLong
 	case w.wrongTicket():
 		d.Reason = ReasonTicketMissing
-	case w.needsNoApproval():
+	case automatic && w.needsNoApproval():
 		d.Outcome, d.Reason = DecideAutomatic, ReasonApprovalNotRequired
-	case w.approvesSelf():
+	case automatic:
 		d.Outcome, d.Reason = DecideAutomatic, ReasonSelfApproval
 	default:
 		d.Outcome, d.Reason, d.Approvers = DecideApproval, ReasonRequiresApproval, w.othersIn(asked)
@@ -377,7 +400,7 @@ func randomPlace(r *rand.Rand) map[string][]string {
 
 func TestPolicyAgainstSecondFormulation(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 2))
-	seen := map[Reason]int{}
+	seen, chains, extended := map[Reason]int{}, map[Reason]int{}, map[bool]int{}
 	permitted, denied, stopped, offered, anywhere := map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}, map[bool]int{}
 	for n := range 4000 {
 		p := randomPolicy(r)
@@ -415,6 +438,12 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 		for _, target := range everyTarget() {
 			for _, who := range everybody {
 				c := Case{Requester: who, Target: target, OUs: place[target.AccountID], Duration: int64(r.IntN(4)), Ticket: randomTicket(r)}
+				if r.IntN(2) == 0 {
+					c.Chain = c.Duration + int64(r.IntN(4))
+				}
+				if r.IntN(2) == 0 {
+					c.Longest = int64(1 + r.IntN(4))
+				}
 				w := worldOf(p, c)
 				want := w.decision()
 				if got := index.Decide(&c); !reflect.DeepEqual(got, want) {
@@ -430,10 +459,20 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 					t.Fatalf("policy %d: %+v: %q are listed, want %q\n%+v", n, c, got, want, p)
 				}
 				seen[want.Reason]++
+				if want.ChainTooLong {
+					chains[want.Reason]++
+				}
+				alone := c
+				alone.Chain = 0
+				if before := index.Decide(&alone); c.Chain > 0 && before.Outcome == DecideAutomatic {
+					extended[want.Outcome == DecideAutomatic]++
+				} else if before.Outcome != want.Outcome || !reflect.DeepEqual(before.Requirements, want.Requirements) {
+					t.Fatalf("policy %d: %+v: the chain changed a decision that is not automatic:\n%+v, want\n%+v", n, c, want, before)
+				}
 				for _, presser := range everybody {
 					wantApprove, wantDeny := w.approves(presser), w.denies(presser)
 					if presser.Email == who.Email {
-						wantApprove, wantDeny = w.approvesSelf(), w.mayDecideAlone()
+						wantApprove, wantDeny = w.approvesSelf() && !w.extendsTooFar(), w.mayDecideAlone()
 					}
 					permitted[wantApprove]++
 					denied[wantDeny]++
@@ -456,7 +495,12 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 			t.Errorf("only %d decisions for the reason %s: the random policies do not try it", seen[reason], reason)
 		}
 	}
-	for what, tried := range map[string]map[bool]int{"approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered, "permission sets": anywhere} {
+	for _, reason := range []Reason{ReasonRequiresApproval, ReasonNoApprovers, ReasonTicketMissing} {
+		if chains[reason] < 100 {
+			t.Errorf("only %d extensions are too long and get the reason %s: the random policies do not try it", chains[reason], reason)
+		}
+	}
+	for what, tried := range map[string]map[bool]int{"extensions": extended, "approvals": permitted, "denials": denied, "denials of what is no longer allowed": stopped, "menus": offered, "permission sets": anywhere} {
 		if tried[true] < 1000 || tried[false] < 1000 {
 			t.Errorf("%s: %v: the random policies do not try both", what, tried)
 		}

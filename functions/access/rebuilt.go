@@ -13,8 +13,11 @@ type Rebuilt struct {
 	Subject      Subject `json:"subject"`
 	ExecutionARN string  `json:"execution_arn"`
 	// Both are zero if the access was never confirmed.
-	GrantedAt         time.Time `json:"granted_at,omitzero"`
-	End               time.Time `json:"end,omitzero"`
+	GrantedAt time.Time `json:"granted_at,omitzero"`
+	End       time.Time `json:"end,omitzero"`
+	// ChainSince and Extends are as in Request.
+	ChainSince        time.Time `json:"chain_since,omitzero"`
+	Extends           string    `json:"extends,omitempty"`
 	GroupMembershipID string    `json:"group_membership_id,omitempty"`
 	// AWSCreateRequestID is as in Request. The previous release wrote none.
 	AWSCreateRequestID string    `json:"aws_create_request_id,omitempty"`
@@ -26,7 +29,7 @@ type Rebuilt struct {
 // its holders.
 func RebuiltFrom(l Lease, id string, at time.Time) Rebuilt {
 	holder := l.Holders[id]
-	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, Channel: holder.Channel, AWSCreateRequestID: l.CreateRequestID, At: at.UTC()}
+	b := Rebuilt{ID: id, Subject: l.Subject, ExecutionARN: holder.ExecutionARN, GrantedAt: holder.GrantedAt, End: holder.End, ChainSince: holder.ChainSince, Extends: holder.Extends, Channel: holder.Channel, AWSCreateRequestID: l.CreateRequestID, At: at.UTC()}
 	if b.GrantedAt.IsZero() && !b.End.IsZero() {
 		b.GrantedAt = earlier(b.End, b.At) // the latest that it can have been
 	}
@@ -50,7 +53,10 @@ func (r *Request) UnmarshalJSON(text []byte) error {
 	b := *r.Rebuilt
 	r.ID, r.Target, r.Requester.PrincipalID, r.ExecutionARN = b.ID, b.Subject.Target, b.Subject.PrincipalID, b.ExecutionARN
 	r.GrantedAt, r.End, r.GroupMembershipID, r.AWSCreateRequestID = b.GrantedAt, b.End, b.GroupMembershipID, b.AWSCreateRequestID
-	r.Duration = int64(b.End.Sub(b.GrantedAt) / time.Second)
+	r.ChainSince, r.Extends = b.ChainSince, b.Extends
+	if r.Duration = int64(b.End.Sub(b.GrantedAt) / time.Second); r.IsExtension() {
+		r.Duration = 0 // unknown: it began at the end of what it extends
+	}
 	r.Failure = &Failure{Code: CodeRowLost, Message: "Someone deleted this app's record of the request while its access was active.", At: b.At}
 	return nil
 }

@@ -112,6 +112,12 @@ type Request struct {
 	// Background helps approvers to decide. It is nil if it is unknown, or if the request
 	// needs no approval.
 	Background *Background `json:"background,omitempty"`
+	// Chain is what the request extends, as of its evaluation; nil if it was no extension
+	// then. ChainSince and Extends say what it extended when it was granted.
+	Chain *Chain `json:"chain,omitempty"`
+	// HeldWith are the ids of all holders of the same access when the request was
+	// evaluated, in any state.
+	HeldWith []string `json:"held_with,omitempty"`
 	// Portal is where the requester uses the access; empty if it is not known.
 	Portal Portal `json:"portal,omitzero"`
 	// SessionSeconds is how long a session with the permission set lasts; 0 if that is
@@ -137,8 +143,14 @@ type Request struct {
 
 	// Set by grant.
 	GrantedAt time.Time `json:"granted_at,omitzero"` // when the access was seen to exist
-	End       time.Time `json:"end,omitzero"`        // GrantedAt + Duration
-	Failure   *Failure  `json:"failure,omitempty"`   // why the grant did not happen
+	// End is GrantedAt + Duration, or for an extension the end of what it extends +
+	// Duration.
+	End time.Time `json:"end,omitzero"`
+	// ChainSince and Extends are set for an extension: when the access of the first
+	// request in its chain began, and the id of the request that it extends.
+	ChainSince time.Time `json:"chain_since,omitzero"`
+	Extends    string    `json:"extends,omitempty"`
+	Failure    *Failure  `json:"failure,omitempty"` // why the grant did not happen
 	// OUPath are the organizational units above the account that grant read for its
 	// decision, from the outermost to the account's own. It is empty if no statement about
 	// a unit mattered. If grant didn't have to read further, it doesn't begin with the root.
@@ -249,7 +261,10 @@ func RequestID(teamID, viewID string) string {
 
 // Case returns the request as the policy sees it, apart from what must be looked up: the
 // requester's groups and the account's place in the organization.
-func (r *Request) Case() Case { return Case{Target: r.Target, Duration: r.Duration, Ticket: &r.Ticket} }
+// The chain is that of the evaluation.
+func (r *Request) Case() Case {
+	return Case{Target: r.Target, Duration: r.Duration, Ticket: &r.Ticket, Chain: r.ChainSeconds()}
+}
 
 // Channel returns the id of the channel that the policy chose when the request was
 // evaluated; "" is the configured channel. If the request's message is posted already, its

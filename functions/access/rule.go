@@ -40,6 +40,9 @@ func (d *Decision) ruleWords(k Kind) string {
 	case ReasonSelfApproval:
 		return "requesters may approve their own requests"
 	case ReasonRequiresApproval:
+		if d.ChainTooLong {
+			return "extension too long without an approval; approval by " + eitherOf(d.Approvers)
+		}
 		if len(d.Requirements) == 0 {
 			return "approval by " + eitherOf(d.Approvers)
 		}
@@ -53,6 +56,9 @@ func (d *Decision) ruleWords(k Kind) string {
 		}
 		return strings.Join(needed, "; ")
 	case ReasonNoApprovers:
+		if d.ChainTooLong {
+			return "extension too long without an approval, but nobody else could approve"
+		}
 		return "approval needed, but nobody else could approve"
 	case ReasonNoStatements:
 		return "no statement allows this access"

@@ -28,7 +28,9 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 		return r, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.Cases.Case(ctx, index, r.Requester, r.Case())
+	asked := r.Case()
+	asked.Longest = h.longest()
+	c, err := h.Cases.Case(ctx, index, r.Requester, asked)
 	if err != nil {
 		return r, err
 	}

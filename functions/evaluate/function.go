@@ -34,6 +34,7 @@ type Settings struct {
 	People         people.Settings
 	// SlackGroups are pairs "<group id>=<id of a Slack user group>".
 	SlackGroups        []string      `env:"ELEVATOR_APPROVER_GROUP_MENTIONS"`
+	MaxDuration        time.Duration `env:"ELEVATOR_MAX_DURATION_SECONDS,required"`
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
 	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
 	PortalURL          string        `env:"ELEVATOR_ACCESS_PORTAL_URL"` // empty: the catalog knows it
@@ -78,6 +79,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Catalog:     catalog.New(names, p),
 		Cases:       cases.New(center, rows, cases.Live{Organization: center}),
 		Account:     s.Stack.Account,
+		Longest:     s.MaxDuration,
 		Portal:      access.Portal{URL: s.PortalURL, Region: cmp.Or(s.IdentityCenter.Region, p.AWS.Region)},
 		SlackGroups: slackGroups(s.SlackGroups),
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},

@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/chains"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/people"
@@ -59,6 +61,7 @@ type Subject struct {
 // Table is the part of the requests table that the handler uses.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
+	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
 	Evaluate(ctx context.Context, id string, e table.Evaluation) (access.Request, error)
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
@@ -110,7 +113,8 @@ type Handler struct {
 	Catalog Catalog
 	Claims  Claims
 	Cases   cases.Reader
-	Account string // in which this runs
+	Account string        // in which this runs
+	Longest time.Duration // of access
 	// Portal is the access portal. Without a URL, the catalog's is used.
 	Portal access.Portal
 	// SlackGroups are the ids of Slack user groups to mention, by group of Identity Center.
@@ -229,13 +233,24 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 	index := access.NewIndex(&policy)
-	c, err := h.decider().Case(ctx, index, requester, r.Case())
-	if err != nil {
+	var c *access.Case
+	var caseErr, chainErr error
+	e := table.Evaluation{Requester: requester, Portal: h.portal(ctx)}
+	parallel.Do(2, 2, func(i int) {
+		if i == 0 {
+			c, caseErr = h.decider().Case(ctx, index, requester, r.Case())
+			return
+		}
+		subject := access.Subject{Target: r.Target, PrincipalID: requester.PrincipalID}
+		e.Chain, e.HeldWith, chainErr = chains.Read(ctx, h.Table, subject, r.ID, h.Now)
+	})
+	if err := cmp.Or(caseErr, chainErr); err != nil {
 		return r, err
 	}
+	c.Chain, c.Longest = e.Chain.Length(r.Duration), h.longest()
 	d := index.Decide(c)
+	e.Decision = d
 	o := access.Outcome{Reason: string(d.Reason), PolicyDigest: digest, Statements: d.Statements, Rule: d.Rule(r.Target.Kind)}
-	e := table.Evaluation{Requester: requester, Decision: d, Portal: h.portal(ctx)}
 	if r.Target.Kind == access.KindAccount {
 		e.Session = h.Catalog.Session(ctx, r.Target.PermissionSetARN)
 	}
@@ -253,6 +268,8 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 			o.Message = "The policy allows at most " + access.FormatDuration(time.Duration(d.MaxDuration)*time.Second) + "."
 		} else if d.Reason == access.ReasonTicketMissing {
 			o.Message = slack.TicketHint(d.Tickets)
+		} else if d.ChainTooLong {
+			o.Message = "With this extension, you would have the access for " + access.FormatChain(c.Chain) + " in all. That needs an approval, and the policy names no other approver."
 		}
 	default:
 		if r.Target.Kind == access.KindAccount {
@@ -281,6 +298,9 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 	}
 	return h.recordOutcome(ctx, r, o)
 }
+
+// longest returns the longest access that the settings allow, in seconds.
+func (h *Handler) longest() int64 { return int64(h.Longest / time.Second) }
 
 func (h *Handler) decider() cases.Decider { return cases.Decider{Reader: h.Cases} }
 

@@ -58,6 +58,11 @@ type world struct {
 	approverErrs map[string]error // by Slack id
 	changes      int              // of approvals
 
+	longest  time.Duration
+	lease    access.Lease // of the access; empty if there is none
+	leaseErr error
+	holders  map[string]access.Request // rows of the lease's holders
+
 	evaluated *table.Evaluation
 	counted   []int
 	freed     []string // the outcomes of requests when their claims were freed
@@ -70,7 +75,16 @@ type world struct {
 	lifetime time.Duration // of requests; zero: eight hours
 }
 
-func (w *world) Get(context.Context, string) (access.Request, error) { return w.row, nil }
+func (w *world) Get(_ context.Context, id string) (access.Request, error) {
+	if r, ok := w.holders[id]; ok {
+		return r, nil
+	}
+	return w.row, nil
+}
+
+func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	return w.lease, len(w.lease.Holders) > 0 && w.lease.Key == key, w.leaseErr
+}
 
 func (w *world) RequestsOf(ctx context.Context, principalID string, limit int) ([]access.Request, bool, error) {
 	if _, ok := ctx.Deadline(); !ok || principalID != jane.PrincipalID || limit != mostRequests {
@@ -192,7 +206,7 @@ func newWorld(s access.Statement) *world {
 func (w *world) handle(t *testing.T, operation, execution string, at time.Time) (any, error) {
 	t.Helper()
 	w.cases.Memberships, w.cases.Leases, w.cases.Members = &w.groups, &w.groups, &w.groups
-	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: cmp.Or(w.lifetime, 8*time.Hour), AnnounceFor: 2 * time.Hour,
+	h := &Handler{Table: w, Claims: w, People: w, Policy: w, Cases: w.cases, Catalog: w, SlackGroups: map[string]string{"g-slack": "S0SEC"}, Account: "123456789012", Longest: w.longest, Portal: w.settings, Reminders: Reminders{Initial: 15 * time.Minute, Multiplier: 2}, Expiration: cmp.Or(w.lifetime, 8*time.Hour), AnnounceFor: 2 * time.Hour,
 		Now: func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler)}
 	return h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1", Execution: execution}, Error: "Unavailable", Waits: !w.previous})
 }

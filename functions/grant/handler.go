@@ -14,6 +14,7 @@ import (
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/leases"
 )
 
 // maxLookups limits how many approvers are looked up at once.
@@ -71,9 +72,9 @@ type Catalog interface {
 
 // Leases create access.
 type Leases interface {
-	Acquire(ctx context.Context, r access.Request) error
+	Acquire(ctx context.Context, r access.Request, permit leases.Permit) error
 	IsHolder(ctx context.Context, r access.Request) (bool, error)
-	Confirm(ctx context.Context, r access.Request) (access.Request, error)
+	Confirm(ctx context.Context, r access.Request, permit leases.Permit) (access.Request, error)
 }
 
 // Handler grants access.
@@ -172,7 +173,44 @@ func (h *Handler) start(ctx context.Context, r access.Request) error {
 			return err
 		}
 	}
-	return h.Leases.Acquire(ctx, r)
+	return h.Leases.Acquire(ctx, r, h.permit(r))
+}
+
+// permit returns the check of a chain that the request extends: the policy in force must
+// still grant the request automatically. Approvers decide knowingly, so what they approved
+// may extend any chain.
+func (h *Handler) permit(r access.Request) leases.Permit {
+	return func(ctx context.Context, chain access.Chain) error {
+		switch {
+		case !r.IsApproved():
+			return access.Errorf(access.CodeRefused, "the request is not approved")
+		case r.Outcome.Kind != access.OutcomeAutomatic:
+			return nil
+		}
+		policy, _, err := h.Policy.Load(ctx)
+		if err != nil {
+			return err
+		}
+		index := access.NewIndex(&policy)
+		asked := h.caseOf(r)
+		asked.Chain = chain.Length(r.Duration)
+		c, err := cases.Decider{Reader: h.Cases}.Case(ctx, index, r.Requester, asked)
+		if err != nil {
+			return err
+		}
+		return checkChain(index.Decide(c), asked.Chain)
+	}
+}
+
+// caseOf returns the request as the policy sees it. What a request extends that was
+// granted automatically is checked when its access is (permit).
+func (h *Handler) caseOf(r access.Request) access.Case {
+	c := r.Case()
+	c.Longest = int64(h.Longest / time.Second)
+	if r.Outcome != nil && r.Outcome.Kind == access.OutcomeAutomatic {
+		c.Chain = 0
+	}
+	return c
 }
 
 // checkPermitted checks the decision in the row against the policy in force, and
@@ -186,7 +224,7 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []s
 	}
 	index := access.NewIndex(&policy)
 	decider := cases.Decider{Reader: h.Cases}
-	c, err := decider.Case(ctx, index, r.Requester, r.Case())
+	c, err := decider.Case(ctx, index, r.Requester, h.caseOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +327,7 @@ func runAll(checks []func() error) error {
 }
 
 func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logger) error {
-	granted, err := h.Leases.Confirm(ctx, r)
+	granted, err := h.Leases.Confirm(ctx, r, h.permit(r))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/cases/casestest"
 	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/leases"
 )
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -62,13 +63,26 @@ type mockLeases struct {
 	acquire  func(access.Request) error
 	isHolder func(access.Request) (bool, error)
 	confirm  func(access.Request) (access.Request, error)
+	chain    *access.Chain // what the request extends
 }
 
-func (m *mockLeases) Acquire(_ context.Context, r access.Request) error { return m.acquire(r) }
+func (m *mockLeases) Acquire(ctx context.Context, r access.Request, permit leases.Permit) error {
+	if m.chain != nil {
+		if err := permit(ctx, *m.chain); err != nil {
+			return err
+		}
+	}
+	return m.acquire(r)
+}
 func (m *mockLeases) IsHolder(_ context.Context, r access.Request) (bool, error) {
 	return m.isHolder(r)
 }
-func (m *mockLeases) Confirm(_ context.Context, r access.Request) (access.Request, error) {
+func (m *mockLeases) Confirm(ctx context.Context, r access.Request, permit leases.Permit) (access.Request, error) {
+	if m.chain != nil {
+		if err := permit(ctx, *m.chain); err != nil {
+			return r, err
+		}
+	}
 	return m.confirm(r)
 }
 

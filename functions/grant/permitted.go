@@ -73,6 +73,19 @@ func checkDecision(r access.Request, policy *access.Index, c *access.Case, appro
 	return refuse(missingApprovals(r, tally))
 }
 
+// checkChain refuses an extension that the policy doesn't grant automatically. chain is how
+// long the access would last in all, in seconds.
+func checkChain(d access.Decision, chain int64) error {
+	switch {
+	case d.Outcome == access.DecideAutomatic:
+		return nil
+	case d.ChainTooLong:
+		return access.Errorf(access.CodeRefused, "with this extension, the access would last %s in all, which needs an approval. Submit the request again, so that an approver can decide.",
+			access.FormatChain(chain))
+	}
+	return access.Errorf(access.CodeRefused, "the current policy requires an approval")
+}
+
 // approverProblem returns why the approval of the only approver doesn't count.
 func approverProblem(r access.Request, policy *access.Index, c *access.Case, by access.Person, as access.Identity) string {
 	switch {

@@ -137,16 +137,23 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	if t.Kind == access.KindAccount && (t.AccountID == "" || t.PermissionSet == "") || t.Kind == access.KindGroup && t.GroupID == "" {
 		return nil
 	}
-	policy, digest, err := h.Policy.Load(ctx)
+	index, c, chain, err := h.extendedCase(ctx, requester, access.Case{Target: t})
 	if err != nil {
 		return err
 	}
-	index := h.menus.index(&policy, digest)
-	c, err := h.Cases.Case(ctx, index, requester, access.Case{Target: t})
-	if err != nil {
-		return err
-	}
+	c.Chain = 0 // the form doesn't report which duration is chosen
 	d := index.Decide(c)
+	if chain != nil && d.Outcome != access.DecideRefused {
+		form.Extends = &slack.Extension{Since: chain.Since, Until: chain.End}
+		if d.Outcome == access.DecideAutomatic {
+			form.Extends.Automatic = h.longestExtension(*chain, d)
+			form.Extends.Limited = form.Extends.Automatic < slices.Max(h.Durations)
+			if form.Extends.Automatic == 0 {
+				c.Chain = chain.Length(int64(slices.Min(h.Durations) / time.Second))
+				d = index.Decide(c)
+			}
+		}
+	}
 	form.Longest, form.Tickets, form.Warnings = time.Duration(d.MaxDuration)*time.Second, d.Tickets, d.Warnings
 	if mustNotSelfApprove(d, requester) {
 		form.Preview = "This would be refused. " + notSelfApproved

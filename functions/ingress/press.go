@@ -84,6 +84,8 @@ type reply struct {
 	// token and output resume a wait of the execution. Without a token, the
 	// wait hasn't begun and will read the row.
 	token, output string
+	// others are the tokens of other requests whose access ends with this one.
+	others []string
 	// notResumed replaces text if the execution can't be resumed.
 	notResumed string
 	// decided means that this press decided the request, so its claim is freed. If it
@@ -153,6 +155,10 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 		return reply{}, err
 	}
 	if r, late := a.tooLate(p); late {
+		if p.action == slack.ActionEnd {
+			// The press that ended the access may not have ended the others.
+			r = p.withOthers(ctx, r)
+		}
 		return r, nil
 	}
 	refusal, err := a.allow(p, ctx)
@@ -179,6 +185,7 @@ func checkID(value string) error {
 // carryOut performs the reply's actions, and returns the text for the person.
 func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	text = r.text
+	p.resumeOthers(ctx, r.others)
 	if !p.resume(ctx, r.token, r.output) && r.notResumed != "" {
 		text = r.notResumed
 	}

@@ -213,7 +213,9 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
 }
 
-// end records that the access ends early. Only the requester ends it without a dialog.
+// end records that the access ends early, and ends the other requests for it. Whoever may
+// end one of them may end all: they are the same person's access to the same target, and
+// it lasts as long as any of them. Only the requester ends it without a dialog.
 func (p *press) end(ctx context.Context) (reply, error) {
 	if !p.byRequester() && !p.confirmed {
 		return p.openDialog(ctx, slack.EndView(p.request)), nil
@@ -224,10 +226,10 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	}
 	p.request = r
 	if !won {
-		return p.endReply(notActiveText(r)), nil
+		return p.withOthers(ctx, p.endReply(notActiveText(r))), nil
 	}
 	p.log.Info("access ended early")
-	return p.endReply(""), nil
+	return p.withOthers(ctx, p.endReply("")), nil
 }
 
 // endReply resumes the execution so that it removes the access, unless the removal
@@ -291,7 +293,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return "", err
 	}
 	p.index, p.digest = p.menus.index(&policy, digest), digest
-	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.request.Case(), by); err != nil {
+	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.askedCase(), by); err != nil {
 		return "", err
 	}
 	if !permits(p.index, p.asked, p.request, by, p.as) {
@@ -303,6 +305,13 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return refused + " " + p.whoCanText(ctx), nil
 	}
 	return "", nil
+}
+
+// askedCase returns the request as the policy sees it.
+func (p *press) askedCase() access.Case {
+	c := p.request.Case()
+	c.Longest = p.longest()
+	return c
 }
 
 // whoCanText says who may press the button that p.by may not.

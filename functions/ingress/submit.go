@@ -273,12 +273,7 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	if s.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return map[string]string{v.AccountBlock(): slack.ManagementAccount}, nil
 	}
-	policy, digest, err := h.Policy.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	index := h.menus.index(&policy, digest)
-	c, err := h.Cases.Case(ctx, index, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
+	index, c, _, err := h.extendedCase(ctx, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
 	if err != nil {
 		return nil, err
 	}
@@ -292,6 +287,9 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		return map[string]string{targetBlock(v, s.Target): "The policy doesn't let you have this access. Choose something else, or ask the people who run this app."}, nil
 	case mustNotSelfApprove(d, requester):
 		return map[string]string{targetBlock(v, s.Target): notSelfApproved}, nil
+	case d.Reason == access.ReasonNoApprovers && d.ChainTooLong:
+		return map[string]string{v.DurationBlock(): "You have this access already. With this extension, it would last " + access.FormatChain(c.Chain) +
+			" in all. That needs an approval, and the policy names no other approver."}, nil
 	case d.Reason == access.ReasonNoApprovers:
 		return map[string]string{targetBlock(v, s.Target): "Nobody else can approve this: the policy names no other approver. Ask the people who run this app to add one."}, nil
 	case d.Reason == access.ReasonProtectedAccount:

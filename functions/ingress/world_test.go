@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +61,11 @@ type world struct {
 	denyReason DenyReason
 	cooldown   time.Duration
 	runs       map[string]access.Run
+	leases     map[string]access.Lease
+	leaseErr   error
+	endErr     error      // of EndHolder
+	ended      []string   // the requests of EndHolder, sorted
+	mu         sync.Mutex // guards rows and ended in EndHolder and Get
 	policy     access.Policy
 	groups     casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
@@ -217,6 +223,8 @@ func (w *world) Create(_ context.Context, r access.Request) (access.Request, boo
 
 func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 	w.noteTimeLeft(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
@@ -320,6 +328,25 @@ func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (a
 	}
 	r.EndRequest = &e
 	w.rows[id] = r
+	return r, true, nil
+}
+
+func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	l, found := w.leases[key]
+	return l, found, w.leaseErr
+}
+
+func (w *world) EndHolder(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.rows[id]
+	if w.endErr != nil || r.EndRequest != nil || r.HasRemovalBegun() || r.IsClosed() {
+		return r, false, w.endErr
+	}
+	r.EndRequest = &e
+	w.rows[id] = r
+	w.ended = append(w.ended, id)
+	slices.Sort(w.ended)
 	return r, true, nil
 }
 

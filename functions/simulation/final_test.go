@@ -123,6 +123,7 @@ func (l *ledger) checkEnd() {
 		}
 	}
 	l.checkRemovals()
+	l.checkEndings()
 	l.checkPosts()
 	for _, id := range ids {
 		l.checkCurrent(l.requests[id])

@@ -66,7 +66,7 @@ func start(w *world, name string) handler {
 	case "evaluate":
 		return edge(p, must(evaluate.New(evaluate.Settings{
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
-			Expiration: expiration, AnnounceFor: min(statemachine.AnnounceFor, expiration), ReminderInitial: reminderInitial, ReminderMultiplier: 2,
+			MaxDuration: longDuration, Expiration: expiration, AnnounceFor: min(statemachine.AnnounceFor, expiration), ReminderInitial: reminderInitial, ReminderMultiplier: 2,
 		}, evaluate.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Organizations: w.center, Slack: w.slack,
 		}, p)))

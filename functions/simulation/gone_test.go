@@ -106,6 +106,7 @@ func (l *ledger) checkEndRequest(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()
 	switch {
 	case r.EndRequest.Reason == "":
+		l.checkEndByPerson(r)
 	case inv.function != "reconcile" || r.EndRequest.By != (access.Person{}):
 		l.broken(13, "%s ends request %s for %+v", inv.function, r.ID, *r.EndRequest)
 	case !l.world.absent.during(r.Requester.PrincipalID, inv.began, now):

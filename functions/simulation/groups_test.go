@@ -287,7 +287,11 @@ func (l *ledger) casesSince(p access.Policy, r access.Request, since time.Time) 
 	}
 	for _, units := range l.unitsSince(function, r.Target.AccountID, since) {
 		for _, who := range l.identities(p, r.Requester, since) {
-			all = append(all, &access.Case{Requester: who, Target: r.Target, OUs: units, Duration: r.Duration})
+			c := &access.Case{Requester: who, Target: r.Target, OUs: units, Duration: r.Duration, Longest: int64(longDuration / time.Second)}
+			if r.Outcome == nil || r.Outcome.Kind != access.OutcomeAutomatic {
+				c.Chain = r.ChainSeconds() // checkExtension checks automatic ones
+			}
+			all = append(all, c)
 		}
 	}
 	return all
@@ -308,6 +312,7 @@ func lets(p access.Policy, c *access.Case, requester string, by map[string]acces
 		statements, resource = p.Groups, c.Target.GroupID
 	}
 	automatic, never, self, notSelf, applying, required, approved := false, false, false, false, false, false, false
+	tooLong := c.Chain > c.Longest
 	for _, s := range statements {
 		affects := slices.Contains(s.Resources, resource)
 		if !slices.Contains(p.ProtectedAccounts, resource) {
@@ -329,6 +334,7 @@ func lets(p access.Policy, c *access.Case, requester string, by map[string]acces
 		if s.MaxDuration > 0 && c.Duration > s.MaxDuration {
 			return false
 		}
+		tooLong = tooLong || s.MaxDuration > 0 && c.Chain > s.MaxDuration
 		automatic = automatic || s.ApprovalIsNotRequired != nil && *s.ApprovalIsNotRequired
 		self = self || listed && s.AllowSelfApproval != nil && *s.AllowSelfApproval
 		given := 0
@@ -344,7 +350,7 @@ func lets(p access.Policy, c *access.Case, requester string, by map[string]acces
 		approved = approved || given > 0
 	}
 	_, bySelf := by[requester]
-	self = self && !notSelf
+	self, automatic = self && !notSelf && !tooLong, automatic && !tooLong
 	switch {
 	case !applying:
 		return false

@@ -352,6 +352,7 @@ func (p *plan) watch() {
 	lost, lostAt := d.chance(w.trouble.rows), d.below(110)
 	order := d.next()
 	moves, group, moveIn := d.chance(w.trouble.groups), pick(d, []string{"g-dev", "g-sec", "g-1"}), d.between(0, 2*time.Second)
+	extends, extendAt := d.chance(0.3), d.below(100)
 	leaves, kind := d.chance(w.trouble.gone/3), pick(d, []idtypes.UserStatus{idtypes.UserStatusDisabled, idtypesDeleted})
 	w.ledger.request(p.id).watch = func(was, is access.Request) {
 		if is.Outcome != nil && was.Outcome == nil && is.Outcome.Kind.Grants() && leaves {
@@ -382,6 +383,9 @@ func (p *plan) watch() {
 			next.id = access.RequestID(team, next.view)
 			w.then(is.End.Add(off), mix(order, 1), next.submit)
 		}
+		if extends && w.since() < busyFor && !w.trouble.alone {
+			p.extend(left*time.Duration(extendAt)/100, mix(order, 5))
+		}
 		if lost {
 			w.then(w.clock.now().Add(left*time.Duration(lostAt)/100), mix(order, 2), func() { w.deleteRow(p.id) })
 		}
@@ -393,6 +397,25 @@ func (p *plan) watch() {
 			p.press(max(0, left+off/10), who, "end")
 		}
 	}
+}
+
+// extend plans that the person requests the same access again while they have it. Sometimes
+// someone ends it at the moment at which the extension is decided.
+func (p *plan) extend(after time.Duration, order uint64) {
+	w := p.world
+	d := w.source.dice("extend")
+	next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: pick(d, durations), view: p.view + "e"}
+	next.id = access.RequestID(team, next.view)
+	w.then(w.clock.now().Add(after), order, next.submit)
+	if !d.chance(0.5) {
+		return
+	}
+	which, at := pick(d, []*plan{p, next}), pick(d, []time.Duration{0, d.between(0, time.Second), d.between(0, 8*time.Second)})
+	extension := w.ledger.request(next.id)
+	extension.onceDecided = append(extension.onceDecided, func() {
+		which.press(at, p.person, "end")
+		p.press(at+d.between(0, 200*time.Millisecond), p.person, "end")
+	})
 }
 
 // deleteRow deletes the request's row, as a person with access to the table may.

@@ -73,6 +73,10 @@ type dossier struct {
 	// stop is called when its execution enters the state stopIn.
 	stopIn string
 	stop   func(*execution)
+	// evaluated, entered and granted are when it was evaluated, first entered the lease,
+	// and was granted; or zero.
+	evaluated, entered, granted time.Time
+	endedBy                     *invocation // a person's press of its own End now
 	// waits is set if its execution may have no task token in the row. Then the
 	// execution doesn't learn about an early end; the sweep does.
 	waits bool
@@ -506,9 +510,14 @@ func (l *ledger) checkWrite(key string, before, after row) {
 		if !there && now.Sub(s.removed) > time.Minute {
 			l.broken(1, "request %s is granted, and its access is not there", id)
 		}
-		if want := is.GrantedAt.Add(time.Duration(is.Duration) * time.Second); !is.End.Equal(want) {
-			l.broken(2, "request %s ends at %v, want %v", id, is.End, want)
-		}
+		l.checkExtension(is)
+		r.granted = now
+	}
+	if was.EvaluatedDecision == nil && is.EvaluatedDecision != nil {
+		r.evaluated = now
+	}
+	if d := is.EvaluatedDecision; d != nil && d.ChainTooLong && was.EvaluatedDecision == nil {
+		l.count("extension too long")
 	}
 	if was.Outcome == nil && is.Outcome != nil {
 		l.checkDecision(is)
@@ -615,6 +624,9 @@ func (l *ledger) noteLease(key string, before, after row) {
 	}
 	if after != nil {
 		for id, holder := range as[access.Lease](after).Holders {
+			if d := l.request(id); d.entered.IsZero() {
+				d.entered = l.world.clock.now()
+			}
 			if !holder.End.IsZero() {
 				l.request(id).confirmed = true
 			}
@@ -665,6 +677,8 @@ func (l *ledger) checkUnchanged(was, is access.Request) {
 	}
 	change("its grant", was.GrantedAt, is.GrantedAt)
 	change("its end", was.End, is.End)
+	change("what it extends", was.Extends, is.Extends)
+	change("the begin of its chain", was.ChainSince, is.ChainSince)
 	change("the beginning of its removal", was.RevokingAt, is.RevokingAt)
 	change("its removal", was.RevokedAt, is.RevokedAt)
 	change("how it was removed", was.Removal, is.Removal)
@@ -707,7 +721,7 @@ func (l *ledger) checkDecision(r access.Request) {
 	if inv.function != "evaluate" {
 		l.broken(1, "request %s is %s by %s", r.ID, r.Outcome.Kind, inv.function)
 	}
-	if r.Outcome.Kind == access.OutcomeAutomatic && !l.isPermitted(r, inv.began) {
+	if r.Outcome.Kind == access.OutcomeAutomatic && (!l.isPermitted(r, inv.began) || !l.isAutomatic(r, time.Duration(r.ChainSeconds())*time.Second, inv.began)) {
 		l.broken(1, "request %s is granted automatically, which no policy in force says", r.ID)
 	}
 	if r.Outcome.Kind == access.OutcomeRefused {

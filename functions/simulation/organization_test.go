@@ -71,7 +71,7 @@ var policies = []access.Policy{
 	},
 	{
 		Accounts: []access.Statement{
-			{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: aws.Bool(true)},
+			{Resources: []string{"*"}, PermissionSets: []string{"*"}, ApprovalIsNotRequired: aws.Bool(true), MaxDuration: 720, Approvers: []string{"bob@example.com", "dan@example.com"}},
 			{Resources: []string{"111111111111"}, PermissionSets: []string{"Admin"}, Approvers: []string{"clo@example.com"}, ApprovalIsNotRequired: aws.Bool(false)},
 		},
 		Groups: []access.Statement{{Resources: []string{"g-1"}, Approvers: []string{"clo@example.com", "gus@example.com"}}},

@@ -24,6 +24,10 @@ type tally struct {
 	// NotAllowed and NoApprovers are how many requests the policy refused because of
 	// those reasons, NotPermitted how many decisions it didn't permit at the grant.
 	ByMembership, NotAllowed, NoApprovers, NotPermitted int
+	// Extended is how many requests extended others, EndedTogether how many ended because a
+	// person ended another one, ChainsTooLong how many needed an approval because they
+	// extended others too far. KeptAfterEnd is how many kept access that a person ended.
+	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd int
 	// Moves is how often an account changed its unit.
 	Moves                   int
 	Invocations, Executions int
@@ -34,7 +38,8 @@ func (l *ledger) tally() tally {
 		Overlaps: l.counts["Overlap"], Repeated: l.counts["Repeated"], TooMany: l.counts["TooMany"], RowsDeleted: l.counts["rows deleted"],
 		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"],
 		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
-		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"]}
+		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"],
+		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"]}
 	for _, d := range l.requests {
 		r := d.row
 		if r.ID == "" {
@@ -90,6 +95,7 @@ func (t *tally) add(o tally) {
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
 		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.Confirmed, &o.Confirmed}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
 		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
+		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd},
 	} {
 		*pair.to += *pair.from
 	}

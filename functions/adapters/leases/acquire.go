@@ -6,21 +6,24 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/chains"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/table"
 )
 
 // Acquire makes the request a holder of its access. It starts the creation unless
 // the access exists or is being created. The context's deadline must be the end
 // of the calling function. The caller checks that the request may have the
-// access.
+// access. If the request extends access that exists, permit is called first.
 //
 // Errors: ForeignAccess if the access exists and no lease says that it is ours,
 // or if a membership that is not ours is in its place; LeaseDeleting while the
-// same access is being removed; Refused if the request's removal has begun; and
-// those of table and Identity Center.
-func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
+// same access is being removed; Refused if the request's removal has begun, or if a person
+// ended the access after the request was approved; and those of permit, table and Identity
+// Center.
+func (l *Leases) Acquire(ctx context.Context, r access.Request, permit Permit) error {
 	for range maxTries {
-		again, err := l.acquire(ctx, r)
+		again, err := l.acquire(ctx, r, permit)
 		if !again {
 			return err
 		}
@@ -28,13 +31,16 @@ func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
 	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
-func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err error) {
+func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit) (again bool, err error) {
 	subject := r.Subject()
 	lease, found, err := l.Table.Lease(ctx, subject.Key())
 	if err != nil {
 		return false, err
 	}
 	if found && lease.State == access.LeaseDeleting {
+		if _, err := l.extend(ctx, lease, r, nil); err != nil {
+			return false, err
+		}
 		return l.finishAbandoned(ctx, lease)
 	}
 	if !found {
@@ -66,7 +72,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	holder := lease.IsHeldBy(r.ID)
 	if !holder {
 		lease.Holders = cloneHolders(lease)
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, Channel: r.Channel()}
+		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, Joined: chains.Others(lease, r.ID), Channel: r.Channel()}
 		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
 	var deadline, before time.Time
@@ -98,6 +104,14 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 			_ = l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 		}
 		return false, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
+	}
+	if !now.WasGranted() {
+		if now.EndRequest != nil {
+			return false, endedError(*now.EndRequest)
+		}
+		if _, err := l.extend(ctx, lease, now, permit); err != nil {
+			return false, err
+		}
 	}
 	if !create {
 		return false, nil
@@ -202,11 +216,16 @@ func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, r
 // and end of the access in the row, and in the lease that it is held. A second
 // call changes nothing and returns what is stored.
 //
+// The duration counts from the end of what the request extends at this moment, or else
+// from now. If it extends something, permit is called first. Two requests that are
+// confirmed at the same moment may extend the same end, and then run in parallel.
+//
 // Errors: InProgress if Identity Center needs longer; AssignmentFailed, with Identity
 // Center's reason, if the creation failed; ForeignAccess if someone removed the
 // access and added it again outside this app; Refused if the request's removal has
-// begun; Lost if the request holds no lease.
-func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request, error) {
+// begun, or if a person ended the access after the request was approved; those of permit;
+// Lost if the request holds no lease.
+func (l *Leases) Confirm(ctx context.Context, r access.Request, permit Permit) (access.Request, error) {
 	key := r.Subject().Key()
 	lease, err := l.readHeldLease(ctx, key, r.ID)
 	if err != nil {
@@ -240,8 +259,10 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		return r, err
 	}
 
-	now := l.Now().UTC()
-	granted, err := l.Table.RecordGrant(ctx, r.ID, now, now.Add(time.Duration(r.Duration)*time.Second), seen.membershipID, lease.CreateRequestID)
+	granted, err := l.recordGrant(ctx, lease, r, seen, permit)
+	if isLost(err) && granted.EndRequest != nil && !granted.IsOver() {
+		return granted, endedError(*granted.EndRequest)
+	}
 	if isLost(err) || err == nil && granted.IsOver() {
 		return granted, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
@@ -251,7 +272,10 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 	for range maxTries {
 		lease.Holders = cloneHolders(lease)
 		lease.State = access.LeaseHeld
-		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End, Channel: r.Channel()}
+		lease.Holders[r.ID] = access.Holder{
+			ExecutionARN: r.ExecutionARN, GrantedAt: granted.GrantedAt, End: granted.End, ChainSince: granted.ChainSince, Extends: granted.Extends,
+			Joined: lease.Holders[r.ID].Joined, Channel: r.Channel(),
+		}
 		if err = l.put(ctx, &lease); !isLost(err) {
 			return granted, err
 		}
@@ -260,6 +284,30 @@ func (l *Leases) Confirm(ctx context.Context, r access.Request) (access.Request,
 		}
 	}
 	return granted, access.Errorf(access.CodeConflict, "confirm the lease: other writes kept changing it")
+}
+
+// recordGrant records that the access exists, and until when. If the request is granted
+// already, its end stays: a chain that has grown since doesn't matter.
+func (l *Leases) recordGrant(ctx context.Context, lease access.Lease, r access.Request, seen observation, permit Permit) (access.Request, error) {
+	var chain *access.Chain
+	if !r.WasGranted() {
+		var err error
+		if chain, err = l.extend(ctx, lease, r, permit); err != nil {
+			now, readErr := l.Table.Get(ctx, r.ID)
+			if readErr != nil || !now.WasGranted() {
+				return r, err
+			}
+		}
+	}
+	now := l.Now().UTC()
+	from := now
+	if chain != nil {
+		from = chain.End
+	}
+	return l.Table.RecordGrant(ctx, r.ID, table.Grant{
+		At: now, End: from.Add(time.Duration(r.Duration) * time.Second), Chain: chain,
+		MembershipID: seen.membershipID, CreateRequestID: lease.CreateRequestID,
+	})
 }
 
 // IsHolder reports whether the request is a holder of its access. Then its access exists,

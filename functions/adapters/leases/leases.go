@@ -18,6 +18,9 @@
 //   - Every write of a lease is conditional on its version, and no version is used
 //     twice under a key. After a conflict, the lease is read again.
 //   - A holder counts until its request's removal is done.
+//   - A person who ends the access of one holder writes that in its row, and then reads
+//     the lease to end the others. A request enters the lease, and then reads the rows of
+//     the others. So no extension that was approved before survives that end.
 //   - A membership has an id, and the lease records each id that Create returned.
 //     Any other membership is not ours: we neither share nor remove it, and the lease
 //     can be deleted while it exists. If an answer is missing or no id is recorded, any
@@ -41,7 +44,7 @@ import (
 // Table is the part of the table that the leases use.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
-	RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID, createRequestID string) (access.Request, error)
+	RecordGrant(ctx context.Context, id string, g table.Grant) (access.Request, error)
 	BeginRevoke(ctx context.Context, id, execution string, at time.Time) (access.Request, error)
 	Rebuild(ctx context.Context, b access.Rebuilt) error
 	RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState, deleteRequestID string) (access.Request, error)

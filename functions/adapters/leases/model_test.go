@@ -18,9 +18,11 @@ import (
 	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/chains"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/adapters/leases"
+	rows "sso-elevator/functions/adapters/table"
 )
 
 // The model runs several requests for the same access in random interleavings of
@@ -112,6 +114,7 @@ func testModel(t *testing.T, s access.Subject) {
 				first, runs = *modelSeed, 1
 			}
 			granted, foreign, byHand, stopped, drift := 0, 0, 0, 0, 0
+			extensions, endedToo, missed := 0, 0, 0
 			removals := map[access.RemovalState]int{}
 			for seed := first; seed < first+runs; seed++ {
 				w := newWorld(seed, trouble, s)
@@ -126,6 +129,7 @@ func testModel(t *testing.T, s access.Subject) {
 				granted += w.grants
 				stopped += w.stopped
 				drift += w.drift
+				extensions, endedToo, missed = extensions+w.extensions, endedToo+w.endedToo, missed+w.missed
 				if w.foreign {
 					foreign++
 				}
@@ -136,8 +140,14 @@ func testModel(t *testing.T, s access.Subject) {
 					removals[r.Removal]++
 				}
 			}
-			t.Logf("%d runs, %d grants, %d runs with foreign access, %d in which a membership made by hand outlived the leases, %d executions stopped, foreign access removed %d times, removals %v",
-				runs, granted, foreign, byHand, stopped, drift, removals)
+			t.Logf("%d runs, %d grants, %d runs with foreign access, %d in which a membership made by hand outlived the leases, %d executions stopped, foreign access removed %d times, removals %v, %d extensions, %d requests ended with others, %d missed",
+				runs, granted, foreign, byHand, stopped, drift, removals, extensions, endedToo, missed)
+			if runs >= 500 && !trouble.reconciles && (extensions < int(runs)/10 || endedToo == 0) {
+				t.Error("hardly a request extends another, or ends with it: it shows nothing")
+			}
+			if missed > int(runs)/20 {
+				t.Errorf("%d requests kept access that a person had ended", missed)
+			}
 			if runs >= 500 && removals[access.RemovalAlreadyGone] == 0 {
 				t.Error("no access is removed by hand before its end: it shows nothing")
 			}
@@ -204,6 +214,12 @@ type world struct {
 	// The value says whether the removal had begun.
 	deleted map[string]bool
 
+	// These are steps: at which a request was approved, entered the lease, was ended by a
+	// person, and was recorded as removed.
+	approvedAt, enteredAt, pressedAt, removedAt map[string]int
+	endings                                     map[string]time.Time // requests whose access a person ended, with all others
+	extensions, endedToo, missed                int
+
 	active    map[string]bool
 	grants    int
 	stopped   int // executions
@@ -234,7 +250,8 @@ func worldOf(rng *rand.Rand, trouble trouble, s access.Subject) *world {
 	w := &world{
 		rng: rng, trouble: trouble, now: nine, subject: s,
 		rows: map[string]access.Request{}, leases: map[string]access.Lease{}, active: map[string]bool{}, byHand: map[string]int{}, grantedAt: map[string]int{}, foundGone: map[string]bool{}, deleted: map[string]bool{},
-		removals: map[access.FindingRef]access.DriftRemoval{},
+		removals:   map[access.FindingRef]access.DriftRemoval{},
+		approvedAt: map[string]int{}, enteredAt: map[string]int{}, pressedAt: map[string]int{}, removedAt: map[string]int{}, endings: map[string]time.Time{},
 	}
 	w.center = &identitycentertest.Center{
 		PermissionSets: []ssotypes.PermissionSet{{PermissionSetArn: aws.String(subject.PermissionSetARN), Name: aws.String(subject.PermissionSet)}},
@@ -293,6 +310,106 @@ func (w *world) request(id string) {
 		w.start(&proc{name: id + "-deleted"}, func(p *proc) { w.deleteRow(p, id) })
 	}
 	w.start(&proc{name: id, stoppable: true, own: true}, func(p *proc) { w.machine(p, id) })
+	if w.chance(0.4) {
+		w.start(&proc{name: id + "-end"}, func(p *proc) { w.endNow(p, id) })
+	}
+}
+
+// approve evaluates and approves the request, once.
+func (w *world) approve(p *proc, id string) {
+	r, there := w.rows[id]
+	if !there || r.Outcome != nil {
+		return
+	}
+	lease := w.leases[w.subject.Key()]
+	r.Chain, r.HeldWith = access.ChainOf(lease, w.rows, id, w.now), chains.Others(lease, id)
+	r.Outcome = &access.Outcome{Kind: access.OutcomeApproved, At: w.now}
+	w.rows[id], w.approvedAt[id] = r, w.steps
+	w.logf(p, "is approved, and extends %+v", r.Chain)
+}
+
+// endNow does what ingress does when a person ends the request's access: it ends that one,
+// reads the lease, and ends the other holders that were approved before.
+func (w *world) endNow(p *proc, id string) {
+	p.wakeAt = w.now.Add(w.upTo(w.trouble.quick(200 * time.Second)))
+	p.step()
+	end := access.EndRequest{By: access.Person{SlackID: "U1"}, At: w.now}
+	r, there := w.rows[id]
+	if !there || !r.IsActive() || r.EndRequest != nil {
+		return
+	}
+	w.logf(p, "ends the access")
+	r.EndRequest = &end
+	w.rows[id] = r
+	delete(w.active, id)
+	w.pressedAt[id] = w.steps
+	p.step()
+	lease := w.leases[w.subject.Key()]
+	for _, other := range slices.Sorted(maps.Keys(copyOf(lease.Holders))) {
+		p.step()
+		r, there := w.rows[other]
+		if other == id || !there || !end.Includes(r) || r.EndRequest != nil || r.IsOver() {
+			continue
+		}
+		w.logf(p, "ends %s, too", other)
+		r.EndRequest = &end
+		w.rows[other] = r
+		delete(w.active, other)
+		w.endedToo++
+	}
+	w.endings[id] = w.now
+}
+
+// checkEnded checks that no other request that was approved before the access of this one
+// was ended kept it.
+func (w *world) checkEnded(id string) {
+	a := w.rows[id]
+	if a.Rebuilt != nil || a.EndRequest == nil {
+		return // someone deleted the row
+	}
+	for other, b := range w.rows {
+		switch {
+		case other == id || b.EndRequest != nil || b.Tombstone || b.Rebuilt != nil || !b.WasGranted() || !a.EndRequest.Includes(b):
+		case !b.RevokingAt.IsZero() && !b.RevokingAt.After(w.endings[id]):
+			// It was being removed already when the person came to it.
+		case w.pressedAt[id] < w.approvedAt[other]: // at the same time
+		case w.grantedAt[id] > w.approvedAt[other] && w.removedAt[id] > 0 && w.removedAt[id] < w.enteredAt[other]:
+			// It was approved before the other was granted, and entered the lease after
+			// the other was removed: nothing leads from one to the other.
+			w.missed++
+		default:
+			w.violation = fmt.Sprintf("%s kept the access that was ended with %s", other, id)
+		}
+	}
+}
+
+// wantJoined checks the end of a grant: it joins the latest end of the others whose access
+// existed before the invocation began, and still does.
+func (w *world) wantJoined(p *proc, r access.Request, g rows.Grant) {
+	var last time.Time
+	for id, other := range w.rows {
+		if p != nil && id != r.ID && other.IsExtendable(w.now) && w.grantedAt[id] < p.began && other.End.After(last) {
+			last = other.End
+		}
+	}
+	duration := time.Duration(r.Duration) * time.Second
+	var extended access.Request
+	if g.Chain != nil {
+		extended = w.rows[g.Chain.Extends]
+	}
+	switch {
+	case g.Chain == nil && !last.IsZero():
+		w.violation = r.ID + " extends nothing, and someone has the access"
+	case g.Chain == nil && !g.End.Equal(g.At.Add(duration)):
+		w.violation = r.ID + " extends nothing, and doesn't begin now"
+	case g.Chain == nil:
+	case !g.End.Equal(g.Chain.End.Add(duration)):
+		w.violation = r.ID + " doesn't join what it extends"
+	case g.Chain.End.Before(last):
+		w.violation = r.ID + " doesn't extend the latest end"
+	case extended.WasGranted() && extended.Rebuilt == nil && !extended.End.Equal(g.Chain.End):
+		w.violation = r.ID + " joins an end that " + g.Chain.Extends + " doesn't have"
+	}
 }
 
 // execute runs body as an execution, which may be stopped.
@@ -578,6 +695,7 @@ type proc struct {
 	asleep    bool
 	done      bool
 	err       error
+	began     int // the step at which it was started
 
 	resume chan bool // false to die
 	yield  chan struct{}
@@ -587,7 +705,7 @@ type killed struct{}
 
 func (w *world) start(p *proc, body func(*proc)) *proc {
 	p.resume, p.yield = make(chan bool), make(chan struct{})
-	p.wakeAt = w.now
+	p.wakeAt, p.began = w.now, w.steps
 	w.procs = append(w.procs, p)
 	go func() {
 		defer func() {
@@ -745,6 +863,9 @@ func (w *world) check() {
 			}
 		}
 	}
+	for id := range w.endings {
+		w.checkEnded(id)
+	}
 	for id, leaving := range w.deleted {
 		// If the removal had begun, another request may have deleted the lease before
 		// the row was rebuilt.
@@ -883,6 +1004,7 @@ func (w *world) task(p *proc, tries int, name string, body func(context.Context,
 func (w *world) machine(p *proc, id string) {
 	w.execute(p, id, func() {
 		w.sleep(p, w.upTo(w.trouble.quick(100*time.Second)))
+		w.approve(p, id)
 		// The grant function first checks in the row that the request has not ended.
 		grant := func(step func(*leases.Leases, context.Context, access.Request) error) func(context.Context, *leases.Leases) error {
 			return func(ctx context.Context, l *leases.Leases) error {
@@ -896,11 +1018,11 @@ func (w *world) machine(p *proc, id string) {
 				return step(l, ctx, r)
 			}
 		}
-		err := w.task(p, 20, "grant", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error { return l.Acquire(ctx, r) }))
+		err := w.task(p, 20, "grant", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error { return l.Acquire(ctx, r, nil) }))
 		if err == nil {
 			p.granted = true
 			err = w.task(p, 20, "confirm", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error {
-				_, err := l.Confirm(ctx, r)
+				_, err := l.Confirm(ctx, r, nil)
 				return err
 			}))
 		}
@@ -909,7 +1031,9 @@ func (w *world) machine(p *proc, id string) {
 			r, there := w.rows[id]
 			w.active[id] = there && !r.Tombstone
 			w.logf(p, "active")
-			w.sleep(p, w.upTo(w.trouble.quick(120*time.Second)))
+			for until := w.now.Add(w.upTo(w.trouble.quick(120 * time.Second))); w.now.Before(until) && w.rows[id].EndRequest == nil; {
+				w.sleep(p, min(until.Sub(w.now), w.trouble.quick(10*time.Second)))
+			}
 			delete(w.active, id)
 			w.logf(p, "over")
 		}
@@ -951,7 +1075,7 @@ func (w *world) remove(p *proc, id string) {
 		}
 	}
 	for ; ; round++ {
-		if _, there := w.rows[id]; !there && w.leases[w.subject.Key()].Holders[id] == (access.Holder{}) && !w.exists() {
+		if _, there := w.rows[id]; !there && !w.leases[w.subject.Key()].IsHeldBy(id) && !w.exists() {
 			w.logf(p, "gives up: nothing is left, and nothing is known")
 			return
 		}
@@ -1037,16 +1161,21 @@ func (t *table) Get(_ context.Context, id string) (access.Request, error) {
 	return t.row("Get "+id, id, func(*access.Request) error { return nil })
 }
 
-func (t *table) RecordGrant(_ context.Context, id string, at, end time.Time, membershipID, createRequestID string) (access.Request, error) {
+func (t *table) RecordGrant(_ context.Context, id string, g rows.Grant) (access.Request, error) {
 	return t.row("Granted "+id, id, func(r *access.Request) error {
 		switch {
 		case !r.GrantedAt.IsZero():
-		case r.Tombstone, !r.RevokingAt.IsZero():
+		case r.Tombstone, !r.RevokingAt.IsZero(), r.EndRequest != nil:
 			return access.Errorf(access.CodeLost, "over")
 		default:
-			r.GrantedAt, r.End, r.GroupMembershipID, r.AWSCreateRequestID = at, end, membershipID, createRequestID
+			t.w.wantJoined(t.p, *r, g)
+			r.GrantedAt, r.End, r.GroupMembershipID, r.AWSCreateRequestID = g.At, g.End, g.MembershipID, g.CreateRequestID
+			if g.Chain != nil {
+				r.ChainSince, r.Extends = g.Chain.Since, g.Chain.Extends
+				t.w.extensions++
+			}
 			t.w.grantedAt[id] = t.w.steps
-			if t.w.tellable(membershipID) {
+			if t.w.tellable(g.MembershipID) {
 				t.w.violation = "a membership made by hand was granted"
 			}
 		}
@@ -1098,6 +1227,7 @@ func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time,
 	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
 			r.RevokedAt, r.Removal, r.AWSDeleteRequestID = at, state, deleteRequestID
+			t.w.removedAt[r.ID] = t.w.steps
 			t.w.wantTruth(r.ID, state)
 		}
 		return nil
@@ -1130,6 +1260,11 @@ func (t *table) PutLease(_ context.Context, l access.Lease, expect int64) error 
 			_, anew := t.w.byHand[t.w.member()] // since the last check
 			for id := range l.Holders {
 				t.w.foundGone[id] = t.w.removedHand && (!t.w.exists() || anew)
+			}
+		}
+		for id := range l.Holders {
+			if !t.w.leases[l.Key].IsHeldBy(id) {
+				t.w.enteredAt[id] = t.w.steps
 			}
 		}
 		l.Holders = copyOf(l.Holders)

@@ -186,7 +186,7 @@ func (l *Leases) recoverLease(ctx context.Context, r access.Request, lease acces
 	subject := r.Subject()
 	lease = access.Lease{
 		Key: subject.Key(), Subject: subject, State: access.LeaseDeleting,
-		Holders: map[string]access.Holder{r.ID: {ExecutionARN: r.ExecutionARN, End: r.End, Channel: r.Channel()}},
+		Holders: map[string]access.Holder{r.ID: {ExecutionARN: r.ExecutionARN, End: r.End, ChainSince: r.ChainSince, Extends: r.Extends, Channel: r.Channel()}},
 	}
 	if id := r.GroupMembershipID; id != "" {
 		lease.MembershipIDs = []string{id}

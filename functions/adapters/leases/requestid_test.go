@@ -28,11 +28,11 @@ func TestRequestIDs(t *testing.T) {
 					w.leases[test.subject.Key()] = lease
 				}
 			}
-			if err := l.Acquire(ctx, w.rows["a"]); err != nil {
+			if err := l.Acquire(ctx, w.rows["a"], nil); err != nil {
 				t.Fatal(err)
 			}
 			lose()
-			if _, err := l.Confirm(ctx, w.rows["a"]); err != nil {
+			if _, err := l.Confirm(ctx, w.rows["a"], nil); err != nil {
 				t.Fatal(err)
 			}
 			w.grant(t, l, "b")

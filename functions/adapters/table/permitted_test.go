@@ -73,13 +73,16 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	}
 	functions := map[string][]change{
 		"Ingress": {decide, approve, answer, answerMore, end, func(s *table.Table) error {
+			_, _, err := s.EndHolder(ctx, "a", access.EndRequest{By: person, At: at})
+			return err
+		}, func(s *table.Table) error {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
 		}},
 		"Evaluate": {decide, approve, func(s *table.Table) error {
 			return s.CountReminder(ctx, "a", table.Reminder{Number: 1, At: at, Further: []access.FurtherApprover{{Person: person}}})
 		}, func(s *table.Table) error {
-			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Description: "d", ExpiresAt: at})
+			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Chain: &access.Chain{}, HeldWith: []string{"b"}, Description: "d", ExpiresAt: at})
 			return err
 		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},
 		"Await": {
@@ -96,7 +99,10 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
-		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error { _, err := s.RecordGrant(ctx, "a", at, at, "m-1", "aws-1"); return err }},
+		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error {
+			_, err := s.RecordGrant(ctx, "a", table.Grant{At: at, End: at, MembershipID: "m-1", CreateRequestID: "aws-1", Chain: &access.Chain{Since: at, Extends: "b"}})
+			return err
+		}},
 		"Revoke": {
 			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },

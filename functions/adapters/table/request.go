@@ -81,6 +81,8 @@ func (t *Table) Evaluate(ctx context.Context, id string, e Evaluation) (access.R
 	c.setOrRemove("approver_groups", len(e.ApproverGroups) > 0, e.ApproverGroups)
 	c.setOrRemove("permission_set_description", e.Description != "", e.Description)
 	c.setOrRemove("background", e.Background != nil, e.Background)
+	c.setOrRemove("chain", e.Chain != nil, e.Chain)
+	c.setOrRemove("held_with", len(e.HeldWith) > 0, e.HeldWith)
 	c.setOrRemove("portal", e.Portal != access.Portal{}, e.Portal)
 	c.setOrRemove("session_seconds", e.Session > 0, int64(e.Session/time.Second))
 	c.setOrRemove("expires_at", !e.ExpiresAt.IsZero(), e.ExpiresAt.UTC())
@@ -118,13 +120,26 @@ func outcomeEvent(o access.Outcome) access.Event {
 // row has the task token, if the wait has stored one. From then on, the request is
 // due: if its execution doesn't learn of the end, the sweep removes the access.
 func (t *Table) RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
-	return t.apply(ctx, id, change{
+	return t.apply(ctx, id, endChange(e))
+}
+
+func endChange(e access.EndRequest) change {
+	return change{
 		doing:   "record early end",
 		set:     map[string]any{"end_request": e, AttributeDue: formatDue(e.At)},
 		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text()}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
-	})
+	}
+}
+
+// EndHolder is RequestEnd for a request that holds the same access as one that a person
+// ended. The caller has read that it is approved (access.EndRequest.Includes). It may not
+// be granted yet: then RecordGrant fails.
+func (t *Table) EndHolder(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error) {
+	c := endChange(e)
+	c.present = nil
+	return t.apply(ctx, id, c)
 }
 
 // StoreToken stores the task token of a wait (WaitApproval or WaitEnd) in place of
@@ -221,29 +236,41 @@ func (t *Table) RecordOUPath(ctx context.Context, id string, path []string) erro
 	return err
 }
 
-// RecordGrant records, once and with its event, that the access existed at the time
-// at and ends at end. membershipID is the id of a group's membership, "" for an
-// account. createRequestID is AWS's request id of the creation, "" if it is not known. A second call returns the stored row. Lost: the removal has begun, or the
-// request is given up or closed.
-func (t *Table) RecordGrant(ctx context.Context, id string, at, end time.Time, membershipID, createRequestID string) (access.Request, error) {
+// Grant is access that was seen to exist.
+type Grant struct {
+	At, End time.Time
+	// Chain is what the access extends; nil if nothing.
+	Chain *access.Chain
+	// MembershipID is the id of a group's membership, "" for an account. CreateRequestID
+	// is AWS's request id of the creation, "" if it is not known.
+	MembershipID, CreateRequestID string
+}
+
+// RecordGrant records, once and with its event, that the access exists and when it ends. A
+// second call returns the stored row. Lost: the removal has begun, the request is given up
+// or closed, or a person has ended the access meanwhile.
+func (t *Table) RecordGrant(ctx context.Context, id string, g Grant) (access.Request, error) {
 	const doing = "record grant"
-	set := map[string]any{"granted_at": at.UTC(), "end": end.UTC(), AttributeDue: formatDue(end)}
-	if membershipID != "" {
-		set["group_membership_id"] = membershipID
+	set := map[string]any{"granted_at": g.At.UTC(), "end": g.End.UTC(), AttributeDue: formatDue(g.End)}
+	if g.MembershipID != "" {
+		set["group_membership_id"] = g.MembershipID
 	}
-	if createRequestID != "" {
-		set["aws_create_request_id"] = createRequestID
+	if g.CreateRequestID != "" {
+		set["aws_create_request_id"] = g.CreateRequestID
+	}
+	if c := g.Chain; c != nil {
+		set["chain_since"], set["extends"] = c.Since.UTC(), c.Extends
 	}
 	r, won, err := t.apply(ctx, id, change{
 		doing:  doing,
 		set:    set,
-		events: []access.Event{{Kind: access.EventGranted, At: at.UTC()}},
-		absent: []string{"granted_at", "revoking_at", "revoked_at", "tombstone", "closed_at"},
+		events: []access.Event{{Kind: access.EventGranted, At: g.At.UTC()}},
+		absent: []string{"granted_at", "end_request", "revoking_at", "revoked_at", "tombstone", "closed_at"},
 	})
 	if err != nil || won || r.WasGranted() {
 		return r, err
 	}
-	return r, access.Errorf(access.CodeLost, "%s: its removal has begun", doing)
+	return r, access.Errorf(access.CodeLost, "%s: its removal has begun, or someone ended the access", doing)
 }
 
 // Fail records why the request could not be granted. The first reason stays. Fail

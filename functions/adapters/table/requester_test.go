@@ -80,7 +80,7 @@ func TestRequestsOfHasWhatTheIndexHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err = s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "", ""); err != nil {
+	if r, err = s.RecordGrant(ctx, "r", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	want := access.Request{

@@ -128,6 +128,8 @@ type Evaluation struct {
 	Decision         access.Decision
 	Description      string             // of the permission set; empty if it is not known
 	Background       *access.Background // nil if the request needs no approval, or it is unknown
+	Chain            *access.Chain      // what the request extends; nil if nothing
+	HeldWith         []string           // as in access.Request
 	// ExpiresAt is zero if the request needs no approval.
 	ExpiresAt time.Time
 	Portal    access.Portal // empty if it is not known

@@ -207,6 +207,8 @@ func TestRoundTrip(t *testing.T) {
 	full.ApprovalProgress = []access.RequirementProgress{{Requirement: access.Requirement{Statement: 7, Needed: 2, Approvers: []string{"b@example.com"}}, Given: []int{0}}}
 	full.EndRequest = &access.EndRequest{By: person, At: monday}
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
+	full.Chain, full.HeldWith = &access.Chain{Since: monday, End: monday.Add(time.Hour), Extends: "other"}, []string{"other"}
+	full.ChainSince, full.Extends = monday, "other"
 	full.GrantedAt, full.End = monday.Add(time.Nanosecond), monday.Add(time.Hour)
 	full.GroupMembershipID, full.OUPath = "m-1", []string{"r-1", "ou-1"}
 	full.TeamDomain, full.AWSCreateRequestID, full.AWSDeleteRequestID = "example", "aws-1", "aws-2"
@@ -354,7 +356,7 @@ func TestRequestEnd(t *testing.T) {
 	if _, won, err := s.RequestEnd(ctx, "r", e); won || err != nil {
 		t.Fatalf("before the grant: %v, %v", won, err)
 	}
-	if _, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "", ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.StoreToken(ctx, "r", table.WaitEnd, "end-token"); err != nil {
@@ -373,7 +375,7 @@ func TestRequestEnd(t *testing.T) {
 		t.Errorf("again: %v, %v, %d events", won, err, len(r.Events))
 	}
 	create(t, s, "r3")
-	if _, err := s.RecordGrant(ctx, "r3", monday, monday.Add(time.Hour), "", ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r3", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	gone := access.EndRequest{At: monday, Reason: access.EndRequesterGone}
@@ -383,7 +385,7 @@ func TestRequestEnd(t *testing.T) {
 	equal(t, "its event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, Reason: "requester_gone",
 		Message: "Ended because the requester's user was disabled or deleted in IAM Identity Center."})
 	create(t, s, "r2")
-	if _, err := s.RecordGrant(ctx, "r2", monday, monday.Add(time.Hour), "", ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "r2", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.BeginRevoke(ctx, "r2", ownARN("r2"), monday); err != nil {
@@ -391,6 +393,60 @@ func TestRequestEnd(t *testing.T) {
 	}
 	if _, won, err := s.RequestEnd(ctx, "r2", e); won || err != nil {
 		t.Errorf("while removed: %v, %v", won, err)
+	}
+}
+
+// The end of one request ends the others that hold the same access, also those that are
+// approved and not granted yet.
+func TestEndHolder(t *testing.T) {
+	s, _, _ := newStore(t)
+	e := access.EndRequest{By: access.Person{SlackID: "U1"}, At: monday}
+	create(t, s, "approved")
+	r, won, err := s.EndHolder(ctx, "approved", e)
+	if !won || err != nil || *r.EndRequest != e {
+		t.Fatalf("%v, %v, %+v", won, err, r.EndRequest)
+	}
+	equal(t, "last event", r.Events[len(r.Events)-1], access.Event{Kind: access.EventEnded, At: monday, By: e.By})
+	_, err = s.RecordGrant(ctx, "approved", table.Grant{At: monday, End: monday.Add(time.Hour)})
+	wantCode(t, err, access.CodeLost)
+	if r, err = s.Get(ctx, "approved"); err != nil || r.WasGranted() {
+		t.Errorf("granted after its end: %+v, %v", r, err)
+	}
+	if r, won, err = s.EndHolder(ctx, "approved", access.EndRequest{At: monday.Add(time.Hour)}); won || err != nil || *r.EndRequest != e {
+		t.Errorf("again: %v, %v, %+v", won, err, r.EndRequest)
+	}
+	create(t, s, "granted")
+	if _, err := s.RecordGrant(ctx, "granted", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if r, won, err = s.EndHolder(ctx, "granted", e); !won || err != nil || !r.HasPendingEnd() {
+		t.Errorf("granted: %v, %v", won, err)
+	}
+	create(t, s, "removing")
+	if _, err := s.BeginRevoke(ctx, "removing", ownARN("removing"), monday); err != nil {
+		t.Fatal(err)
+	}
+	if _, won, err = s.EndHolder(ctx, "removing", e); won || err != nil {
+		t.Errorf("while removed: %v, %v", won, err)
+	}
+}
+
+func TestRecordExtension(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "r")
+	chain := &access.Chain{Since: monday.Add(-time.Hour), End: monday.Add(time.Minute), Extends: "first"}
+	r, err := s.RecordGrant(ctx, "r", table.Grant{At: monday, End: monday.Add(time.Hour), Chain: chain})
+	if err != nil || r.Extends != "first" || !r.ChainSince.Equal(chain.Since) || r.Chain != nil {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	create(t, s, "e")
+	if r, err = s.Evaluate(ctx, "e", table.Evaluation{Chain: chain, HeldWith: []string{"first"}}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "chain", r.Chain, chain)
+	equal(t, "held with", r.HeldWith, []string{"first"})
+	if r, err = s.Evaluate(ctx, "e", table.Evaluation{}); err != nil || r.Chain != nil || r.HeldWith != nil {
+		t.Errorf("evaluated again, when the chain is over: %+v, %v", r.Chain, err)
 	}
 }
 
@@ -467,11 +523,11 @@ func TestGrantedOnce(t *testing.T) {
 	s, client, tableName := newStore(t)
 	create(t, s, "g")
 	end := monday.Add(time.Hour)
-	first, err := s.RecordGrant(ctx, "g", monday, end, "m-1", "aws-1")
+	first, err := s.RecordGrant(ctx, "g", table.Grant{At: monday, End: end, MembershipID: "m-1", CreateRequestID: "aws-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.RecordGrant(ctx, "g", monday.Add(time.Minute), end.Add(time.Minute), "m-2", "aws-2")
+	again, err := s.RecordGrant(ctx, "g", table.Grant{At: monday.Add(time.Minute), End: end.Add(time.Minute), MembershipID: "m-2", CreateRequestID: "aws-2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -487,7 +543,7 @@ func TestGrantedOnce(t *testing.T) {
 	if _, err := s.BeginRevoke(ctx, "over", ownARN("over"), monday); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.RecordGrant(ctx, "over", monday, end, "", "")
+	r, err := s.RecordGrant(ctx, "over", table.Grant{At: monday, End: end})
 	wantCode(t, err, access.CodeLost)
 	if !r.GrantedAt.IsZero() {
 		t.Error("granted while its removal has begun")
@@ -633,7 +689,7 @@ func TestRebuild(t *testing.T) {
 	if _, won, err := s.Decide(ctx, "lost", access.Outcome{Kind: access.OutcomeApproved, At: found}); err != nil || won {
 		t.Errorf("decided: %t, %v", won, err)
 	}
-	if _, err := s.RecordGrant(ctx, "lost", found, end, "", ""); access.CodeOf(err) == "" && got.GrantedAt.Equal(found) {
+	if _, err := s.RecordGrant(ctx, "lost", table.Grant{At: found, End: end}); access.CodeOf(err) == "" && got.GrantedAt.Equal(found) {
 		t.Errorf("granted: %v", err)
 	}
 	begun, err := s.BeginRevoke(ctx, "lost", "arn:other", end)
@@ -796,7 +852,7 @@ func TestClose(t *testing.T) {
 	if _, err := s.StoreToken(ctx, "x", table.WaitApproval, "secret"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RecordGrant(ctx, "x", monday, monday, "", ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "x", table.Grant{At: monday, End: monday}); err != nil {
 		t.Fatal(err)
 	}
 	wantCode(t, s.Close(ctx, "x", 2, monday, time.Hour), access.CodeLost)
@@ -945,11 +1001,11 @@ func TestGiveUp(t *testing.T) {
 	if _, won, err := s.Decide(ctx, "r", access.Outcome{Kind: access.OutcomeApproved, At: monday}); won || err != nil {
 		t.Errorf("decided: %v, %v", won, err)
 	}
-	_, err := s.RecordGrant(ctx, "r", monday, monday.Add(time.Hour), "", "")
+	_, err := s.RecordGrant(ctx, "r", table.Grant{At: monday, End: monday.Add(time.Hour)})
 	wantCode(t, err, access.CodeLost)
 
 	create(t, s, "active")
-	if _, err := s.RecordGrant(ctx, "active", monday, monday.Add(time.Hour), "", ""); err != nil {
+	if _, err := s.RecordGrant(ctx, "active", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := s.GiveUp(ctx, "active", why); err != nil || !r.Tombstone || r.Failure != nil {

@@ -1,0 +1,116 @@
+package simulation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// checkExtension checks the end of the access when a grant is written. It joins the latest
+// end of the other requests for the same access that were granted before the function
+// began, and still have it. Extended access that was granted automatically is no longer
+// than a policy in force allows.
+func (l *ledger) checkExtension(r access.Request) {
+	inv, now := l.world.doing, l.world.clock.now()
+	key := r.Subject().Key()
+	lease, _ := l.world.table.lease(key)
+	var last time.Time
+	begins := false
+	for _, d := range l.requests {
+		other := d.row
+		if other.ID == "" || other.ID == r.ID || other.Subject().Key() != key {
+			continue
+		}
+		begins = begins || other.GrantedAt.Equal(r.ChainSince)
+		if d.deletedAt.IsZero() && other.IsExtendable(now) && d.granted.Before(inv.began) && lease.IsHeldBy(other.ID) {
+			last = latest(last, other.End)
+		}
+	}
+	duration := time.Duration(r.Duration) * time.Second
+	if !r.IsExtension() {
+		switch want := r.GrantedAt.Add(duration); {
+		case !r.End.Equal(want):
+			l.broken(2, "request %s ends at %v, want %v", r.ID, r.End, want)
+		case !last.IsZero():
+			l.broken(5, "request %s extends nothing, and its requester has the access until %v", r.ID, last.Sub(l.world.clock.start))
+		}
+		return
+	}
+	l.count("extended")
+	first := l.request(r.Extends).row
+	switch {
+	case first.Subject().Key() != key || first.GrantedAt.IsZero():
+		l.broken(5, "request %s extends %s, which never had this access", r.ID, r.Extends)
+	case !r.End.Equal(first.End.Add(duration)):
+		l.broken(2, "request %s ends at %v, want %v after the end of %s", r.ID, r.End, duration, first.ID)
+	case first.End.Before(last):
+		l.broken(5, "request %s extends %s, and another request ends later", r.ID, first.ID)
+	case !begins:
+		l.broken(5, "request %s extends access since %v, when no request was granted", r.ID, r.ChainSince)
+	case r.Outcome != nil && r.Outcome.Kind == access.OutcomeAutomatic && !l.isAutomatic(r, r.End.Sub(r.ChainSince), inv.began):
+		l.broken(1, "request %s extends access to %v automatically, which no policy in force allows", r.ID, r.End.Sub(r.ChainSince))
+	}
+}
+
+// isAutomatic reports whether a policy in force since then grants the request
+// automatically if the access lasts that long in all.
+func (l *ledger) isAutomatic(r access.Request, chain time.Duration, since time.Time) bool {
+	return slices.ContainsFunc(l.inForceSince(since), func(p access.Policy) bool {
+		x := access.NewIndex(&p)
+		return slices.ContainsFunc(l.casesSince(p, r, since), func(c *access.Case) bool {
+			c.Chain = int64((chain + time.Second - 1) / time.Second)
+			return x.Decide(c).Outcome == access.DecideAutomatic
+		})
+	})
+}
+
+// checkEndByPerson checks who ended the access: a person who pressed End now of this
+// request, or of another one for the same access.
+func (l *ledger) checkEndByPerson(r access.Request) {
+	inv, end := l.world.doing, r.EndRequest
+	d := l.request(r.ID)
+	if inv.function != "ingress" {
+		l.broken(4, "%s ends request %s for %s", inv.function, r.ID, end.By.SlackID)
+		return
+	}
+	pressed := l.request(inv.about)
+	if inv.about != r.ID {
+		l.count("ended together")
+		// A request that could not be resumed is left to the sweep.
+		d.noted, d.waits = l.world.clock.now(), true
+		if first := pressed.row; pressed.deletedAt.IsZero() && (first.Subject().Key() != r.Subject().Key() || first.EndRequest == nil || *first.EndRequest != *end || !end.Includes(r)) {
+			l.broken(4, "request %s ends with %s, and should not: %+v", r.ID, inv.about, *end)
+		}
+		return
+	}
+	d.endedBy = inv
+	if !l.hasPressed(r.ID, "end", end.By) {
+		l.broken(4, "request %s is ended by %s, who did not press", r.ID, end.By.SlackID)
+	}
+}
+
+// checkEndings checks that no request kept access that a person had ended, if it was
+// approved before. If the function failed, the person was told, or saw Slack's warning.
+func (l *ledger) checkEndings() {
+	for _, a := range l.requests {
+		inv := a.endedBy
+		if inv == nil || !inv.ended || inv.dead || inv.failure != nil || inv.faults["dynamodb"] || !a.deletedAt.IsZero() || strings.Contains(l.answers[inv], "other requests keep this access") {
+			continue
+		}
+		for _, b := range l.requests {
+			r := b.row
+			switch {
+			case a == b || r.ID == "" || !b.deletedAt.IsZero() || r.Subject().Key() != a.row.Subject().Key() || !a.row.EndRequest.Includes(r):
+			case r.EndRequest != nil || r.Tombstone || r.GrantedAt.IsZero() || !r.RevokingAt.IsZero() && !r.RevokingAt.After(inv.endedAt):
+			case a.granted.After(b.evaluated) && !a.row.RevokedAt.IsZero() && b.entered.After(a.row.RevokedAt):
+				// Nothing leads from one to the other: b was evaluated before a was
+				// granted, and entered the lease after a was removed.
+				l.count("kept after an end")
+			default:
+				l.broken(4, "request %s kept the access that %s ended with request %s", r.ID, a.row.EndRequest.By.SlackID, a.id)
+			}
+		}
+	}
+}
