@@ -70,6 +70,8 @@ const (
 	ActionTakeBack = "take_back" // removes an approval of a request that needs several
 	ActionWithdraw = "withdraw"
 	ActionEnd      = "end"
+	ActionAskAgain = "ask_again" // opens the form with the values of an ended request
+	ActionMoreTime = "more_time" // opens it with the values of a request that ends soon
 
 	// ActionOpenPortal is a link. Slack reports a press of it, too.
 	ActionOpenPortal = "open_portal"
