@@ -70,6 +70,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 	}
 	return join(
 		p.readRows(requests, leases, runs, claims), // leases: memberships that it granted don't decide
+		p.query(rows.RequesterIndex), p.query(rows.OpenIndex), // for the Home tab
 		p.createRequests(),
 		p.writeClaims(),
 		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
