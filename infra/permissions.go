@@ -69,7 +69,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
 	return join(
-		p.readRows(requests, leases, runs, claims), // leases: memberships that it granted don't decide
+		p.readRows(requests, leases, runs, claims),            // leases: memberships that it granted don't decide
 		p.query(rows.RequesterIndex), p.query(rows.OpenIndex), // for the Home tab
 		p.createRequests(),
 		p.writeClaims(),
