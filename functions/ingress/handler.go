@@ -45,7 +45,6 @@ type Slack interface {
 	Update(ctx context.Context, channel, ts string, m slack.Message) error
 	Respond(ctx context.Context, responseURL, text string) error
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
-	Permalink(ctx context.Context, channel, ts string) (address string, err error)
 }
 
 // People looks people up.

@@ -76,9 +76,6 @@ type world struct {
 	shows   []slack.Message // what they were updated to
 	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
 
-	linkedWithin time.Duration // the time for Permalink
-	linkErr      error
-
 	checked  []string                // Slack ids of approvers who were checked again
 	checkErr error                   // of that check
 	others   []func(*access.Request) // what happens to the row just before ChangeApprovals
@@ -197,12 +194,6 @@ func (w *world) noteTimeLeft(ctx context.Context) {
 }
 
 func (w *world) timeLeft() time.Duration { return time.Duration(w.left.Load()) }
-
-func (w *world) Permalink(ctx context.Context, channel, ts string) (string, error) {
-	deadline, _ := ctx.Deadline()
-	w.linkedWithin = time.Until(deadline)
-	return "https://acme.slack.com/archives/" + channel + "/p" + ts, w.linkErr
-}
 
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
 	if w.createErr != nil {

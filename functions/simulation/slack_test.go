@@ -131,10 +131,6 @@ func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.Modal
 	panic("no form is filled here")
 }
 
-func (s *workspace) Permalink(ctx context.Context, channel, ts string) (string, error) {
-	return callSlack(ctx, s.world, "Permalink", ts, func() (string, error) { return "https://example.slack.com/archives/" + channel + "/p" + ts, nil })
-}
-
 // Respond tells one person the result of their press.
 func (s *workspace) Respond(ctx context.Context, url, text string) error {
 	_, err := callSlack(ctx, s.world, "Respond", "", func() (struct{}, error) {
