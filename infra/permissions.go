@@ -76,7 +76,8 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.updateRuns(rows.AnswerRunAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
-		p.readRuns(), // to know who may answer, it reads what was found
+		p.readRuns(),                 // to know who may answer, it reads what was found
+		p.query(rows.RequesterIndex), // for what people have and wait for
 		p.secret(s.SlackBotToken), signingSecrets,
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),

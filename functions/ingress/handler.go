@@ -29,6 +29,7 @@ type Table interface {
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
+	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 }
@@ -252,9 +253,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	log := h.Logger.With("kind", in.Kind, "user", in.UserID)
 	switch in.Kind {
 	case slack.KindShortcut:
-		return h.open(ctx, log, in, in.CallbackID)
+		return h.open(ctx, log, in, in.CallbackID, nil)
 	case slack.KindCommand:
-		return h.open(ctx, log, in, in.Command)
+		return h.command(ctx, log, in)
 	case slack.KindSuggestion:
 		return h.suggest(ctx, log, in)
 	case slack.KindAction:

@@ -134,7 +134,7 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		h.startAgain(ctx, log, *claim.Other)
 		const title = "Already requested"
 		view := slack.NoticeView(title, h.duplicateText(*claim.Other))
-		if address := messageLink(*claim.Other); address != "" {
+		if address := slack.RequesterLink(*claim.Other); address != "" {
 			view = slack.LinkNoticeView(title, h.duplicateText(*claim.Other), address, "Open that request")
 		}
 		return jsonResponse(slack.UpdateViewResponse(view))
@@ -148,16 +148,6 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		log.Info("too many undecided requests")
 		return keepFormOpen(tooManyText(h.Claims.Limit))
 	}
-}
-
-// messageLink returns the address of the request's message: of the direct message if there is
-// one, because its requester may not see the channel. It is empty if there is no message yet.
-func messageLink(r access.Request) string {
-	post := r.Posts[slack.DirectPurpose(slack.PurposeAnnounce)]
-	if post.TS == "" {
-		post = r.Posts[slack.PurposeAnnounce]
-	}
-	return r.LinkTo(post)
 }
 
 // startAgain starts the execution of a request that may not have one: the attempt

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +62,8 @@ type world struct {
 	denyReason DenyReason
 	cooldown   time.Duration
 	runs       map[string]access.Run
+	behind     map[string]access.Request // rows as the requester index still has them
+	indexErr   error
 	policy     access.Policy
 	groups     casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
@@ -212,6 +216,28 @@ func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 		return r, nil
 	}
 	return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
+}
+
+// RequestsOf returns what the index has, which may be behind the table.
+func (w *world) RequestsOf(_ context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+	if w.indexErr != nil {
+		return nil, false, w.indexErr
+	}
+	var found []access.Request
+	for id, r := range w.rows {
+		if older, ok := w.behind[id]; ok {
+			r = older
+		}
+		if r.Requester.PrincipalID != principalID {
+			continue
+		}
+		found = append(found, access.Request{ID: r.ID, CreatedAt: r.CreatedAt, Target: r.Target, Outcome: r.Outcome, GrantedAt: r.GrantedAt, End: r.End,
+			EndRequest: r.EndRequest, RevokingAt: r.RevokingAt, RevokedAt: r.RevokedAt, Tombstone: r.Tombstone, ClosedAt: r.ClosedAt})
+	}
+	slices.SortFunc(found, func(a, b access.Request) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return found[:min(len(found), limit)], len(found) > limit, nil
 }
 
 func (w *world) Claims(_ context.Context, principalID string) (access.Claims, error) {
