@@ -106,17 +106,17 @@ func (h *Handler) home(ctx context.Context, log *slog.Logger, who access.Person)
 	return home
 }
 
-// kinds returns what the policy has statements about.
+// kinds returns what the policy has statements about: accounts, if that is unknown.
 func (h *Handler) kinds(ctx context.Context) []access.Kind {
 	policy, _, err := h.Policy.Load(ctx)
-	var kinds []access.Kind
-	if err != nil || len(policy.Accounts) > 0 || len(policy.Groups) == 0 {
-		kinds = append(kinds, access.KindAccount)
+	switch {
+	case err != nil, len(policy.Groups) == 0:
+		return []access.Kind{access.KindAccount}
+	case len(policy.Accounts) == 0:
+		return []access.Kind{access.KindGroup}
+	default:
+		return []access.Kind{access.KindAccount, access.KindGroup}
 	}
-	if len(policy.Groups) > 0 {
-		kinds = append(kinds, access.KindGroup)
-	}
-	return kinds
 }
 
 // own lists what the person has and waits for.

@@ -80,7 +80,8 @@ type world struct {
 	shows   []slack.Message // what they were updated to
 	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
 
-	homes []home // what people saw in the Home tab
+	gets  atomic.Int64 // calls of Get
+	homes []home       // what people saw in the Home tab
 
 	publishErr, openRequestsErr error
 
@@ -237,6 +238,7 @@ func (w *world) Create(_ context.Context, r access.Request) (access.Request, boo
 
 func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 	w.noteTimeLeft(ctx)
+	w.gets.Add(1)
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
