@@ -102,7 +102,7 @@ func (r *request) pressAtHome(t *testing.T, person, action string, h homeTab) (o
 // them in the Home tab, and that its buttons do what those of messages do.
 func TestHome(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{judy, "playground", "FallbackAccess", 60})
+	r := local.ask(t, wish{judy, "playground", "FallbackAccess", 120})
 	h := r.awaitAtHome(t, carol, "approve", true)
 	if h.Type != "home" || h.button("deny", r.id) == "" || h.button("withdraw", r.id) != "" || h.button("end", r.id) != "" {
 		t.Errorf("the approver sees %+v", h)
