@@ -76,7 +76,9 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.updateRuns(rows.AnswerRunAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
-		p.readRuns(), // to know who may answer, it reads what was found
+		p.readRuns(),                 // to know who may answer, it reads what was found
+		p.query(rows.RequesterIndex), // for what people have and wait for
+		p.query(rows.OpenIndex),      // for what waits for their approval
 		p.secret(s.SlackBotToken), signingSecrets,
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),
@@ -115,7 +117,7 @@ func (p permitter) await() []awsiam.PolicyStatement {
 
 func (p permitter) notify() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, runs),
+		p.readRows(requests, leases, runs),
 		p.updateRequests(rows.PostAttributes),
 		p.updateRuns(rows.PostAttributes),
 		p.readRuns(),

@@ -218,6 +218,14 @@ func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slack
 	})
 }
 
+// PublishView replaces what a user sees in the Home tab.
+func (c *Client) PublishView(ctx context.Context, user string, view slackgo.HomeTabViewRequest) error {
+	return c.call(ctx, "show the Home tab", func(ctx context.Context, api *slackgo.Client) error {
+		_, err := api.PublishViewContext(ctx, slackgo.PublishViewContextRequest{UserID: user, View: view})
+		return err
+	})
+}
+
 // Post posts m to a channel, or to a thread if threadTS is not empty. It returns the
 // timestamp that Update needs. After CodeUnavailable, the message may have been
 // posted anyway; use FindPost to check.
@@ -240,15 +248,6 @@ func (c *Client) Update(ctx context.Context, channel, ts string, m Message) erro
 		_, _, _, err := api.UpdateMessageContext(ctx, channel, ts, m.options()...)
 		return err
 	})
-}
-
-// Permalink returns the address of a message. It needs no scope.
-func (c *Client) Permalink(ctx context.Context, channel, ts string) (address string, err error) {
-	err = c.call(ctx, "link to a message", func(ctx context.Context, api *slackgo.Client) error {
-		address, err = api.GetPermalinkContext(ctx, &slackgo.PermalinkParameters{Channel: channel, Ts: ts})
-		return err
-	})
-	return address, err
 }
 
 func (m Message) options() []slackgo.MsgOption {

@@ -457,6 +457,22 @@ func TestThreadAndDirectMessages(t *testing.T) {
 			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
 		})
 	}
+	over := all["active"]
+	over.Posts = map[string]access.Post{access.PostMoreTime: {Channel: "D1", TS: "1.1", Over: true}}
+	all["active_over"] = over
+	for _, request := range []string{"active", "active_over", "active_portal_group", "active_portal_hostile", "active_portal_longest", "ending", "stuck", "ended", "kept", "foreign"} {
+		t.Run("more_time/"+request, func(t *testing.T) {
+			m := DirectMessage(PurposeMoreTime, all[request])
+			checked(t, "direct_more_time_"+request, m, all[request])
+			blocks := list(generic(t, posted(m))["blocks"])
+			if open := strings.HasPrefix(request, "active") && request != "active_over"; (len(blocks) == 2) != open {
+				t.Errorf("%d blocks; want the button only while more time may help", len(blocks))
+			}
+		})
+	}
+	if got := DirectPurpose(PurposeMoreTime); got != access.PostMoreTime {
+		t.Errorf("the offer is posted as %q and looked for as %q", got, access.PostMoreTime)
+	}
 }
 
 func TestApproverMessages(t *testing.T) {
@@ -681,27 +697,28 @@ func TestButtonsAndColours(t *testing.T) {
 		{"active", "🟢", "end"},
 		{"ending", "🟠", ""},
 		{"stuck", "🟠", ""},
-		{"ended", "⚪", ""},
-		{"ended_after_trouble", "⚪", ""},
-		{"already_gone", "⚪", ""},
+		{"ended", "⚪", "ask_again"},
+		{"ended_after_trouble", "⚪", "ask_again"},
+		{"already_gone", "⚪", "ask_again"},
 		{"kept", "⚪", ""},
 		{"foreign", "⚪", ""},
 		{"denied", "🔴", ""},
 		{"denied_reason", "🔴", ""},
 		{"denied_hostile", "🔴", ""},
 		{"denied_longest", "🔴", ""},
-		{"withdrawn", "⚫", ""},
-		{"expired", "⚫", ""},
+		{"withdrawn", "⚫", "ask_again"},
+		{"expired", "⚫", "ask_again"},
 		{"refused_no_statements", "🔴", ""},
-		{"failed", "🔴", ""},
-		{"failed_unknown", "🔴", ""},
+		{"failed", "🔴", "ask_again"},
+		{"failed_foreign", "🔴", ""},
+		{"failed_unknown", "🔴", "ask_again"},
 		{"rebuilt", "⚪", ""},
 		{"rebuilt_removing", "🟠", ""},
 		{"rebuilt_never_confirmed", "🔴", ""},
-		{"interrupted", "🔴", ""},
-		{"interrupted_tombstoned", "🔴", ""},
-		{"interrupted_closed", "🔴", ""},
-		{"interrupted_revoked", "🔴", ""},
+		{"interrupted", "🔴", "ask_again"},
+		{"interrupted_tombstoned", "🔴", "ask_again"},
+		{"interrupted_closed", "🔴", "ask_again"},
+		{"interrupted_revoked", "🔴", "ask_again"},
 	}
 	all := requests()
 	for _, tt := range tests {

@@ -31,6 +31,8 @@ type Table interface {
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	EndHolder(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
+	LatestOpenRequests(ctx context.Context, limit int) (ids []string, more bool, err error)
+	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 }
@@ -44,10 +46,10 @@ type Findings interface {
 type Slack interface {
 	OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) (viewID, hash string, err error)
 	UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error
+	PublishView(ctx context.Context, user string, view slackgo.HomeTabViewRequest) error
 	Update(ctx context.Context, channel, ts string, m slack.Message) error
 	Respond(ctx context.Context, responseURL, text string) error
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
-	Permalink(ctx context.Context, channel, ts string) (address string, err error)
 }
 
 // People looks people up.
@@ -216,8 +218,11 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		h.Logger.Warn("payload from Slack could not be parsed", "error", err)
 		return emptyResponse(http.StatusBadRequest), nil
 	}
-	if in.Kind == slack.KindSSLCheck {
+	switch in.Kind {
+	case slack.KindSSLCheck:
 		return emptyResponse(http.StatusOK), nil
+	case slack.KindVerification: // it names no workspace and no app
+		return jsonResponse(slack.ChallengeResponse(in.Challenge)), nil
 	}
 	if why := h.foreignReason(in); why != "" {
 		h.Logger.Warn("payload is from another workspace or app", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
@@ -255,13 +260,16 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	log := h.Logger.With("kind", in.Kind, "user", in.UserID)
 	switch in.Kind {
 	case slack.KindShortcut:
-		return h.open(ctx, log, in, in.CallbackID)
+		return h.open(ctx, log, in, in.CallbackID, nil)
 	case slack.KindCommand:
-		return h.open(ctx, log, in, in.Command)
+		return h.command(ctx, log, in)
 	case slack.KindSuggestion:
 		return h.suggest(ctx, log, in)
 	case slack.KindAction:
-		if in.View != nil {
+		switch {
+		case in.OnHome():
+			return h.pressOnHome(ctx, log, in)
+		case in.View != nil:
 			return h.choose(ctx, log, in)
 		}
 		return h.press(ctx, log, in)
@@ -270,7 +278,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 			return h.confirm(ctx, log, in, action)
 		}
 		return h.submit(ctx, log, in)
-	case slack.KindClosed:
+	case slack.KindHomeOpened:
+		return h.openHome(ctx, log, in)
+	case slack.KindClosed, slack.KindOtherEvent:
 		return emptyResponse(http.StatusOK)
 	default:
 		log.Warn("unknown kind of payload")

@@ -45,6 +45,8 @@ var actions = map[string]action{
 	slack.ActionTakeBack:    {aRequest, (*press).tooLateToDecide, (*press).allowTakeBack, (*press).takeBack},
 	slack.ActionWithdraw:    {aRequest, (*press).tooLateToWithdraw, (*press).allowWithdraw, (*press).withdraw},
 	slack.ActionEnd:         {aRequest, (*press).tooLateToEnd, (*press).allowEnd, (*press).end},
+	slack.ActionAskAgain:    {aRequest, (*press).alwaysInTime, (*press).allowRepeat, (*press).openRepeat},
+	slack.ActionMoreTime:    {aRequest, (*press).tooLateForMore, (*press).allowRepeat, (*press).openRepeat},
 	slack.ActionDriftRemove: {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).remove},
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
 }
@@ -98,6 +100,10 @@ type reply struct {
 	// which may be nil if the question has ended.
 	answered bool
 	findings []access.Finding
+	// dialog means that this press opened a dialog, and changed nothing.
+	dialog bool
+	// opened is a form that this press opened, which is updated.
+	opened *opened
 	// text is for the person who pressed. It is "" if the message shows the
 	// result.
 	text string
@@ -112,8 +118,15 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID), action: in.Action.ID, subjectID: in.Action.Value}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	text := p.carryOut(ctx, p.handle(work))
-	if text != "" && !p.tell(ctx, text) {
+	r := p.handle(work)
+	text := p.carryOut(ctx, r)
+	told := false
+	if in.OnHome() {
+		told = p.answerOnHome(ctx, r, text)
+	} else {
+		told = text == "" || p.tell(ctx, text)
+	}
+	if !told {
 		// On this status, Slack shows its own warning beside the button.
 		return emptyResponse(http.StatusInternalServerError)
 	}
@@ -200,6 +213,9 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	}
 	if r.answered {
 		p.showAnswers(ctx, r.findings)
+	}
+	if o := r.opened; o != nil {
+		p.Handler.update(ctx, p.log, o.viewID, o.hash, o.form)
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,9 +65,11 @@ type world struct {
 	runs       map[string]access.Run
 	leases     map[string]access.Lease
 	leaseErr   error
-	endErr     error      // of EndHolder
-	ended      []string   // the requests of EndHolder, sorted
-	mu         sync.Mutex // guards rows and ended in EndHolder and Get
+	endErr     error                     // of EndHolder
+	ended      []string                  // the requests of EndHolder, sorted
+	mu         sync.Mutex                // guards rows and ended in EndHolder and Get
+	behind     map[string]access.Request // rows as the requester index still has them
+	indexErr   error
 	policy     access.Policy
 	groups     casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
@@ -82,8 +86,10 @@ type world struct {
 	shows   []slack.Message // what they were updated to
 	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
 
-	linkedWithin time.Duration // the time for Permalink
-	linkErr      error
+	gets  atomic.Int64 // calls of Get
+	homes []home       // what people saw in the Home tab
+
+	publishErr, openRequestsErr error
 
 	checked  []string                // Slack ids of approvers who were checked again
 	checkErr error                   // of that check
@@ -96,6 +102,12 @@ type world struct {
 	rivals                                                                                                                                                      []func(*access.Run)
 	findings                                                                                                                                                    []access.Finding
 	findingsErr                                                                                                                                                 error
+}
+
+// home is what a person saw in the Home tab.
+type home struct {
+	user string
+	view slackgo.HomeTabViewRequest
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -170,6 +182,21 @@ func (w *world) UpdateView(_ context.Context, id, hash string, view slackgo.Moda
 	return w.updateErr
 }
 
+func (w *world) PublishView(ctx context.Context, user string, view slackgo.HomeTabViewRequest) error {
+	w.noteTimeLeft(ctx)
+	if w.publishErr == nil {
+		w.homes = append(w.homes, home{user, view})
+	}
+	return w.publishErr
+}
+
+// LatestOpenRequests lists the rows by id.
+func (w *world) LatestOpenRequests(_ context.Context, limit int) (ids []string, more bool, err error) {
+	ids = slices.Sorted(maps.Keys(w.rows))
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !w.rows[id].ClosedAt.IsZero() })
+	return ids[:min(len(ids), limit)], len(ids) > limit, w.openRequestsErr
+}
+
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
 	if w.updateErr == nil {
 		w.updated = append(w.updated, channel+" "+ts+" "+m.Text)
@@ -204,12 +231,6 @@ func (w *world) noteTimeLeft(ctx context.Context) {
 
 func (w *world) timeLeft() time.Duration { return time.Duration(w.left.Load()) }
 
-func (w *world) Permalink(ctx context.Context, channel, ts string) (string, error) {
-	deadline, _ := ctx.Deadline()
-	w.linkedWithin = time.Until(deadline)
-	return "https://acme.slack.com/archives/" + channel + "/p" + ts, w.linkErr
-}
-
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
 	if w.createErr != nil {
 		return access.Request{}, false, w.createErr
@@ -225,10 +246,33 @@ func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 	w.noteTimeLeft(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.gets.Add(1)
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
 	return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
+}
+
+// RequestsOf returns what the index has, which may be behind the table.
+func (w *world) RequestsOf(_ context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+	if w.indexErr != nil {
+		return nil, false, w.indexErr
+	}
+	var found []access.Request
+	for id, r := range w.rows {
+		if older, ok := w.behind[id]; ok {
+			r = older
+		}
+		if r.Requester.PrincipalID != principalID {
+			continue
+		}
+		found = append(found, access.Request{ID: r.ID, CreatedAt: r.CreatedAt, Target: r.Target, Outcome: r.Outcome, GrantedAt: r.GrantedAt, End: r.End,
+			EndRequest: r.EndRequest, RevokingAt: r.RevokingAt, RevokedAt: r.RevokedAt, Tombstone: r.Tombstone, ClosedAt: r.ClosedAt})
+	}
+	slices.SortFunc(found, func(a, b access.Request) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return found[:min(len(found), limit)], len(found) > limit, nil
 }
 
 func (w *world) Claims(_ context.Context, principalID string) (access.Claims, error) {

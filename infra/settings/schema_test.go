@@ -246,6 +246,7 @@ var samples = map[string]struct{ right, wrong []string }{
 	"event_brige_scheduled_revocation_rule_name":   {[]string{strings.Repeat("a", 64), `""`}, []string{`a:b`, `[]`}},
 	"approve_confirmation":                         {[]string{`true`, `false`, `"true"`, `~`}, []string{`yes`, `1`, `always`}},
 	"deny_reason":                                  {[]string{`optional`, `required`, `off`, `"off"`, `~`}, []string{`false`, `never`, `Required`, `""`}},
+	"extension_offer":                              {[]string{`0`, `30`, `1440`, `2.5`, `20s`, `~`}, []string{`-1`, `1441`, `"15"`, `never`}},
 	"deny_cooldown":                                {[]string{`0`, `15`, `1440`, `2.5`, `20s`, `~`}, []string{`-1`, `1441`, `"15"`, `never`}},
 	"max_open_requests_per_person":                 {[]string{`1`, `10`, `100`, `~`}, []string{`0`, `-1`, `1.5`, `"10"`, `101`, `all`}},
 	"reconcile_max_removals":                       {[]string{`0`, `25`, `1000000`, `~`}, []string{`-1`, `1.5`, `"25"`, `1000001`, `all`}},

@@ -121,7 +121,7 @@ func TestParseDefaults(t *testing.T) {
 		WarnSchedule: "rate(2 hours)", WarnScheduleName: "sso-elevator-warn",
 		RevokeSchedule: "cron(0 23 * * ? *)", RevokeScheduleName: "sso-elevator-revoke",
 		AllowRemovals: true, MaxRemovals: 25, QuestionWait: 12 * time.Hour,
-		MaxOpenRequests: 10, DenyReason: "optional", DenyCooldown: 15 * time.Minute,
+		MaxOpenRequests: 10, DenyReason: "optional", DenyCooldown: 15 * time.Minute, ExtensionOffer: 30 * time.Minute,
 		Policy:      access.Policy{Accounts: []access.Statement{}, Groups: []access.Statement{}},
 		Warnings:    []string{withoutLock("elevator.yaml")},
 		maxDuration: 24 * time.Hour,
@@ -165,7 +165,7 @@ func TestParseEverything(t *testing.T) {
 		ScheduleGroup: "elevator", ScheduleRole: "elevator-schedules",
 		ApproverGroupMentions: map[string]string{"aaaaaaaa-8888-7777-6666-555555555555": "S0123456789"},
 		AllowRemovals:         false, MaxRemovals: 0, QuestionWait: 45 * time.Minute, DriftEvents: true, ManageManagementAccount: true,
-		MaxOpenRequests: 3, ConfirmApprovals: true, DenyReason: "required", DenyCooldown: 20 * time.Minute,
+		MaxOpenRequests: 3, ConfirmApprovals: true, DenyReason: "required", DenyCooldown: 20 * time.Minute, ExtensionOffer: 10 * time.Minute,
 		Policy: access.Policy{
 			Accounts: []access.Statement{
 				{Resources: []string{"111111111111"}, PermissionSets: []string{"*"}, Approvers: []string{"ann@example.com"}, AllowSelfApproval: &yes},

@@ -17,6 +17,7 @@ const (
 	OperationRecheck       = "recheck"        // of reconcile
 	OperationConfirm       = "confirm"        // of revoke
 	OperationDriftQuestion = "drift_question" // of notify
+	OperationMoreTime      = "more_time"      // of notify
 )
 
 // Input is the common part of all tasks' payloads.
