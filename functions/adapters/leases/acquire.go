@@ -17,10 +17,13 @@ import (
 // Errors: ForeignAccess if the access exists and no lease says that it is ours,
 // or if a membership that is not ours is in its place; LeaseDeleting while the
 // same access is being removed; Refused if the request's removal has begun; and
-// those of table and Identity Center.
-func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
+// those of check, the table and Identity Center.
+//
+// check, if not nil, is called after the lease has the request as a holder, and before
+// the creation. If it fails, nothing is created.
+func (l *Leases) Acquire(ctx context.Context, r access.Request, check func(context.Context) error) error {
 	for range maxTries {
-		again, err := l.acquire(ctx, r)
+		again, err := l.acquire(ctx, r, check)
 		if !again {
 			return err
 		}
@@ -28,7 +31,7 @@ func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
 	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
-func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err error) {
+func (l *Leases) acquire(ctx context.Context, r access.Request, check func(context.Context) error) (again bool, err error) {
 	subject := r.Subject()
 	lease, found, err := l.Table.Lease(ctx, subject.Key())
 	if err != nil {
@@ -85,6 +88,11 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		}
 	}
 
+	if check != nil {
+		if err := check(ctx); err != nil {
+			return false, err
+		}
+	}
 	// This read must come last: a removal that starts after it sees the lease.
 	now, err := l.Table.Get(ctx, r.ID)
 	if err != nil {
