@@ -60,6 +60,7 @@ var apiErrors = map[string]struct {
 	"ekm_access_denied":      {access.CodeMisconfigure, "the enterprise's administrators have suspended posting"},
 	"access_denied":          {access.CodeMisconfigure, "a workspace administrator must allow the app"},
 	"messages_tab_disabled":  {access.CodeMisconfigure, "turn on the Messages Tab (App Home in the Slack app's settings): direct messages need it"},
+	"not_enabled":            {access.CodeMisconfigure, "turn on the Home Tab (App Home in the Slack app's settings), or paste the app's manifest again"},
 	"channel_not_found":      {access.CodeMisconfigure, "check the channel id in the settings, and invite the app to a private channel"},
 	"not_in_channel":         {access.CodeMisconfigure, "invite the app to the channel"},
 	"is_archived":            {access.CodeMisconfigure, "the channel is archived: unarchive it, or set another channel in the settings"},

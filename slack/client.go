@@ -218,6 +218,14 @@ func (c *Client) UpdateView(ctx context.Context, viewID, hash string, view slack
 	})
 }
 
+// PublishView replaces what a user sees in the Home tab.
+func (c *Client) PublishView(ctx context.Context, user string, view slackgo.HomeTabViewRequest) error {
+	return c.call(ctx, "show the Home tab", func(ctx context.Context, api *slackgo.Client) error {
+		_, err := api.PublishViewContext(ctx, slackgo.PublishViewContextRequest{UserID: user, View: view})
+		return err
+	})
+}
+
 // Post posts m to a channel, or to a thread if threadTS is not empty. It returns the
 // timestamp that Update needs. After CodeUnavailable, the message may have been
 // posted anyway; use FindPost to check.

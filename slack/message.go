@@ -48,7 +48,8 @@ const (
 // RequestMessage returns the message in the channel, in the state that the row says.
 // It has the buttons Approve, Deny and Withdraw while the request is open, Take back
 // approval once someone approved, and End now while the access exists. Everyone sees the same buttons; the app checks who
-// may use one when someone presses it. If the message would be too long for Slack
+// may use one when someone presses it. Once the requester has no access, it has Ask again
+// where a repeat makes sense. If the message would be too long for Slack
 // otherwise, it makes no links of addresses in the reason, and cuts a long reason. If
 // hardly any of it would be left, it drops the lines of writeBackground first. A requester
 // can't make it drop them: that depends on everything but the reason.
@@ -127,6 +128,10 @@ func requestMessage(r access.Request, quote quoter) Message {
 		m.Blocks = append(m.Blocks, buttons(append(elements, button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID))...))
 	case stateActive:
 		m.Blocks = append(m.Blocks, buttons(button(ActionEnd, "End now", slackgo.StyleDanger, r.ID)))
+	default:
+		if offersRepeat(s, r) {
+			m.Blocks = append(m.Blocks, buttons(askAgain(r)))
+		}
 	}
 	if url := ConsoleURL(r.ExecutionARN); url != "" {
 		m.Blocks = append(m.Blocks, new(richText).text("For operators: ").link(url, consoleLink).block("operators"))

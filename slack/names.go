@@ -6,7 +6,13 @@
 // Slack shows unchanged. The blocks of this package never contain mrkdwn.
 package slack
 
-import "sso-elevator/functions/access"
+import (
+	"strings"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+)
 
 // Callback ids of the two shortcuts and of the forms that they open.
 const (
@@ -25,7 +31,7 @@ const (
 // ActionOf returns the button that opens the dialog with this callback id. ok is false if
 // it is not the callback id of a dialog.
 func ActionOf(callback string) (action string, ok bool) {
-	switch callback {
+	switch strings.TrimSuffix(callback, homeSuffix) {
 	case CallbackConfirmation:
 		return ActionApprove, true
 	case CallbackDenial:
@@ -36,6 +42,20 @@ func ActionOf(callback string) (action string, ok bool) {
 		return "", false
 	}
 }
+
+// homeSuffix ends the callback id of a dialog that was opened from the Home tab. Slack
+// doesn't say where a dialog was opened, and the tab has to show what its submission
+// changed.
+const homeSuffix = "-home"
+
+// FromHome marks the dialog v as one that was opened from the Home tab.
+func FromHome(v slackgo.ModalViewRequest) slackgo.ModalViewRequest {
+	v.CallbackID += homeSuffix
+	return v
+}
+
+// IsFromHome reports whether the dialog was opened from the Home tab.
+func (v *View) IsFromHome() bool { return strings.HasSuffix(v.CallbackID, homeSuffix) }
 
 // Slash commands that do the same as the shortcuts.
 const (
@@ -50,6 +70,8 @@ const (
 	ActionTakeBack = "take_back" // removes an approval of a request that needs several
 	ActionWithdraw = "withdraw"
 	ActionEnd      = "end"
+	ActionAskAgain = "ask_again" // opens the form with the values of an ended request
+	ActionMoreTime = "more_time" // opens it with the values of a request that ends soon
 
 	// ActionOpenPortal is a link. Slack reports a press of it, too.
 	ActionOpenPortal = "open_portal"

@@ -20,6 +20,10 @@ const (
 	KindSubmission Kind = "view_submission"  // someone submitted a form
 	KindClosed     Kind = "view_closed"      // someone closed a form
 	KindSSLCheck   Kind = "ssl_check"        // Slack checks that the app answers
+
+	KindVerification Kind = "url_verification" // Slack checks the address for events
+	KindHomeOpened   Kind = "app_home_opened"  // someone opened the app's Home tab
+	KindOtherEvent   Kind = "event_callback"   // any other event
 )
 
 // Interaction is one request from Slack, with the parts that this system needs. Fields
@@ -41,6 +45,12 @@ type Interaction struct {
 	View         *View
 	Channel      string // channel of the message or of the slash command
 	MessageTS    string
+	Challenge    string // of a verification; the answer repeats it
+}
+
+// OnHome reports whether someone used an element of the Home tab.
+func (in *Interaction) OnHome() bool {
+	return in.Kind == KindAction && in.View != nil && in.View.IsHome
 }
 
 // Action is the element that someone used. SelectedOption is the value of the chosen
@@ -49,10 +59,11 @@ type Action struct {
 	ID, BlockID, Value, SelectedOption string
 }
 
-// View is the form at the time of the interaction.
+// View is the form or the Home tab at the time of the interaction.
 type View struct {
 	ID, Hash, CallbackID, PrivateMetadata string
 	State                                 FormState
+	IsHome                                bool // the Home tab
 }
 
 // FormState holds the filled-in inputs by block id, then by action id.
@@ -83,15 +94,19 @@ const (
 )
 
 // Parse reads a request's body: an interactivity payload (form field `payload`), a
-// slash command, or Slack's ssl_check. The caller must check the signature first.
+// slash command, Slack's ssl_check, or JSON of the Events API. The caller must check the
+// signature first.
 //
 // Parse returns CodeInvalid for anything else. The error never quotes the body.
 func Parse(contentType string, body []byte) (Interaction, error) {
 	if len(body) > MaxBody {
 		return Interaction{}, access.Errorf(access.CodeInvalid, "parse Slack request: more than %d bytes", MaxBody)
 	}
-	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/x-www-form-urlencoded" {
-		return Interaction{}, invalidRequest("the content type is not application/x-www-form-urlencoded")
+	switch media, _, err := mime.ParseMediaType(contentType); {
+	case err == nil && media == "application/json":
+		return parseEvent(body)
+	case err != nil || media != "application/x-www-form-urlencoded":
+		return Interaction{}, invalidRequest("the content type is neither application/x-www-form-urlencoded nor application/json")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -196,6 +211,7 @@ func (o *payloadOption) value() string {
 }
 
 type payloadView struct {
+	Type            string `json:"type"`
 	ID              string `json:"id"`
 	Hash            string `json:"hash"`
 	CallbackID      string `json:"callback_id"`
@@ -240,12 +256,15 @@ func parsePayload(raw []byte) (Interaction, error) {
 		}
 		a := p.Actions[0]
 		in.Action = &Action{ID: a.ActionID, BlockID: a.BlockID, Value: a.Value, SelectedOption: a.SelectedOption.value()}
+		if in.OnHome() {
+			in.Action.ID = unnumbered(in.Action.ID)
+		}
 	case KindSuggestion:
 		in.Action = &Action{ID: p.ActionID, BlockID: p.BlockID}
 		in.Query = head(clean(p.Value), MaxQuery)
 	case KindSubmission, KindClosed:
-		if in.View == nil {
-			return Interaction{}, invalidRequest("the interaction has no view")
+		if in.View == nil || in.View.IsHome {
+			return Interaction{}, invalidRequest("the interaction has no form")
 		}
 	default:
 		return Interaction{}, invalidRequest("the kind of payload is unknown")
@@ -254,7 +273,7 @@ func parsePayload(raw []byte) (Interaction, error) {
 }
 
 func (p *payloadView) view() *View {
-	v := &View{ID: p.ID, Hash: p.Hash, CallbackID: p.CallbackID, PrivateMetadata: p.PrivateMetadata, State: FormState{}}
+	v := &View{ID: p.ID, Hash: p.Hash, CallbackID: p.CallbackID, PrivateMetadata: p.PrivateMetadata, State: FormState{}, IsHome: p.Type == "home"}
 	for block, actions := range p.State.Values {
 		v.State[block] = map[string]FieldValue{}
 		for action, f := range actions {
@@ -277,7 +296,7 @@ func teamDomain(domain string) string {
 // must be set, ids must look like Slack's, and no value may exceed Slack's limits.
 func (in *Interaction) check() error {
 	switch {
-	case in.UserID == "" || in.AppID == "" || in.TeamID == "" && in.EnterpriseID == "":
+	case in.UserID == "" && in.Kind != KindOtherEvent || in.AppID == "" || in.TeamID == "" && in.EnterpriseID == "":
 		return invalidRequest("user, app or workspace is missing")
 	case in.TriggerID == "" && (in.Kind == KindShortcut || in.Kind == KindCommand):
 		return invalidRequest("the trigger is missing")

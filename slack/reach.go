@@ -99,7 +99,10 @@ func ApproverMessage(r access.Request, slackID string) Message {
 	var blocks []slackgo.Block
 	for i, block := range m.Blocks {
 		if a, ok := block.(*slackgo.ActionBlock); ok {
-			elements := slices.DeleteFunc(slices.Clone(a.Elements.ElementSet), isWithdraw)
+			elements := slices.DeleteFunc(slices.Clone(a.Elements.ElementSet), isForRequester)
+			if len(elements) == 0 {
+				continue
+			}
 			block = slackgo.NewActionBlock(a.BlockID, elements...)
 		}
 		blocks = append(blocks, block)
@@ -111,9 +114,10 @@ func ApproverMessage(r access.Request, slackID string) Message {
 	return m
 }
 
-func isWithdraw(e slackgo.BlockElement) bool {
+// isForRequester reports whether the element is a button that only the requester may use.
+func isForRequester(e slackgo.BlockElement) bool {
 	b, ok := e.(*slackgo.ButtonBlockElement)
-	return ok && b.ActionID == ActionWithdraw
+	return ok && (b.ActionID == ActionWithdraw || b.ActionID == ActionAskAgain)
 }
 
 // ApproverReminder returns the latest reminder, for the thread below the direct message to

@@ -133,6 +133,16 @@ func (v *View) HasTicket() bool {
 	return ok
 }
 
+// Typed returns what is in the form's other fields now, unchecked: zero for a duration that
+// is none, and "" for a field that is empty or that the form doesn't have.
+func (v *View) Typed() (duration time.Duration, reason, ticket string) {
+	_, chosen := v.durationBlock()
+	if seconds, err := strconv.ParseInt(chosen, 10, 64); err == nil && seconds > 0 && seconds <= int64(maxDuration/time.Second) {
+		duration = time.Duration(seconds) * time.Second
+	}
+	return duration, v.State[BlockReason][ActionReason].Value, v.State[BlockTicket][ActionTicket].Value
+}
+
 // durationBlock returns the block id of the durations' select, "" if the form had none,
 // and the value chosen in it.
 func (v *View) durationBlock() (block, chosen string) { return v.blockOf(ActionDuration) }

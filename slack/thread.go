@@ -40,7 +40,7 @@ func ThreadMessage(purpose string, r access.Request) Message {
 // DirectMessage returns the same message as a direct message, for requesters outside
 // the channel. Because a direct message has no thread around it, it also names the
 // target and the duration. It has the requester's buttons: Withdraw while the request
-// is open, End now while the access exists. Purpose "announce" confirms the request, and
+// is open, End now while the access exists, Ask again after the end. Purpose "announce" confirms the request, and
 // later says what became of it.
 func DirectMessage(purpose string, r access.Request) Message {
 	s := stateOf(r)
@@ -73,6 +73,8 @@ func DirectMessage(purpose string, r access.Request) Message {
 		} else {
 			m.Blocks = append(m.Blocks, buttons(end))
 		}
+	case purpose != PurposeAnnounce && offersRepeat(s, r):
+		m.Blocks = append(m.Blocks, buttons(askAgain(r)))
 	}
 	return m
 }

@@ -29,7 +29,7 @@ const (
 // durationBlock returns the block id of the durations' select, which is another one if
 // the policy allows only some of them.
 func durationBlock(f Form, allowed []time.Duration) string {
-	if len(allowed) == len(f.Durations) {
+	if len(allowed) == min(len(f.Durations), maxOptions) {
 		return BlockDuration
 	}
 	return BlockDuration + "-" + strconv.FormatInt(int64(f.Longest/time.Second), 10)
@@ -72,6 +72,14 @@ type Form struct {
 	Tickets []access.Ticket
 	// Warnings are the policy's. They appear above the preview.
 	Warnings []string
+	// Note appears at the top, without markup; "" shows nothing. It says what of an
+	// earlier request the form doesn't contain, for example.
+	Note string
+	// Duration is chosen at first, if the form offers it.
+	Duration time.Duration
+	// Reason and Ticket are in their fields at first. When a form is updated, Slack keeps
+	// what the person typed instead.
+	Reason, Ticket string
 	// Preview says what will happen. It appears above the submit button, without
 	// markup; "" shows nothing.
 	Preview string
@@ -109,6 +117,11 @@ func FormView(f Form) slackgo.ModalViewRequest {
 		return NoticeView(titleOf(f.Kind), "No durations are set up, so you can't request access yet. Please tell the people who run this app.")
 	}
 	var blocks []slackgo.Block
+	if note := cut(cleanLines(f.Note), maxSection); note != "" {
+		section := slackgo.NewSectionBlock(plainText(note), nil, nil)
+		section.BlockID = "note"
+		blocks = append(blocks, section)
+	}
 	if f.Kind == access.KindGroup {
 		blocks = append(blocks, externalSelect(BlockGroup, ActionGroup, "Group", "Choose a group",
 			f.Chosen.GroupName, f.Chosen.GroupID))
@@ -120,13 +133,13 @@ func FormView(f Form) slackgo.ModalViewRequest {
 		}
 		blocks = append(blocks,
 			externalSelect(account, ActionAccount, "Account", hint,
-				f.Chosen.AccountName, f.Chosen.AccountID),
+				nameWithID(f.Chosen.AccountName, f.Chosen.AccountID), f.Chosen.AccountID),
 			externalSelect(permissionSetBlock(f.Chosen.AccountID), ActionPermissionSet, "Permission set", "Choose a permission set",
 				f.Chosen.PermissionSet, firstNonEmpty(f.Chosen.PermissionSetARN, f.Chosen.PermissionSet)))
 	}
-	blocks = append(blocks, durations(f), reasonInput())
+	blocks = append(blocks, durations(f), reasonInput(f.Reason))
 	if len(f.Tickets) > 0 {
-		blocks = append(blocks, ticketInput(f.Tickets))
+		blocks = append(blocks, ticketInput(f.Tickets, f.Ticket))
 	}
 	blocks = append(blocks, warnings(f.Warnings)...)
 	if preview := cut(cleanLines(f.Preview), maxSection); preview != "" {
@@ -179,17 +192,26 @@ func externalSelect(block, action, label, placeholder, chosenName, chosenID stri
 // durations returns the select of the durations that the policy allows, or a text if it
 // allows none of those that are offered. Without the select, Submission refuses the form.
 func durations(f Form) slackgo.Block {
-	allowed := slices.DeleteFunc(slices.Clone(f.Durations), func(d time.Duration) bool { return f.Longest > 0 && d > f.Longest })
+	allowed := allowedDurations(f)
 	if len(allowed) == 0 {
 		return slackgo.NewSectionBlock(plainText("You can't request this: the policy allows at most "+access.FormatDuration(f.Longest)+
 			" here, and this app offers no duration that short. Ask the people who run this app to offer one."), nil, nil)
 	}
-	return durationSelect(durationBlock(f, allowed), allowed, f.Longest)
+	return durationSelect(durationBlock(f, allowed), allowed, f.Longest, f.Duration)
 }
 
-func durationSelect(block string, durations []time.Duration, longest time.Duration) slackgo.Block {
+// OffersDuration reports whether the form offers the duration.
+func (f Form) OffersDuration(d time.Duration) bool { return slices.Contains(allowedDurations(f), d) }
+
+// allowedDurations returns the durations that the form offers.
+func allowedDurations(f Form) []time.Duration {
+	allowed := slices.DeleteFunc(slices.Clone(f.Durations), func(d time.Duration) bool { return f.Longest > 0 && d > f.Longest })
+	return allowed[:min(len(allowed), maxOptions)]
+}
+
+func durationSelect(block string, durations []time.Duration, longest, chosen time.Duration) slackgo.Block {
 	var options []*slackgo.OptionBlockObject
-	for _, d := range durations[:min(len(durations), maxOptions)] {
+	for _, d := range durations {
 		options = append(options, option(Option{
 			Text:  access.FormatDuration(d),
 			Value: strconv.FormatInt(int64(d/time.Second), 10),
@@ -200,13 +222,15 @@ func durationSelect(block string, durations []time.Duration, longest time.Durati
 	if block != BlockDuration {
 		hint = plainText("The policy allows at most " + access.FormatDuration(longest) + " here.")
 	}
-	return slackgo.NewInputBlock(block, plainText("Duration"), hint, s.WithInitialOption(options[0]))
+	initial := options[max(0, slices.Index(durations, chosen))]
+	return slackgo.NewInputBlock(block, plainText("Duration"), hint, s.WithInitialOption(initial))
 }
 
-func reasonInput() slackgo.Block {
+func reasonInput(initial string) slackgo.Block {
 	input := slackgo.NewPlainTextInputBlockElement(plainText("Why do you need this access?"), ActionReason)
 	input.Multiline = true
 	input.MaxLength = access.MaxReasonLength
+	input.InitialValue = cut(cleanLines(initial), access.MaxReasonLength)
 	hint := plainText("Everyone in the channel can read this, and the audit log keeps it. Don't include secrets.")
 	return slackgo.NewInputBlock(BlockReason, plainText("Reason"), hint, input)
 }
@@ -214,9 +238,10 @@ func reasonInput() slackgo.Block {
 // ticketInput returns the ticket field. Slack refuses the form if the field is empty and
 // one of the tickets is required. The block id is always the same, so what the requester
 // typed stays when the form is updated.
-func ticketInput(all []access.Ticket) slackgo.Block {
+func ticketInput(all []access.Ticket, initial string) slackgo.Block {
 	input := slackgo.NewPlainTextInputBlockElement(nil, ActionTicket)
 	input.MaxLength = access.MaxTicketLength
+	input.InitialValue = cut(clean(initial), access.MaxTicketLength)
 	var hint *slackgo.TextBlockObject
 	if text := TicketHint(all); text != "" {
 		hint = plainText(text)

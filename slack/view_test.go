@@ -93,6 +93,23 @@ func TestViews(t *testing.T) {
 			Warnings: []string{hostile},
 			Preview:  hostile,
 		})},
+		{"form_again", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Duration: 2 * time.Hour,
+			Reason: "Incident 12:\nread the logs", Tickets: []access.Ticket{{Required: true}}, Ticket: "OPS-12",
+			Preview: "Approvers (any one can approve): alice@example.com, bob@example.com",
+		})},
+		{"form_again_not_offered", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Duration: 8 * time.Hour, Reason: "deploy", Ticket: "OPS-12",
+			Note: "You can't request ReadOnly in Sandbox (111122223333) anymore. Choose from the lists.",
+		})},
+		{"form_again_hostile", FormView(Form{
+			Kind: access.KindAccount, Durations: hours(1), Chosen: sandbox, Duration: -1,
+			Note: hostile, Reason: hostile, Tickets: []access.Ticket{{}}, Ticket: hostile,
+		})},
+		{"form_again_longest", FormView(Form{
+			Kind: access.KindAccount, Durations: halfHours, Chosen: sandbox, Duration: 50 * time.Hour,
+			Note: strings.Repeat("n", 5000), Reason: strings.Repeat("名\n", 5000), Tickets: []access.Ticket{{}}, Ticket: strings.Repeat("t", 500),
+		})},
 		{"notice", NoticeView("Not found", "Your email is not known in Identity Center. Please ask the people who run it.")},
 		{"notice_link", LinkNoticeView("Already requested", "You already requested this at 12:00 UTC.", "https://acme.slack.com/archives/C0CHANNEL/p1772444000000100", "Open that request")},
 		{"notice_hostile", NoticeView(hostile, strings.Repeat(hostile+"\n", 100))},
@@ -104,6 +121,30 @@ func TestViews(t *testing.T) {
 			}
 			golden(t, "view_"+tt.name, tt.view)
 		})
+	}
+}
+
+// What is in the form when it opens, and what was typed, stays when a choice updates it.
+func TestTyped(t *testing.T) {
+	tests := []struct {
+		name           string
+		state          FormState
+		duration       time.Duration
+		reason, ticket string
+	}{
+		{"everything", FormState{
+			"duration-7200": {"duration": {SelectedOption: "3600"}}, "reason": {"reason": {Value: " a\nb"}}, "ticket": {"ticket": {Value: "OPS-1"}},
+		}, time.Hour, " a\nb", "OPS-1"},
+		{"nothing", nil, 0, "", ""},
+		{"no number", FormState{"duration": {"duration": {SelectedOption: "x"}}}, 0, "", ""},
+		{"negative", FormState{"duration": {"duration": {SelectedOption: "-1"}}}, 0, "", ""},
+		{"too long", FormState{"duration": {"duration": {SelectedOption: "9223372036854775807"}}}, 0, "", ""},
+	}
+	for _, tt := range tests {
+		duration, reason, ticket := (&View{State: tt.state}).Typed()
+		if duration != tt.duration || reason != tt.reason || ticket != tt.ticket {
+			t.Errorf("%s: %s, %q, %q", tt.name, duration, reason, ticket)
+		}
 	}
 }
 

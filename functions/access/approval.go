@@ -3,6 +3,7 @@ package access
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,6 +57,54 @@ func (r *Request) CountEvents(kind EventKind) int {
 // or by another Slack user of the same Identity Center user.
 func (r *Request) ApprovalBy(p Person) int {
 	return slices.IndexFunc(r.Approvals, func(a Approval) bool { return SamePerson(a.By, p) })
+}
+
+// ApproverGroupIDs returns the ids of the groups whose members the row of the request
+// lists as approvers, each once.
+func (r *Request) ApproverGroupIDs() []string {
+	var ids []string
+	for _, g := range r.ApproverGroups {
+		ids = append(ids, strings.ToLower(g.ID))
+	}
+	t := r.Tally()
+	for _, a := range t.Awaited() {
+		if id, ok := GroupOf(a); ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// IsWaitingFor reports whether the request waits for an approval that the person may
+// give, by what its row says: they are listed as an approver, or they are a member of a
+// group that is, and their approval isn't there yet. groups are those of
+// ApproverGroupIDs that they are a member of. It is for lists. Whether they may approve
+// the request is decided by the policy in force when they press.
+func (r *Request) IsWaitingFor(p Person, groups []string, now time.Time) bool {
+	switch {
+	case !r.Open(), !r.ExpiresAt.IsZero() && !now.Before(r.ExpiresAt):
+		return false
+	case p.PrincipalID == "" || p.SecondaryDomain: // such a person can't approve
+		return false
+	case SamePerson(r.Requester, p):
+		return false
+	}
+	isMember := func(id string) bool {
+		return slices.ContainsFunc(groups, func(has string) bool { return strings.EqualFold(has, id) })
+	}
+	if t := r.Tally(); len(t.Requirements) > 0 {
+		if i := r.ApprovalBy(p); i >= 0 && r.Approvals[i].Lapse == "" {
+			return false
+		}
+		return slices.ContainsFunc(t.Awaited(), func(approver string) bool {
+			id, isGroup := GroupOf(approver)
+			return isGroup && isMember(id) || SameEmail(approver, p.Email)
+		})
+	}
+	return slices.ContainsFunc(r.Approvers, func(a Person) bool { return SamePerson(a, p) || SameEmail(a.Email, p.Email) }) ||
+		slices.ContainsFunc(r.UnknownApprovers, func(email string) bool { return SameEmail(email, p.Email) }) ||
+		slices.ContainsFunc(r.ApproverGroups, func(g ApproverGroup) bool { return isMember(g.ID) })
 }
 
 // SamePerson reports whether a and b are one person: they have the same Slack user

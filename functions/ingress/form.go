@@ -56,18 +56,35 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 
 	work, cancel := workContext(ctx)
 	defer cancel()
-	view := slack.FormView(slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations})
-	if _, err := h.People.Requester(work, in.UserID); err != nil {
+	h.update(ctx, log, viewID, hash, h.formFor(work, log, in.UserID, kind, nil))
+	return emptyResponse(http.StatusOK)
+}
+
+// fill fills a new form for a requester. If it fails, the form contains what was filled
+// until then.
+type fill func(ctx context.Context, requester access.Person, form *slack.Form) error
+
+// formFor returns a new form, or a notice if this person can't request access. with may
+// be nil.
+func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string, kind access.Kind, with fill) slackgo.ModalViewRequest {
+	requester, err := h.People.Requester(ctx, slackID)
+	if err != nil {
 		text, personal := explain(err)
 		if personal {
 			log.Info("person can't request access", "code", access.CodeOf(err))
 		} else {
 			log.Error("requester could not be looked up", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
-		view = slack.NoticeView(sorry, text)
+		return slack.NoticeView(sorry, text)
 	}
-	h.update(ctx, log, viewID, hash, view)
-	return emptyResponse(http.StatusOK)
+	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	if with != nil {
+		if err := with(ctx, requester, &form); err != nil {
+			log.Error("form could not be filled", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			form.Preview, _ = explain(err)
+		}
+	}
+	return slack.FormView(form)
 }
 
 // choose updates the form after a choice: the next menu depends on it, and
@@ -82,6 +99,9 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	work, cancel := workContext(ctx)
 	defer cancel()
 	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	// Slack keeps what is in a field while its block id stays the same. We repeat it in case
+	// Slack shows the form anew, and because the duration's block id may change.
+	form.Duration, form.Reason, form.Ticket = in.View.Typed()
 	if in.View.HasTicket() {
 		// Without a decision about the new target, the field stays, so that Slack keeps
 		// what the person typed.

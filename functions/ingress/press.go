@@ -45,6 +45,8 @@ var actions = map[string]action{
 	slack.ActionTakeBack:    {aRequest, (*press).tooLateToDecide, (*press).allowTakeBack, (*press).takeBack},
 	slack.ActionWithdraw:    {aRequest, (*press).tooLateToWithdraw, (*press).allowWithdraw, (*press).withdraw},
 	slack.ActionEnd:         {aRequest, (*press).tooLateToEnd, (*press).allowEnd, (*press).end},
+	slack.ActionAskAgain:    {aRequest, (*press).alwaysInTime, (*press).allowRepeat, (*press).openRepeat},
+	slack.ActionMoreTime:    {aRequest, (*press).tooLateForMore, (*press).allowRepeat, (*press).openRepeat},
 	slack.ActionDriftRemove: {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).remove},
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
 }
@@ -96,6 +98,8 @@ type reply struct {
 	// which may be nil if the question has ended.
 	answered bool
 	findings []access.Finding
+	// opened is a form that this press opened, which is updated.
+	opened *opened
 	// text is for the person who pressed. It is "" if the message shows the
 	// result.
 	text string
@@ -193,6 +197,9 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	}
 	if r.answered {
 		p.showAnswers(ctx, r.findings)
+	}
+	if o := r.opened; o != nil {
+		p.Handler.update(ctx, p.log, o.viewID, o.hash, o.form)
 	}
 	return text
 }

@@ -360,12 +360,16 @@ func isSameRequest(a, b access.Request) bool {
 	return a.Target.Key() == b.Target.Key() && a.Duration == b.Duration && a.Reason == b.Reason && a.Ticket == b.Ticket
 }
 
-func describe(r access.Request) string {
-	what := r.Target.PermissionSet + " in " + r.Target.AccountName + " (" + r.Target.AccountID + ")"
-	if r.Target.Kind == access.KindGroup {
-		what = "group " + r.Target.GroupName
+// describeTarget returns the target in a few words, for a text without markup.
+func describeTarget(t access.Target) string {
+	if t.Kind == access.KindGroup {
+		return "group " + t.GroupName
 	}
-	what += " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
+	return t.PermissionSet + " in " + t.AccountName + " (" + t.AccountID + ")"
+}
+
+func describe(r access.Request) string {
+	what := describeTarget(r.Target) + " for " + access.FormatDuration(time.Duration(r.Duration)*time.Second)
 	if r.Ticket != "" {
 		what += ", with the ticket " + r.Ticket
 	}

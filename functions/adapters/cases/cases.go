@@ -173,6 +173,11 @@ func (r Reader) GroupsOfDecider(ctx context.Context, x *access.Index, who access
 	return r.memberOf(ctx, x, who.PrincipalID, groups)
 }
 
+// MemberOf returns those of the groups in which the person's membership counts.
+func (r Reader) MemberOf(ctx context.Context, x *access.Index, who access.Person, groups []string) ([]string, error) {
+	return r.memberOf(ctx, x, who.PrincipalID, groups)
+}
+
 // memberOf returns those of the groups in which the person's membership counts.
 func (r Reader) memberOf(ctx context.Context, x *access.Index, principalID string, groups []string) ([]string, error) {
 	if len(groups) == 0 || principalID == "" {

@@ -24,17 +24,42 @@ func (t *Table) OpenLeases(ctx context.Context) ([]access.Due, error) {
 	return t.listOpen(ctx, openLease, LeasePrefix)
 }
 
-func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due, error) {
-	const doing = "list open items"
-	in := &dynamodb.QueryInput{
+// LatestOpenRequests returns the ids of requests that are not closed, those that are due
+// last first, at most limit. more reports whether there may be others. The index may be
+// some moments behind the table, so nothing may depend on it that must be right.
+func (t *Table) LatestOpenRequests(ctx context.Context, limit int) (ids []string, more bool, err error) {
+	const doing = "list the latest open requests"
+	in := t.openItems(openRequest)
+	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(int32(limit))
+	out, err := t.client.Query(ctx, in)
+	if err != nil {
+		return nil, false, tableError(err, doing)
+	}
+	for _, row := range out.Items {
+		key, _ := row[AttributeKey].(*types.AttributeValueMemberS)
+		if key == nil || !strings.HasPrefix(key.Value, RequestPrefix) {
+			return nil, false, access.Errorf(access.CodeInternal, "%s: an entry of the index has no request's key", doing)
+		}
+		ids = append(ids, strings.TrimPrefix(key.Value, RequestPrefix))
+	}
+	return ids, len(out.LastEvaluatedKey) > 0, nil
+}
+
+// openItems returns the query for the open items of a kind.
+func (t *Table) openItems(kind string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
 		TableName:                 aws.String(t.name),
 		IndexName:                 aws.String(OpenIndex),
 		KeyConditionExpression:    aws.String("#open = :kind"),
 		ExpressionAttributeNames:  map[string]string{"#open": AttributeOpen},
 		ExpressionAttributeValues: item{":kind": &types.AttributeValueMemberS{Value: kind}},
 	}
+}
+
+func (t *Table) listOpen(ctx context.Context, kind, prefix string) ([]access.Due, error) {
+	const doing = "list open items"
 	var found []access.Due
-	for pages := dynamodb.NewQueryPaginator(t.client, in); pages.HasMorePages(); {
+	for pages := dynamodb.NewQueryPaginator(t.client, t.openItems(kind)); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, tableError(err, doing)

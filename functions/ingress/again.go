@@ -1,0 +1,149 @@
+package ingress
+
+import (
+	"context"
+	"time"
+
+	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// opened is a view that shows "Loading", and the form that replaces it.
+type opened struct {
+	viewID, hash string
+	form         slackgo.ModalViewRequest
+}
+
+// alwaysInTime is for buttons that work whatever became of the request.
+func (p *press) alwaysInTime() (reply, bool) { return reply{}, false }
+
+// tooLateForMore reports whether the access has ended, or is being removed. Ask again opens
+// the same form then.
+func (p *press) tooLateForMore() (reply, bool) {
+	if !p.byRequester() {
+		return reply{}, false
+	}
+	text := notActiveText(p.request)
+	if text == "" {
+		return reply{}, false
+	}
+	return reply{text: text + " To request it again, press Ask again in its message."}, true
+}
+
+// allowRepeat allows only the requester. Everyone in the channel sees the button, and
+// nobody else has a use for this requester's reason.
+func (p *press) allowRepeat(context.Context) (refusal string, err error) {
+	if p.byRequester() {
+		return "", nil
+	}
+	p.log.Info("repeat refused: person is not the requester")
+	command := slack.CommandAccount
+	if p.request.Target.Kind == access.KindGroup {
+		command = slack.CommandGroup
+	}
+	return "This button is for the requester. To request this access yourself, use " + command + ".", nil
+}
+
+// openRepeat opens the form with the values of the request. It creates nothing: the
+// requester can change everything before they submit the form, which is then checked like
+// any other.
+func (p *press) openRepeat(ctx context.Context) (reply, error) {
+	kind := p.request.Target.Kind
+	viewID, hash, err := p.Slack.OpenView(ctx, p.in.TriggerID, slack.LoadingView(kind))
+	if err != nil {
+		p.log.Error("form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return reply{text: "The form didn't open. Please press the button again."}, nil
+	}
+	form := p.formFor(ctx, p.log, p.in.UserID, kind, func(ctx context.Context, requester access.Person, form *slack.Form) error {
+		return p.repeat(ctx, requester, p.request, form)
+	})
+	return reply{opened: &opened{viewID, hash, form}}, nil
+}
+
+// repeat fills the form with the values of the requester's earlier request. It leaves out
+// what the form doesn't offer them anymore, and says so in the form.
+func (h *Handler) repeat(ctx context.Context, requester access.Person, r access.Request, form *slack.Form) error {
+	form.Reason, form.Ticket = r.Reason, r.Ticket
+	form.Duration = time.Duration(r.Duration) * time.Second
+	chosen, err := h.stillOffered(ctx, requester, r.Target)
+	if err != nil {
+		return err
+	}
+	form.Chosen = chosen
+	if err := h.preview(ctx, requester, form); err != nil {
+		return err
+	}
+	form.Note = repeatNote(r, *form)
+	return nil
+}
+
+// repeatNote says which parts of an earlier request the form doesn't contain; "" if it
+// contains all.
+func repeatNote(r access.Request, form slack.Form) string {
+	t := r.Target
+	switch {
+	case t.Kind == access.KindGroup && form.Chosen.GroupID == "":
+		return "You can't request " + describeTarget(t) + " anymore. Choose another group."
+	case t.Kind == access.KindAccount && form.Chosen.AccountID == "":
+		return "You can't request " + describeTarget(t) + " anymore. Choose from the lists."
+	case t.Kind == access.KindAccount && form.Chosen.PermissionSetARN == "":
+		return "You can't request " + describeTarget(t) + " anymore. Choose another permission set."
+	case !form.OffersDuration(form.Duration):
+		return "You can't request this for " + access.FormatDuration(form.Duration) + " anymore. Choose a duration."
+	default:
+		return ""
+	}
+}
+
+// stillOffered returns the parts of an earlier target that the form's lists offer the
+// requester now, with their current names: all of it, or its account, or nothing.
+func (h *Handler) stillOffered(ctx context.Context, requester access.Person, earlier access.Target) (access.Target, error) {
+	candidates := []access.Target{earlier}
+	if earlier.Kind == access.KindAccount {
+		candidates = append(candidates, access.Target{Kind: access.KindAccount, AccountID: earlier.AccountID})
+	}
+	for _, t := range candidates {
+		t, err := h.Catalog.Complete(ctx, t)
+		if access.CodeOf(err) == access.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return access.Target{}, err
+		}
+		offered, err := h.offers(ctx, requester, t)
+		if err != nil {
+			return access.Target{}, err
+		}
+		if offered {
+			return t, nil
+		}
+	}
+	return access.Target{Kind: earlier.Kind}, nil
+}
+
+// offers reports whether the form's lists offer the requester the target, which may lack
+// its permission set.
+func (h *Handler) offers(ctx context.Context, requester access.Person, t access.Target) (bool, error) {
+	policy, digest, err := h.Policy.Load(ctx)
+	if err != nil {
+		return false, err
+	}
+	l := lists{h, h.menus.index(&policy, digest), ""}
+	who, err := h.Cases.Requester(ctx, l.index, requester)
+	if err != nil {
+		return false, err
+	}
+	if t.Kind == access.KindGroup {
+		return l.index.Offers(&access.Case{Requester: who, Target: t}), nil
+	}
+	accounts, sets, ousOf, err := l.everything(ctx)
+	if err != nil {
+		return false, err
+	}
+	if t.PermissionSet == "" {
+		return h.menus.menu(l.index, accounts, sets, who).Offers(t.AccountID, ousOf(t.AccountID)), nil
+	}
+	return l.index.Offers(&access.Case{Requester: who, Target: t, OUs: ousOf(t.AccountID)}), nil
+}
