@@ -12,8 +12,9 @@ const MaxBlockReasonLength = 500
 // All blocks are in one row, so that one read tells whether any of several people is
 // blocked. An item of the table holds at most 400 KB. A block takes 3 KB or less.
 const (
-	// MaxBlocks is how many people can be blocked at the same time.
-	MaxBlocks = 40
+	// MaxBlocks is how many people can be blocked at the same time. Slack accepts as many
+	// buttons in one block.
+	MaxBlocks = 25
 	// MaxBlockEvents is how many blocks and lifts can wait for their audit records.
 	MaxBlockEvents = 60
 )

@@ -29,6 +29,10 @@ type Table interface {
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
+	Claims(ctx context.Context, principalID string) (access.Claims, error)
+	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
+	Blocks(ctx context.Context) (access.Blocks, error)
+	PutBlocks(ctx context.Context, b access.Blocks, expect int64) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 }
@@ -54,6 +58,7 @@ type People interface {
 	Approver(ctx context.Context, slackID string) (access.Person, error)
 	CheckRequester(ctx context.Context, requester access.Person) error
 	CheckApprover(ctx context.Context, approver access.Person) error
+	Anyone(ctx context.Context, slackID string) (access.Person, error)
 }
 
 // Catalog lists what can be requested.
@@ -259,6 +264,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindSuggestion:
 		return h.suggest(ctx, log, in)
 	case slack.KindAction:
+		if open, ok := blockDialogs[in.Action.ID]; ok && in.OnHome() {
+			return open(h, ctx, log, in)
+		}
 		if in.View != nil {
 			return h.choose(ctx, log, in)
 		}
@@ -266,6 +274,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindSubmission:
 		if action, ok := slack.ActionOf(in.View.CallbackID); ok {
 			return h.confirm(ctx, log, in, action)
+		}
+		if submit, ok := blockSubmissions[in.View.CallbackID]; ok {
+			return submit(h, ctx, log, in)
 		}
 		return h.submit(ctx, log, in)
 	case slack.KindClosed:

@@ -17,6 +17,7 @@ const (
 	OperationRecheck       = "recheck"        // of reconcile
 	OperationConfirm       = "confirm"        // of revoke
 	OperationDriftQuestion = "drift_question" // of notify
+	OperationBlocks        = "blocks"         // of audit
 )
 
 // Input is the common part of all tasks' payloads.
