@@ -175,7 +175,7 @@ func accessRow(b *richText, r access.Request) (elements []slackgo.BlockElement) 
 	writeHomeAccess(b, r)
 	if s := stateOf(r); s == stateActive {
 		b.label("Until").time(r.End)
-		elements = append(elements, button(ActionEnd, "End now", slackgo.StyleDanger, r.ID))
+		elements = append(elements, button(ActionEnd, "End now", slackgo.StyleDanger, r.ID), askAgain(r))
 	} else {
 		b.newLine().text(titles[s])
 	}

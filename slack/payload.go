@@ -108,7 +108,7 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 	case err == nil && media == "application/json":
 		return parseEvent(body)
 	case err != nil || media != "application/x-www-form-urlencoded":
-		return Interaction{}, invalidRequest("the content type is neither application/x-www-form-urlencoded nor application/json")
+		return Interaction{}, invalidRequest("the content type is neither that of a form nor of JSON")
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -117,9 +117,14 @@ func Parse(contentType string, body []byte) (Interaction, error) {
 	if len(form) > maxFields {
 		return Interaction{}, invalidRequest("too many form fields")
 	}
-	for _, values := range form {
+	for name, values := range form {
 		if len(values) != 1 {
 			return Interaction{}, invalidRequest("a form field appears twice")
+		}
+		// The signature doesn't cover the content type, and an event quotes what people
+		// typed. So no event may be read as a form.
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return Interaction{}, invalidRequest("the name of a form field is unusual")
 		}
 	}
 	switch {

@@ -11,7 +11,10 @@ import (
 	"sso-elevator/functions/access"
 )
 
-const formType = "application/x-www-form-urlencoded"
+const (
+	formType = "application/x-www-form-urlencoded"
+	jsonType = "application/json"
+)
 
 func payloadBody(payload string) string { return url.Values{"payload": {payload}}.Encode() }
 
@@ -40,6 +43,15 @@ const (
 		"response_urls":[]}`
 	closedPayload = `{"type":"view_closed","team":null,"enterprise":{"id":"E0ORG"},"is_enterprise_install":true,"user":{"id":"W0ALICE"},"api_app_id":"A0APP",
 		"view":{"id":"V0VIEW","callback_id":"request_for_access"},"is_cleared":false}`
+	homePressPayload = `{"type":"block_actions","user":{"id":"U0BOB","team_id":"T0TEAM"},"api_app_id":"A0APP","trigger_id":"111.222.abc",
+		"team":{"id":"T0TEAM","domain":"example"},"enterprise":null,"is_enterprise_install":false,"container":{"type":"view","view_id":"V0HOME"},
+		"view":{"id":"V0HOME","team_id":"T0TEAM","type":"home","blocks":[],"private_metadata":"","callback_id":"","hash":"1.abc","root_view_id":"V0HOME","state":{"values":{}}},
+		"actions":[{"action_id":"withdraw#3","block_id":"pending-actions","text":{"type":"plain_text","text":"Withdraw 3"},"value":"abcdefghijklmnop","type":"button"}]}`
+	homeOpened = `{"token":"legacy","team_id":"T0TEAM","enterprise_id":"E0ORG","api_app_id":"A0APP","type":"event_callback","event_id":"Ev1","event_time":1772444000,
+		"event":{"type":"app_home_opened","user":"U0BOB","channel":"D0BOB","tab":"home","event_ts":"1772444000.1","view":{"id":"V0HOME","type":"home","blocks":[{"type":"rich_text"}]}},
+		"authorizations":[{"enterprise_id":null,"team_id":"T0TEAM","user_id":"U0BOT","is_bot":true,"is_enterprise_install":false}]}`
+	verification = `{"token":"legacy","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}`
+
 	commandBody = "token=legacy&team_id=T0TEAM&team_domain=example&channel_id=C0CHANNEL&channel_name=access&user_id=U0ALICE&user_name=alice" +
 		"&command=%2Faccess&text=&api_app_id=A0APP&is_enterprise_install=false&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1&trigger_id=111.222.abc"
 )
@@ -91,6 +103,17 @@ func TestParse(t *testing.T) {
 			View: &View{ID: "V0VIEW", CallbackID: "request_for_access", State: FormState{}},
 		}},
 		{"ssl check", "ssl_check=1&token=legacy", Interaction{Kind: KindSSLCheck}},
+		{"button in the Home tab", payloadBody(homePressPayload), Interaction{
+			Kind: KindAction, TeamDomain: "example", TeamID: "T0TEAM", AppID: "A0APP", UserID: "U0BOB", UserTeamID: "T0TEAM", TriggerID: "111.222.abc",
+			Action: &Action{ID: "withdraw", BlockID: "pending-actions", Value: "abcdefghijklmnop"},
+			View:   &View{ID: "V0HOME", Hash: "1.abc", State: FormState{}, IsHome: true},
+		}},
+		{"a message's button with a number", payloadBody(strings.Replace(buttonPayload, `"approve"`, `"approve#2"`, 1)), Interaction{
+			Kind: KindAction, TeamID: "T0TEAM", EnterpriseID: "E0ORG", AppID: "A0APP", UserID: "U0BOB", UserTeamID: "T0TEAM",
+			TriggerID: "111.222.abc", ResponseURL: "https://hooks.slack.com/actions/T0TEAM/1/x",
+			Action:  &Action{ID: "approve#2", BlockID: "actions", Value: "abcdefghijklmnop"},
+			Channel: "C0CHANNEL", MessageTS: "1772444000.000100",
+		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,6 +125,36 @@ func TestParse(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestParseEvents(t *testing.T) {
+	other := Interaction{Kind: KindOtherEvent, TeamID: "T0TEAM", EnterpriseID: "E0ORG", AppID: "A0APP"}
+	tests := []struct {
+		name string
+		body string
+		want Interaction
+	}{
+		{"Home tab opened", homeOpened, Interaction{Kind: KindHomeOpened, TeamID: "T0TEAM", EnterpriseID: "E0ORG", AppID: "A0APP", UserID: "U0BOB"}},
+		{"Messages tab opened", strings.Replace(homeOpened, `"tab":"home"`, `"tab":"messages"`, 1), other},
+		{"no tab", strings.Replace(homeOpened, `"tab":"home",`, ``, 1), other},
+		{"another event", strings.Replace(homeOpened, "app_home_opened", "message", 1), other},
+		{"verification", verification, Interaction{Kind: KindVerification, Challenge: "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Parse(jsonType, []byte(tt.body))
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v, %v\nwant %+v", got, err, tt.want)
+			}
+			// The signature doesn't cover the content type.
+			if got, err := Parse(formType, []byte(tt.body)); access.CodeOf(err) != access.CodeInvalid {
+				t.Errorf("as a form, it is read as %+v, %v", got, err)
+			}
+		})
+	}
+	if got, want := string(ChallengeResponse("a/b+c=")), `{"challenge":"a/b+c="}`; got != want {
+		t.Errorf("answer %s, want %s", got, want)
 	}
 }
 
@@ -152,7 +205,26 @@ func TestParseRefuses(t *testing.T) {
 	}
 	tests := []struct{ name, contentType, body string }{
 		{"empty", formType, ""},
-		{"JSON", "application/json", `{"type":"url_verification","challenge":"` + mark + `"}`},
+		{"JSON as a form", formType, `{"type":"url_verification","challenge":"` + mark + `"}`},
+		{"a form as JSON", jsonType, payloadBody(shortcutPayload)},
+		{"an interaction as JSON", jsonType, shortcutPayload},
+		{"an event that quotes a form", formType, strings.Replace(homeOpened, "rich_text", "&"+payloadBody(buttonPayload)+"&x=", 1)},
+		{"no JSON", jsonType, mark},
+		{"JSON null", jsonType, "null"},
+		{"JSON with something behind", jsonType, verification + mark},
+		{"event of another form", jsonType, `{"type":"event_callback","event":"` + mark + `"}`},
+		{"unknown kind of event", jsonType, `{"type":"app_rate_limited","team_id":"T0TEAM","api_app_id":"A0APP","x":"` + mark + `"}`},
+		{"event of an interaction", formType, altered(t, shortcutPayload, "event_callback", "type")},
+		{"interaction that opens the Home tab", formType, altered(t, shortcutPayload, "app_home_opened", "type")},
+		{"interaction that verifies", formType, altered(t, shortcutPayload, "url_verification", "type")},
+		{"no challenge", jsonType, `{"type":"url_verification"}`},
+		{"challenge with markup", jsonType, `{"type":"url_verification","challenge":"<script>` + mark + `"}`},
+		{"long challenge", jsonType, `{"type":"url_verification","challenge":"` + long + `"}`},
+		{"event without a user", jsonType, strings.Replace(homeOpened, "U0BOB", "", 1)},
+		{"event of a user that is none", jsonType, strings.Replace(homeOpened, "U0BOB", "U0> <!channel", 1)},
+		{"event without an app", jsonType, strings.Replace(homeOpened, "A0APP", "", 1)},
+		{"event without a team", jsonType, strings.Replace(strings.Replace(homeOpened, "T0TEAM", "", 1), "E0ORG", "", 1)},
+		{"submission of the Home tab", formType, altered(t, submissionPayload, "home", "view", "type")},
 		{"no content type", "", payloadBody(shortcutPayload)},
 		{"not a form", formType, "payload=%zz" + mark},
 		{"something else", formType, "a=" + mark},
@@ -242,7 +314,7 @@ func TestKindOf(t *testing.T) {
 // with one value per field. A refusal is Invalid, and its text contains nothing from
 // the body.
 func FuzzParse(f *testing.F) {
-	for _, p := range []string{shortcutPayload, buttonPayload, selectPayload, suggestionPayload, submissionPayload, closedPayload, "{}", "null", "[",
+	for _, p := range []string{shortcutPayload, buttonPayload, homePressPayload, selectPayload, suggestionPayload, submissionPayload, closedPayload, "{}", "null", "[",
 		`{"type":"block_actions","team":{"id":"T1"},"TEAM":{"ID":"T2"},"user":{"id":"U1"},"api_app_id":"A1","actions":[{"action_id":"approve","value":"r"}]}`,
 		`{"type":"view_submission","team":{"id":"T1"},"user":{"id":"U1"},"api_app_id":"A1","view":{"id":"V1","state":{"values":{"a":null,"b":{"c":null}}}}}`,
 	} {
@@ -251,7 +323,10 @@ func FuzzParse(f *testing.F) {
 	f.Add(formType, []byte(commandBody))
 	f.Add(formType, []byte("ssl_check=1"))
 	f.Add(formType, []byte("payload=%7B%7D&payload=%7B%7D"))
-	f.Add("application/json", []byte("{}"))
+	for _, event := range []string{"{}", homeOpened, verification, strings.Replace(homeOpened, "home_opened", "uninstalled", 1), `{"type":"url_verification","challenge":"<&>"}`} {
+		f.Add("application/json", []byte(event))
+		f.Add(formType, []byte(event))
+	}
 	f.Add("", []byte("%zz"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		in, err := Parse(contentType, body)
@@ -261,8 +336,26 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if in.Kind == KindSSLCheck {
+		switch in.Kind {
+		case KindSSLCheck:
 			return
+		case KindVerification:
+			if !reflect.DeepEqual(in, Interaction{Kind: KindVerification, Challenge: in.Challenge}) || len(in.Challenge) > 255 || strings.ContainsAny(in.Challenge, "<>&\"'\\ ") {
+				t.Errorf("the verification is %+v", in)
+			}
+		case KindHomeOpened, KindOtherEvent:
+			if in.Kind == KindHomeOpened != isSlackID(in.UserID) || !isSlackID(in.AppID) || !isSlackID(in.TeamID) && !isSlackID(in.EnterpriseID) || in.Action != nil || in.View != nil {
+				t.Errorf("the event is %+v", in)
+			}
+		}
+		if in.Kind == KindVerification || in.Kind == KindHomeOpened || in.Kind == KindOtherEvent {
+			if again, err := Parse(formType, body); err == nil {
+				t.Errorf("an event is read as a form, too: %+v", again)
+			}
+			return
+		}
+		if again, err := Parse("application/json", body); err == nil {
+			t.Errorf("a form is read as an event, too: %+v", again)
 		}
 		if !isSlackID(in.UserID) || !isSlackID(in.AppID) || !isSlackID(in.TeamID) && !isSlackID(in.EnterpriseID) {
 			t.Errorf("user %q, app %q, team %q, enterprise %q", in.UserID, in.AppID, in.TeamID, in.EnterpriseID)

@@ -79,6 +79,32 @@ func (h *Handler) findResponder(ctx context.Context, slackID string) (r responde
 	return r, "", nil
 }
 
+// blocksFor returns the part of the Home tab for incident responders; nil if the person is
+// not one, or if that isn't known. It only shows buttons. A press is checked again.
+func (h *Handler) blocksFor(ctx context.Context, log *slog.Logger, who access.Person) *slack.HomeBlocks {
+	policy, digest, err := h.Policy.Load(ctx)
+	if err != nil {
+		return nil
+	}
+	index := h.menus.index(&policy, digest)
+	if !index.HasResponders() {
+		return nil
+	}
+	groups, err := h.Cases.MemberOf(ctx, index, who, index.ResponderGroups())
+	if err != nil || !index.IsResponder(who, groups) {
+		return nil
+	}
+	blocks, err := h.Table.Blocks(ctx)
+	if err != nil {
+		log.Error("blocks could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return &slack.HomeBlocks{Failed: true}
+	}
+	if blocks.Of(who) != nil {
+		return nil
+	}
+	return &slack.HomeBlocks{Blocks: blocks.Blocks}
+}
+
 // notResponder returns the notice for a person who may not do this, or whom we couldn't
 // look up; "" if they may.
 func notResponder(log *slog.Logger, refusal string, err error) (text string) {
@@ -169,6 +195,7 @@ func (h *Handler) block(ctx context.Context, log *slog.Logger, in slack.Interact
 	log.Warn("person blocked", "again", again, "principal", block.Person.PrincipalID)
 	ended := h.endAll(ctx, work, log, block)
 	ended.Again = again
+	h.showHome(ctx, log, in.UserID, "", false)
 	return jsonResponse(slack.UpdateViewResponse(slack.BlockedView(ended)))
 }
 
@@ -228,6 +255,7 @@ func (h *Handler) lift(ctx context.Context, log *slog.Logger, in slack.Interacti
 		return noticeResponse(sorry, text)
 	}
 	log.Warn("block lifted")
+	h.showHome(ctx, log, in.UserID, "", false)
 	return emptyResponse(http.StatusOK) // closes the dialog
 }
 

@@ -33,13 +33,19 @@ var dialogTexts = map[string]struct{ button, notOpened string }{
 
 // confirmAgain says how to repeat the submission of a dialog.
 func (p *press) confirmAgain() string {
-	return "Close this dialog, then press " + dialogTexts[p.action].button + " in the message."
+	where := "in the message"
+	if p.in.View.IsFromHome() {
+		where = "in the Home tab"
+	}
+	return "Close this dialog, then press " + dialogTexts[p.action].button + " " + where + "."
 }
 
 // mustConfirm reports whether the person has to confirm the approval in the dialog. d is
-// the decision of the policy in force.
+// the decision of the policy in force. The Home tab shows less of a request than its
+// message does: it cuts the reason, and lacks the policy's warnings. So an approval there
+// always needs the dialog, which shows all of it.
 func (p *press) mustConfirm(d access.Decision) bool {
-	return !p.confirmed && (p.ConfirmApprovals || d.Confirm)
+	return !p.confirmed && (p.ConfirmApprovals || d.Confirm || p.in.OnHome())
 }
 
 // askToConfirm opens the dialog that confirms an approval. last reports whether this
@@ -51,12 +57,15 @@ func (p *press) askToConfirm(ctx context.Context, d access.Decision, last bool) 
 // openDialog opens a dialog, which shows the request's row. The message, whose button was
 // pressed, may be forged or out of date.
 func (p *press) openDialog(ctx context.Context, view slackgo.ModalViewRequest) reply {
+	if p.in.OnHome() {
+		view = slack.FromHome(view)
+	}
 	if _, _, err := p.Slack.OpenView(ctx, p.in.TriggerID, view); err != nil {
 		p.log.Error("dialog could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return reply{text: dialogTexts[p.action].notOpened}
 	}
 	p.log.Info("press waits for the dialog")
-	return reply{}
+	return reply{dialog: true}
 }
 
 // confirm handles the submission of the dialog that action opened. It checks everything
@@ -76,8 +85,12 @@ func (h *Handler) confirm(ctx context.Context, log *slog.Logger, in slack.Intera
 	}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	if text := p.carryOut(ctx, p.handle(work)); text != "" {
-		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView("Access request", text)))
+	text := p.carryOut(ctx, p.handle(work))
+	if in.View.IsFromHome() {
+		p.refreshHome(ctx, "")
+	}
+	if text != "" {
+		return jsonResponse(slack.UpdateViewResponse(slack.NoticeView(noticeTitle, text)))
 	}
 	return emptyResponse(http.StatusOK) // closes the dialog, and no other form
 }

@@ -29,8 +29,9 @@ type Table interface {
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
-	Claims(ctx context.Context, principalID string) (access.Claims, error)
+	LatestOpenRequests(ctx context.Context, limit int) (ids []string, more bool, err error)
 	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
+	Claims(ctx context.Context, principalID string) (access.Claims, error)
 	Blocks(ctx context.Context) (access.Blocks, error)
 	PutBlocks(ctx context.Context, b access.Blocks, expect int64) error
 	Run(ctx context.Context, id string) (access.Run, error)
@@ -46,6 +47,7 @@ type Findings interface {
 type Slack interface {
 	OpenView(ctx context.Context, triggerID string, view slackgo.ModalViewRequest) (viewID, hash string, err error)
 	UpdateView(ctx context.Context, viewID, hash string, view slackgo.ModalViewRequest) error
+	PublishView(ctx context.Context, user string, view slackgo.HomeTabViewRequest) error
 	Update(ctx context.Context, channel, ts string, m slack.Message) error
 	Respond(ctx context.Context, responseURL, text string) error
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
@@ -219,8 +221,11 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayV2HTTPReque
 		h.Logger.Warn("payload from Slack could not be parsed", "error", err)
 		return emptyResponse(http.StatusBadRequest), nil
 	}
-	if in.Kind == slack.KindSSLCheck {
+	switch in.Kind {
+	case slack.KindSSLCheck:
 		return emptyResponse(http.StatusOK), nil
+	case slack.KindVerification: // it names no workspace and no app
+		return jsonResponse(slack.ChallengeResponse(in.Challenge)), nil
 	}
 	if why := h.foreignReason(in); why != "" {
 		h.Logger.Warn("payload is from another workspace or app", "why", why, "team", in.TeamID, "enterprise", in.EnterpriseID, "app", in.AppID)
@@ -264,10 +269,10 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindSuggestion:
 		return h.suggest(ctx, log, in)
 	case slack.KindAction:
-		if open, ok := blockDialogs[in.Action.ID]; ok && in.OnHome() {
-			return open(h, ctx, log, in)
-		}
-		if in.View != nil {
+		switch {
+		case in.OnHome():
+			return h.pressOnHome(ctx, log, in)
+		case in.View != nil:
 			return h.choose(ctx, log, in)
 		}
 		return h.press(ctx, log, in)
@@ -279,7 +284,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 			return submit(h, ctx, log, in)
 		}
 		return h.submit(ctx, log, in)
-	case slack.KindClosed:
+	case slack.KindHomeOpened:
+		return h.openHome(ctx, log, in)
+	case slack.KindClosed, slack.KindOtherEvent:
 		return emptyResponse(http.StatusOK)
 	default:
 		log.Warn("unknown kind of payload")

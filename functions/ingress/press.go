@@ -98,6 +98,8 @@ type reply struct {
 	// which may be nil if the question has ended.
 	answered bool
 	findings []access.Finding
+	// dialog means that this press opened a dialog, and changed nothing.
+	dialog bool
 	// opened is a form that this press opened, which is updated.
 	opened *opened
 	// text is for the person who pressed. It is "" if the message shows the
@@ -114,8 +116,15 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID), action: in.Action.ID, subjectID: in.Action.Value}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	text := p.carryOut(ctx, p.handle(work))
-	if text != "" && !p.tell(ctx, text) {
+	r := p.handle(work)
+	text := p.carryOut(ctx, r)
+	told := false
+	if in.OnHome() {
+		told = p.answerOnHome(ctx, r, text)
+	} else {
+		told = text == "" || p.tell(ctx, text)
+	}
+	if !told {
 		// On this status, Slack shows its own warning beside the button.
 		return emptyResponse(http.StatusInternalServerError)
 	}

@@ -80,8 +80,10 @@ type world struct {
 	blocksErr error
 	blockLost int                      // how many writes of the blocks lose against another one
 	strangers map[string]access.Person // whom only Anyone finds
-	index     []access.Request         // of the index of requesters, as it is now
-	indexErr  error
+
+	homes []home // what people saw in the Home tab
+
+	publishErr, openRequestsErr, requestsOfErr error
 
 	linkedWithin time.Duration // the time for Permalink
 	linkErr      error
@@ -97,6 +99,12 @@ type world struct {
 	rivals                                                                                                                                                      []func(*access.Run)
 	findings                                                                                                                                                    []access.Finding
 	findingsErr                                                                                                                                                 error
+}
+
+// home is what a person saw in the Home tab.
+type home struct {
+	user string
+	view slackgo.HomeTabViewRequest
 }
 
 // shown is a view that was opened (with a trigger) or updated (with a hash).
@@ -177,15 +185,6 @@ func (w *world) PutBlocks(_ context.Context, b access.Blocks, expect int64) erro
 	return w.blocksErr
 }
 
-func (w *world) RequestsOf(_ context.Context, principalID string, _ int) (found []access.Request, more bool, err error) {
-	for _, r := range w.index {
-		if r.Requester.PrincipalID == principalID {
-			found = append(found, r)
-		}
-	}
-	return found, false, w.indexErr
-}
-
 func (w *world) Load(context.Context) (access.Policy, string, error) {
 	return w.policy, "d1", w.policyErr
 }
@@ -202,6 +201,31 @@ func (w *world) OpenView(ctx context.Context, trigger string, view slackgo.Modal
 func (w *world) UpdateView(_ context.Context, id, hash string, view slackgo.ModalViewRequest) error {
 	w.views = append(w.views, shown{id: id, hash: hash, view: view})
 	return w.updateErr
+}
+
+func (w *world) PublishView(ctx context.Context, user string, view slackgo.HomeTabViewRequest) error {
+	w.noteTimeLeft(ctx)
+	if w.publishErr == nil {
+		w.homes = append(w.homes, home{user, view})
+	}
+	return w.publishErr
+}
+
+// LatestOpenRequests lists the rows by id.
+func (w *world) LatestOpenRequests(_ context.Context, limit int) (ids []string, more bool, err error) {
+	ids = slices.Sorted(maps.Keys(w.rows))
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !w.rows[id].ClosedAt.IsZero() })
+	return ids[:min(len(ids), limit)], len(ids) > limit, w.openRequestsErr
+}
+
+// RequestsOf lists the rows by id.
+func (w *world) RequestsOf(_ context.Context, principalID string, limit int) (found []access.Request, more bool, err error) {
+	for _, id := range slices.Sorted(maps.Keys(w.rows)) {
+		if r := w.rows[id]; r.Requester.PrincipalID == principalID {
+			found = append(found, access.Request{ID: r.ID, RevokedAt: r.RevokedAt, ClosedAt: r.ClosedAt})
+		}
+	}
+	return found[:min(len(found), limit)], len(found) > limit, w.requestsOfErr
 }
 
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {

@@ -131,6 +131,10 @@ func (s *workspace) UpdateView(ctx context.Context, _, _ string, _ slackgo.Modal
 	panic("no form is filled here")
 }
 
+func (s *workspace) PublishView(context.Context, string, slackgo.HomeTabViewRequest) error {
+	panic("nobody opens the Home tab here")
+}
+
 func (s *workspace) Permalink(ctx context.Context, channel, ts string) (string, error) {
 	return callSlack(ctx, s.world, "Permalink", ts, func() (string, error) { return "https://example.slack.com/archives/" + channel + "/p" + ts, nil })
 }
