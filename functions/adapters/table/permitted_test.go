@@ -96,7 +96,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
-		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error { _, err := s.RecordGrant(ctx, "a", at, at, "m-1", "aws-1"); return err }},
+		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, end, func(s *table.Table) error { _, err := s.RecordGrant(ctx, "a", at, at, "m-1", "aws-1"); return err }},
 		"Revoke": {
 			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
@@ -115,6 +115,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 				return err
 			},
 			func(s *table.Table) error { return s.MarkAudited(ctx, "a", 1) },
+			func(s *table.Table) error { return s.MarkBlocksRecorded(ctx, 1) },
 			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
 		"Reconcile": {end, fail, expire, func(s *table.Table) error {
