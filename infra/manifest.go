@@ -13,8 +13,8 @@ import (
 	"sso-elevator/slack"
 )
 
-// manifestFile is written beside the template. Its text is to be pasted where Slack
-// asks for the app's manifest.
+// manifestFile is written beside the template. It is the first of two manifests: people
+// create the Slack app with it. The second one is an output of the deployment.
 const manifestFile = "slack-manifest.yaml"
 
 // urlToFill is the placeholder in manifestFile for the URL, which only the deployment
@@ -69,6 +69,7 @@ type manifestCommand struct {
 }
 
 type manifestSettings struct {
+	Events        *manifestEvents `json:"event_subscriptions,omitempty" yaml:"event_subscriptions,omitempty"`
 	Interactivity struct {
 		IsEnabled  bool   `json:"is_enabled" yaml:"is_enabled"`
 		RequestURL string `json:"request_url" yaml:"request_url"`
@@ -79,7 +80,14 @@ type manifestSettings struct {
 	TokenRotation bool `json:"token_rotation_enabled" yaml:"token_rotation_enabled"`
 }
 
-// slackManifest returns the manifest of the app that sends its requests to requestURL.
+// manifestEvents are the events that Slack sends to the app.
+type manifestEvents struct {
+	RequestURL string   `json:"request_url" yaml:"request_url"`
+	BotEvents  []string `json:"bot_events" yaml:"bot_events"`
+}
+
+// slackManifest returns the second manifest: of the app that sends its requests to
+// requestURL, which is deployed.
 func slackManifest(s *settings.Settings, requestURL string) manifest {
 	const (
 		requestAccount = "Request temporary access to an AWS account"
@@ -91,6 +99,7 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 	// (messages_tab_disabled). It is read-only, because nobody reads what people
 	// would write there.
 	m.Features.AppHome.MessagesTab, m.Features.AppHome.MessagesReadOnly = true, true
+	m.Features.AppHome.HomeTab = true
 	m.Features.BotUser.DisplayName = slack.BotName
 	m.Features.Shortcuts = []manifestShortcut{
 		{"Request AWS access", "global", slack.CallbackAccount, requestAccount},
@@ -101,6 +110,8 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 		{slack.CommandGroup, requestURL, requestGroup, false},
 	}
 	m.OAuth.Scopes.Bot = slack.BotScopes
+	// No scope is needed for it.
+	m.Settings.Events = &manifestEvents{RequestURL: requestURL, BotEvents: []string{"app_home_opened"}}
 	m.Settings.Interactivity.IsEnabled = true
 	m.Settings.Interactivity.RequestURL = requestURL
 	m.Settings.Interactivity.OptionsURL = requestURL
@@ -108,6 +119,14 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 	// without slack_enterprise_id, an app installed for an enterprise would get
 	// requests that it refuses.
 	m.Settings.OrgDeploy = s.SlackEnterpriseID != ""
+	return m
+}
+
+// beforeDeployment returns the first manifest, without the Home tab and its event. When
+// someone saves a subscription to events, Slack sends a challenge to the URL, which
+// nobody could answer yet. Without the event, the Home tab would stay empty.
+func (m manifest) beforeDeployment() manifest {
+	m.Features.AppHome.HomeTab, m.Settings.Events = false, nil
 	return m
 }
 
@@ -123,10 +142,10 @@ func (m manifest) json() string {
 // writeManifest writes the manifest to path, with urlToFill in place of the URL.
 func writeManifest(path string, s *settings.Settings) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# The Slack app's manifest. Put the deployment's output SlackRequestURL in place of\n# %s\n", urlToFill)
+	fmt.Fprintf(&b, "# The Slack app's first manifest. After the deployment, replace it with the output SlackManifest,\n# which has the real URL in place of %s\n", urlToFill)
 	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(slackManifest(s, urlToFill)); err != nil {
+	if err := encoder.Encode(slackManifest(s, urlToFill).beforeDeployment()); err != nil {
 		return fmt.Errorf("write Slack manifest: %w", err)
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {

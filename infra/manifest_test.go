@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,7 +21,7 @@ import (
 )
 
 // withoutScope are the methods of the Web API that any bot token may call.
-var withoutScope = []string{"auth.test", "chat.getPermalink", "views.open", "views.update"}
+var withoutScope = []string{"auth.test", "chat.getPermalink", "views.open", "views.publish", "views.update"}
 
 // TestScopesAreThoseOfTheCalls checks that the manifest requests exactly the scopes
 // of the app's calls. It calls every method of the client against a server that
@@ -48,6 +50,7 @@ func TestScopesAreThoseOfTheCalls(t *testing.T) {
 	uses := map[string]func() error{
 		"OpenView":     func() error { _, _, err := client.OpenView(ctx, "t", slackgo.ModalViewRequest{}); return err },
 		"UpdateView":   func() error { return client.UpdateView(ctx, "V1", "h", slackgo.ModalViewRequest{}) },
+		"PublishView":  func() error { return client.PublishView(ctx, "U1", slackgo.HomeTabViewRequest{}) },
 		"Post":         func() error { _, err := client.Post(ctx, "C1", "", message); return err },
 		"Update":       func() error { return client.Update(ctx, "C1", "1", message) },
 		"Ephemeral":    func() error { return client.Ephemeral(ctx, "C1", "U1", "", "text") },
@@ -121,6 +124,9 @@ func TestManifestIsOneOfSlacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s := string(file); !strings.Contains(s, "app_home_opened") {
+		t.Errorf("the manifest subscribes to no event: %s", s)
+	}
 	var fromYAML, fromJSON map[string]any
 	if err := yaml.Unmarshal(file, &fromYAML); err != nil {
 		t.Fatal(err)
@@ -138,8 +144,11 @@ func TestManifestIsOneOfSlacks(t *testing.T) {
 	if err := decoder.Decode(&slacks); err != nil {
 		t.Fatal(err)
 	}
-	if home := slacks.Features.AppHome; !home.MessagesTabEnabled || !home.MessagesTabReadOnlyEnabled || home.HomeTabEnabled {
-		t.Errorf("the app's home is %+v; direct messages need the tab for them, and nothing else is used", home)
+	if home := slacks.Features.AppHome; !home.MessagesTabEnabled || !home.MessagesTabReadOnlyEnabled || !home.HomeTabEnabled {
+		t.Errorf("the app's home is %+v; direct messages need the tab for them, and people see their access in the other", home)
+	}
+	if e := slacks.Settings.EventSubscriptions; e == nil || e.RequestUrl != url || !slices.Equal(e.BotEvents, []string{"app_home_opened"}) || len(e.UserEvents) > 0 {
+		t.Errorf("events are %+v, want app_home_opened at %s", e, url)
 	}
 	i := slacks.Settings.Interactivity
 	if !i.IsEnabled || i.RequestUrl != url || i.MessageMenuOptionsUrl != url {
@@ -170,5 +179,31 @@ func TestManifestIsOneOfSlacks(t *testing.T) {
 	s.SlackEnterpriseID = ""
 	if slackManifest(s, url).Settings.OrgDeploy {
 		t.Error("an app for one workspace can be installed for an enterprise, whose requests nobody would accept")
+	}
+}
+
+// TestFirstManifest checks that the manifest before the deployment differs from the second
+// one in what Slack can verify only after it.
+func TestFirstManifest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), manifestFile)
+	s := goldenSettings(t)
+	if err := writeManifest(file, s); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first manifest
+	if err := yaml.Unmarshal(text, &first); err != nil {
+		t.Fatal(err)
+	}
+	if first.Settings.Events != nil || strings.Contains(string(text), "event_subscriptions") || first.Features.AppHome.HomeTab {
+		t.Errorf("Slack would ask a URL that doesn't exist yet: %s", text)
+	}
+	second := slackManifest(s, urlToFill)
+	first.Settings.Events, first.Features.AppHome.HomeTab = second.Settings.Events, true
+	if !reflect.DeepEqual(first, second) {
+		t.Errorf("apart from events, the first manifest is %+v\nthe second %+v", first, second)
 	}
 }

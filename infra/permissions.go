@@ -70,8 +70,8 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
 	return join(
-		p.readRows(requests, leases, runs, claims, blocks), // leases: memberships that it granted don't decide
-		p.query(rows.RequesterIndex),                       // for the requests of a person who is blocked
+		p.readRows(requests, leases, runs, claims, blocks),    // leases: memberships that it granted don't decide
+		p.query(rows.RequesterIndex), p.query(rows.OpenIndex), // for the Home tab, and for what a blocked person has
 		p.createRequests(),
 		p.writeClaims(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{blocks}, nil),

@@ -8,7 +8,8 @@ import (
 )
 
 // applyManifest gives the simulated workspace what the Slack app's manifest says: the
-// app's name, its shortcuts and commands, and whether people can write to it.
+// app's name, its shortcuts and commands, its Home tab and events, and whether people can
+// write to it.
 func applyManifest(c *simulator.Config, manifest string) error {
 	var m struct {
 		Display struct {
@@ -16,6 +17,7 @@ func applyManifest(c *simulator.Config, manifest string) error {
 		} `json:"display_information"`
 		Features struct {
 			AppHome struct {
+				HomeTab          bool `json:"home_tab_enabled"`
 				MessagesReadOnly bool `json:"messages_tab_read_only_enabled"`
 			} `json:"app_home"`
 			Shortcuts []struct {
@@ -28,11 +30,17 @@ func applyManifest(c *simulator.Config, manifest string) error {
 				Description string `json:"description"`
 			} `json:"slash_commands"`
 		} `json:"features"`
+		Settings struct {
+			Events struct {
+				BotEvents []string `json:"bot_events"`
+			} `json:"event_subscriptions"`
+		} `json:"settings"`
 	}
 	if err := json.Unmarshal([]byte(manifest), &m); err != nil {
 		return fmt.Errorf("read the template's Slack manifest: %w", err)
 	}
 	c.AppName, c.MessagesReadOnly = m.Display.Name, m.Features.AppHome.MessagesReadOnly
+	c.HomeTab, c.Events = m.Features.AppHome.HomeTab, m.Settings.Events.BotEvents
 	c.Shortcuts, c.Commands = []simulator.Shortcut{}, []simulator.Command{}
 	for _, s := range m.Features.Shortcuts {
 		c.Shortcuts = append(c.Shortcuts, simulator.Shortcut{Name: s.Name, CallbackID: s.CallbackID, Description: s.Description})

@@ -61,6 +61,8 @@ var methods = map[string]func(*call) answer{
 	"chat.getPermalink":     chatGetPermalink,
 	"views.open":            viewsOpen,
 	"views.update":          viewsUpdate,
+	"views.push":            viewsPush,
+	"views.publish":         viewsPublish,
 	"users.info":            usersInfo,
 	"users.lookupByEmail":   usersLookupByEmail,
 	"conversations.info":    conversationsInfo,

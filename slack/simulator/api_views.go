@@ -1,7 +1,7 @@
 package simulator
 
 func viewsOpen(c *call) answer {
-	spec, code, problems := checkView(c.args["view"])
+	spec, code, problems := checkView(c.args["view"], "modal")
 	if code != "" {
 		return errorAnswer(code, problems...)
 	}
@@ -20,7 +20,7 @@ func viewsOpen(c *call) answer {
 }
 
 func viewsUpdate(c *call) answer {
-	spec, code, problems := checkView(c.args["view"])
+	spec, code, problems := checkView(c.args["view"], "modal")
 	if code != "" {
 		return errorAnswer(code, problems...)
 	}

@@ -71,15 +71,17 @@ func messageProblems(blocks []any) []string {
 	return c.problems
 }
 
-// viewProblems returns the problems of a modal.
-func viewProblems(v map[string]any) []string {
+// viewProblems returns the problems of a view of a kind: "modal" or "home".
+func viewProblems(v map[string]any, kind string) []string {
 	c := &checker{modal: true}
-	if v["type"] != "modal" {
+	if v["type"] != kind {
 		c.fail("/view/type", "unsupported type: %v", v["type"])
 	}
-	c.text("/view/title", v["title"], maxViewTitle, "plain_text", true)
-	c.text("/view/close", v["close"], maxViewTitle, "plain_text", false)
-	c.text("/view/submit", v["submit"], maxViewTitle, "plain_text", false)
+	if kind == "modal" {
+		c.text("/view/title", v["title"], maxViewTitle, "plain_text", true)
+		c.text("/view/close", v["close"], maxViewTitle, "plain_text", false)
+		c.text("/view/submit", v["submit"], maxViewTitle, "plain_text", false)
+	}
 	c.length("/view/private_metadata", text(v["private_metadata"]), maxPrivateMetadata)
 	c.length("/view/callback_id", text(v["callback_id"]), maxID)
 	c.length("/view/external_id", text(v["external_id"]), maxID)
@@ -89,7 +91,7 @@ func viewProblems(v map[string]any) []string {
 	}
 	c.blocks("/view/blocks", blocks, maxViewBlocks)
 	for _, b := range blocks {
-		if block, _ := b.(map[string]any); block["type"] == "input" && v["submit"] == nil {
+		if block, _ := b.(map[string]any); block["type"] == "input" && v["submit"] == nil && kind == "modal" {
 			c.fail("/view/submit", "submit is required when an input block is within the blocks array")
 			break
 		}

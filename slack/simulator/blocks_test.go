@@ -119,10 +119,10 @@ func TestViewLimits(t *testing.T) {
 		{"button as input", input(pt(1), textInput("")), input(pt(1), `{"type":"button","text":`+pt(1)+`}`), "/view/blocks/0/element/type"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := viewProblems(parse(t, tt.fits).(map[string]any)); len(got) != 0 {
+			if got := viewProblems(parse(t, tt.fits).(map[string]any), "modal"); len(got) != 0 {
 				t.Errorf("at the limit: %v", got)
 			}
-			got := viewProblems(parse(t, tt.breaks).(map[string]any))
+			got := viewProblems(parse(t, tt.breaks).(map[string]any), "modal")
 			if len(got) != 1 || !strings.Contains(got[0], "[json-pointer:"+tt.pointer+"]") {
 				t.Errorf("beyond it: %v, want one problem at %s", got, tt.pointer)
 			}

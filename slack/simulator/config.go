@@ -35,6 +35,11 @@ type Config struct {
 	// they use the host of the app's latest call.
 	APIURL string
 
+	// HomeTab reports whether the app has a Home tab, and Events are those that it
+	// subscribes to.
+	HomeTab bool
+	Events  []string
+
 	// MessagesReadOnly reports whether people can't write to the app in direct messages.
 	MessagesReadOnly bool
 

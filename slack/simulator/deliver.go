@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -32,10 +33,14 @@ type delivery struct {
 	Timestamp string    `json:"timestamp"`
 	Signature string    `json:"signature"`
 	Body      string    `json:"body"`
-	Status    int       `json:"status"` // 0 if there was no answer
-	Answer    string    `json:"answer"`
-	Millis    int64     `json:"millis"`
-	Error     string    `json:"error,omitempty"` // timeout, unreachable, status_500, …
+	// ContentType is that of an event; empty for a form.
+	ContentType string `json:"content_type,omitempty"`
+	// Retry is why Slack sends an event again; empty the first time.
+	Retry  string `json:"retry,omitempty"`
+	Status int    `json:"status"` // 0 if there was no answer
+	Answer string `json:"answer"`
+	Millis int64  `json:"millis"`
+	Error  string `json:"error,omitempty"` // timeout, unreachable, status_500, …
 }
 
 type deliveryLog struct {
@@ -125,11 +130,15 @@ func (s *Server) exchange(ctx context.Context, d delivery) (status int, answer, 
 	if err != nil || d.URL == "" {
 		return 0, "", "unreachable"
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Content-Type", cmp.Or(d.ContentType, "application/x-www-form-urlencoded"))
 	req.Header.Set("Accept", "application/json,*/*")
 	req.Header.Set("User-Agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
 	req.Header.Set("X-Slack-Request-Timestamp", d.Timestamp)
 	req.Header.Set("X-Slack-Signature", d.Signature)
+	if d.Retry != "" {
+		req.Header.Set("X-Slack-Retry-Num", "1")
+		req.Header.Set("X-Slack-Retry-Reason", d.Retry)
+	}
 	resp, err := s.client.Do(req)
 	if err == nil {
 		defer resp.Body.Close()

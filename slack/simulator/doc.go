@@ -8,7 +8,7 @@
 //
 // [Server.API] serves /api/<method>: auth.test, bots.info, chat.postMessage,
 // chat.update, chat.postEphemeral, chat.getPermalink, views.open, views.update,
-// users.info, users.lookupByEmail, conversations.info, conversations.members,
+// views.push, views.publish, users.info, users.lookupByEmail, conversations.info, conversations.members,
 // conversations.open, conversations.history, conversations.replies. It accepts form
 // and JSON bodies. The token is a bearer token or the field "token". A response_url
 // points to /api/response/<team>/<id> and accepts five answers within 30 minutes.
@@ -25,9 +25,12 @@
 //	POST /sim/press     {person, channel, ts, action_id, block_id?, value?, stale?}
 //	                    a button of a message; with stale, also a button of an earlier
 //	                    version of the message, as a slow client would press it
-//	POST /sim/press     {person, view_id, action_id, block_id?, option?, values?}  an element of a form
+//	POST /sim/press     {person, view_id, action_id, block_id?, value?, option?, values?}  an
+//	                    element of a form or of the Home tab
 //	POST /sim/submit    {person, view_id, values?, unchecked?}
 //	POST /sim/close     {person, view_id}
+//	POST /sim/home      {person}  opens the app's Home tab. Slack sends an event, and
+//	                    before the first one it verifies the request URL
 //	POST /sim/say       {person, channel, thread_ts?, text}
 //	POST /sim/read      {person, channel}
 //	POST /sim/dismiss   {person, ts}  an ephemeral message
@@ -35,6 +38,7 @@
 //	GET  /sim/messages?channel=&person=&about=&metadata=1  all messages, or those that the
 //	                    person sees; about is a part of the metadata
 //	GET  /sim/views?person=U…  the person's open forms, the top one last
+//	GET  /sim/home?person=U…   what the app published in the person's Home tab
 //	GET  /sim/truth     [Truth], at most one second old
 //	GET, POST /sim/experiments  see package experiments; only in a demo
 //	GET, POST /sim/policy       see package policytab; only with an example organization
@@ -73,6 +77,9 @@
 //	                                     the same for groups: /group-access and
 //	                                     request_for_group_membership
 //	#composer-text, #composer-send
+//	[data-tab-of-app="home"]             the Home tab of the app, in its direct messages;
+//	                                     "messages" is the other one
+//	#home[data-view-id]                  the content of the Home tab, with the elements of blocks
 //	.message[data-ts][data-channel]      one message; .ephemeral if only the current person
 //	                                     sees it; .replies contains its thread
 //	[data-action-id="…"]                 a button or select of a block, with data-block-id;

@@ -114,6 +114,7 @@ func (s *Server) addDriveHandlers(mux *http.ServeMux) {
 	for path, do := range map[string]func(context.Context, Person, driveRequest) (Result, error){
 		"shortcut": s.shortcut, "command": s.command, "suggest": s.suggest, "press": s.press,
 		"submit": s.submit, "close": s.close, "say": s.say, "read": s.markRead, "dismiss": s.dismiss,
+		"home": s.openHome,
 	} {
 		mux.HandleFunc("POST /sim/"+path, func(w http.ResponseWriter, r *http.Request) {
 			var req driveRequest
@@ -303,11 +304,14 @@ func (s *Server) viewField(p Person, req driveRequest) (view, field, error) {
 	if err != nil {
 		return view{}, field{}, newBadRequest(http.StatusConflict, "%v", err)
 	}
-	f, ok := findField(v.blocks(), req.BlockID, req.ActionID)
-	if !ok {
-		return view{}, field{}, newBadRequest(http.StatusNotFound, "the form has no element %q", req.ActionID)
+	for _, f := range interactiveFields(v.blocks()) {
+		// The Home tab has a button for each of several requests.
+		isOther := f.Type == "button" && req.Value != "" && text(f.Element["value"]) != req.Value
+		if f.ActionID == req.ActionID && (req.BlockID == "" || f.BlockID == req.BlockID) && !isOther {
+			return v, f, nil
+		}
 	}
-	return v, f, nil
+	return view{}, field{}, newBadRequest(http.StatusNotFound, "the form has no element %q", req.ActionID)
 }
 
 func (s *Server) press(ctx context.Context, p Person, req driveRequest) (Result, error) {
@@ -408,11 +412,11 @@ func (s *Server) applyAnswer(ctx context.Context, p Person, v view, d delivery, 
 		}
 		r.OK, r.Error, r.FieldErrors = false, "field_errors", a.Errors
 	case "update", "push":
-		spec, code, problems := checkView(a.View)
+		spec, code, problems := checkView(a.View, "modal")
 		if code == "" && a.Action == "update" {
 			_, code = s.ws.updateView(v.ID, "", "", spec)
 		} else if code == "" {
-			code = s.ws.pushView(v, spec)
+			_, code = s.ws.pushView(v, spec)
 		}
 		if code != "" {
 			return badAnswer(code, problems...)
@@ -434,7 +438,7 @@ func isInput(v view, blockID string) bool {
 
 func (s *Server) close(ctx context.Context, p Person, req driveRequest) (Result, error) {
 	v, ok := s.ws.openViewOf(p.SlackID, req.ViewID)
-	if !ok {
+	if !ok || v.isHome() {
 		return Result{}, newBadRequest(http.StatusConflict, "%v", errNoView)
 	}
 	all := v.flag("clear_on_close")

@@ -23,6 +23,7 @@ func (s *Server) Page() http.Handler {
 	mux.HandleFunc("GET /sim/state", s.serveState)
 	mux.HandleFunc("GET /sim/messages", s.serveMessages)
 	mux.HandleFunc("GET /sim/views", s.serveViews)
+	mux.HandleFunc("GET /sim/home", s.serveHome)
 	mux.HandleFunc("GET /archives/{channel}/{ts}", func(w http.ResponseWriter, r *http.Request) {
 		ts := strings.TrimPrefix(r.PathValue("ts"), "p")
 		if len(ts) < 7 {

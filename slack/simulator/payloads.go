@@ -38,7 +38,7 @@ func (w *workspace) channelName(channel string) string {
 
 func (w *workspace) shortcutPayload(p Person, callbackID string) map[string]any {
 	m := w.commonPayload("shortcut", p)
-	m["callback_id"], m["trigger_id"], m["action_ts"] = callbackID, w.newTrigger(p.SlackID), w.actionTS()
+	m["callback_id"], m["trigger_id"], m["action_ts"] = callbackID, w.newTrigger(p.SlackID, ""), w.actionTS()
 	return m
 }
 
@@ -50,7 +50,7 @@ func (w *workspace) commandForm(p Person, command, words, channel, host string) 
 		"user_id": {p.SlackID}, "user_name": {userName(p)}, "command": {command}, "text": {words},
 		"api_app_id": {w.cfg.AppID}, "is_enterprise_install": {"false"},
 		"response_url": {w.newResponseURL(responseURL{user: p.SlackID, channel: channel, ephemeral: true}, host)},
-		"trigger_id":   {w.newTrigger(p.SlackID)},
+		"trigger_id":   {w.newTrigger(p.SlackID, "")},
 	}
 }
 
@@ -96,7 +96,7 @@ func (w *workspace) messageActionPayload(p Person, msg message, f field, host st
 	m["channel"] = map[string]any{"id": msg.Channel, "name": w.channelName(msg.Channel)}
 	m["message"] = w.messagePayload(msg, false)
 	m["state"] = map[string]any{"values": map[string]any{}}
-	m["trigger_id"] = w.newTrigger(p.SlackID)
+	m["trigger_id"] = w.newTrigger(p.SlackID, "")
 	m["response_url"] = w.newResponseURL(responseURL{
 		user: p.SlackID, channel: msg.Channel, thread: msg.ThreadTS, ts: msg.TS, ephemeral: msg.EphemeralTo != "",
 	}, host)
@@ -108,7 +108,7 @@ func (w *workspace) viewActionPayload(p Person, v view, f field) map[string]any 
 	m := w.commonPayload("block_actions", p)
 	m["container"] = map[string]any{"type": "view", "view_id": v.ID}
 	m["view"] = w.viewPayload(v, true)
-	m["trigger_id"] = w.newTrigger(p.SlackID)
+	m["trigger_id"] = w.newTrigger(p.SlackID, v.ID)
 	state, _ := v.Values[f.BlockID][f.ActionID].(map[string]any)
 	m["actions"] = []any{w.actionPayload(f, state)}
 	return m
@@ -117,7 +117,7 @@ func (w *workspace) viewActionPayload(p Person, v view, f field) map[string]any 
 func (w *workspace) submissionPayload(p Person, v view) map[string]any {
 	m := w.commonPayload("view_submission", p)
 	m["view"] = w.viewPayload(v, true)
-	m["trigger_id"], m["response_urls"] = w.newTrigger(p.SlackID), []any{}
+	m["trigger_id"], m["response_urls"] = w.newTrigger(p.SlackID, v.ID), []any{}
 	return m
 }
 

@@ -150,7 +150,7 @@ func (w *workspace) pageState(p Person, version int) map[string]any {
 	}
 	return map[string]any{
 		"version": version, "person": p.SlackID, "people": people, "conversations": conversations,
-		"messages": messages, "view": top, "team": w.cfg.TeamName, "now": w.cfg.Now().UTC(),
+		"messages": messages, "view": top, "home": w.shownHome(p.SlackID), "home_tab": w.cfg.HomeTab, "team": w.cfg.TeamName, "now": w.cfg.Now().UTC(),
 		"app":      map[string]any{"name": w.cfg.AppName, "user": w.botUser()},
 		"slackbot": slackbot, "commands": w.cfg.Commands, "shortcuts": w.cfg.Shortcuts,
 		"tour": w.cfg.Tour, "experiments": w.cfg.Experiments != nil,

@@ -11,7 +11,7 @@ import (
 // maxViewSize is Slack's limit for a view, in bytes of JSON: 250 kB.
 const maxViewSize = 250_000
 
-// view is an open modal.
+// view is an open modal, or a person's Home tab.
 type view struct {
 	ID       string
 	Hash     string
@@ -27,6 +27,8 @@ type view struct {
 }
 
 func (v *view) str(key string) string { s, _ := v.Spec[key].(string); return s }
+
+func (v *view) isHome() bool { return v.str("type") == "home" }
 
 func (v *view) flag(key string) bool { b, _ := v.Spec[key].(bool); return b }
 
@@ -245,7 +247,7 @@ func (w *workspace) viewPayload(v view, withState bool) map[string]any {
 		values = v.Values
 	}
 	return map[string]any{
-		"id": v.ID, "team_id": w.cfg.TeamID, "type": "modal", "blocks": v.blocks(),
+		"id": v.ID, "team_id": w.cfg.TeamID, "type": v.str("type"), "blocks": v.blocks(),
 		"private_metadata": v.str("private_metadata"), "callback_id": v.str("callback_id"),
 		"state": map[string]any{"values": values}, "hash": v.Hash,
 		"title": v.Spec["title"], "close": v.Spec["close"], "submit": v.Spec["submit"],
@@ -256,9 +258,9 @@ func (w *workspace) viewPayload(v view, withState bool) map[string]any {
 	}
 }
 
-// checkView reads and checks a view. If the view is invalid, it returns the Web API's
+// checkView reads and checks a view of a kind: "modal" or "home". If the view is invalid, it returns the Web API's
 // error code and messages.
-func checkView(raw any) (spec map[string]any, errCode string, problems []string) {
+func checkView(raw any, kind string) (spec map[string]any, errCode string, problems []string) {
 	if s, ok := raw.(string); ok { // a form field contains JSON
 		if json.Unmarshal([]byte(s), &raw) != nil {
 			return nil, "invalid_arguments", []string{"[ERROR] view is not JSON"}
@@ -272,7 +274,7 @@ func checkView(raw any) (spec map[string]any, errCode string, problems []string)
 	if len(size) > maxViewSize {
 		return nil, "view_too_large", nil
 	}
-	if problems = viewProblems(spec); len(problems) > 0 {
+	if problems = viewProblems(spec, kind); len(problems) > 0 {
 		return nil, "invalid_arguments", problems
 	}
 	blocks, _ := spec["blocks"].([]any)
@@ -322,7 +324,7 @@ func (w *workspace) updateView(id, external, hash string, spec map[string]any) (
 		v = w.viewByExternal(external)
 	}
 	switch {
-	case v == nil:
+	case v == nil || v.isHome():
 		return view{}, "not_found"
 	case hash != "" && hash != v.Hash:
 		return view{}, "hash_conflict"
@@ -335,18 +337,18 @@ func (w *workspace) updateView(id, external, hash string, spec map[string]any) (
 
 // pushView puts a modal on top of another one. Slack allows three; further ones give
 // push_limit_reached.
-func (w *workspace) pushView(below view, spec map[string]any) string {
+func (w *workspace) pushView(below view, spec map[string]any) (view, string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.stacks[below.User]) >= 3 {
-		return "push_limit_reached"
+		return view{}, "push_limit_reached"
 	}
 	v := &view{ID: randomID("V", 10), User: below.User, Root: below.Root, Previous: below.ID, Hash: w.newHash()}
 	v.render(spec)
 	w.views[v.ID] = v
 	w.stacks[v.User] = append(w.stacks[v.User], v.ID)
 	w.version++
-	return ""
+	return *v, ""
 }
 
 // openViewOf returns a person's open modal with that id.

@@ -30,6 +30,8 @@ type workspace struct {
 	messages  []*message
 	views     map[string]*view
 	stacks    map[string][]string // person → ids of open views, the top one last
+	homes     map[string]string   // person → id of their Home tab
+	verified  bool                // the app has answered a challenge
 	triggers  map[string]*trigger
 	responses map[string]*responseURL
 	ims       map[string]bool              // people with an open direct message channel with the app
@@ -55,6 +57,7 @@ type message struct {
 
 type trigger struct {
 	user    string
+	view    string // the modal or Home tab that was used; empty elsewhere
 	expires time.Time
 	used    bool
 }
@@ -70,7 +73,7 @@ type responseURL struct {
 func newWorkspace(cfg Config) *workspace {
 	return &workspace{
 		cfg: cfg, version: 1,
-		views: map[string]*view{}, stacks: map[string][]string{},
+		views: map[string]*view{}, stacks: map[string][]string{}, homes: map[string]string{},
 		triggers: map[string]*trigger{}, responses: map[string]*responseURL{},
 		ims: map[string]bool{}, read: map[string]map[string]string{},
 		apiURL: cfg.APIURL,
@@ -285,13 +288,13 @@ func (w *workspace) selectMessages(keep func(*message) bool) []message {
 	return out
 }
 
-func (w *workspace) newTrigger(user string) string {
+func (w *workspace) newTrigger(user, view string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.cfg.Now()
 	maps.DeleteFunc(w.triggers, func(_ string, t *trigger) bool { return now.Sub(t.expires) > time.Hour })
 	id := fmt.Sprintf("%d.%d.%s", now.UnixNano()%1e13, len(w.triggers)+1, strings.ToLower(randomID("", 32)))
-	w.triggers[id] = &trigger{user: user, expires: now.Add(triggerLife)}
+	w.triggers[id] = &trigger{user: user, view: view, expires: now.Add(triggerLife)}
 	return id
 }
 

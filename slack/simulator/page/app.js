@@ -2,6 +2,7 @@
 import { avatar, h, patch, post, setPeople } from "./dom.js";
 import { drawMessages, scrollToEnd, startFollowing } from "./messages.js";
 import { showModal } from "./modal.js";
+import { drawHome } from "./home.js";
 import { startExperiments } from "./experiments.js";
 import { startPolicy } from "./policy.js";
 import { startTour } from "./tour.js";
@@ -12,6 +13,7 @@ const pollInterval = 400; // ms between requests for the state; no change means 
 
 let person = new URLSearchParams(location.search).get("person") || sessionStorage.getItem("person") || "";
 let where = "";
+let appTab = "messages"; // the app's tab that is open: "home" or "messages"
 let version = 0, refreshes = 0, state = null;
 
 const app = {
@@ -89,15 +91,22 @@ function draw(s) {
   $(".conversation-head p").textContent = here.kind === "channel" ? membersOf(here, people) : `Direct messages between ${me.name} and the app`;
   drawMessages($(".messages"), s.messages.filter((m) => m.channel === where), s, app);
 
+  const ofApp = here.kind === "im" && s.home_tab, onHome = ofApp && appTab === "home";
+  $("#app-tabs").hidden = !ofApp;
+  for (const b of document.querySelectorAll("[data-tab-of-app]")) b.setAttribute("aria-selected", String(b.dataset.tabOfApp === appTab));
+  $("#home").hidden = !onHome;
+  $(".messages").hidden = $(".messages-end").hidden = onHome;
+  drawHome($("#home"), s.home, app);
+
   redraw($(".composer-tools"), [
     ...s.shortcuts.map((x) => h("button", { type: "button", class: "tool lightning", title: "Shortcut: " + x.description, "data-shortcut": x.callback_id, onclick: (ev) => run(ev.currentTarget, "/sim/shortcut", { callback_id: x.callback_id }) }, x.name)),
     ...s.commands.map((x) => h("button", { type: "button", class: "tool mono", title: x.description, "data-command": x.name, onclick: (ev) => run(ev.currentTarget, "/sim/command", { command: x.name, text: "", channel: where }) }, x.name)),
   ]);
   $("#composer-text").placeholder = here.kind === "channel" ? `Message #${here.name}, or a slash command` : `Message ${here.name}, or a slash command`;
-  $("#composer").hidden = Boolean(here.read_only);
-  $("#read-only").hidden = !here.read_only;
+  $("#composer").hidden = Boolean(here.read_only) || onHome;
+  $("#read-only").hidden = !here.read_only || onHome;
   showModal(s.view, app);
-  if (here.unread && !document.hidden) post("/sim/read", { person, channel: where });
+  if (here.unread && !document.hidden && !onHome) post("/sim/read", { person, channel: where });
   document.body.dataset.version = version;
 }
 
@@ -123,6 +132,7 @@ function actAs(id) {
   showModal(null, app);
   history.replaceState(null, "", `?person=${encodeURIComponent(id)}`);
   if (where.startsWith("D")) where = "";
+  appTab = "messages";
   refresh(true);
 }
 
@@ -151,8 +161,19 @@ function moveTab(ev) {
   show(next.dataset.show);
 }
 
+// openTab opens a tab of the app. Slack tells the app when someone opens its Home tab.
+async function openTab(name) {
+  appTab = name;
+  if (state) draw(state);
+  if (name !== "home") return app.follow();
+  const r = await post("/sim/home", { person });
+  if (!r.ok) app.toast(r.detail || r.error);
+  refresh(true);
+}
+
 function go(channel) {
   where = channel;
+  appTab = "messages";
   if (state) draw(state);
   app.follow();
 }
@@ -199,6 +220,10 @@ if (document.body.dataset.mode === "workspace") {
     } else {
       run($("#composer-send"), "/sim/say", { channel: where, text: words });
     }
+  });
+  $("#app-tabs").addEventListener("click", (ev) => {
+    const tab = ev.target.closest("[data-tab-of-app]");
+    if (tab) openTab(tab.dataset.tabOfApp);
   });
   startFollowing($(".messages"));
   addEventListener("hashchange", followAddress);

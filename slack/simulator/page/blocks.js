@@ -6,7 +6,7 @@ import { richText } from "./richtext.js";
 import { combobox } from "./combobox.js";
 import { unknown } from "./unknown.js";
 
-// blocks draws blocks. ctx has names, surface ("message" or "modal") and press(block,
+// blocks draws blocks. ctx has names, surface ("message", "modal" or "home") and press(block,
 // element, button). In a modal, it also has draft(block, element), type(block, element,
 // value), choose(block, element, option) and suggest(block, element, query).
 export function blocks(list, ctx) {
