@@ -65,6 +65,7 @@ type manifestCommand struct {
 	Command      string `json:"command" yaml:"command"`
 	URL          string `json:"url" yaml:"url"`
 	Description  string `json:"description" yaml:"description"`
+	UsageHint    string `json:"usage_hint" yaml:"usage_hint"`
 	ShouldEscape bool   `json:"should_escape" yaml:"should_escape"`
 }
 
@@ -106,8 +107,8 @@ func slackManifest(s *settings.Settings, requestURL string) manifest {
 		{"Request group membership", "global", slack.CallbackGroup, requestGroup},
 	}
 	m.Features.Commands = []manifestCommand{
-		{slack.CommandAccount, requestURL, requestAccount, false},
-		{slack.CommandGroup, requestURL, requestGroup, false},
+		{slack.CommandAccount, requestURL, requestAccount, slack.CommandHint, false},
+		{slack.CommandGroup, requestURL, requestGroup, slack.CommandHint, false},
 	}
 	m.OAuth.Scopes.Bot = slack.BotScopes
 	// No scope is needed for it.

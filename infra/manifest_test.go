@@ -21,7 +21,7 @@ import (
 )
 
 // withoutScope are the methods of the Web API that any bot token may call.
-var withoutScope = []string{"auth.test", "chat.getPermalink", "views.open", "views.publish", "views.update"}
+var withoutScope = []string{"auth.test", "views.open", "views.publish", "views.update"}
 
 // TestScopesAreThoseOfTheCalls checks that the manifest requests exactly the scopes
 // of the app's calls. It calls every method of the client against a server that
@@ -54,7 +54,6 @@ func TestScopesAreThoseOfTheCalls(t *testing.T) {
 		"Post":         func() error { _, err := client.Post(ctx, "C1", "", message); return err },
 		"Update":       func() error { return client.Update(ctx, "C1", "1", message) },
 		"Ephemeral":    func() error { return client.Ephemeral(ctx, "C1", "U1", "", "text") },
-		"Permalink":    func() error { _, err := client.Permalink(ctx, "C1", "1"); return err },
 		"Respond":      func() error { return client.Respond(ctx, server.URL+"/response", "text") },
 		"User":         func() error { _, err := client.User(ctx, "U1"); return err },
 		"UserByEmail":  func() error { _, _, err := client.UserByEmail(ctx, "a@example.com"); return err },

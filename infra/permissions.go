@@ -70,8 +70,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
 	return join(
-		p.readRows(requests, leases, runs, claims, blocks),    // leases: memberships that it granted don't decide
-		p.query(rows.RequesterIndex), p.query(rows.OpenIndex), // for the Home tab, and for what a blocked person has
+		p.readRows(requests, leases, runs, claims, blocks), // leases: memberships that it granted don't decide
 		p.createRequests(),
 		p.writeClaims(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{blocks}, nil),
@@ -79,7 +78,9 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.updateRuns(rows.AnswerRunAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
-		p.readRuns(), // to know who may answer, it reads what was found
+		p.readRuns(),                 // to know who may answer, it reads what was found
+		p.query(rows.RequesterIndex), // for what people have and wait for
+		p.query(rows.OpenIndex),      // for what waits for their approval
 		p.secret(s.SlackBotToken), signingSecrets,
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),

@@ -250,15 +250,6 @@ func (c *Client) Update(ctx context.Context, channel, ts string, m Message) erro
 	})
 }
 
-// Permalink returns the address of a message. It needs no scope.
-func (c *Client) Permalink(ctx context.Context, channel, ts string) (address string, err error) {
-	err = c.call(ctx, "link to a message", func(ctx context.Context, api *slackgo.Client) error {
-		address, err = api.GetPermalinkContext(ctx, &slackgo.PermalinkParameters{Channel: channel, Ts: ts})
-		return err
-	})
-	return address, err
-}
-
 func (m Message) options() []slackgo.MsgOption {
 	return []slackgo.MsgOption{
 		slackgo.MsgOptionText(m.Text, false),

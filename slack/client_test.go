@@ -193,23 +193,6 @@ func TestPostAndUpdate(t *testing.T) {
 	}
 }
 
-func TestPermalink(t *testing.T) {
-	s := newFakeSlack(t, map[string][]answer{"chat.getPermalink": {
-		ok(`{"ok":true,"channel":"C0CHANNEL","permalink":"https://acme.slack.com/archives/C0CHANNEL/p1772444000000100"}`),
-		ok(`{"ok":false,"error":"message_not_found"}`),
-	}})
-	got, err := s.client().Permalink(context.Background(), "C0CHANNEL", "1772444000.000100")
-	if want := "https://acme.slack.com/archives/C0CHANNEL/p1772444000000100"; err != nil || got != want {
-		t.Errorf("got %q, %v; want %q", got, err, want)
-	}
-	if args := s.one(t, "chat.getPermalink").args; args["channel"] != "C0CHANNEL" || args["message_ts"] != "1772444000.000100" || args["token"] != nil {
-		t.Errorf("chat.getPermalink got %v", args)
-	}
-	if got, err := s.client().Permalink(context.Background(), "C0CHANNEL", "1.2"); access.CodeOf(err) != access.CodeNotFound || got != "" {
-		t.Errorf("got %q, %v; want NotFound", got, err)
-	}
-}
-
 func TestEphemeralAndRespondShowTextAsItIs(t *testing.T) {
 	s := newFakeSlack(t, map[string][]answer{
 		"chat.postEphemeral": {ok(`{"ok":true,"message_ts":"1.2"}`)},

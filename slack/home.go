@@ -17,8 +17,8 @@ type Home struct {
 	Notice string
 	// Kinds are what the person can request, in the order of the buttons.
 	Kinds []access.Kind
-	// Access are the person's requests that were approved, Pending those without a
-	// decision, and Waiting those of other people that the person may approve.
+	// Access are the person's requests with access, Pending those that may still give it,
+	// and Waiting those of other people that the person may approve.
 	Access, Pending, Waiting HomeSection
 	// Responder is set for incident responders only.
 	Responder *HomeBlocks
@@ -172,24 +172,29 @@ func (s HomeSection) end(blocks []slackgo.Block, id, none string) []slackgo.Bloc
 
 // accessRow writes the access of a request, or what becomes of it.
 func accessRow(b *richText, r access.Request) (elements []slackgo.BlockElement) {
-	writeHomeAccess(b, r)
+	b.strong(targetName(r.Target))
 	if s := stateOf(r); s == stateActive {
 		b.label("Until").time(r.End)
 		elements = append(elements, button(ActionEnd, "End now", slackgo.StyleDanger, r.ID), askAgain(r))
 	} else {
 		b.newLine().text(titles[s])
 	}
-	writeMessageLink(b, r)
+	writeLink(b, RequesterLink(r))
 	return elements
 }
 
-// pendingRow writes a request that waits for a decision.
+// pendingRow writes a request that waits for a decision, or whose access is being set up.
 func pendingRow(b *richText, r access.Request) []slackgo.BlockElement {
-	writeHomeAccess(b, r)
+	b.strong(targetName(r.Target))
 	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
-	writeSince(b, r)
-	writeMessageLink(b, r)
-	if stateOf(r) != statePending {
+	s := stateOf(r)
+	if s != statePending {
+		b.newLine().text(titles[s])
+	} else {
+		writeSince(b, r)
+	}
+	writeLink(b, RequesterLink(r))
+	if s != statePending {
 		return nil
 	}
 	return []slackgo.BlockElement{button(ActionWithdraw, "Withdraw", slackgo.StyleDefault, r.ID)}
@@ -198,14 +203,14 @@ func pendingRow(b *richText, r access.Request) []slackgo.BlockElement {
 // waitingRow writes a request that waits for the reader's approval.
 func waitingRow(b *richText, r access.Request) []slackgo.BlockElement {
 	b.person(r.Requester).text(" → ")
-	writeHomeAccess(b, r)
+	b.strong(targetName(r.Target))
 	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
 	if r.Requester.SecondaryDomain {
 		b.newLine().strong("⚠️ Found under a fallback email domain. Check that this is the right person.")
 	}
 	writeSince(b, r)
 	writeTicket(b, r)
-	writeMessageLink(b, r)
+	writeLink(b, r.MessageLink())
 	b.label("Reason").quote(cut(cleanLines(r.Reason), maxHomeReason))
 	if stateOf(r) != statePending {
 		return nil
@@ -216,15 +221,6 @@ func waitingRow(b *richText, r access.Request) []slackgo.BlockElement {
 	}
 }
 
-// writeHomeAccess names the target in bold.
-func writeHomeAccess(b *richText, r access.Request) {
-	if r.Target.Kind == access.KindGroup {
-		b.strong("group " + groupTargetName(r.Target))
-		return
-	}
-	b.strong(permissionSetName(r.Target) + " in " + nameWithID(r.Target.AccountName, r.Target.AccountID))
-}
-
 func writeSince(b *richText, r access.Request) {
 	b.label("Requested").time(r.CreatedAt)
 	if !r.ExpiresAt.IsZero() {
@@ -232,8 +228,9 @@ func writeSince(b *richText, r access.Request) {
 	}
 }
 
-func writeMessageLink(b *richText, r access.Request) {
-	if address := r.MessageLink(); address != "" {
+// writeLink links to a message about the request, in its own line.
+func writeLink(b *richText, address string) {
+	if address != "" {
 		b.newLine().link(address, "Open the message")
 	}
 }

@@ -41,7 +41,7 @@ type Interaction struct {
 	CallbackID   string // id of the shortcut or the view
 	Command      string // with its slash
 	Action       *Action
-	Query        string // text typed into a select
+	Query        string // text typed into a select, or after a slash command
 	View         *View
 	Channel      string // channel of the message or of the slash command
 	MessageTS    string
@@ -154,9 +154,16 @@ func parseCommand(form url.Values) (Interaction, error) {
 		TriggerID:    form.Get("trigger_id"),
 		ResponseURL:  form.Get("response_url"),
 		Command:      form.Get("command"),
+		Query:        head(clean(unescape(form.Get("text"))), MaxQuery),
 		Channel:      form.Get("channel_id"),
 	}
 	return in, in.check()
+}
+
+// unescape returns a text as the person typed it. Slack escapes three characters in
+// messages and in the text of slash commands.
+func unescape(text string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text)
 }
 
 // payload is the JSON of an interaction, with the parts that this system needs.

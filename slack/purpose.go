@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
+
+	"sso-elevator/functions/access"
 )
 
 // ReminderPurpose returns the purpose of the reminder number n, from 1. Like every
@@ -22,6 +24,17 @@ func ApproverPurpose(slackID string) string { return approverPrefix + slackID }
 // direct message.
 func ApproverReminderPurpose(n int, slackID string) string {
 	return approverPrefix + ReminderPurpose(n) + "-" + slackID
+}
+
+// RequesterLink returns the address of a message about the request that its requester can
+// open: the direct message if there is one, because they may not see the channel. It is
+// empty if there is no message yet, or if its address is unknown.
+func RequesterLink(r access.Request) string {
+	post := r.Posts[DirectPurpose(PurposeAnnounce)]
+	if post.TS == "" {
+		post = r.Posts[PurposeAnnounce]
+	}
+	return r.LinkTo(post)
 }
 
 const (

@@ -61,4 +61,8 @@ func TestMessageLink(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
+	r := Request{TeamDomain: "example", Posts: posted}
+	if got, want := r.LinkTo(Post{Channel: "D1", TS: "1.000002"}), "https://example.slack.com/archives/D1/p1000002"; got != want {
+		t.Errorf("direct message: got %q, want %q", got, want)
+	}
 }

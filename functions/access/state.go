@@ -59,6 +59,12 @@ func (r *Request) HasAccess() bool { return r.WasGranted() && !r.IsRemoved() }
 // access early.
 func (r *Request) IsActive() bool { return r.WasGranted() && !r.HasRemovalBegun() && !r.IsClosed() }
 
+// IsPending reports whether the request has no access yet and may still get it: it is
+// undecided, or it was approved and its access is being set up.
+func (r *Request) IsPending() bool {
+	return r.Open() || r.IsApproved() && r.Failure == nil && !r.WasGranted() && !r.IsOver()
+}
+
 // HasPendingEnd reports whether someone ended the access early and its removal has
 // not begun. The execution may not know yet.
 func (r *Request) HasPendingEnd() bool { return r.EndRequest != nil && r.IsActive() }

@@ -213,6 +213,7 @@ func TestTruncated(t *testing.T) {
 		"press":      pressBy("UANN", "approve", "r1"),
 		"dialog":     confirmedBy("UANN", "r1"),
 		"denial":     deniedBy("UANN", "r1", "not today"),
+		"at Home":    pressAtHome("UJANE", "withdraw", "r1"),
 		"submission": filled("UJANE", production, admin, "3600", "deploy"),
 		"command":    "command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=",
 	} {
@@ -240,6 +241,10 @@ func TestReplayed(t *testing.T) {
 		"withdraw":                 pressBy("UJANE", "withdraw", "r1"),
 		"end":                      pressBy("UJANE", "end", "r2"),
 		"approve, confirmed":       confirmedBy("UANN", "r1"),
+		"withdraw, at Home":        pressAtHome("UJANE", "withdraw", "r1"),
+		"end, at Home":             pressAtHome("UJANE", "end", "r2"),
+		"approve, from Home":       fromHome(confirmedBy("UANN", "r1")),
+		"deny, from Home":          fromHome(deniedBy("UANN", "r1", "not today")),
 		"approve, the last of two": confirmedBy("UBOB", "r4"),
 		"deny, in the dialog":      deniedBy("UANN", "r1", "not today"),
 		"end, in the dialog":       submittedBy("UANN", slack.CallbackEnd, "r2"),
@@ -337,7 +342,46 @@ func TestForgedButtons(t *testing.T) {
 			if got.StatusCode != http.StatusOK || got.Body != "" || !slices.Equal(w.told, []string{test.want}) {
 				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
 			}
+			// The same in the Home tab, where the text appears in a dialog.
+			w, got = attack(t, sign(pressAtHome(test.user, test.action, test.value), now))
+			if got.StatusCode != http.StatusOK || got.Body != "" || len(w.told) > 0 || len(w.views) != 1 || textOf(w.views[0].view) != test.want {
+				t.Errorf("in the Home tab: got %d %q, told %q, and dialogs %+v; want 200 and %q", got.StatusCode, got.Body, w.told, w.views, test.want)
+			}
 		})
+	}
+}
+
+// The Home tab's button of an attack shows the tab only to the person who pressed, and
+// nothing of it to a guest.
+func TestForgedHome(t *testing.T) {
+	for _, user := range []string{"UBOB", "UGUEST", "UJANE"} {
+		w, _ := attack(t, sign(pressAtHome(user, "approve", "r1"), now))
+		for _, h := range w.homes {
+			if h.user != user {
+				t.Errorf("after a press by %s, %s sees another tab", user, h.user)
+			}
+			if text := buttonsOf(h.view); user == "UGUEST" && len(text) > 0 {
+				t.Errorf("a guest sees %q", text)
+			}
+		}
+	}
+	// A modal can't pass for the Home tab by its callback, and the tab can't be submitted.
+	modal := payload("block_actions", "UANN", object{"actions": []object{{"action_id": "approve", "value": "r1"}}, "trigger_id": "t-10", "view": view("home", "", nil)})
+	if w, got := attack(t, sign(modal, now)); got.StatusCode != http.StatusOK || len(w.homes)+len(w.views)+len(w.told) > 0 {
+		t.Errorf("a button in a form: got %d", got.StatusCode)
+	}
+	submitted := view(slack.CallbackConfirmation, "r1", nil)
+	submitted["type"] = "home"
+	if _, got := attack(t, sign(payload("view_submission", "UANN", object{"view": submitted}), now)); got.StatusCode != http.StatusBadRequest {
+		t.Errorf("a submission of the tab: got %d, want 400", got.StatusCode)
+	}
+	// A numbered button is one only in the tab.
+	if w, _ := attack(t, sign(pressBy("UJANE", "withdraw#1", "r1"), now)); len(w.told) != 1 {
+		t.Errorf("told %q", w.told)
+	}
+	// Approving needs the dialog there, so that nothing happens before it.
+	if w, _ := attack(t, sign(pressAtHome("UANN", "approve", "r1"), now)); len(w.views) != 1 || w.views[0].view.PrivateMetadata != "r1" {
+		t.Errorf("dialogs %+v", w.views)
 	}
 }
 
@@ -370,9 +414,11 @@ func TestForgedDialogs(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w, got := attack(t, sign(confirmedBy(test.user, test.metadata), now))
-			if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != test.want || len(w.told)+len(w.views) > 0 {
-				t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
+			for _, body := range []string{confirmedBy(test.user, test.metadata), fromHome(confirmedBy(test.user, test.metadata))} {
+				w, got := attack(t, sign(body, now))
+				if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != test.want || len(w.told)+len(w.views) > 0 {
+					t.Errorf("got %d %q, told %q; want 200 and %q", got.StatusCode, got.Body, w.told, test.want)
+				}
 			}
 		})
 	}
@@ -396,9 +442,11 @@ func TestForgedDialogs(t *testing.T) {
 		{"end by who may not", submittedBy("UBOB", slack.CallbackEnd, "r2"), "You can't end this access. The requester, ann@example.com or twin@example.com can."},
 		{"end by a guest", submittedBy("UGUEST", slack.CallbackEnd, "r2"), "You can't end this access. No guests. The requester or an approver can."},
 	} {
-		w, got := attack(t, sign(test.body, now))
-		if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != test.want || len(w.told)+len(w.views) > 0 {
-			t.Errorf("%s: got %d %q, told %q; want 200 and %q", test.name, got.StatusCode, got.Body, w.told, test.want)
+		for _, body := range []string{test.body, fromHome(test.body)} {
+			w, got := attack(t, sign(body, now))
+			if text := noticeText(got.Body); got.StatusCode != http.StatusOK || text != test.want || len(w.told)+len(w.views) > 0 {
+				t.Errorf("%s: got %d %q, told %q; want 200 and %q", test.name, got.StatusCode, got.Body, w.told, test.want)
+			}
 		}
 	}
 	// Slack sends no more than the field allows. Someone who can sign may.

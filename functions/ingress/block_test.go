@@ -149,7 +149,7 @@ func TestBlockWithFailures(t *testing.T) {
 		blocked bool
 		text    string
 	}{
-		{"the requests can't be listed", func(w *world) { w.requestsOfErr = down }, true, "Not everything could be checked in time."},
+		{"the requests can't be listed", func(w *world) { w.indexErr = down }, true, "Not everything could be checked in time."},
 		{"the claims can't be read", func(w *world) { w.claimsErr = down }, true, "Not everything could be checked in time."},
 		{"a request can't be refused", func(w *world) { w.decideErr = down }, true, "Not everything could be checked in time."},
 		{"executions can't be resumed", func(w *world) { w.resumeErr = down }, true, "Requests refused: 2"},

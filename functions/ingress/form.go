@@ -26,10 +26,10 @@ const sorry = "Sorry"
 const notOffered = "This can't be requested. Choose from the list."
 
 // open opens the form that a shortcut or a slash command asks for. name is
-// the shortcut's callback id or the command. A loading view comes first,
+// the shortcut's callback id or the command. with fills the form, and may be nil. A loading view comes first,
 // because the trigger expires soon. The form follows, or a notice if this
 // person can't request access.
-func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string) events.APIGatewayV2HTTPResponse {
+func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string, with fill) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(name)
 	if !ok {
 		log.Warn("unknown shortcut or command", "name", name)
@@ -56,7 +56,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 
 	work, cancel := workContext(ctx)
 	defer cancel()
-	h.update(ctx, log, viewID, hash, h.formFor(work, log, in.UserID, kind, nil))
+	h.update(ctx, log, viewID, hash, h.formFor(work, log, in.UserID, kind, with))
 	return emptyResponse(http.StatusOK)
 }
 

@@ -25,6 +25,12 @@ func unwrapped(body string) string {
 	return text
 }
 
+// opens reports whether the submission is of the dialog that the button opens.
+func opens(in slack.Interaction, button string) bool {
+	action, ok := slack.ActionOf(in.CallbackID)
+	return ok && action == button
+}
+
 // Whatever Slack signs gets one of a few statuses, and does only what its people may
 // do: approvers decide, and members request what is offered, for themselves. Anything
 // unsigned has no effect at all.
@@ -40,6 +46,8 @@ func FuzzHandle(f *testing.F) {
 		payload("block_suggestion", "UJANE", object{"action_id": "account", "value": "pr", "view": view("request_for_access", "", nil)}),
 		payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "account"}}, "view": view("request_for_access", "", map[string][2]string{"account": {"account", production}})}),
 		payload("view_closed", "UJANE", object{"view": view("request_for_access", "", nil)}),
+		pressAtHome("UANN", "approve", "r1"), pressAtHome("UJANE", "withdraw", "r1"), pressAtHome("UJANE", "end", "r2"), pressAtHome("UBOB", "deny", "r1"), pressAtHome("UGUEST", "end", "r2"),
+		fromHome(confirmedBy("UANN", "r1")), fromHome(confirmedBy("UBOB", "r4")), fromHome(deniedBy("UANN", "r1", "no")), fromHome(submittedBy("UANN", slack.CallbackEnd, "r2")),
 	} {
 		f.Add(unwrapped(body), true, true)
 		f.Add(body, false, true)
@@ -48,12 +56,19 @@ func FuzzHandle(f *testing.F) {
 	f.Add(payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "approve", "value": "r1"}}}), false, true)
 	f.Add("command=%2Faccess&team_id=T1&api_app_id=A1&user_id=UJANE&trigger_id=t-1", false, true)
 	f.Add("ssl_check=1", false, true)
+	for _, event := range []string{homeEvent("UJANE", "home"), homeEvent("UGUEST", "home"), homeEvent("UANN", "messages"), `{"type":"url_verification","challenge":"abc"}`} {
+		f.Add(event, false, true)
+		f.Add(event, false, false)
+	}
 	statuses := map[int]bool{200: true, 400: true, 403: true, 413: true}
 	f.Fuzz(func(t *testing.T, body string, wrapped, signed bool) {
 		if wrapped {
 			body = url.Values{"payload": {body}}.Encode()
 		}
 		event := sign(body, now)
+		if strings.HasPrefix(body, "{") {
+			event = signJSON(body, now)
+		}
 		if !signed {
 			event.Headers["x-slack-signature"] = "v0=" + strings.Repeat("0", 64)
 			_, got := attack(t, event)
@@ -96,7 +111,7 @@ func FuzzHandle(f *testing.F) {
 				}
 			}
 			if id == "r4" && (len(r.Approvals) > len(was.Approvals) || r.Outcome != nil && r.Outcome.Kind == access.OutcomeApproved) {
-				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || in.CallbackID != slack.CallbackConfirmation {
+				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || !opens(in, slack.ActionApprove) {
 					t.Errorf("%s is approved without its dialog: %+v", id, in)
 				}
 			}
@@ -104,7 +119,7 @@ func FuzzHandle(f *testing.F) {
 				t.Errorf("%s is ended by %+v", id, e.By)
 			}
 			if e := r.EndRequest; e != nil && e.By == ann {
-				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || in.CallbackID != slack.CallbackEnd {
+				if in, err := slack.Parse(event.Headers["content-type"], []byte(body)); err != nil || in.Kind != slack.KindSubmission || !opens(in, slack.ActionEnd) {
 					t.Errorf("%s is ended by an approver without the dialog: %+v", id, in)
 				}
 			}

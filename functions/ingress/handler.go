@@ -51,7 +51,6 @@ type Slack interface {
 	Update(ctx context.Context, channel, ts string, m slack.Message) error
 	Respond(ctx context.Context, responseURL, text string) error
 	Ephemeral(ctx context.Context, channel, user, threadTS, text string) error
-	Permalink(ctx context.Context, channel, ts string) (address string, err error)
 }
 
 // People looks people up.
@@ -263,9 +262,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	log := h.Logger.With("kind", in.Kind, "user", in.UserID)
 	switch in.Kind {
 	case slack.KindShortcut:
-		return h.open(ctx, log, in, in.CallbackID)
+		return h.open(ctx, log, in, in.CallbackID, nil)
 	case slack.KindCommand:
-		return h.open(ctx, log, in, in.Command)
+		return h.command(ctx, log, in)
 	case slack.KindSuggestion:
 		return h.suggest(ctx, log, in)
 	case slack.KindAction:

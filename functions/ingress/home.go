@@ -25,7 +25,7 @@ func (h *Handler) openHome(ctx context.Context, log *slog.Logger, in slack.Inter
 // buttons that open a form.
 func (h *Handler) pressOnHome(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
 	if _, ok := slack.KindOf(in.Action.ID); ok {
-		return h.open(ctx, log, in, in.Action.ID)
+		return h.open(ctx, log, in, in.Action.ID, nil)
 	}
 	if open, ok := blockDialogs[in.Action.ID]; ok {
 		return open(h, ctx, log, in)
@@ -103,22 +103,32 @@ func (h *Handler) home(ctx context.Context, log *slog.Logger, who access.Person)
 	var home slack.Home
 	var wait sync.WaitGroup
 	wait.Go(func() { home.Kinds = h.kinds(ctx) })
-	wait.Go(func() { home.Access, home.Pending = h.ownRequests(ctx, log, who) })
+	wait.Go(func() { home.Access, home.Pending = h.own(ctx, log, who) })
 	wait.Go(func() { home.Waiting = h.waitingFor(ctx, log, who) })
 	wait.Go(func() { home.Responder = h.blocksFor(ctx, log, who) })
 	wait.Wait()
 	return home
 }
 
-// kinds returns what the policy has statements about.
+// kinds returns what the policy has statements about: accounts, if that is unknown.
 func (h *Handler) kinds(ctx context.Context) []access.Kind {
 	policy, _, err := h.Policy.Load(ctx)
-	var kinds []access.Kind
-	if err != nil || len(policy.Accounts) > 0 || len(policy.Groups) == 0 {
-		kinds = append(kinds, access.KindAccount)
+	switch {
+	case err != nil, len(policy.Groups) == 0:
+		return []access.Kind{access.KindAccount}
+	case len(policy.Accounts) == 0:
+		return []access.Kind{access.KindGroup}
+	default:
+		return []access.Kind{access.KindAccount, access.KindGroup}
 	}
-	if len(policy.Groups) > 0 {
-		kinds = append(kinds, access.KindGroup)
+}
+
+// own lists what the person has and waits for.
+func (h *Handler) own(ctx context.Context, log *slog.Logger, who access.Person) (active, pending slack.HomeSection) {
+	m, err := h.mine(ctx, who.PrincipalID, searchedRequests)
+	if err != nil {
+		log.Error("the person's requests could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return slack.HomeSection{Failed: true}, slack.HomeSection{Failed: true}
 	}
-	return kinds
+	return slack.HomeSection{Requests: m.Active, More: m.Older}, slack.HomeSection{Requests: m.Pending, More: m.Older}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
@@ -149,6 +150,14 @@ func largePolicy() access.Policy {
 	return p
 }
 
+// noteOf returns the note above a form's fields.
+func noteOf(v slackgo.ModalViewRequest) string {
+	if s, ok := v.Blocks.BlockSet[0].(*slackgo.SectionBlock); ok && s.BlockID == "note" {
+		return s.Text.Text
+	}
+	return ""
+}
+
 // With 10,000 accounts, 1,000 permission sets and 2,000 statements, a cold start costs
 // one read of S3, and a keystroke none. The test logs the times but doesn't limit
 // them: Slack's three seconds are a hundred times as long.
@@ -222,6 +231,22 @@ func TestTypeAheadAtFullSize(t *testing.T) {
 	}
 	if got, want := ask("groups", slack.ActionGroup, "", ""), []string{"Group 0007 = g-0007"}; !slices.Equal(got, want) {
 		t.Errorf("groups: got %q, want %q", got, want)
+	}
+	for words, want := range map[string]string{
+		"workload-00101":               "",
+		"workload-00101 set020":        "",
+		"production":                   "More than 100 accounts match",
+		"production set":               "Many accounts match",
+		"0 0 0 0 0 permission":         "Many accounts match",
+		"team-007 1 2 3 0 permission":  "Several accounts and permission sets match",
+		"nothing is called that e 1 2": "Nothing that you can request matches",
+	} {
+		began := time.Now()
+		_, err := h.Handle(t.Context(), sign(typed("/access", "UJANE", words), now))
+		t.Logf("/access %s: %s", words, time.Since(began).Round(10*time.Microsecond))
+		if f := w.views[len(w.views)-1].view; err != nil || !strings.HasPrefix(noteOf(f), want) || want == "" && noteOf(f) != "" {
+			t.Errorf("/access %s: note %q, %v; want %q", words, noteOf(f), err, want)
+		}
 	}
 	if objects.gets != 1 || org.calls.Load() != 0 {
 		t.Errorf("%d reads of S3 and %d calls to list, want 1 and none", objects.gets, org.calls.Load())

@@ -145,7 +145,7 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		h.startAgain(ctx, log, *claim.Other)
 		const title = "Already requested"
 		view := slack.NoticeView(title, h.duplicateText(*claim.Other))
-		if address := h.permalink(ctx, log, *claim.Other); address != "" {
+		if address := slack.RequesterLink(*claim.Other); address != "" {
 			view = slack.LinkNoticeView(title, h.duplicateText(*claim.Other), address, "Open that request")
 		}
 		return jsonResponse(slack.UpdateViewResponse(view))
@@ -159,30 +159,6 @@ func (h *Handler) turnAway(ctx context.Context, log *slog.Logger, claim claims.R
 		log.Info("too many undecided requests")
 		return keepFormOpen(tooManyText(h.Claims.Limit))
 	}
-}
-
-// permalinkTime is how long a person waits for the link, which is optional.
-const permalinkTime = 700 * time.Millisecond
-
-// permalink returns the address of the request's message: of the direct message if there is
-// one, because its requester may not see the channel. It returns "" if there is no message
-// yet, or if Slack doesn't say in time. Only Slack knows the workspace's address.
-func (h *Handler) permalink(ctx context.Context, log *slog.Logger, r access.Request) string {
-	post := r.Posts[slack.DirectPurpose(slack.PurposeAnnounce)]
-	if post.TS == "" {
-		post = r.Posts[slack.PurposeAnnounce]
-	}
-	if post.TS == "" {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, permalinkTime)
-	defer cancel()
-	address, err := h.Slack.Permalink(ctx, post.Channel, post.TS)
-	if err != nil {
-		log.Warn("link to the request's message could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-		return ""
-	}
-	return address
 }
 
 // startAgain starts the execution of a request that may not have one: the attempt

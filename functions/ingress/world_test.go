@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,6 +62,8 @@ type world struct {
 	denyReason DenyReason
 	cooldown   time.Duration
 	runs       map[string]access.Run
+	behind     map[string]access.Request // rows as the requester index still has them
+	indexErr   error
 	policy     access.Policy
 	groups     casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
@@ -81,12 +85,10 @@ type world struct {
 	blockLost int                      // how many writes of the blocks lose against another one
 	strangers map[string]access.Person // whom only Anyone finds
 
-	homes []home // what people saw in the Home tab
+	gets  atomic.Int64 // calls of Get
+	homes []home       // what people saw in the Home tab
 
-	publishErr, openRequestsErr, requestsOfErr error
-
-	linkedWithin time.Duration // the time for Permalink
-	linkErr      error
+	publishErr, openRequestsErr error
 
 	checked  []string                // Slack ids of approvers who were checked again
 	checkErr error                   // of that check
@@ -218,16 +220,6 @@ func (w *world) LatestOpenRequests(_ context.Context, limit int) (ids []string, 
 	return ids[:min(len(ids), limit)], len(ids) > limit, w.openRequestsErr
 }
 
-// RequestsOf lists the rows by id.
-func (w *world) RequestsOf(_ context.Context, principalID string, limit int) (found []access.Request, more bool, err error) {
-	for _, id := range slices.Sorted(maps.Keys(w.rows)) {
-		if r := w.rows[id]; r.Requester.PrincipalID == principalID {
-			found = append(found, access.Request{ID: r.ID, RevokedAt: r.RevokedAt, ClosedAt: r.ClosedAt})
-		}
-	}
-	return found[:min(len(found), limit)], len(found) > limit, w.requestsOfErr
-}
-
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
 	if w.updateErr == nil {
 		w.updated = append(w.updated, channel+" "+ts+" "+m.Text)
@@ -262,12 +254,6 @@ func (w *world) noteTimeLeft(ctx context.Context) {
 
 func (w *world) timeLeft() time.Duration { return time.Duration(w.left.Load()) }
 
-func (w *world) Permalink(ctx context.Context, channel, ts string) (string, error) {
-	deadline, _ := ctx.Deadline()
-	w.linkedWithin = time.Until(deadline)
-	return "https://acme.slack.com/archives/" + channel + "/p" + ts, w.linkErr
-}
-
 func (w *world) Create(_ context.Context, r access.Request) (access.Request, bool, error) {
 	if w.createErr != nil {
 		return access.Request{}, false, w.createErr
@@ -281,10 +267,33 @@ func (w *world) Create(_ context.Context, r access.Request) (access.Request, boo
 
 func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 	w.noteTimeLeft(ctx)
+	w.gets.Add(1)
 	if r, ok := w.rows[id]; ok {
 		return r, nil
 	}
 	return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
+}
+
+// RequestsOf returns what the index has, which may be behind the table.
+func (w *world) RequestsOf(_ context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+	if w.indexErr != nil {
+		return nil, false, w.indexErr
+	}
+	var found []access.Request
+	for id, r := range w.rows {
+		if older, ok := w.behind[id]; ok {
+			r = older
+		}
+		if r.Requester.PrincipalID != principalID {
+			continue
+		}
+		found = append(found, access.Request{ID: r.ID, CreatedAt: r.CreatedAt, Target: r.Target, Outcome: r.Outcome, GrantedAt: r.GrantedAt, End: r.End,
+			EndRequest: r.EndRequest, RevokingAt: r.RevokingAt, RevokedAt: r.RevokedAt, Tombstone: r.Tombstone, ClosedAt: r.ClosedAt})
+	}
+	slices.SortFunc(found, func(a, b access.Request) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), strings.Compare(a.ID, b.ID))
+	})
+	return found[:min(len(found), limit)], len(found) > limit, nil
 }
 
 func (w *world) Claims(_ context.Context, principalID string) (access.Claims, error) {

@@ -135,10 +135,6 @@ func (s *workspace) PublishView(context.Context, string, slackgo.HomeTabViewRequ
 	panic("nobody opens the Home tab here")
 }
 
-func (s *workspace) Permalink(ctx context.Context, channel, ts string) (string, error) {
-	return callSlack(ctx, s.world, "Permalink", ts, func() (string, error) { return "https://example.slack.com/archives/" + channel + "/p" + ts, nil })
-}
-
 // Respond tells one person the result of their press.
 func (s *workspace) Respond(ctx context.Context, url, text string) error {
 	_, err := callSlack(ctx, s.world, "Respond", "", func() (struct{}, error) {

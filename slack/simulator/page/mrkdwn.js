@@ -102,6 +102,9 @@ export function link(url, label) {
   if (execution) {
     return h("a", { href: "#execution-" + execution[1], title: "On AWS, this opens the Step Functions console" }, label);
   }
+  // A message of this workspace is here, and not at slack.com.
+  const message = /^https:\/\/[a-z0-9-]+\.slack\.com(\/archives\/[A-Z0-9]+\/p\d+)$/.exec(url);
+  if (message) url = message[1];
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
 }
 
