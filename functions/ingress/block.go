@@ -121,7 +121,7 @@ func notResponder(log *slog.Logger, refusal string, err error) (text string) {
 
 // openBlock opens the dialog that blocks a person.
 func (h *Handler) openBlock(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	return h.openForResponder(ctx, log, in, func(responder) slackgo.ModalViewRequest { return slack.BlockView() })
+	return h.openForResponder(ctx, log, in, func(responder) slackgo.ModalViewRequest { return slack.FromHome(slack.BlockView()) })
 }
 
 // openLift opens the dialog that lifts a block.
@@ -131,7 +131,7 @@ func (h *Handler) openLift(ctx context.Context, log *slog.Logger, in slack.Inter
 		if text := cantLift(block, r.Person); text != "" {
 			return slack.NoticeView(sorry, text)
 		}
-		return slack.LiftView(*block)
+		return slack.FromHome(slack.LiftView(*block))
 	})
 }
 
@@ -195,7 +195,9 @@ func (h *Handler) block(ctx context.Context, log *slog.Logger, in slack.Interact
 	log.Warn("person blocked", "again", again, "principal", block.Person.PrincipalID)
 	ended := h.endAll(ctx, work, log, block)
 	ended.Again = again
-	h.showHome(ctx, log, in.UserID, "", false)
+	if in.View.IsFromHome() {
+		h.showHome(ctx, log, in.UserID, "", false)
+	}
 	return jsonResponse(slack.UpdateViewResponse(slack.BlockedView(ended)))
 }
 
@@ -255,7 +257,9 @@ func (h *Handler) lift(ctx context.Context, log *slog.Logger, in slack.Interacti
 		return noticeResponse(sorry, text)
 	}
 	log.Warn("block lifted")
-	h.showHome(ctx, log, in.UserID, "", false)
+	if in.View.IsFromHome() {
+		h.showHome(ctx, log, in.UserID, "", false)
+	}
 	return emptyResponse(http.StatusOK) // closes the dialog
 }
 

@@ -279,7 +279,7 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 		if action, ok := slack.ActionOf(in.View.CallbackID); ok {
 			return h.confirm(ctx, log, in, action)
 		}
-		if submit, ok := blockSubmissions[in.View.CallbackID]; ok {
+		if submit, ok := blockSubmissions[in.View.Dialog()]; ok {
 			return submit(h, ctx, log, in)
 		}
 		return h.submit(ctx, log, in)

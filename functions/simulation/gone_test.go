@@ -106,6 +106,8 @@ func (l *ledger) checkEndRequest(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()
 	switch {
 	case r.EndRequest.Reason == "":
+	case r.EndRequest.Reason == access.EndBlocked:
+		l.checkBlockedEnd(r)
 	case inv.function != "reconcile" || r.EndRequest.By != (access.Person{}):
 		l.broken(13, "%s ends request %s for %+v", inv.function, r.ID, *r.EndRequest)
 	case !l.world.absent.during(r.Requester.PrincipalID, inv.began, now):
