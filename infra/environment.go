@@ -132,6 +132,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			ReconcileMachine: host.ReconcileMachine{ARN: *reconcileMachineARN(stack, s)},
 			RevokeFunction:   *functionARN(stack, s, "revoke"),
 			NotifyFunction:   *functionARN(stack, s, "notify"),
+			AuditFunction:    *functionARN(stack, s, "audit"),
 			RevokeSchedule:   s.RevokeSchedule,
 
 			ExtensionOffer: s.ExtensionOffer,

@@ -53,6 +53,7 @@ const (
 	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them, because only revoke knows
 	removalCount = rows.RemovalsCountKey
 	heartbeat    = rows.HeartbeatKey
+	blocks       = rows.BlocksKey // only ingress writes it; audit counts what it has recorded
 )
 
 // permitter creates the statements of the functions' roles. It has a method for each
@@ -69,9 +70,10 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
 	return join(
-		p.readRows(requests, leases, runs, claims), // leases: memberships that it granted don't decide
+		p.readRows(requests, leases, runs, claims, blocks), // leases: memberships that it granted don't decide
 		p.createRequests(),
 		p.writeClaims(),
+		p.rows([]string{"dynamodb:PutItem"}, []string{blocks}, nil),
 		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
 		p.updateRuns(rows.AnswerRunAttributes),
 		p.readPolicy(),
@@ -90,7 +92,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 
 func (p permitter) evaluate() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, leases, claims),
+		p.readRows(requests, leases, claims, blocks),
 		p.query(rows.RequesterIndex), // for what it tells approvers
 		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.ApprovalAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
 		p.writeClaims(), // it deletes the claim of a request that it decides
@@ -127,8 +129,9 @@ func (p permitter) notify() []awsiam.PolicyStatement {
 
 func (p permitter) grant() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, leases),
-		p.updateRequests(rows.RecordOUPathAttributes, rows.RecordGrantAttributes, rows.FailAttributes),
+		p.readRows(requests, leases, blocks),
+		p.updateRequests(rows.RecordOUPathAttributes, rows.RecordGrantAttributes, rows.FailAttributes,
+			rows.RequestEndAttributes), // if the requester is blocked during the grant
 		p.writeLeases(),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -160,7 +163,8 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 
 func (p permitter) audit() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, runs, claims, removalRows),
+		p.readRows(requests, runs, claims, removalRows, blocks),
+		p.update(blocks, []string{rows.RecordBlocksAttributes}),
 		p.updateRequests(rows.AppendEventAttributes, rows.MarkAuditedAttributes, rows.CloseAttributes),
 		p.writeClaims(), // it deletes the claim of a request that it closes
 		p.readRuns(),
@@ -172,7 +176,7 @@ func (p permitter) audit() []awsiam.PolicyStatement {
 func (p permitter) reconcile() []awsiam.PolicyStatement {
 	s, objects := p.props.settings, p.props.catalog.ArnForObjects
 	return join(
-		p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
+		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, blocks),
 		p.query(rows.OpenIndex),
 		p.writeClaims(), // it deletes claims that were left behind
 		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
@@ -192,6 +196,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		// It ends the access of people who are gone, and asks someone first if many are.
 		permit("states:SendTaskSuccess", requestMachineARN(p.stack, s)),
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "notify")),
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "audit")), // to record who was blocked
 		// It only reads Identity Center.
 		p.identityCenter("ListPermissionSets", "DescribePermissionSet", "ListPermissionSetsProvisionedToAccount",
 			"ListAccountsForProvisionedPermissionSet", "ListAccountAssignments", "ListAccountAssignmentsForPrincipal"),

@@ -232,7 +232,9 @@ var indexOfTable = regexp.MustCompile(`Fn::GetAtt:\[TableCD117FA1 Arn\]\] /index
 // TestWhoWritesTheTable checks which functions may write what in the table. Ingress
 // and evaluate write decisions, ingress creates requests, grant and revoke write
 // leases. Ingress makes claims; functions that decide or close a request free them.
-// Only ingress writes answers to a run's question.
+// Only ingress writes answers to a run's question, and who is blocked; audit counts which
+// blocks are recorded. Early ends are written by those whom people tell, and who find that
+// a requester is gone or blocked.
 func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
@@ -243,19 +245,20 @@ func TestWhoWritesTheTable(t *testing.T) {
 		put, remove []string // rows, by the beginning of their keys
 		update      []string
 		outcome     bool     // whether a decision can be written
+		ends        bool     // whether access can be ended early
 		answers     bool     // whether a person's answer can be written into the row of a run
 		query       []string // indexes
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true, query: []string{"open", "requester"}},
+		"ingress":   {put: []string{requests, claims, blocks}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, ends: true, answers: true, query: []string{"open", "requester"}},
 		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: []string{"requester"}},
 		"await":     {update: []string{requests, runs}},
-		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}, query: []string{"open"}}, // the tombstone, and that nobody answered
+		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}, ends: true, query: []string{"open"}}, // the tombstone, and that nobody answered
 		"notify":    {update: []string{requests, runs}},
-		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
+		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}, ends: true},
 		// Only revoke writes what was removed, and audit believes it.
 		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests}},
-		"audit":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}},
+		"audit":  {put: []string{claims}, remove: []string{claims}, update: []string{blocks, requests}},
 	}
 	for _, name := range functionNames {
 		var got rights
@@ -277,6 +280,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 				case "dynamodb:UpdateItem":
 					got.update = append(got.update, keys...)
 					got.outcome = got.outcome || len(attributes) == 0 || slices.Contains(attributes, "outcome")
+					got.ends = got.ends || len(attributes) == 0 || slices.Contains(attributes, "end_request")
 					got.answers = got.answers || slices.Contains(attributes, "answers")
 				case "dynamodb:GetItem":
 				case "dynamodb:Query":
@@ -306,9 +310,9 @@ func TestWhoWritesTheTable(t *testing.T) {
 func TestWhoInvokesWhom(t *testing.T) {
 	want := map[string]string{
 		"ingress": "reconcile", // for a first catalog
-		// reconcile does so to ask about the access of many people who are gone, and
-		// to remove overdue access.
-		"reconcile": "notify revoke",
+		// reconcile does so to ask about the access of many people who are gone, to record
+		// who was blocked, and to remove overdue access.
+		"reconcile": "notify revoke audit",
 	}
 	got := map[string]string{}
 	for _, name := range functionNames {

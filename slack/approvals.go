@@ -115,8 +115,11 @@ func writeAwaited(b *richText, r access.Request, t access.Tally, needed int, app
 }
 
 func lapseReason(l access.Lapse) string {
-	if l == access.LapseNotPermitted {
+	switch l {
+	case access.LapseNotPermitted:
 		return "the current policy doesn't let them approve this"
+	case access.LapseBlocked:
+		return "an incident responder blocked them"
 	}
 	return "their user in Slack or IAM Identity Center was disabled or changed"
 }

@@ -20,6 +20,8 @@ type Home struct {
 	// Access are the person's requests with access, Pending those that may still give it,
 	// and Waiting those of other people that the person may approve.
 	Access, Pending, Waiting HomeSection
+	// Responder is set for incident responders only.
+	Responder *HomeBlocks
 }
 
 // HomeSection is a list of requests. It shows the first maxHomeRows of them.
@@ -77,7 +79,11 @@ func (h Home) blocks(compact bool) []slackgo.Block {
 	} else {
 		blocks = append(blocks, h.Pending.blocks("pending", pendingTitle, noPending, pendingRow)...)
 	}
-	return append(blocks, h.Waiting.blocks("waiting", "Waiting for your approval", "No requests are waiting for your approval.", waitingRow)...)
+	blocks = append(blocks, h.Waiting.blocks("waiting", "Waiting for your approval", "No requests are waiting for your approval.", waitingRow)...)
+	if h.Responder != nil {
+		blocks = append(blocks, h.Responder.blocks()...)
+	}
+	return blocks
 }
 
 const (

@@ -180,6 +180,10 @@ func (p *problems) element(at string, e map[string]any) {
 		}) {
 			p.add(at, "initial_option is not one of the options")
 		}
+	case "users_select":
+		if e["initial_user"] != nil {
+			p.add(at, "nobody may be chosen before the person chooses")
+		}
 	case "external_select":
 		if initial := e["initial_option"]; initial != nil {
 			p.options(at+"/initial_option", []any{initial}, 1)

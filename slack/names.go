@@ -54,6 +54,9 @@ func FromHome(v slackgo.ModalViewRequest) slackgo.ModalViewRequest {
 	return v
 }
 
+// Dialog returns the callback id of the dialog, wherever it was opened.
+func (v *View) Dialog() string { return strings.TrimSuffix(v.CallbackID, homeSuffix) }
+
 // IsFromHome reports whether the dialog was opened from the Home tab.
 func (v *View) IsFromHome() bool { return strings.HasSuffix(v.CallbackID, homeSuffix) }
 

@@ -70,10 +70,12 @@ type View struct {
 type FormState map[string]map[string]FieldValue
 
 // FieldValue is one filled-in input. Value is the text of a text input.
-// SelectedOption is the value of a select.
+// SelectedOption is the value of a select. SelectedUser is the id chosen in a select of
+// people.
 type FieldValue struct {
 	Value          string
 	SelectedOption string
+	SelectedUser   string
 }
 
 // Limits of the parser. Slack documents those of values, metadata and ids. The limit of
@@ -232,6 +234,7 @@ type payloadView struct {
 		Values map[string]map[string]struct {
 			Value          string         `json:"value"`
 			SelectedOption *payloadOption `json:"selected_option"`
+			SelectedUser   string         `json:"selected_user"`
 		} `json:"values"`
 	} `json:"state"`
 }
@@ -289,7 +292,7 @@ func (p *payloadView) view() *View {
 	for block, actions := range p.State.Values {
 		v.State[block] = map[string]FieldValue{}
 		for action, f := range actions {
-			v.State[block][action] = FieldValue{Value: f.Value, SelectedOption: f.SelectedOption.value()}
+			v.State[block][action] = FieldValue{Value: f.Value, SelectedOption: f.SelectedOption.value(), SelectedUser: f.SelectedUser}
 		}
 	}
 	return v
@@ -348,7 +351,7 @@ func (in *Interaction) check() error {
 		}
 		for _, actions := range v.State {
 			for _, f := range actions {
-				if tooLong(f.Value, maxText) || tooLong(f.SelectedOption, maxID) {
+				if tooLong(f.Value, maxText) || tooLong(f.SelectedOption, maxID) || tooLong(f.SelectedUser, maxID) {
 					return invalidRequest("an input is too long")
 				}
 			}

@@ -16,6 +16,9 @@ const interruptedText = "This request was interrupted. " + submitAgain
 const undecidedText = "This app couldn't read the groups or accounts that the policy names, so it couldn't check this request. " +
 	"Please tell the people who run it, and submit the request again when they have fixed it."
 
+// blockedText is for a request whose requester was blocked.
+const blockedText = "An incident responder blocked the requester. Ask the people who run this app."
+
 func automaticApprovalReason(reason string) string {
 	switch access.Reason(reason) {
 	case access.ReasonSelfApproval:
@@ -52,6 +55,8 @@ func refusalReason(reason string) string {
 		return "The requester can't have this access."
 	case string(access.CodeMisconfigure):
 		return "This app is not set up correctly. Please tell the people who run it."
+	case string(access.CodeBlocked):
+		return blockedText
 	case string(access.CodeNotDecided):
 		return undecidedText
 	case string(access.CodeExecutionGone):
@@ -69,6 +74,8 @@ func failureReason(code access.Code, to audience) string {
 		return ManagementAccount
 	case access.CodeRefused:
 		return "This access is no longer allowed."
+	case access.CodeBlocked:
+		return blockedText
 	case access.CodeAmbiguous:
 		return "Several users in IAM Identity Center share one email address, so this app can't tell whose access this is. Please tell the people who run it."
 	case access.CodeNotFound:

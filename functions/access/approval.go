@@ -28,6 +28,8 @@ const (
 	LapseGone Lapse = "gone"
 	// LapseNotPermitted: the policy in force doesn't let the approver approve the request.
 	LapseNotPermitted Lapse = "not_permitted"
+	// LapseBlocked: an incident responder blocked the approver.
+	LapseBlocked Lapse = "blocked"
 )
 
 // Limits of a request's approvals. An item of the table holds at most 400 KB, and must
@@ -166,13 +168,14 @@ func (r *Request) Tally() Tally {
 
 // Count checks the approvals of the request r, which is the case c, under the policy. as
 // are the approvers as the policy sees them now. An approval that has lapsed because its
-// approver is gone (LapseGone) stays so; all others are judged anew.
+// approver is gone or blocked (LapseGone, LapseBlocked) stays so; all others are judged
+// anew.
 func (x *Index) Count(c *Case, r Request, approvals []Approval, as []Identity) Tally {
 	t := Tally{Approvals: slices.Clone(approvals)}
 	approvers := make([]Approver, len(approvals))
 	for i, a := range approvals {
 		approvers[i].Identity = as[i]
-		if a.Lapse != LapseGone && x.mayCount(c, r.Requester, a.By) {
+		if a.Lapse != LapseGone && a.Lapse != LapseBlocked && x.mayCount(c, r.Requester, a.By) {
 			approvers[i].PrincipalID = a.By.PrincipalID
 		}
 	}

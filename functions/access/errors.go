@@ -34,6 +34,7 @@ const (
 	CodeExempt        Code = "Exempt"            // the policy in force exempts this access for now
 	CodeAlreadyGone   Code = "AlreadyGone"       // someone else removed the access first
 	CodeOverLimit     Code = "OverLimit"         // no more removals for now without a person's consent
+	CodeBlocked       Code = "Blocked"           // an incident responder blocked the requester
 	CodeNotDecided    Code = "NotDecided"        // the request was Undecidable for too long
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before the request
 	CodeRowLost       Code = "RowLost"           // someone deleted the request's row
@@ -54,7 +55,7 @@ func (c Code) Transient() bool {
 // to fix. The state machines handle these codes as results.
 func (c Code) IsRefusal() bool {
 	switch c {
-	case CodeRefused, CodeHeld, CodeOutOfScope, CodeExempt, CodeAlreadyGone, CodeOverLimit:
+	case CodeRefused, CodeBlocked, CodeHeld, CodeOutOfScope, CodeExempt, CodeAlreadyGone, CodeOverLimit:
 		return true
 	}
 	return false

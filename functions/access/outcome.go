@@ -23,8 +23,9 @@ func (k OutcomeKind) Grants() bool { return k == OutcomeAutomatic || k == Outcom
 // Outcome is the decision about a request: the first valid one, written once.
 type Outcome struct {
 	Kind OutcomeKind `json:"kind"`
-	// By is the person who pressed the button; zero for automatic, expired and
-	// refused. If several approved, it is the last of them.
+	// By is the person who pressed the button; zero for automatic and expired, and for
+	// refused unless it was an incident responder. If several approved, it is the last of
+	// them.
 	By Person    `json:"by,omitzero"`
 	At time.Time `json:"at"`
 	// Reason is the policy's reason, or the error code if the request could not
@@ -69,6 +70,10 @@ const (
 	// EventDriftExempted: a run in mode revoke left this access alone under an exemption
 	// for the first time.
 	EventDriftExempted EventKind = "drift_exempted"
+	// EventBlocked and EventUnblocked: an incident responder blocked a person, or lifted
+	// the block. They are events of Blocks, not of a request.
+	EventBlocked   EventKind = "blocked"
+	EventUnblocked EventKind = "unblocked"
 )
 
 // EventOf returns the event that records an outcome. An automatic grant is
@@ -125,6 +130,7 @@ const (
 	RefusalNotPermitted  Refusal = "NotPermitted"  // the policy in force refuses the request; the message says why
 	RefusalNoApproval    Refusal = "NoApproval"    // they have given no approval that they could take back
 	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
+	RefusalBlocked       Refusal = "Blocked"       // an incident responder blocked them, or the requester; the message says whom
 )
 
 // MaxRefusedPresses is how many refused presses of a request are recorded. An item of

@@ -57,6 +57,9 @@ type Policy struct {
 	AllowManagedDecisionGroups bool `json:"allow_managed_decision_groups,omitempty"`
 	// Exemptions are unknown access that reconciliations leave alone for a while.
 	Exemptions []Exemption `json:"exemptions,omitempty"`
+	// IncidentResponders may block people, and lift blocks of others: emails, and groups in
+	// the form of GroupEntry. A release that doesn't know them lets nobody block anyone.
+	IncidentResponders []string `json:"incident_responders,omitempty"`
 }
 
 // Case is a request as the policy sees it.

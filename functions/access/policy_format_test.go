@@ -11,7 +11,7 @@ import (
 // Each field of a policy and of a statement, and the format that it needs. A field
 // that is missing here needs a format of its own: older releases ignore it.
 var formats = map[string]int{
-	"Policy.Accounts": FirstFormat, "Policy.Groups": FirstFormat, "Policy.Exemptions": FirstFormat,
+	"Policy.Accounts": FirstFormat, "Policy.Groups": FirstFormat, "Policy.Exemptions": FirstFormat, "Policy.IncidentResponders": FirstFormat,
 	"Policy.ProtectedAccounts": groupsFormat, "Policy.AllowManagedDecisionGroups": groupsFormat,
 	"Statement.Resources": FirstFormat, "Statement.PermissionSets": FirstFormat, "Statement.Approvers": FirstFormat,
 	"Statement.AllowSelfApproval": FirstFormat, "Statement.ApprovalIsNotRequired": FirstFormat,

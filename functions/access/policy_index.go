@@ -31,6 +31,7 @@ func NewIndex(p *Policy) *Index {
 	x := &Index{policy: &Policy{
 		Accounts: normalized(p.Accounts), Groups: normalized(p.Groups),
 		AllowManagedDecisionGroups: p.AllowManagedDecisionGroups,
+		IncidentResponders:         normalizedEmails(p.IncidentResponders),
 	}, protected: map[string]bool{}, tickets: map[string]*regexp.Regexp{}}
 	x.accounts, x.groups = indexOf(x.policy.Accounts), indexOf(x.policy.Groups)
 	for _, account := range p.ProtectedAccounts {

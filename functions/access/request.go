@@ -133,7 +133,7 @@ type Request struct {
 
 	// Outcome is the decision; written once, by ingress or evaluate only.
 	Outcome *Outcome `json:"outcome,omitempty"`
-	// EndRequest ends the access early; written once, by ingress or reconcile.
+	// EndRequest ends the access early; written once, by ingress, grant or reconcile.
 	EndRequest *EndRequest `json:"end_request,omitempty"`
 
 	// ApprovalToken and EndToken resume the execution's two waits. They leave the
@@ -210,7 +210,7 @@ type Post struct {
 
 // EndRequest records who ended access early, or why the app did.
 type EndRequest struct {
-	By Person    `json:"by"` // zero if Reason is set
+	By Person    `json:"by"` // zero if Reason is set, except for EndBlocked
 	At time.Time `json:"at"`
 	// Reason is why the app ended the access; empty if a person did.
 	Reason EndReason `json:"reason,omitempty"`
@@ -219,16 +219,23 @@ type EndRequest struct {
 // EndReason is why the app ends access early.
 type EndReason string
 
-// EndRequesterGone: the requester's user was disabled or deleted in IAM
-// Identity Center.
-const EndRequesterGone EndReason = "requester_gone"
+const (
+	// EndRequesterGone: the requester's user was disabled or deleted in IAM Identity Center.
+	EndRequesterGone EndReason = "requester_gone"
+	// EndBlocked: an incident responder blocked the requester. EndRequest.By is that person.
+	EndBlocked EndReason = "blocked"
+)
 
 // Text returns the reason for people; empty if there is none.
 func (r EndReason) Text() string {
-	if r == EndRequesterGone {
+	switch r {
+	case EndRequesterGone:
 		return "Ended because the requester's user was disabled or deleted in IAM Identity Center."
+	case EndBlocked:
+		return "Ended because an incident responder blocked the requester."
+	default:
+		return ""
 	}
-	return ""
 }
 
 // Failure is why access was not granted after an approval.

@@ -15,8 +15,8 @@ import (
 )
 
 // Input is a task's payload. Operations are outcome, granted, revoked, revoke_failed
-// and close for a request, and drift_found, drift_exempted and drift_revoked for a
-// run.
+// and close for a request, drift_found, drift_exempted and drift_revoked for a run, and
+// blocks for the people whom incident responders blocked.
 type Input struct {
 	host.Input
 	// Failure is the reason of revoke_failed, as a Catch writes it.
@@ -61,6 +61,8 @@ type Table interface {
 	Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
+	Blocks(ctx context.Context) (access.Blocks, error)
+	MarkBlocksRecorded(ctx context.Context, sequence int64) error
 }
 
 // Findings holds the findings of runs.
@@ -77,6 +79,7 @@ type Claims interface {
 type Records interface {
 	Write(ctx context.Context, r access.Request, seq int) error
 	WriteFinding(ctx context.Context, f auditrecord.Finding) error
+	WriteBlock(ctx context.Context, e access.BlockEvent) error
 	Archive(ctx context.Context, digest string, policy []byte) error
 }
 
@@ -135,6 +138,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 		return Output{}, h.recordExemptions(ctx, log, in.Run)
 	case "drift_revoked":
 		return Output{}, h.recordFindingRemoval(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
+	case host.OperationBlocks:
+		return Output{}, h.recordBlocks(ctx, log)
 	default:
 		return Output{}, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}

@@ -37,8 +37,28 @@ type world struct {
 	runsErr  error
 	removals map[access.FindingRef]access.DriftRemoval
 
+	blocks  access.Blocks
+	blocked []access.BlockEvent // that the bucket accepted
+
 	removalErr error
 	records    []auditrecord.Finding // findings that the bucket accepted, once each
+}
+
+func (w *world) Blocks(context.Context) (access.Blocks, error) { return w.blocks, w.runsErr }
+
+func (w *world) MarkBlocksRecorded(_ context.Context, sequence int64) error {
+	if w.markErr == nil {
+		w.blocks.Recorded = max(w.blocks.Recorded, sequence)
+	}
+	return w.markErr
+}
+
+func (w *world) WriteBlock(_ context.Context, e access.BlockEvent) error {
+	if w.refuses >= 0 && len(w.blocked) >= w.refuses {
+		return access.Errorf(access.CodeUnavailable, "no answer")
+	}
+	w.blocked = append(w.blocked, e)
+	return nil
 }
 
 func (w *world) Get(ctx context.Context, _ string) (access.Request, error) {

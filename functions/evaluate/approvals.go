@@ -34,7 +34,7 @@ func (h *Handler) countApprovals(ctx context.Context, r access.Request) (access.
 	if err != nil {
 		return r, err
 	}
-	check := approvals.Check{People: h.People, Cases: h.Cases}
+	check := approvals.Check{People: h.People, Cases: h.Cases, Blocks: h.Table}
 	tally, err := check.Count(ctx, index, c, r, r.Approvals)
 	if err != nil {
 		return r, err

@@ -67,6 +67,7 @@ type Table interface {
 	Decide(ctx context.Context, id string, o access.Outcome) (access.Request, bool, error)
 	ChangeApprovals(ctx context.Context, r access.Request, c table.ApprovalChange) (now access.Request, won bool, err error)
 	CountReminder(ctx context.Context, id string, m table.Reminder) error
+	Blocks(ctx context.Context) (access.Blocks, error)
 	TakeOver(ctx context.Context, id, execution string) (r access.Request, won bool, err error)
 }
 
@@ -228,6 +229,9 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
 			Message: "The requester's email address now belongs to another user in IAM Identity Center. Please submit the request again."})
 	}
+	if r, blocked, err := h.refuseBlocked(ctx, r, requester); blocked || err != nil {
+		return r, err
+	}
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
 		return r, err
@@ -353,9 +357,17 @@ func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 
 // next returns the next step of a request that waits: it was decided meanwhile,
 // it has expired, it must be announced, or a reminder is due.
+//
+// A request whose requester was blocked meanwhile is refused. The minute check ends the
+// wait of such a request.
 func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	now := h.Now()
 	var err error
+	if r.Open() {
+		if r, _, err = h.refuseBlocked(ctx, r, r.Requester); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case !r.Open():
 	case !now.Before(h.expiresAt(r)):

@@ -68,12 +68,17 @@ type world struct {
 	freed     []string // the outcomes of requests when their claims were freed
 	freeErr   error
 
+	blocks    access.Blocks
+	blocksErr error
+
 	approversErr error           // approvers can't be looked up in Slack
 	rival        *access.Outcome // written by someone else just before Decide
 
 	previous bool          // the state machine is that of the previous release
 	lifetime time.Duration // of requests; zero: eight hours
 }
+
+func (w *world) Blocks(context.Context) (access.Blocks, error) { return w.blocks, w.blocksErr }
 
 func (w *world) Get(_ context.Context, id string) (access.Request, error) {
 	if r, ok := w.holders[id]; ok {

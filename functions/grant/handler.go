@@ -38,6 +38,8 @@ type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	RecordOUPath(ctx context.Context, id string, path []string) error
 	Fail(ctx context.Context, id string, f access.Failure) error
+	Blocks(ctx context.Context) (access.Blocks, error)
+	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 }
 
 // Policy returns the policy in force.
@@ -72,7 +74,7 @@ type Catalog interface {
 
 // Leases create access.
 type Leases interface {
-	Acquire(ctx context.Context, r access.Request, permit leases.Permit) error
+	Acquire(ctx context.Context, r access.Request, permit leases.Permit, check func(context.Context) error) error
 	IsHolder(ctx context.Context, r access.Request) (bool, error)
 	Confirm(ctx context.Context, r access.Request, permit leases.Permit) (access.Request, error)
 }
@@ -162,7 +164,11 @@ func (h *Handler) waitUndecided(ctx context.Context, in Input, r access.Request,
 }
 
 func (h *Handler) start(ctx context.Context, r access.Request) error {
-	ous, err := h.checkPermitted(ctx, r)
+	blocks, err := h.checkBlocks(ctx, r)
+	if err != nil {
+		return err
+	}
+	ous, err := h.checkPermitted(ctx, r, blocks)
 	if err != nil {
 		return err
 	}
@@ -173,7 +179,14 @@ func (h *Handler) start(ctx context.Context, r access.Request) error {
 			return err
 		}
 	}
-	return h.Leases.Acquire(ctx, r, h.permit(r))
+	return h.Leases.Acquire(ctx, r, h.permit(r), func(ctx context.Context) error {
+		// Blocks are read again after the lease is written, because the checks took a while.
+		now, err := h.checkBlocks(ctx, r)
+		if err == nil && now.Version != blocks.Version {
+			err = access.Errorf(access.CodeConflict, "someone was blocked or unblocked during the checks")
+		}
+		return err
+	})
 }
 
 // permit returns the check of a chain that the request extends: the policy in force must
@@ -215,9 +228,9 @@ func (h *Handler) caseOf(r access.Request) access.Case {
 
 // checkPermitted checks the decision in the row against the policy in force, and
 // the people against Identity Center. It also checks that names and ids in the
-// row belong together: the policy uses names, and Identity Center takes ids. It returns
-// the organizational units that it read.
-func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []string, _ error) {
+// row belong together: the policy uses names, and Identity Center takes ids. Approvals by
+// people in blocks don't count. It returns the organizational units that it read.
+func (h *Handler) checkPermitted(ctx context.Context, r access.Request, blocks access.Blocks) (ous []string, _ error) {
 	policy, _, err := h.Policy.Load(ctx)
 	if err != nil {
 		return nil, err
@@ -232,6 +245,11 @@ func (h *Handler) checkPermitted(ctx context.Context, r access.Request) (ous []s
 	if len(r.Approvals) > 0 {
 		if err := h.checkApprovers(ctx, approvals); err != nil {
 			return nil, err
+		}
+	}
+	for i, a := range approvals {
+		if blocks.Of(a.By) != nil {
+			approvals[i].Lapse = access.LapseBlocked
 		}
 	}
 	as := make([]access.Identity, len(approvals))
@@ -326,9 +344,26 @@ func runAll(checks []func() error) error {
 	return first
 }
 
+// confirm waits for the access and records it. It reads who is blocked before and after
+// that. Someone who blocks the requester first writes the block, and then ends access that
+// is recorded. So either this function sees the block, or they see the access.
 func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logger) error {
+	if !r.WasGranted() {
+		if _, err := h.checkBlocks(ctx, r); err != nil {
+			return err
+		}
+	}
 	granted, err := h.Leases.Confirm(ctx, r, h.permit(r))
 	if err != nil {
+		return err
+	}
+	blocks, err := h.Table.Blocks(ctx)
+	if err != nil {
+		return err
+	}
+	if block := blocks.Of(granted.Requester); block != nil {
+		log.WarnContext(ctx, "access ends at once, because the requester was blocked meanwhile", "block", block.ID)
+		_, _, err := h.Table.RequestEnd(ctx, r.ID, access.EndRequest{By: block.By, At: h.Now().UTC(), Reason: access.EndBlocked})
 		return err
 	}
 	if !r.WasGranted() {

@@ -23,6 +23,16 @@ type mockTable struct {
 	get  func(id string) (access.Request, error)
 	fail func(id string, f access.Failure) error
 	path []string
+
+	blocks func() (access.Blocks, error)
+	end    func(access.EndRequest) error
+}
+
+func (m *mockTable) Blocks(context.Context) (access.Blocks, error) { return m.blocks() }
+
+func (m *mockTable) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
+	err := m.end(e)
+	return access.Request{ID: id, EndRequest: &e}, err == nil, err
 }
 
 func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
@@ -60,19 +70,19 @@ func (m mockDirectory) UserStatus(_ context.Context, principalID string) (access
 }
 
 type mockLeases struct {
-	acquire  func(access.Request) error
+	acquire  func(access.Request, func(context.Context) error) error
 	isHolder func(access.Request) (bool, error)
 	confirm  func(access.Request) (access.Request, error)
 	chain    *access.Chain // what the request extends
 }
 
-func (m *mockLeases) Acquire(ctx context.Context, r access.Request, permit leases.Permit) error {
+func (m *mockLeases) Acquire(ctx context.Context, r access.Request, permit leases.Permit, check func(context.Context) error) error {
 	if m.chain != nil {
 		if err := permit(ctx, *m.chain); err != nil {
 			return err
 		}
 	}
-	return m.acquire(r)
+	return m.acquire(r, check)
 }
 func (m *mockLeases) IsHolder(_ context.Context, r access.Request) (bool, error) {
 	return m.isHolder(r)
@@ -142,6 +152,10 @@ type scene struct {
 	holds    bool // the request is a holder of its access
 	failures []access.Failure
 	ic       int // calls that create access
+
+	blocks    access.Blocks
+	meanwhile func(*scene)        // happens while the lease is taken, or the access confirmed
+	ends      []access.EndRequest // that were recorded
 }
 
 func (s *scene) handler() *Handler {
@@ -151,6 +165,11 @@ func (s *scene) handler() *Handler {
 			fail: func(_ string, f access.Failure) error {
 				s.failures = append(s.failures, f)
 				return s.errs["fail"]
+			},
+			blocks: func() (access.Blocks, error) { return s.blocks, s.errs["blocks"] },
+			end: func(e access.EndRequest) error {
+				s.ends = append(s.ends, e)
+				return s.errs["end"]
 			},
 		},
 		Policy: mockPolicy(func() (access.Policy, error) { return s.policy, s.errs["policy"] }),
@@ -163,13 +182,22 @@ func (s *scene) handler() *Handler {
 		},
 		Catalog: mockCatalog(s.manages), Account: "123456789012", Longest: 8 * time.Hour, WaitFor: time.Hour,
 		Leases: &mockLeases{
-			acquire: func(r access.Request) error {
+			acquire: func(r access.Request, check func(context.Context) error) error {
+				if s.meanwhile != nil {
+					s.meanwhile(s)
+				}
+				if err := check(context.Background()); err != nil {
+					return err
+				}
 				s.acquired = append(s.acquired, r)
 				return s.errs["acquire"]
 			},
 			isHolder: func(access.Request) (bool, error) { return s.holds, s.errs["holder"] },
 			confirm: func(r access.Request) (access.Request, error) {
 				s.ic++
+				if s.meanwhile != nil {
+					s.meanwhile(s)
+				}
 				return r, s.errs["confirm"]
 			},
 		},

@@ -28,8 +28,8 @@ func checkRequest(r access.Request, execution string) error {
 
 // checkDecision refuses unless the row has a decision that the policy in force
 // permits, made by those who may make it. c is the request as the policy sees it.
-// approvals are those that led to the decision (collectedApprovals), with LapseGone for
-// approvers who are gone, and as their approvers. An approver must have a user in Identity
+// approvals are those that led to the decision (collectedApprovals), with LapseGone or
+// LapseBlocked for approvers who are gone or blocked, and as their approvers. An approver must have a user in Identity
 // Center, which ingress found. Without that user, we could not rule out that they are
 // the requester under another email.
 func checkDecision(r access.Request, policy *access.Index, c *access.Case, approvals []access.Approval, as []access.Identity) error {
@@ -68,6 +68,9 @@ func checkDecision(r access.Request, policy *access.Index, c *access.Case, appro
 	case tally.Met:
 		return nil
 	case len(approvals) == 1 && len(tally.Requirements) == 0:
+		if approvals[0].Lapse == access.LapseBlocked {
+			return refuse("an incident responder blocked the approver")
+		}
 		return refuse(approverProblem(r, policy, c, approvals[0].By, as[0]))
 	}
 	return refuse(missingApprovals(r, tally))

@@ -44,7 +44,7 @@ func (w *world) state() string {
 		}
 		rows[id] = r
 	}
-	text, err := json.Marshal([]any{rows, w.runs, w.started, w.resumed, w.updated})
+	text, err := json.Marshal([]any{rows, w.runs, w.blocks, w.started, w.resumed, w.updated})
 	if err != nil {
 		panic(err)
 	}

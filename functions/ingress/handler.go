@@ -33,6 +33,9 @@ type Table interface {
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	LatestOpenRequests(ctx context.Context, limit int) (ids []string, more bool, err error)
 	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
+	Claims(ctx context.Context, principalID string) (access.Claims, error)
+	Blocks(ctx context.Context) (access.Blocks, error)
+	PutBlocks(ctx context.Context, b access.Blocks, expect int64) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 }
@@ -58,6 +61,7 @@ type People interface {
 	Approver(ctx context.Context, slackID string) (access.Person, error)
 	CheckRequester(ctx context.Context, requester access.Person) error
 	CheckApprover(ctx context.Context, approver access.Person) error
+	Anyone(ctx context.Context, slackID string) (access.Person, error)
 }
 
 // Catalog lists what can be requested.
@@ -276,6 +280,9 @@ func (h *Handler) dispatch(ctx context.Context, in slack.Interaction) events.API
 	case slack.KindSubmission:
 		if action, ok := slack.ActionOf(in.View.CallbackID); ok {
 			return h.confirm(ctx, log, in, action)
+		}
+		if submit, ok := blockSubmissions[in.View.Dialog()]; ok {
+			return submit(h, ctx, log, in)
 		}
 		return h.submit(ctx, log, in)
 	case slack.KindHomeOpened:

@@ -28,6 +28,9 @@ func (h *Handler) pressOnHome(ctx context.Context, log *slog.Logger, in slack.In
 	if _, ok := slack.KindOf(in.Action.ID); ok {
 		return h.open(ctx, log, in, in.Action.ID, nil)
 	}
+	if open, ok := blockDialogs[in.Action.ID]; ok {
+		return open(h, ctx, log, in)
+	}
 	return h.press(ctx, log, in)
 }
 
@@ -84,7 +87,7 @@ func (h *Handler) showHome(ctx context.Context, log *slog.Logger, slackID, notic
 		return h.publish(ctx, log, slackID, slack.HomeNoticeView(text))
 	}
 	home := h.home(work, log, who)
-	if !incomplete && (home.Access.Failed || home.Pending.Failed || home.Waiting.Failed) {
+	if !incomplete && (home.Access.Failed || home.Pending.Failed || home.Waiting.Failed || home.Responder != nil && home.Responder.Failed) {
 		log.Warn("the Home tab is not shown again, because it could not be read")
 		return false
 	}
@@ -107,6 +110,7 @@ func (h *Handler) home(ctx context.Context, log *slog.Logger, who access.Person)
 	wait.Go(func() { home.Kinds = h.kinds(ctx) })
 	wait.Go(func() { home.Access, home.Pending = h.own(ctx, log, who) })
 	wait.Go(func() { home.Waiting = h.waitingFor(ctx, log, who) })
+	wait.Go(func() { home.Responder = h.blocksFor(ctx, log, who) })
 	wait.Wait()
 	return home
 }

@@ -20,7 +20,7 @@ const approvalTries = 10
 
 // lookUpApprovers looks up those who approved before.
 func (p *press) lookUpApprovers(ctx context.Context) error {
-	p.check = &approvals.Check{People: p.People, Cases: p.FreshCases}
+	p.check = &approvals.Check{People: p.People, Cases: p.FreshCases, Blocks: p.Table}
 	return p.check.LookUp(ctx, p.request.Approvals)
 }
 

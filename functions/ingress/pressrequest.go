@@ -273,7 +273,12 @@ type permission func(*access.Index, *access.Case, access.Request, access.Person,
 // allowApprover looks up the person and allows those whom the policy in force permits
 // it. For the others, it returns refused and why, or who can do this instead.
 func (p *press) allowApprover(ctx context.Context, refused string, permits permission) (refusal string, err error) {
+	var blocks access.Blocks
+	var blocksErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { blocks, blocksErr = p.Table.Blocks(ctx) })
 	by, err := p.People.Approver(ctx, p.in.UserID)
+	wait.Wait()
 	if err != nil {
 		text, personal := explain(err)
 		if !personal {
@@ -288,6 +293,12 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return refused + " " + text + " " + who, nil
 	}
 	p.by = by
+	if blocksErr != nil {
+		return "", blocksErr
+	}
+	if refusal = p.blockedText(ctx, blocks); refusal != "" {
+		return refusal, nil
+	}
 	policy, digest, err := p.Policy.Load(ctx)
 	if err != nil {
 		return "", err
@@ -312,6 +323,24 @@ func (p *press) askedCase() access.Case {
 	c := p.request.Case()
 	c.Longest = p.longest()
 	return c
+}
+
+// blockedText returns why the press has no effect if a responder blocked the person, or,
+// for an approval, the requester. It returns "" if neither is blocked.
+func (p *press) blockedText(ctx context.Context, blocks access.Blocks) string {
+	text := ""
+	switch {
+	case blocks.Of(p.by) != nil:
+		text = cantDecideNow
+		p.recordRefusal(ctx, access.RefusalBlocked, "An incident responder blocked this person.")
+	case p.action == slack.ActionApprove && blocks.Of(p.request.Requester) != nil:
+		text = "This request can't be approved, because an incident responder blocked the requester. It will be refused within minutes."
+		p.recordRefusal(ctx, access.RefusalBlocked, "An incident responder blocked the requester.")
+	default:
+		return ""
+	}
+	p.log.Warn("press refused: someone is blocked", "by", p.in.UserID)
+	return text
 }
 
 // whoCanText says who may press the button that p.by may not.

@@ -52,7 +52,8 @@ type question struct {
 // others may decide about is checked in answer.
 func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 	q := &p.question
-	var findingsErr, policyErr, personErr error
+	var findingsErr, policyErr, personErr, blocksErr error
+	var blocks access.Blocks
 	var wait sync.WaitGroup
 	wait.Go(func() { q.findings, findingsErr = p.Findings.Findings(ctx, p.run.ID) })
 	wait.Go(func() {
@@ -63,6 +64,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		}
 	})
 	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
+	wait.Go(func() { blocks, blocksErr = p.Table.Blocks(ctx) })
 	wait.Wait()
 	q.asked = p.run.Asked(q.findings)
 	why, personal := explain(personErr)
@@ -74,6 +76,11 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 	case personErr != nil:
 		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
 		return "You can't answer this. " + why + " The approvers of this access can.", nil
+	case blocksErr != nil:
+		return "", blocksErr
+	case blocks.Of(p.by) != nil:
+		p.log.Warn("answer refused: person is blocked", "by", p.in.UserID)
+		return "You can't answer this at the moment. Ask the people who run this app.", nil
 	}
 	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), q.ousOf)
 	return "", err

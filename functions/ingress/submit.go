@@ -36,7 +36,10 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	var requester access.Person
 	var requesterErr error
 	var wait sync.WaitGroup
+	var blocks access.Blocks
+	var blocksErr error
 	wait.Go(func() { requester, requesterErr = h.People.Requester(work, in.UserID) })
+	wait.Go(func() { blocks, blocksErr = h.Table.Blocks(work) })
 	submission, mistakes, err := h.validate(work, in.View, submission)
 	wait.Wait()
 	if err != nil {
@@ -54,6 +57,14 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		}
 		log.Error("requester could not be looked up", "code", access.CodeOf(requesterErr), "error", access.ErrorMessage(requesterErr))
 		return askToResubmit(requesterErr)
+	}
+	switch {
+	case blocksErr != nil:
+		log.Error("blocks could not be read", "code", access.CodeOf(blocksErr), "error", access.ErrorMessage(blocksErr))
+		return askToResubmit(blocksErr)
+	case blocks.Of(requester) != nil:
+		log.Warn("request refused: person is blocked")
+		return keepFormOpen(cantRequestNow)
 	}
 
 	if mistakes, err = h.checkOffered(work, in.View, submission, requester); err != nil {

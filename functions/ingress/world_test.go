@@ -86,6 +86,11 @@ type world struct {
 	shows   []slack.Message // what they were updated to
 	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
 
+	blocks    access.Blocks
+	blocksErr error
+	blockLost int                      // how many writes of the blocks lose against another one
+	strangers map[string]access.Person // whom only Anyone finds
+
 	gets  atomic.Int64 // calls of Get
 	homes []home       // what people saw in the Home tab
 
@@ -162,6 +167,30 @@ func (w *world) CheckRequester(_ context.Context, requester access.Person) error
 		return access.Errorf(access.CodeRefused, "The requester is gone.")
 	}
 	return nil
+}
+
+func (w *world) Anyone(ctx context.Context, id string) (access.Person, error) {
+	if p, ok := w.strangers[id]; ok {
+		return p, w.peopleErr
+	}
+	if p, ok := w.people[id]; ok {
+		return p, w.peopleErr
+	}
+	return access.Person{}, access.Errorf(access.CodeNotFound, "Slack has no user %s", id)
+}
+
+func (w *world) Blocks(context.Context) (access.Blocks, error) { return w.blocks, w.blocksErr }
+
+func (w *world) PutBlocks(_ context.Context, b access.Blocks, expect int64) error {
+	if w.blockLost > 0 {
+		w.blockLost--
+		w.blocks.Version++
+	}
+	if w.blocks.Version != expect {
+		return access.Errorf(access.CodeLost, "somebody else wrote it")
+	}
+	w.blocks = b
+	return w.blocksErr
 }
 
 func (w *world) Load(context.Context) (access.Policy, string, error) {

@@ -39,6 +39,7 @@ type Settings struct {
 	ReconcileMachine host.ReconcileMachine
 	RevokeFunction   string `env:"ELEVATOR_REVOKE_FUNCTION,required"` // ARN
 	NotifyFunction   string `env:"ELEVATOR_NOTIFY_FUNCTION,required"` // ARN
+	AuditFunction    string `env:"ELEVATOR_AUDIT_FUNCTION,required"`  // ARN
 	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`          // empty: nothing is removed on a schedule
 
 	ExtensionOffer time.Duration `env:"ELEVATOR_EXTENSION_OFFER_SECONDS"`
@@ -106,6 +107,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	units := catalog.New(names, p)
 	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
+	tokens := tasktoken.Resumer{API: c.StepFunctions}
 	return &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: c.IdentityCenter(catalog.CallEvery),
@@ -133,15 +135,26 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Logger: p.Logger,
 		},
 		Claims: &claims.Sweep{Table: rows, Now: p.Now},
+		Blocked: &Blocked{
+			Table: rows,
+			ResumeApproval: func(ctx context.Context, token string) error {
+				return tokens.Resume(ctx, token, tasktoken.ApprovalOutput(access.OutcomeRefused))
+			},
+			ResumeEnd: func(ctx context.Context, token string) error { return tokens.Resume(ctx, token, tasktoken.EndOutput) },
+			Record: func(ctx context.Context) error {
+				payload := map[string]string{"operation": host.OperationBlocks}
+				return invoke.Function(ctx, c.Lambda, s.AuditFunction, payload, "record who was blocked")
+			},
+			Now:    p.Now,
+			Logger: p.Logger,
+		},
 		People: &leavers.Checker{
 			Directory: recheck,
 			Table:     runs,
 			Store:     store,
-			ResumeEnd: func(ctx context.Context, token string) error {
-				return tasktoken.Resumer{API: c.StepFunctions}.Resume(ctx, token, tasktoken.EndOutput)
-			},
-			Remove: removeGranted(remover),
-			Policy: policy,
+			ResumeEnd: func(ctx context.Context, token string) error { return tokens.Resume(ctx, token, tasktoken.EndOutput) },
+			Remove:    removeGranted(remover),
+			Policy:    policy,
 			GroupsOf: func(ctx context.Context, x *access.Index, who access.Person, targets []access.Target) ([]string, error) {
 				ousOf, err := units.OUsOf(ctx, x.OUs())
 				if err != nil {

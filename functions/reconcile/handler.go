@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
@@ -13,8 +14,8 @@ import (
 // machine sends it. Operations are
 //
 //	catalog    refresh the catalog of what people can request
-//	look       start a sweep for each request that was left behind, and free
-//	           claims that were left behind
+//	look       start a sweep for each request that was left behind, end what
+//	           blocked people have, and free claims that were left behind
 //	recheck    look up the people with active access, and end the access of
 //	           those who are gone
 //	tombstone  check whether a request was left behind, and what is left to do
@@ -38,6 +39,11 @@ type Claims interface {
 	Look(context.Context) error
 }
 
+// BlockedPeople ends what blocked people have.
+type BlockedPeople interface {
+	Look(context.Context) error
+}
+
 // Recheck looks up the people who have active access.
 type Recheck interface {
 	Recheck(ctx context.Context, all bool) error
@@ -48,6 +54,7 @@ type Handler struct {
 	Catalog Catalog
 	Sweep   *Sweep
 	Claims  Claims
+	Blocked BlockedPeople
 	People  Recheck
 	Drift   Drift
 	Count   func(name string, dimensions map[string]string)
@@ -67,8 +74,9 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		return struct{}{}, nil
 	case host.OperationLook:
 		err := h.Sweep.Look(ctx)
+		blockedErr := h.Blocked.Look(ctx)
 		h.freeClaims(ctx)
-		return struct{}{}, err
+		return struct{}{}, cmp.Or(err, blockedErr)
 	case host.OperationRecheck:
 		return struct{}{}, h.People.Recheck(ctx, in.All)
 	case "tombstone":

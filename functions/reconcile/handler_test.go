@@ -66,17 +66,23 @@ func TestLookFreesClaims(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		sweep, free error
+		blocked     error
 		want        access.Code
 	}{
-		{"all well", nil, nil, ""},
-		{"claims can't be freed", nil, access.Errorf(access.CodeThrottled, "slow down"), ""},
-		{"requests can't be listed", access.Errorf(access.CodeUnavailable, "no answer"), nil, access.CodeUnavailable},
+		{"all well", nil, nil, nil, ""},
+		{"claims can't be freed", nil, access.Errorf(access.CodeThrottled, "slow down"), nil, ""},
+		{"requests can't be listed", access.Errorf(access.CodeUnavailable, "no answer"), nil, nil, access.CodeUnavailable},
+		{"blocked people's access can't be ended", nil, nil, access.Errorf(access.CodeThrottled, "slow down"), access.CodeThrottled},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			table := &brokenTable{err: test.sweep}
-			freed := 0
+			freed, ended := 0, 0
 			h := &Handler{
 				Sweep: &Sweep{Table: table, Executions: noExecutions{}, Now: time.Now, Count: func(string, map[string]string) {}, Gauge: func(string, int) {}, Logger: slog.New(slog.DiscardHandler)},
+				Blocked: claimsFunc(func(context.Context) error {
+					ended++
+					return test.blocked
+				}),
 				Claims: claimsFunc(func(context.Context) error {
 					if table.asked == 0 {
 						t.Error("claims come before removals")
@@ -87,8 +93,8 @@ func TestLookFreesClaims(t *testing.T) {
 				Count: func(string, map[string]string) {}, Logger: slog.New(slog.DiscardHandler),
 			}
 			_, err := h.Handle(t.Context(), Input{Input: host.Input{Operation: "look"}})
-			if access.CodeOf(err) != test.want || freed != 1 {
-				t.Errorf("got %v, freed %d times; want code %q, once", err, freed, test.want)
+			if access.CodeOf(err) != test.want || freed != 1 || ended != 1 {
+				t.Errorf("got %v, freed %d times, ended %d times; want code %q, once", err, freed, ended, test.want)
 			}
 		})
 	}

@@ -83,6 +83,9 @@ func (l *ledger) isApprovedUnder(p access.Policy, c *access.Case, r access.Reque
 			return l.world.absent.throughout(p.PrincipalID, since, l.world.clock.now())
 		})
 	}
+	by = slices.DeleteFunc(by, func(p access.Person) bool {
+		return l.sawBlock("request "+r.ID+" is approved", p, l.blocks.first)
+	})
 	by = slices.DeleteFunc(by, func(p access.Person) bool { return p.SlackID == guest || !l.hasPressed(r.ID, "approve", p) })
 	as := map[string]access.Identity{} // by principal
 	for _, a := range by {

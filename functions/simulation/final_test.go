@@ -130,6 +130,7 @@ func (l *ledger) checkEnd() {
 	}
 	l.checkTimes()
 	l.checkRemovalsOfGone()
+	l.checkBlocksAtEnd()
 }
 
 // checkRemovals checks that a finding has a record of its removal exactly if the

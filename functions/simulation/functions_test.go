@@ -91,7 +91,7 @@ func start(w *world, name string) handler {
 	case "reconcile":
 		return edge(p, must(reconcile.New(reconcile.Settings{
 			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, Removals: removals,
-			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify", ExtensionOffer: extensionOffer,
+			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify", AuditFunction: "audit", ExtensionOffer: extensionOffer,
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
 			// The fake has no quota, so the client needs no rate limit.

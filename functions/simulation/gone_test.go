@@ -107,6 +107,8 @@ func (l *ledger) checkEndRequest(r access.Request) {
 	switch {
 	case r.EndRequest.Reason == "":
 		l.checkEndByPerson(r)
+	case r.EndRequest.Reason == access.EndBlocked:
+		l.checkBlockedEnd(r)
 	case inv.function != "reconcile" || r.EndRequest.By != (access.Person{}):
 		l.broken(13, "%s ends request %s for %+v", inv.function, r.ID, *r.EndRequest)
 	case !l.world.absent.during(r.Requester.PrincipalID, inv.began, now):

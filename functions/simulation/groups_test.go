@@ -445,7 +445,8 @@ func (l *ledger) checkFailure(r access.Request) {
 		for _, c := range l.casesSince(p, r, inv.began) {
 			by := map[string]access.Identity{}
 			for _, a := range approversOf(r) {
-				if _, must := l.memberships(p, a.PrincipalID, inv.began); !l.world.absent.during(a.PrincipalID, inv.began, l.world.clock.now()) {
+				if _, must := l.memberships(p, a.PrincipalID, inv.began); !l.world.absent.during(a.PrincipalID, inv.began, l.world.clock.now()) &&
+					l.blockedDuring(a, inv.began, l.world.clock.now()) == nil {
 					by[a.PrincipalID] = a.Identity(must)
 				}
 			}

@@ -62,7 +62,9 @@ var troubles = []trouble{
 	{name: "groups, by hand and drift", groups: 0.3, reads: 0.05, byHand: 0.6, drift: true, slow: 0.1, policy: 0.2},
 	{name: "managed groups", managed: true, groups: 0.2, policy: 0.2, slow: 0.1, lags: 0.2},
 	{name: "units", units: true, reads: 0.2, policy: 0.3, slow: 0.1, errors: 0.01},
-	{name: "all of it", groups: 0.1, reads: 0.03, gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
+	{name: "blocks", blocks: 0.9, lags: 0.5},
+	{name: "blocks among faults", blocks: 0.8, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, policy: 0.1, groups: 0.1, stops: 0.1},
+	{name: "all of it", blocks: 0.1, groups: 0.1, reads: 0.03, gone: 0.2, errors: 0.03, kills: 0.04, stalls: 0.03, orphans: 0.03, slow: 0.1, failed: 0.05, lags: 0.5,
 		outages: 1, stops: 0.2, byHand: 0.3, rows: 0.1, policy: 0.3, drift: true},
 }
 
@@ -72,6 +74,7 @@ func (w *world) play() {
 	d := w.source.dice("history")
 	w.enforce(pick(d, w.policies()))
 	w.planGroups(w.source.dice("groups"))
+	w.planBlocks(w.source.dice("blocks"))
 	for range d.below(w.trouble.outages + 1) {
 		service := pick(d, []string{"dynamodb", "sso", "identitystore", "slack", "slack", "states", auditBucket, policyBucket, "ssm", catalogBucket})
 		from := w.at(d.between(0, busyFor+10*time.Minute))
@@ -305,6 +308,7 @@ func (p *plan) submit() {
 	p.planHands()
 	p.planOperators()
 	p.watch()
+	p.planBlock()
 }
 
 // retryForm sends the form again if it was refused because the person has an undecided

@@ -12,6 +12,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/leases"
 	"sso-elevator/functions/adapters/policyinforce"
+	rows "sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
 )
 
@@ -28,6 +29,7 @@ type ledger struct {
 	dialogs  map[*invocation]string // which opened a dialog, and its callback id
 	submits  map[*invocation]bool   // which that dialog's submission began
 	counts   map[string]int
+	blocks   blockList
 	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
 	// groupDeleted are the groups that someone deleted, homes where each account is.
@@ -122,6 +124,7 @@ type subject struct {
 func newLedger(w *world) *ledger {
 	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, dialogs: map[*invocation]string{}, submits: map[*invocation]bool{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
 		groupDeleted: map[string]bool{}, homes: map[string][]home{}}
+	l.blocks.first, l.blocks.last = map[*invocation]time.Time{}, map[*invocation]time.Time{}
 	for account, unit := range unitOf {
 		l.homes[account] = []home{{w.clock.start, unit}}
 	}
@@ -253,6 +256,7 @@ func (l *ledger) checkCreation(key string) {
 	}
 	if r.Outcome != nil {
 		l.checkNobodyGone("is granted", r, inv)
+		l.checkNotBlocked(r)
 	}
 	switch {
 	case r.ID == "":
@@ -472,6 +476,9 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	if subject, ok := strings.CutPrefix(key, "lease#"); ok && before == nil && as[access.Lease](after).Drift != nil {
 		l.world.race(subject)
 	}
+	if key == rows.BlocksKey {
+		l.checkBlocksWrite(before, after)
+	}
 	id, ok := strings.CutPrefix(key, "request#")
 	if !ok {
 		return
@@ -496,6 +503,9 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	}
 	if before == nil {
 		l.checkUndecided(is)
+		if l.sawBlock("request "+id+" is created", is.Requester, l.blocks.first) {
+			l.broken(15, "request %s is created, and %s is blocked", id, is.Requester.SlackID)
+		}
 		return
 	}
 	l.checkUnchanged(was, is)
@@ -709,6 +719,12 @@ func (l *ledger) checkDecision(r access.Request) {
 		}
 		if r.Outcome.Kind == access.OutcomeApproved {
 			l.checkNobodyGone("is approved", r, inv)
+			if l.sawBlock("request "+r.ID+" is approved", r.Requester, l.blocks.first) {
+				l.broken(15, "request %s is approved, and its requester %s is blocked", r.ID, r.Requester.SlackID)
+			}
+		}
+		if r.Outcome.Kind == access.OutcomeDenied && l.sawBlock("request "+r.ID+" is denied", r.Outcome.By, l.blocks.first) {
+			l.broken(15, "request %s is denied by %s, who is blocked", r.ID, r.Outcome.By.SlackID)
 		}
 		if r.Outcome.Kind == access.OutcomeWithdrawn && r.Outcome.By.SlackID != r.Requester.SlackID {
 			l.broken(1, "request %s is withdrawn by %s", r.ID, r.Outcome.By.SlackID)
@@ -718,8 +734,15 @@ func (l *ledger) checkDecision(r access.Request) {
 		}
 		return
 	}
+	if r.Outcome.Kind == access.OutcomeRefused && r.Outcome.Reason == string(access.CodeBlocked) {
+		l.checkBlockedRefusal(r)
+		return
+	}
 	if inv.function != "evaluate" {
 		l.broken(1, "request %s is %s by %s", r.ID, r.Outcome.Kind, inv.function)
+	}
+	if r.Outcome.Kind.Grants() && l.sawBlock("request "+r.ID+" is granted automatically", r.Requester, l.blocks.first) {
+		l.broken(15, "request %s is granted automatically, and %s is blocked", r.ID, r.Requester.SlackID)
 	}
 	if r.Outcome.Kind == access.OutcomeAutomatic && (!l.isPermitted(r, inv.began) || !l.isAutomatic(r, time.Duration(r.ChainSeconds())*time.Second, inv.began)) {
 		l.broken(1, "request %s is granted automatically, which no policy in force says", r.ID)

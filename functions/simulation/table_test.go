@@ -47,6 +47,9 @@ func (t *table) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...fun
 		if in.ConsistentRead == nil || !*in.ConsistentRead {
 			panic("a read that is not strongly consistent is not known here")
 		}
+		if key == rows.BlocksKey {
+			t.world.ledger.noteBlocksRead()
+		}
 		return &dynamodb.GetItemOutput{Item: t.rows[key]}, nil
 	})
 }

@@ -29,8 +29,12 @@ type tally struct {
 	// extended others too far. KeptAfterEnd is how many kept access that a person ended.
 	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd int
 	// Moves is how often an account changed its unit.
-	Moves                   int
-	Invocations, Executions int
+	Moves int
+	// Blocked and Lifted are how many people were blocked, and how many blocks were lifted.
+	// BlockEnded is how often access ended because of that, BlockRefused how many requests
+	// were refused, and BlockInTime how often the time limit for that was checked.
+	Blocked, Lifted, BlockEnded, BlockRefused, BlockInTime int
+	Invocations, Executions                                int
 }
 
 func (l *ledger) tally() tally {
@@ -40,6 +44,11 @@ func (l *ledger) tally() tally {
 		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
 		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"],
 		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"]}
+	t.Blocked, t.Lifted, t.BlockInTime = l.counts["blocked"], l.counts["unblocked"], l.counts["held to the time of a block"]
+	for _, function := range []string{"ingress", "evaluate", "grant", "reconcile"} {
+		t.BlockEnded += l.counts["ended by a block, "+function]
+		t.BlockRefused += l.counts["refused: blocked, "+function]
+	}
 	for _, d := range l.requests {
 		r := d.row
 		if r.ID == "" {
@@ -96,6 +105,7 @@ func (t *tally) add(o tally) {
 		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.Confirmed, &o.Confirmed}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
 		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
 		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd},
+		{&t.Blocked, &o.Blocked}, {&t.Lifted, &o.Lifted}, {&t.BlockEnded, &o.BlockEnded}, {&t.BlockRefused, &o.BlockRefused}, {&t.BlockInTime, &o.BlockInTime},
 	} {
 		*pair.to += *pair.from
 	}

@@ -40,6 +40,7 @@ type trouble struct {
 	reads   float64 // a read of a membership, or of the organization's tree, fails
 	managed bool    // the deciding group is one that people request
 	units   bool    // policies name organizational units, and accounts move
+	blocks  float64 // people block others, at any time and between press and grant, and lift blocks
 	drift   bool    // runs of the reconciliation in mode warn and revoke
 
 	quietAt time.Time
@@ -125,6 +126,9 @@ func (w *world) broken(invariant, what string) {
 
 // enforce puts a policy in force.
 func (w *world) enforce(p access.Policy) {
+	if w.trouble.blocks > 0 {
+		p.IncidentResponders = responders
+	}
 	body, digest := encoded(p)
 	w.objects.objects[policyBucket+"/"+digest] = body
 	pointer, _ := json.Marshal(policyinforce.NewPointer(policyBucket, digest, digest, &p))

@@ -81,6 +81,16 @@ func (s *Settings) warnOfMentions(r *reader) {
 	}
 }
 
+// warnOfResponders warns if nobody could lift a block.
+func (s *Settings) warnOfResponders(r *reader) {
+	const key = "incident_responders"
+	if all := s.Policy.IncidentResponders; len(all) == 1 {
+		if _, isGroup := access.GroupOf(all[0]); !isGroup {
+			r.warn(r.keys[key], key, "names only %s: nobody could lift a block that this person wrote. Add another person, or a group", all[0])
+		}
+	}
+}
+
 // warnOfRecords warns if the settings don't say whether records can be deleted.
 func (s *Settings) warnOfRecords(r *reader, root *yaml.Node) {
 	const lock = "s3_object_lock"

@@ -34,6 +34,9 @@ const maxSigningSecrets = 2
 // request's message.
 const maxApprovalsNeeded = 5
 
+// maxResponders is more than any incident response team needs.
+const maxResponders = 100
+
 // maxDurations is Slack's limit of options in a select.
 const maxDurations = 100
 
@@ -95,6 +98,8 @@ var sections = []section{
 	{"Requests and durations", "", []property[Settings]{
 		prop("max_permissions_duration_time", duration(hours, time.Second, maxAccessDuration, ""), func(s *Settings) *time.Duration { return &s.maxDuration },
 			"The longest access that people can request. Forms offer durations up to it in steps of half an hour. If it is more than 50 hours, the steps are longer. If it is less than half an hour, they are a minute or shorter.").orDefault("24"),
+		prop("incident_responders", list(approver(), 0, maxResponders), func(s *Settings) *[]string { return &s.Policy.IncidentResponders },
+			"The people who can block a person and end everything they have, in this app's Home tab (docs/operate/compromised-account.md): emails, and Identity Center groups as group:ID. Empty: nobody can."),
 		prop("permission_duration_list_override", choices(), func(s *Settings) *[]time.Duration { return &s.durationList },
 			"The durations that forms offer, instead of steps up to max_permissions_duration_time. Empty: no override."),
 		prop("request_expiration_hours", duration(hours, time.Second, maxExpiration, "the maximum, 300 days"), func(s *Settings) *time.Duration { return &s.RequestExpiration },

@@ -231,6 +231,7 @@ func parse(file string, data []byte, policyOnly bool) (*Settings, error) {
 	r.warnOfPolicy(lint.Check())
 	s.warnOfRemovals(r)
 	s.warnOfMentions(r)
+	s.warnOfResponders(r)
 	s.warnOfRecords(r, root)
 	slices.SortStableFunc(r.warnings, compareLines)
 	slices.SortStableFunc(r.notices, compareLines)

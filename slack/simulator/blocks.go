@@ -289,6 +289,8 @@ func (c *checker) element(at string, raw any, where string) {
 		if number(e["min_query_length"], 0) < 0 {
 			c.fail(at+"/min_query_length", "must not be negative")
 		}
+	case "users_select":
+		c.text(at+"/placeholder", e["placeholder"], maxPlaceholder, "plain_text", false)
 	case "plain_text_input":
 		if where != "input" {
 			c.fail(at+"/type", "unsupported type: plain_text_input")

@@ -87,6 +87,8 @@ func (f field) initialState() map[string]any {
 		return map[string]any{"type": f.Type, "value": nullable(text(f.Element["initial_value"]))}
 	case "static_select", "external_select":
 		return map[string]any{"type": f.Type, "selected_option": f.Element["initial_option"]}
+	case "users_select":
+		return map[string]any{"type": f.Type, "selected_user": nullable(text(f.Element["initial_user"]))}
 	}
 	return nil
 }
@@ -94,8 +96,11 @@ func (f field) initialState() map[string]any {
 // isEmpty reports whether a state contains no input.
 func isEmpty(state any) bool {
 	s, _ := state.(map[string]any)
-	if s["type"] == "plain_text_input" {
+	switch s["type"] {
+	case "plain_text_input":
 		return strings.TrimSpace(text(s["value"])) == ""
+	case "users_select":
+		return s["selected_user"] == nil
 	}
 	return s["selected_option"] == nil
 }
@@ -167,9 +172,12 @@ func (v *view) setValues(inputs map[string]string, unchecked bool) error {
 		}
 		value := inputs[name]
 		state := map[string]any{"type": f.Type}
-		if f.Type == "plain_text_input" {
+		switch f.Type {
+		case "plain_text_input":
 			state["value"] = nullable(value)
-		} else {
+		case "users_select": // Slack itself offers the people
+			state["selected_user"] = nullable(value)
+		default:
 			option, err := v.option(f, value, unchecked)
 			if err != nil {
 				return err

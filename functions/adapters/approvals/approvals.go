@@ -10,6 +10,7 @@ import (
 	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/people"
+	"sso-elevator/functions/adapters/table"
 )
 
 // maxLookups limits how many approvers are looked up at once.
@@ -22,20 +23,30 @@ type People interface {
 	CheckApprover(ctx context.Context, approver access.Person) error
 }
 
-var _ People = (*people.Finder)(nil)
+// Blocks reads who is blocked.
+type Blocks interface {
+	Blocks(ctx context.Context) (access.Blocks, error)
+}
+
+var (
+	_ People = (*people.Finder)(nil)
+	_ Blocks = (*table.Table)(nil)
+)
 
 // Check checks the approvals of one request, at one moment: it looks up each approver
 // once. Only one goroutine may use it at a time.
 type Check struct {
 	People People
 	Cases  cases.Reader // reads everything anew
+	Blocks Blocks
 
-	known map[access.Person]*standing
+	blocked *access.Blocks // nil if not read yet
+	known   map[access.Person]*standing
 }
 
 // standing is what a check knows about an approver.
 type standing struct {
-	gone bool             // they could no longer approve anything
+	gone access.Lapse     // why they could no longer approve anything; empty if they could
 	as   *access.Identity // as the policy sees them; nil if not read yet
 }
 
@@ -52,8 +63,15 @@ func (k *Check) know(p access.Person, s *standing) {
 	k.known[p] = s
 }
 
-// LookUp looks up the approvers whom the check doesn't know yet.
+// LookUp looks up the approvers whom the check doesn't know yet, and who is blocked.
 func (k *Check) LookUp(ctx context.Context, approvals []access.Approval) error {
+	if len(approvals) > 0 && k.blocked == nil {
+		blocks, err := k.Blocks.Blocks(ctx)
+		if err != nil {
+			return err
+		}
+		k.blocked = &blocks
+	}
 	var unknown []access.Person
 	for _, a := range approvals {
 		if k.known[a.By] == nil {
@@ -66,7 +84,11 @@ func (k *Check) LookUp(ctx context.Context, approvals []access.Approval) error {
 		if err != nil && access.CodeOf(err) != access.CodeRefused {
 			return err
 		}
-		k.know(unknown[i], &standing{gone: err != nil})
+		s := &standing{}
+		if err != nil {
+			s.gone = access.LapseGone
+		}
+		k.know(unknown[i], s)
 	}
 	return nil
 }
@@ -82,8 +104,10 @@ func (k *Check) Count(ctx context.Context, x *access.Index, c *access.Case, r ac
 	parallel.Do(len(approvals), maxLookups, func(i int) {
 		a := &approvals[i]
 		s := k.known[a.By]
-		if a.Lapse = ""; s.gone {
-			a.Lapse = access.LapseGone
+		if a.Lapse = s.gone; k.blocked.Of(a.By) != nil {
+			a.Lapse = access.LapseBlocked
+		}
+		if a.Lapse != "" {
 			return
 		}
 		if s.as == nil {

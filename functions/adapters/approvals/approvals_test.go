@@ -25,7 +25,12 @@ type world struct {
 	members []string         // principals in the group g-1
 	err     error            // of reading memberships
 	asked   []string
+
+	blocks    access.Blocks
+	blocksErr error
 }
+
+func (w *world) Blocks(context.Context) (access.Blocks, error) { return w.blocks, w.blocksErr }
 
 func (w *world) CheckApprover(_ context.Context, p access.Person) error {
 	w.mu.Lock()
@@ -47,6 +52,10 @@ func (w *world) MemberOf(_ context.Context, principalID string, groups []string)
 		return groups, nil
 	}
 	return nil, w.err
+}
+
+func blocking(p access.Person) access.Blocks {
+	return access.Blocks{Blocks: []access.Block{{ID: "block-1", Person: p, By: alice}}, Version: 1}
 }
 
 func TestCount(t *testing.T) {
@@ -72,6 +81,11 @@ func TestCount(t *testing.T) {
 			lapses: []access.Lapse{access.LapseGone, ""}, asked: []string{"groups p-carol", "groups p-carol", "person UBOB", "person UCAROL"}},
 		{name: "a person can't be looked up", approvers: []string{"bob@example.com", "carol@example.com"}, world: &world{gone: map[string]error{"UBOB": throttled}}, code: access.CodeThrottled,
 			asked: []string{"person UBOB", "person UCAROL"}},
+		{name: "one is blocked", approvers: []string{"bob@example.com", "carol@example.com"}, world: &world{blocks: blocking(carol)}, lapses: []access.Lapse{"", access.LapseBlocked},
+			asked: []string{"person UBOB", "person UCAROL"}},
+		{name: "another Slack user of one is blocked", approvers: []string{"bob@example.com", "carol@example.com"}, world: &world{blocks: blocking(access.Person{SlackID: "U2", PrincipalID: carol.PrincipalID})},
+			lapses: []access.Lapse{"", access.LapseBlocked}, asked: []string{"person UBOB", "person UCAROL"}},
+		{name: "nobody knows who is blocked", approvers: []string{"bob@example.com", "carol@example.com"}, world: &world{blocksErr: throttled}, code: access.CodeThrottled},
 		{name: "the groups can't be read", approvers: []string{"group:g-1"}, world: &world{err: throttled}, code: access.CodeThrottled,
 			asked: []string{"groups p-bob", "groups p-carol", "person UBOB", "person UCAROL"}},
 	}
@@ -84,7 +98,7 @@ func TestCount(t *testing.T) {
 			index := access.NewIndex(&access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: tt.approvers, ApprovalsNeeded: 2}}})
 			r := access.Request{Requester: alice, Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"}}
 			c := &access.Case{Requester: alice.Identity(nil), Target: r.Target}
-			check := approvals.Check{People: w, Cases: cases.Reader{Memberships: w, Leases: w}}
+			check := approvals.Check{People: w, Cases: cases.Reader{Memberships: w, Leases: w}, Blocks: w}
 			given := []access.Approval{{By: bob}, {By: carol}}
 			var got access.Tally
 			var err error
@@ -118,7 +132,7 @@ func TestKnow(t *testing.T) {
 	w := &world{}
 	index := access.NewIndex(&access.Policy{Accounts: []access.Statement{{Resources: []string{"*"}, PermissionSets: []string{"*"}, Approvers: []string{"group:g-1"}, ApprovalsNeeded: 1}}})
 	target := access.Target{Kind: access.KindAccount, AccountID: "111111111111", PermissionSet: "Admin"}
-	check := approvals.Check{People: w, Cases: cases.Reader{Memberships: w, Leases: w}}
+	check := approvals.Check{People: w, Cases: cases.Reader{Memberships: w, Leases: w}, Blocks: w}
 	check.Know(bob, bob.Identity([]string{"g-1"}))
 	got, err := check.Count(t.Context(), index, &access.Case{Requester: alice.Identity(nil), Target: target}, access.Request{Requester: alice, Target: target}, []access.Approval{{By: bob}})
 	if err != nil || !got.Met || len(w.asked) > 0 {

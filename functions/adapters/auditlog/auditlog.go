@@ -48,6 +48,12 @@ func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
 	return l.writeRecord(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
 }
 
+// WriteBlock stores the record of an event about a block. If the record exists already,
+// WriteBlock leaves it unchanged and returns nil.
+func (l *Log) WriteBlock(ctx context.Context, e access.BlockEvent) error {
+	return l.writeRecord(ctx, auditrecord.BlockKey(l.prefix, e), auditrecord.OfBlock(e))
+}
+
 func (l *Log) writeRecord(ctx context.Context, key string, r auditrecord.Record) error {
 	body, err := json.Marshal(r)
 	if err != nil {

@@ -19,11 +19,14 @@ import (
 // Errors: ForeignAccess if the access exists and no lease says that it is ours,
 // or if a membership that is not ours is in its place; LeaseDeleting while the
 // same access is being removed; Refused if the request's removal has begun, or if a person
-// ended the access after the request was approved; and those of permit, table and Identity
-// Center.
-func (l *Leases) Acquire(ctx context.Context, r access.Request, permit Permit) error {
+// ended the access after the request was approved; and those of permit, check, the table
+// and Identity Center.
+//
+// check, if not nil, is called after the lease has the request as a holder, and before
+// the creation. If it fails, nothing is created.
+func (l *Leases) Acquire(ctx context.Context, r access.Request, permit Permit, check func(context.Context) error) error {
 	for range maxTries {
-		again, err := l.acquire(ctx, r, permit)
+		again, err := l.acquire(ctx, r, permit, check)
 		if !again {
 			return err
 		}
@@ -31,7 +34,7 @@ func (l *Leases) Acquire(ctx context.Context, r access.Request, permit Permit) e
 	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
-func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit) (again bool, err error) {
+func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit, check func(context.Context) error) (again bool, err error) {
 	subject := r.Subject()
 	lease, found, err := l.Table.Lease(ctx, subject.Key())
 	if err != nil {
@@ -91,6 +94,11 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit) (
 		}
 	}
 
+	if check != nil {
+		if err := check(ctx); err != nil {
+			return false, err
+		}
+	}
 	// This read must come last: a removal that starts after it sees the lease.
 	now, err := l.Table.Get(ctx, r.ID)
 	if err != nil {

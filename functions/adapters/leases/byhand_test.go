@@ -77,8 +77,8 @@ func TestMadeByHandBeforeCreate(t *testing.T) {
 		w.replace()
 		return access.Errorf(access.CodeConflict, "it exists")
 	})
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeConflict)
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeForeign)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeConflict)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeForeign)
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
 		t.Errorf("removal = %s", got)
 	}
@@ -91,7 +91,7 @@ func TestMadeByHandBeforeCreate(t *testing.T) {
 // granted one.
 func TestMadeAnewBeforeConfirm(t *testing.T) {
 	w, l := stillOf(membership, "a")
-	if err := l.Acquire(ctx, w.rows["a"], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows["a"], nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.replace()
@@ -111,7 +111,7 @@ func TestNobodyJoinsWhatIsMadeByHand(t *testing.T) {
 	w, l := stillOf(membership, "a", "b")
 	w.grant(t, l, "a")
 	w.replace()
-	wantCode(t, l.Acquire(ctx, w.rows["b"], nil), access.CodeForeign)
+	wantCode(t, l.Acquire(ctx, w.rows["b"], nil, nil), access.CodeForeign)
 	if got := w.release(t, l, "b"); got != access.RemovalNothing {
 		t.Errorf("removal of who was refused = %s", got)
 	}
@@ -152,7 +152,7 @@ func TestAnswersInTheWrongOrder(t *testing.T) {
 		w.removeByHand()
 		w.grant(t, l, "b")
 	}}
-	if err := l.Acquire(ctx, w.rows["a"], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows["a"], nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Confirm(ctx, w.rows["a"], nil); err != nil {

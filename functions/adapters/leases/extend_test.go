@@ -98,7 +98,7 @@ func TestNothingToExtend(t *testing.T) {
 func TestParallelGrantsAreNoChain(t *testing.T) {
 	w, l := still("a", "b")
 	for _, id := range []string{"a", "b"} {
-		if err := l.Acquire(ctx, w.rows[id], nil); err != nil {
+		if err := l.Acquire(ctx, w.rows[id], nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,7 +128,7 @@ func TestConfirmAgainKeepsTheEnd(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, w.rows["b"]) || got.Extends != "a" {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
-		if err := l.Acquire(ctx, r, refuse); err != nil {
+		if err := l.Acquire(ctx, r, refuse, nil); err != nil {
 			t.Errorf("%s: acquired again: %v", name, err)
 		}
 	}
@@ -144,7 +144,7 @@ func TestPermitSeesTheChain(t *testing.T) {
 			seen = append(seen, c)
 			return refuse
 		}
-		err := l.Acquire(ctx, w.rows["b"], map[string]func(context.Context, access.Chain) error{"acquire": permit}[step])
+		err := l.Acquire(ctx, w.rows["b"], map[string]func(context.Context, access.Chain) error{"acquire": permit}[step], nil)
 		if step == "confirm" {
 			if err != nil {
 				t.Fatal(err)
@@ -187,7 +187,7 @@ func TestEndedExtensionIsNotGranted(t *testing.T) {
 			w.grant(t, l, "a")
 			w.approveAt("b", w.now.Add(-time.Second))
 			w.on(1, tt.at, func() error { tt.do(w); return nil })
-			err := l.Acquire(ctx, w.rows["b"], nil)
+			err := l.Acquire(ctx, w.rows["b"], nil, nil)
 			if err == nil {
 				_, err = l.Confirm(ctx, w.rows["b"], nil)
 			}
@@ -212,19 +212,19 @@ func TestEndedBeforeItLeftTheLease(t *testing.T) {
 				w.rows["b"] = r
 			} else {
 				w.on(1, "Get b", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })
-				if err := l.Acquire(ctx, r, nil); access.CodeOf(err) != access.CodeUnavailable {
+				if err := l.Acquire(ctx, r, nil, nil); access.CodeOf(err) != access.CodeUnavailable {
 					t.Fatal(err)
 				}
 				w.before = nil
 			}
 			w.endBy("a", w.now.Add(time.Second))
 			w.release(t, l, "a")
-			if err := l.Acquire(ctx, w.rows["b"], nil); access.CodeOf(err) != access.CodeRefused {
+			if err := l.Acquire(ctx, w.rows["b"], nil, nil); access.CodeOf(err) != access.CodeRefused {
 				t.Errorf("got %v, want refused", err)
 			}
 			// Without either, it is a new request: c was approved later.
 			w.approveAt("c", w.now.Add(time.Minute))
-			if err := l.Acquire(ctx, w.rows["c"], nil); err != nil && access.CodeOf(err) != access.CodeLeaseDeleting {
+			if err := l.Acquire(ctx, w.rows["c"], nil, nil); err != nil && access.CodeOf(err) != access.CodeLeaseDeleting {
 				t.Errorf("a request that was approved later: %v", err)
 			}
 		})
@@ -240,7 +240,7 @@ func TestEndedExtensionDoesNotWait(t *testing.T) {
 	if _, err := l.Release(ctx, "a", "arn:a", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Acquire(ctx, w.rows["b"], nil); access.CodeOf(err) != access.CodeRefused {
+	if err := l.Acquire(ctx, w.rows["b"], nil, nil); access.CodeOf(err) != access.CodeRefused {
 		t.Errorf("got %v, want refused", err)
 	}
 }
@@ -250,11 +250,11 @@ func TestExtendNeedsTheRows(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
 	w.on(1, "Get a", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })
-	if err := l.Acquire(ctx, w.rows["b"], nil); access.CodeOf(err) != access.CodeUnavailable {
+	if err := l.Acquire(ctx, w.rows["b"], nil, nil); access.CodeOf(err) != access.CodeUnavailable {
 		t.Errorf("acquire: %v", err)
 	}
 	w.before = nil
-	if err := l.Acquire(ctx, w.rows["b"], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows["b"], nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.on(1, "Get a", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })

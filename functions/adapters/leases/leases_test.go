@@ -66,7 +66,7 @@ func (w *world) on(nth int, what string, f func() error) {
 // grant runs a request until it is granted.
 func (w *world) grant(t *testing.T, l *leases.Leases, id string) {
 	t.Helper()
-	if err := l.Acquire(ctx, w.rows[id], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows[id], nil, nil); err != nil {
 		t.Fatal("acquire:", err)
 	}
 	if _, err := l.Confirm(ctx, w.rows[id], nil); err != nil {
@@ -163,7 +163,7 @@ func TestForeignAccess(t *testing.T) {
 	w, l := still("a")
 	w.makeByHand()
 	w.foreign = true
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeForeign)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeForeign)
 	if got := w.release(t, l, "a"); got != access.RemovalNothing {
 		t.Errorf("removal = %s", got)
 	}
@@ -178,7 +178,7 @@ func TestJoinerWaitsOutDeleting(t *testing.T) {
 	if _, err := l.Release(ctx, "a", "arn:a", false); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, l.Acquire(ctx, w.rows["b"], nil), access.CodeLeaseDeleting)
+	wantCode(t, l.Acquire(ctx, w.rows["b"], nil, nil), access.CodeLeaseDeleting)
 	w.release(t, l, "a")
 	w.grant(t, l, "b")
 	if !w.exists() {
@@ -205,7 +205,7 @@ func TestRefusedOnceRemovalHasBegun(t *testing.T) {
 				w.rows["a"] = over
 				return nil
 			})
-			wantCode(t, l.Acquire(ctx, r, nil), access.CodeRefused)
+			wantCode(t, l.Acquire(ctx, r, nil, nil), access.CodeRefused)
 			w.wantNothingLeft(t)
 			if len(w.operations) != 0 {
 				t.Error("Create was called")
@@ -216,7 +216,7 @@ func TestRefusedOnceRemovalHasBegun(t *testing.T) {
 
 func TestCreationFails(t *testing.T) {
 	w, l := still("a")
-	if err := l.Acquire(ctx, w.rows["a"], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows["a"], nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.operations[0].fails, w.operations[0].reason = true, "no such user"
@@ -233,7 +233,7 @@ func TestCreationFails(t *testing.T) {
 
 func TestSlowCreation(t *testing.T) {
 	w, l := still("a")
-	if err := l.Acquire(ctx, w.rows["a"], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows["a"], nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.operations[0].doneAt = nine.Add(time.Hour)
@@ -252,7 +252,7 @@ func TestSlowCreation(t *testing.T) {
 func TestRevokeWaitsForUnknownCreation(t *testing.T) {
 	w, l := still("a")
 	w.on(2, "PutLease", func() error { return access.Errorf(access.CodeUnavailable, "killed") })
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeUnavailable)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeUnavailable)
 	w.before = nil
 	w.operations[0].doneAt = nine.Add(10 * time.Minute)
 	w.now = nine.Add(5 * time.Minute) // settled long ago
@@ -273,7 +273,7 @@ func TestRevokeWaitsForUnknownCreation(t *testing.T) {
 func TestRevokeWaitsForDeadline(t *testing.T) {
 	w, l := still("a")
 	w.on(1, "Create", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeUnavailable)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeUnavailable)
 	w.before = nil
 	_, err := l.Release(ctx, "a", "arn:a", true)
 	wantCode(t, err, access.CodeInProgress)
@@ -290,7 +290,7 @@ func TestClaimsAreTold(t *testing.T) {
 	w, l := still("a", "b")
 	w.on(1, "Create", func() error {
 		w.before = nil
-		if err := l.Acquire(ctx, w.rows["b"], nil); err != nil {
+		if err := l.Acquire(ctx, w.rows["b"], nil, nil); err != nil {
 			t.Error(err)
 		}
 		if got := w.leases[subject.Key()].SettlesAt; got.Before(nine.Add(40 * time.Second)) {
@@ -298,7 +298,7 @@ func TestClaimsAreTold(t *testing.T) {
 		}
 		return access.Errorf(access.CodeUnavailable, "no answer")
 	})
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeUnavailable)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeUnavailable)
 }
 
 // A function stalls right before Delete. Another one finishes the removal, and someone
@@ -313,7 +313,7 @@ func TestHeldUpDelete(t *testing.T) {
 			if _, err := l.Release(ctx, "a", "arn:a", true); err == nil {
 				t.Error("the lease was given up while a Delete may still come")
 			}
-			wantCode(t, l.Acquire(ctx, w.rows["b"], nil), access.CodeLeaseDeleting)
+			wantCode(t, l.Acquire(ctx, w.rows["b"], nil, nil), access.CodeLeaseDeleting)
 		}
 		return nil
 	})
@@ -516,7 +516,7 @@ func TestKilledAtEachCall(t *testing.T) {
 			return nil
 		}
 		w.before = die
-		if err := retry(w, func() error { return l.Acquire(ctx, w.rows["a"], nil) }); err != nil {
+		if err := retry(w, func() error { return l.Acquire(ctx, w.rows["a"], nil, nil) }); err != nil {
 			t.Fatalf("call %d: acquire: %v", nth, err)
 		}
 		if err := retry(w, func() error { _, err := l.Confirm(ctx, w.rows["a"], nil); return err }); err != nil {
@@ -652,7 +652,7 @@ func TestIsHolder(t *testing.T) {
 	check("no lease", false)
 	w.grant(t, l, "two")
 	check("another request holds the access", false)
-	if err := l.Acquire(ctx, w.rows["one"], nil); err != nil {
+	if err := l.Acquire(ctx, w.rows["one"], nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	check("acquired, not confirmed", true)

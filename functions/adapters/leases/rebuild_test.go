@@ -128,7 +128,7 @@ func TestSettleWithoutRows(t *testing.T) {
 		w, l := stillOf(s, "a", "b", "c")
 		w.grant(t, l, "a")
 		w.grant(t, l, "b")
-		if err := l.Acquire(ctx, w.rows["c"], nil); err != nil { // never confirmed
+		if err := l.Acquire(ctx, w.rows["c"], nil, nil); err != nil { // never confirmed
 			t.Fatal(err)
 		}
 		clear(w.rows)

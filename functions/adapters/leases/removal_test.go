@@ -234,7 +234,7 @@ func TestAGrantGivesUpNoLeaseOfDrift(t *testing.T) {
 	}
 	w.now = w.now.Add(time.Hour)
 	w.settle()
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeLeaseDeleting)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeLeaseDeleting)
 	if len(w.leases) != 1 {
 		t.Fatalf("leases %v", w.leases)
 	}

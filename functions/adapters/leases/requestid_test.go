@@ -28,7 +28,7 @@ func TestRequestIDs(t *testing.T) {
 					w.leases[test.subject.Key()] = lease
 				}
 			}
-			if err := l.Acquire(ctx, w.rows["a"], nil); err != nil {
+			if err := l.Acquire(ctx, w.rows["a"], nil, nil); err != nil {
 				t.Fatal(err)
 			}
 			lose()

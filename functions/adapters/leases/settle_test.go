@@ -46,7 +46,7 @@ func TestRemoveDrift(t *testing.T) {
 		t.Errorf("the lease is about %v, want %v", got, ref)
 	}
 	// A request for the same access waits until the removal is over.
-	wantCode(t, l.Acquire(ctx, w.rows["a"], nil), access.CodeLeaseDeleting)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, nil), access.CodeLeaseDeleting)
 	// A retry or another run repeats Settle. Nothing else happens.
 	if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestRemoveDriftBesideAGrant(t *testing.T) {
 		var acquired error
 		w.on(1, call, func() error {
 			w.before = nil
-			acquired = l.Acquire(ctx, w.rows["a"], nil)
+			acquired = l.Acquire(ctx, w.rows["a"], nil, nil)
 			return nil
 		})
 		if err := l.RemoveDrift(ctx, access.Finding{Subject: subject}, ref, nil); err != nil {
@@ -201,7 +201,7 @@ func TestSettle(t *testing.T) {
 func TestSettleWaitsForALateCreation(t *testing.T) {
 	w, l := still("a")
 	w.on(1, "Create", func() error { return access.Errorf(access.CodeUnavailable, "killed") })
-	_ = l.Acquire(ctx, w.rows["a"], nil)
+	_ = l.Acquire(ctx, w.rows["a"], nil, nil)
 	w.before = nil
 	delete(w.rows, "a")
 	settles := w.leases[subject.Key()].SettlesAt

@@ -93,6 +93,40 @@ func (f *Finder) Approver(ctx context.Context, slackID string) (access.Person, e
 	return p, absent.errorFor(err)
 }
 
+// Anyone looks up a person who need not be able to do anything here: a guest, someone
+// whose email is not confirmed, or who is disabled. It returns what is known of them. An
+// email that isn't confirmed names no user of Identity Center, and neither does one that
+// several users share. NotFound: Slack doesn't know them. Any other error means that a
+// lookup failed.
+func (f *Finder) Anyone(ctx context.Context, slackID string) (access.Person, error) {
+	member, err := f.members.Get(slackID, true, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+	if err != nil {
+		return access.Person{}, err
+	}
+	p := access.Person{SlackID: slackID, Email: access.NormalizeEmail(member.Email), Name: member.Name}
+	local, _, hasDomain := strings.Cut(member.Email, "@")
+	if !hasDomain || local == "" || !access.IsASCII(p.Email) || !member.EmailConfirmed {
+		return p, nil
+	}
+	emails := []string{member.Email}
+	for _, domain := range f.secondaryDomains {
+		emails = append(emails, local+"@"+strings.TrimPrefix(domain, "@"))
+	}
+	for i, email := range emails {
+		user, ok, err := f.findUser(ctx, email, true)
+		switch {
+		case access.CodeOf(err) == access.CodeAmbiguous:
+			return p, nil
+		case err != nil:
+			return access.Person{}, err
+		case ok:
+			p.PrincipalID, p.SecondaryDomain = user.ID, i > 0
+			return p, nil
+		}
+	}
+	return p, nil
+}
+
 // CheckRequester looks the requester of a request up again. It returns nil if
 // they are still a full member of the workspace, and their enabled user in
 // Identity Center is the one in the request. Otherwise it returns Refused,

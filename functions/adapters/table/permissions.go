@@ -18,6 +18,8 @@ const (
 	// RemovalsCountKey is the row that counts removals without a person's
 	// consent.
 	RemovalsCountKey = "reconcile#removals"
+	// BlocksKey is the row of the people whom incident responders blocked.
+	BlocksKey = "blocks"
 )
 
 // OpenIndex is the index of open rows, by when they are due. It has only the
@@ -70,6 +72,7 @@ const (
 	MarkAuditedAttributes   = "audited"
 	CloseAttributes         = "closed_at expires open due approval_token end_token granted_at revoked_at events"
 
+	RecordBlocksAttributes  = "recorded"
 	AnswerRunAttributes     = "answers answer"
 	ExpireRunAttributes     = "answer"
 	StoreRunTokenAttributes = "token"

@@ -99,7 +99,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
-		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error {
+		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, end, func(s *table.Table) error {
 			_, err := s.RecordGrant(ctx, "a", table.Grant{At: at, End: at, MembershipID: "m-1", CreateRequestID: "aws-1", Chain: &access.Chain{Since: at, Extends: "b"}})
 			return err
 		}},
@@ -121,6 +121,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 				return err
 			},
 			func(s *table.Table) error { return s.MarkAudited(ctx, "a", 1) },
+			func(s *table.Table) error { return s.MarkBlocksRecorded(ctx, 1) },
 			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
 		"Reconcile": {end, fail, expire, func(s *table.Table) error {

@@ -52,6 +52,9 @@
 //	StoreRunToken  token
 //	BeginRunPost, CompleteRunPost  posts
 //
+// The row "blocks" has the attributes of access.Blocks. PutBlocks writes it with PutItem,
+// and MarkBlocksRecorded updates its attribute recorded.
+//
 // PutItem also writes "reconcile#heartbeat" (PutHeartbeat), "reconcile#removals"
 // (ReserveRemoval), and the rows "removal#…" (PutRemoval), which say how the
 // removals of findings ended.

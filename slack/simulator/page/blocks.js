@@ -1,5 +1,5 @@
 // The parts of Block Kit that the app uses.
-import { h } from "./dom.js";
+import { h, members } from "./dom.js";
 import { withEmoji } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { richText } from "./richtext.js";
@@ -68,6 +68,10 @@ function element(b, e, ctx, id) {
     }
     case "static_select":
     case "external_select": return combobox(b, e, ctx, id);
+    case "users_select": {
+      const options = members().map((p) => ({ text: { type: "plain_text", text: p.name }, value: p.id }));
+      return combobox(b, { ...e, type: "static_select", options }, ctx, id);
+    }
     case "plain_text_input": {
       const draft = ctx.draft(b, e);
       const field = h(e.multiline ? "textarea" : "input", {

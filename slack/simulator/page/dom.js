@@ -99,9 +99,16 @@ export function minutes(ms) {
 
 const hues = 10; // colors of avatars in style.css
 let emails = []; // of the people of the workspace, in order
+let everyone = []; // in the workspace
 
 // setPeople gives each person a color of their own, wherever the page shows them.
-export function setPeople(people) { emails = people.map((p) => (p.email || p.id).toLowerCase()); }
+export function setPeople(people) {
+  emails = people.map((p) => (p.email || p.id).toLowerCase());
+  everyone = people.filter((p) => !p.deleted);
+}
+
+// members returns the people in the workspace.
+export function members() { return everyone; }
 
 function hue(email) {
   const known = emails.indexOf(email.toLowerCase());
