@@ -51,6 +51,7 @@ const (
 	runs         = rows.RunPrefix + "*"
 	claims       = rows.ClaimsPrefix + "*"
 	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them, because only revoke knows
+	leaves       = rows.LeavePrefix + "*"   // only reconcile writes them
 	removalCount = rows.RemovalsCountKey
 	heartbeat    = rows.HeartbeatKey
 )
@@ -73,7 +74,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.createRequests(),
 		p.writeClaims(),
 		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
-		p.updateRuns(rows.AnswerRunAttributes),
+		p.updateRuns(rows.AnswerRunAttributes, rows.PressRunAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(), // to know who may answer, it reads what was found
@@ -82,7 +83,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),
 		permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(p.stack, s)),
 		permit("states:SendTaskSuccess", reconcileMachineARN(p.stack, s)),
-		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")), // for a first catalog
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")), // for a first catalog, and for a press on a finding
 	)
 }
 
@@ -142,7 +143,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 
 func (p permitter) revoke() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, leases, runs, removalRows, removalCount),
+		p.readRows(requests, leases, runs, removalRows, removalCount, leaves),
 		p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
 		p.writeLeases(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
@@ -170,12 +171,12 @@ func (p permitter) audit() []awsiam.PolicyStatement {
 func (p permitter) reconcile() []awsiam.PolicyStatement {
 	s, objects := p.props.settings, p.props.catalog.ArnForObjects
 	return join(
-		p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
+		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, leaves),
 		p.query(rows.OpenIndex),
 		p.writeClaims(), // it deletes claims that were left behind
 		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
-		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
-		p.updateRuns(rows.ExpireRunAttributes),
+		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat, leaves}, nil),
+		p.updateRuns(rows.ExpireRunAttributes, rows.PressResultAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(),
@@ -187,7 +188,8 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		permit("states:StartExecution", reconcileMachineARN(p.stack, s)),
 		// It removes overdue access even if someone stops every sweep.
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "revoke")),
-		// It ends the access of people who are gone, and asks someone first if many are.
+		// It ends the access of people who are gone, and asks someone first if many are. It has
+		// reports updated after a press.
 		permit("states:SendTaskSuccess", requestMachineARN(p.stack, s)),
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "notify")),
 		// It only reads Identity Center.

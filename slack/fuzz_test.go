@@ -233,7 +233,7 @@ func FuzzDriftMessages(f *testing.F) {
 		for _, a := range r.Answers {
 			people = append(people, a.By)
 		}
-		for _, m := range []Message{DriftReportMessage(r), DriftQuestionMessage(run, r.Findings)} {
+		for _, m := range []Message{DriftReportMessage(r, access.Run{}, nil), DriftQuestionMessage(run, r.Findings)} {
 			for _, p := range checkMessage(generic(t, posted(m))) {
 				t.Error(p)
 			}

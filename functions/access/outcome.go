@@ -69,6 +69,9 @@ const (
 	// EventDriftExempted: a run in mode revoke left this access alone under an exemption
 	// for the first time.
 	EventDriftExempted EventKind = "drift_exempted"
+	// EventDriftPressed: someone decided about unknown access with a button below it: to
+	// remove it now, or to leave it for a day.
+	EventDriftPressed EventKind = "drift_pressed"
 )
 
 // EventOf returns the event that records an outcome. An automatic grant is

@@ -127,8 +127,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Catalog: names,
 		Policy:  policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
 		Cases:   fresh.Cached(p.Now), FreshCases: fresh,
-		Machine:  requests,
-		Tokens:   tasktoken.Resumer{API: c.StepFunctions},
+		Machine: requests,
+		Tokens:  tasktoken.Resumer{API: c.StepFunctions},
+		Pressed: func(ctx context.Context, ref access.FindingRef) error {
+			payload := map[string]any{"operation": host.OperationPressed, "run": ref.Run, "index": ref.Index}
+			return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "carry out a press")
+		},
 		Findings: findings.New(c.S3, s.Catalog.Bucket),
 		SigningSecrets: c.SigningSecrets.AnySource(s.SigningSecrets, func(err error) {
 			p.Logger.Error("a signing secret can't be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))

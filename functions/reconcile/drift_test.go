@@ -45,6 +45,16 @@ func (f *fakeDrift) Report(_ context.Context, run string, removals []drift.Remov
 	return false, true, f.err
 }
 
+func (f *fakeDrift) Press(_ context.Context, ref access.FindingRef) (string, error) {
+	f.asked = ref
+	return "leave", f.err
+}
+
+func (f *fakeDrift) EndPress(_ context.Context, ref access.FindingRef, failure string) (bool, error) {
+	f.asked = []any{ref, failure}
+	return false, f.err
+}
+
 // The machine's states read fields of the output. Every field exists, even if it is
 // empty or false.
 func TestDriftOperations(t *testing.T) {
@@ -69,6 +79,11 @@ func TestDriftOperations(t *testing.T) {
 			collected: drift.NextSteps{Found: [][2]int{}, Next: "nothing", Removals: []int{}},
 			want:      `{"found":[],"next":"nothing","removals":[],"exempted":false}`},
 		{name: "answer", payload: `{"operation":"answer","run":"r-1"}`, asked: "r-1", want: `{"next":"remove"}`},
+		{name: "press", payload: `{"operation":"press","run":"r-1","index":3,"execution":"x"}`, asked: access.FindingRef{Run: "r-1", Index: 3}, want: `{"next":"leave"}`},
+		{name: "press kept", payload: `{"operation":"press_result","run":"r-1","index":3,"error":"Held"}`,
+			asked: []any{access.FindingRef{Run: "r-1", Index: 3}, "Held"}, want: `{"failed":false}`},
+		{name: "press removed", payload: `{"operation":"press_result","run":"r-1","index":3}`,
+			asked: []any{access.FindingRef{Run: "r-1", Index: 3}, ""}, want: `{"failed":false}`},
 		{name: "report", payload: `{"operation":"report","run":"r-1"}`, asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
 		{name: "report removals", payload: `{"operation":"report","run":"r-1","results":[{"index":1,"result":"removed"},{"index":0,"result":"held"}]}`,
 			asked: []any{"r-1", []drift.Removal{{Index: 1, Result: access.DriftRemoved}, {Result: access.DriftHeld}}}, want: `{"tell":false,"complete":true}`},

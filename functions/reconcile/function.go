@@ -104,6 +104,15 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	units := catalog.New(names, p)
 	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
+	executions := &machines{client: c.StepFunctions, requests: s.RequestMachine.ARN, reconcile: s.ReconcileMachine.ARN}
+	unique := func() string { return strings.ToLower(p.Random()[:8]) }
+	show := func(operation string) func(context.Context, string) error {
+		return func(ctx context.Context, run string) error {
+			payload := map[string]string{"operation": operation, "run": run}
+			return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "update the message of a run")
+		}
+	}
+	pressed := &presses{table: rows, start: executions.Start, show: show(host.OperationDriftReport), unique: unique, logger: p.Logger}
 	return &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: c.IdentityCenter(catalog.CallEvery),
@@ -115,10 +124,10 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Sweep: &Sweep{
 			Table:      rows,
-			Executions: &machines{client: c.StepFunctions, requests: s.RequestMachine.ARN, reconcile: s.ReconcileMachine.ARN},
+			Executions: executions,
 			Remover:    remover,
 			Now:        p.Now,
-			Unique:     func() string { return strings.ToLower(p.Random()[:8]) },
+			Unique:     unique,
 			Count:      p.Metrics.Count,
 			Gauge:      p.Metrics.Gauge,
 			Logger:     p.Logger,
@@ -140,11 +149,8 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 				}
 				return cases.New(recheck, rows, nil).GroupsOfDecider(ctx, x, who, targets, ousOf)
 			},
-			OUsOf: units.OUsOf,
-			Show: func(ctx context.Context, run string) error {
-				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
-				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
-			},
+			OUsOf:  units.OUsOf,
+			Show:   show(host.OperationDriftQuestion),
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },
 			Now:    p.Now,
 			Count:  p.Metrics.Count,
@@ -166,8 +172,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Count:       p.Metrics.Count,
 			Logger:      p.Logger,
 		},
-		Count:  p.Metrics.Count,
-		Logger: p.Logger,
+		Pressed: pressed.handle,
+		Count:   p.Metrics.Count,
+		Logger:  p.Logger,
 	}, nil
 }
 
