@@ -14,7 +14,7 @@ const (
 	maxCards = 10
 	// cardsPercent is the part of the room for findings that these may use. The others
 	// are listed in the rest.
-	cardsPercent = 70
+	cardsPercent = 80
 	maxCreator   = 150 // characters of the name of whoever created the access
 )
 
@@ -54,20 +54,25 @@ func (c *cards) take(findings []access.Finding) (blocks []slackgo.Block, rest []
 // card shows one finding: whose access it is, who created it, since when this app knows
 // it, and what happens next. Until someone decides, it has the buttons.
 func (c *cards) card(f access.Finding, index int) []slackgo.Block {
-	b := new(richText).strong(placeOf(f.Target)).newLine().strong("• " + ownerName(f))
+	b := new(richText).strong(ownerName(f))
 	if owner, ok := c.owners[f.PrincipalID]; ok {
 		b.text(" (").person(owner).text(")")
 	}
+	// Few elements, because the room is limited.
+	what := ": "
 	if f.Kind != access.KindGroup {
-		b.text(": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName))
+		what += cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName) + " in "
 	}
+	what += placeOf(f.Target)
 	if by := f.Creation; by != nil {
-		b.newLine().text("Added by " + cut(clean(by.By), maxCreator) + ", ").time(by.At).text(", according to CloudTrail")
+		b.text(what + "\nAdded by " + cut(clean(by.By), maxCreator) + ", ").time(by.At)
+		what = ", according to CloudTrail"
 	}
 	if !f.FirstSeen.IsZero() {
-		b.newLine().text("First seen ").time(f.FirstSeen)
+		b.text(what + "\nFirst seen ").time(f.FirstSeen)
+		what = ""
 	}
-	b.newLine()
+	b.text(what + "\n")
 	press := c.run.PressAbout(index)
 	c.next(b, f, index, press)
 	blocks := []slackgo.Block{b.block(fmt.Sprintf("finding_%d", index))}
@@ -101,9 +106,9 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 	case f.Exemption != nil:
 		b.exemption(*f.Exemption)
 	case c.report.NextRevocation.IsZero():
-		b.text("Stays until someone removes it. No removal is scheduled.")
+		b.text("Next: nothing. It stays until someone removes it.")
 	default:
-		b.text("Will be removed ").time(c.report.NextRevocation).text(", unless someone leaves it or a request covers it")
+		b.text("Next: removed ").time(c.report.NextRevocation).text(", unless left or requested")
 	}
 }
 
@@ -129,8 +134,6 @@ func pressLabel(result access.RemovalResult) string {
 
 func confirmFindingRemoval() *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
-		plainText("Remove this access?"),
-		plainText("If the person still needs it, they must request it."),
-		plainText("Remove"), plainText("Cancel"),
-	).WithStyle(slackgo.StyleDanger)
+		plainText("Remove access?"), plainText("People who still need it must request it."), plainText("Remove"), plainText("Cancel"),
+	)
 }
