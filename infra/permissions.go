@@ -82,8 +82,8 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),
 		permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(p.stack, s)),
-		permit("states:SendTaskSuccess", reconcileMachineARN(p.stack, s)),
-		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")), // for a first catalog, and for a press on a finding
+		permit("states:StartExecution states:SendTaskSuccess", reconcileMachineARN(p.stack, s)), // it starts what carries out a press on a finding
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")),                   // for a first catalog
 	)
 }
 

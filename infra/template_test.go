@@ -244,10 +244,11 @@ func TestWhoWritesTheTable(t *testing.T) {
 		query       string // an index
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true},
-		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: "requester"},
-		"await":     {update: []string{requests, runs}},
-		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}, query: "open"}, // the tombstone, and that nobody answered
+		"ingress":  {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true},
+		"evaluate": {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: "requester"},
+		"await":    {update: []string{requests, runs}},
+		// The tombstone, that nobody answered, and how the removal ended that someone asked for.
+		"reconcile": {put: []string{claims, runs, heartbeat, leaves}, remove: []string{claims}, update: []string{requests, runs}, query: "open"},
 		"notify":    {update: []string{requests, runs}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
 		// Only revoke writes what was removed, and audit believes it.
@@ -334,7 +335,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"organizations:ListParents":                      "evaluate grant",
 		"organizations:MoveAccount":                      "",
 		"states:StartExecution":                          "ingress reconcile",
-		"states:SendTaskSuccess":                         "await ingress ingress reconcile", // for each machine; reconcile ends the access of people who are gone
+		"states:SendTaskSuccess":                         "await ingress reconcile", // await and ingress for both machines; reconcile ends the access of people who are gone
 		"states:StopExecution":                           "",
 		"s3:PutObject":                                   "audit reconcile",   // reconcile: TestCatalog
 		"lambda:InvokeFunction":                          "ingress reconcile", // TestWhoInvokesWhom

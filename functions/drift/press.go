@@ -11,7 +11,8 @@ import (
 const (
 	PressRemoves = "remove"
 	PressLeaves  = "leave"
-	PressNothing = "nothing" // nobody pressed, or the removal has ended
+	PressShows   = "show"    // all is done; only the message may be behind
+	PressNothing = "nothing" // nobody pressed
 )
 
 // Press reads what a person decided about a finding of a run. If they left it alone for
@@ -27,8 +28,10 @@ func (e *Engine) Press(ctx context.Context, ref access.FindingRef) (next string,
 	}
 	p := run.PressAbout(ref.Index)
 	switch {
-	case p == nil, run.IsPressDone(ref.Index):
+	case p == nil:
 		return PressNothing, nil
+	case run.IsPressDone(ref.Index):
+		return PressShows, nil
 	case p.Remove:
 		return PressRemoves, nil
 	}
@@ -42,7 +45,7 @@ func (e *Engine) Press(ctx context.Context, ref access.FindingRef) (next string,
 	f := findings[ref.Index]
 	until, ok := f.LeaveUntil(p.At)
 	if !ok {
-		return PressNothing, nil
+		return PressShows, nil
 	}
 	if p.Until.Before(until) {
 		until = p.Until

@@ -158,12 +158,12 @@ func TestPressIsBelievedOnlyOfTheTable(t *testing.T) {
 		"another finding":     {index: 1, presses: []access.FindingPress{remove}, next: "nothing"},
 		"another run":         {run: "other", presses: []access.FindingPress{remove}, next: "nothing"},
 		"the first counts":    {presses: []access.FindingPress{leave, remove}, next: "leave", until: day},
-		"removed before":      {presses: []access.FindingPress{remove}, results: []access.PressResult{{Result: access.DriftRemoved}}, next: "nothing"},
+		"removed before":      {presses: []access.FindingPress{remove}, results: []access.PressResult{{Result: access.DriftRemoved}}, next: "show"},
 		"failed before":       {presses: []access.FindingPress{remove}, results: []access.PressResult{{Result: access.DriftFailed}}, next: "remove"},
 		"another was removed": {presses: []access.FindingPress{remove}, results: []access.PressResult{{Finding: 1, Result: access.DriftRemoved}}, next: "remove"},
 		"leave for too long":  {presses: []access.FindingPress{{By: pressBob, At: monday, Until: monday.Add(1000 * time.Hour)}}, next: "leave", until: day},
 		"leave near the end":  {presses: []access.FindingPress{leave}, seen: 70 * time.Hour, next: "leave", until: monday.Add(2 * time.Hour)},
-		"leave after the end": {presses: []access.FindingPress{leave}, seen: 72 * time.Hour, next: "nothing"},
+		"leave after the end": {presses: []access.FindingPress{leave}, seen: 72 * time.Hour, next: "show"},
 		"behind the last":     {index: 1, presses: []access.FindingPress{{Finding: 1, By: pressBob, At: monday, Until: day}}, code: access.CodeInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {

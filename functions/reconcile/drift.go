@@ -13,7 +13,7 @@ import (
 // RunInput is the part of the input that only the steps of a run have.
 type RunInput struct {
 	Batch int `json:"batch"` // of scan
-	// Index is a finding of the run: of pressed, press and press_result.
+	// Index is a finding of the run: of press and press_result.
 	Index int `json:"index"`
 	// Error is the name of the error that the removal ended with, "" if none: of press_result.
 	Error string `json:"error"`
@@ -56,7 +56,7 @@ type Reported struct {
 
 // Pressed is the output of the operation press.
 type Pressed struct {
-	Next string `json:"next"` // "remove", "leave" or "nothing"
+	Next string `json:"next"` // "remove", "leave", "show" or "nothing"
 }
 
 // PressEnded is the output of the operation press_result.
@@ -96,6 +96,24 @@ func (h *Handler) drift(ctx context.Context, in Input) (any, error) {
 		tell, complete, err := h.Drift.Report(ctx, in.Run, in.Results)
 		return Reported{tell, complete}, err
 	}
+}
+
+// press carries out the steps of an execution for a press on one finding. Before the
+// access is removed, the report shows who asked for that. If it can't, nothing is lost: the
+// execution updates the report at its end.
+func (h *Handler) press(ctx context.Context, in Input) (any, error) {
+	ref := access.FindingRef{Run: in.Run, Index: in.Index}
+	if in.Operation == "press_result" {
+		failed, err := h.Drift.EndPress(ctx, ref, in.Error)
+		return PressEnded{failed}, err
+	}
+	next, err := h.Drift.Press(ctx, ref)
+	if err == nil && next == drift.PressRemoves {
+		if err := h.ShowReport(ctx, in.Run); err != nil {
+			h.Logger.WarnContext(ctx, "press could not be shown yet", "run", in.Run, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+	}
+	return Pressed{next}, err
 }
 
 // accountOf returns the account in an ARN, "" if there is none.

@@ -104,15 +104,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	units := catalog.New(names, p)
 	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
-	executions := &machines{client: c.StepFunctions, requests: s.RequestMachine.ARN, reconcile: s.ReconcileMachine.ARN}
-	unique := func() string { return strings.ToLower(p.Random()[:8]) }
 	show := func(operation string) func(context.Context, string) error {
 		return func(ctx context.Context, run string) error {
 			payload := map[string]string{"operation": operation, "run": run}
 			return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "update the message of a run")
 		}
 	}
-	pressed := &presses{table: rows, start: executions.Start, show: show(host.OperationDriftReport), unique: unique, logger: p.Logger}
 	return &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: c.IdentityCenter(catalog.CallEvery),
@@ -124,10 +121,10 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		},
 		Sweep: &Sweep{
 			Table:      rows,
-			Executions: executions,
+			Executions: &machines{client: c.StepFunctions, requests: s.RequestMachine.ARN, reconcile: s.ReconcileMachine.ARN},
 			Remover:    remover,
 			Now:        p.Now,
-			Unique:     unique,
+			Unique:     func() string { return strings.ToLower(p.Random()[:8]) },
 			Count:      p.Metrics.Count,
 			Gauge:      p.Metrics.Gauge,
 			Logger:     p.Logger,
@@ -172,9 +169,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Count:       p.Metrics.Count,
 			Logger:      p.Logger,
 		},
-		Pressed: pressed.handle,
-		Count:   p.Metrics.Count,
-		Logger:  p.Logger,
+		ShowReport: show(host.OperationDriftReport),
+		Count:      p.Metrics.Count,
+		Logger:     p.Logger,
 	}, nil
 }
 

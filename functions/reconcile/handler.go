@@ -20,9 +20,8 @@ import (
 //	tombstone  check whether a request was left behind, and what is left to do
 //	plan, scan, collect, answer, report
 //	           the steps of a run that looks for unknown access
-//	pressed    start an execution for a press on one finding, and show the press
 //	press, press_result
-//	           the steps of that execution
+//	           the steps of an execution for a press on one finding
 type Input struct {
 	host.Input
 	RunInput
@@ -53,11 +52,10 @@ type Handler struct {
 	Claims  Claims
 	People  Recheck
 	Drift   Drift
-	// Pressed starts an execution for a person's press on a finding, and shows the press in
-	// Slack.
-	Pressed func(context.Context, access.FindingRef) error
-	Count   func(name string, dimensions map[string]string)
-	Logger  *slog.Logger
+	// ShowReport has a run's report updated in Slack, and doesn't wait for that.
+	ShowReport func(ctx context.Context, run string) error
+	Count      func(name string, dimensions map[string]string)
+	Logger     *slog.Logger
 }
 
 // Handle performs the operation in the input. Every operation may be repeated, and
@@ -81,14 +79,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		return h.Sweep.Tombstone(ctx, in.RequestID)
 	case "plan", "scan", "collect", "answer", "report":
 		return h.drift(ctx, in)
-	case host.OperationPressed:
-		return struct{}{}, h.Pressed(ctx, in.ref())
-	case "press":
-		next, err := h.Drift.Press(ctx, in.ref())
-		return Pressed{next}, err
-	case "press_result":
-		failed, err := h.Drift.EndPress(ctx, in.ref(), in.Error)
-		return PressEnded{failed}, err
+	case "press", "press_result":
+		return h.press(ctx, in)
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}

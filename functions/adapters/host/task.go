@@ -18,7 +18,6 @@ const (
 	OperationConfirm       = "confirm"        // of revoke
 	OperationDriftQuestion = "drift_question" // of notify
 	OperationDriftReport   = "drift_report"   // of notify
-	OperationPressed       = "pressed"        // of reconcile; ingress invokes it
 )
 
 // Input is the common part of all tasks' payloads.
