@@ -240,7 +240,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 		put, remove []string // rows, by the beginning of their keys
 		update      []string
 		outcome     bool   // whether a decision can be written
-		answers     bool   // whether a person's answer can be written into the row of a run
+		answers     bool   // whether a person's answer or press can be written into the row of a run
 		query       string // an index
 	}
 	want := map[string]rights{
@@ -275,7 +275,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 				case "dynamodb:UpdateItem":
 					got.update = append(got.update, keys...)
 					got.outcome = got.outcome || len(attributes) == 0 || slices.Contains(attributes, "outcome")
-					got.answers = got.answers || slices.Contains(attributes, "answers")
+					got.answers = got.answers || slices.Contains(attributes, "answers") || slices.Contains(attributes, "presses")
 				case "dynamodb:GetItem":
 				case "dynamodb:Query":
 					resource := fmt.Sprint(s.Resource)
