@@ -24,8 +24,8 @@ type cards struct {
 	report access.DriftReport
 	run    access.Run
 	owners map[string]access.Person // in Slack, by user in Identity Center
-	used   int
-	room   int // in characters of JSON
+	used   map[int]bool             // indexes of findings that have one
+	room   int                      // in characters of JSON
 }
 
 // take returns the blocks of the findings that get their own, with their size in JSON,
@@ -33,7 +33,7 @@ type cards struct {
 func (c *cards) take(findings []access.Finding) (blocks []slackgo.Block, rest []access.Finding, size int) {
 	for _, f := range findings {
 		index, ok := c.report.Decidable[f.Key()]
-		if !ok || c.used == maxCards {
+		if !ok || len(c.used) == maxCards || c.used[index] {
 			rest = append(rest, f)
 			continue
 		}
@@ -44,7 +44,10 @@ func (c *cards) take(findings []access.Finding) (blocks []slackgo.Block, rest []
 			continue
 		}
 		c.room -= n
-		c.used++
+		if c.used == nil {
+			c.used = map[int]bool{}
+		}
+		c.used[index] = true
 		size += n
 		blocks = append(blocks, card...)
 	}
