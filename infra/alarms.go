@@ -142,7 +142,7 @@ func alarms(props alarmProps) []alarm {
 		{id: "ExecutionsAborted", metric: props.requests.MetricAborted(minute), fires: happened,
 			text: "Someone stopped a request's execution. If it granted access, the sweep starts to remove that access within 150 seconds. First: find the execution (Step Functions, {prefix}-requests, status Aborted), and ask CloudTrail who called StopExecution."},
 		{id: "ReconcileFailed", metric: props.reconciliation.MetricFailed(minute), fires: happened,
-			text: "An execution of {prefix}-reconcile failed. Either a sweep did not remove access, which is retried every minute, or a reconciliation could not read everything and may have missed unknown access. First: find the execution (Step Functions, {prefix}-reconcile, status Failed). Its input shows the mode."},
+			text: "An execution of {prefix}-reconcile failed. Either a sweep did not remove access, which is retried every minute, or a reconciliation could not read everything and may have missed unknown access. Or a decision about one finding was not carried out or not recorded. First: find the execution (Step Functions, {prefix}-reconcile, status Failed). Its input shows the mode."},
 		{id: "ReconcileTimedOut", metric: props.reconciliation.MetricTimedOut(minute), fires: happened,
 			text: "An execution of {prefix}-reconcile timed out. A sweep is started again within a minute. A reconciliation is not repeated before its next scheduled time. First: find the execution (Step Functions, {prefix}-reconcile, status Timed out). Its input shows the mode."},
 		{id: "ReconcileAborted", metric: props.reconciliation.MetricAborted(minute), fires: happened,

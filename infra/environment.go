@@ -93,6 +93,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			Enterprise:        s.SlackEnterpriseID,
 			App:               s.SlackAppID,
 			RequestMachine:    host.RequestMachine{ARN: *requestMachineARN(stack, s)},
+			ReconcileMachine:  host.ReconcileMachine{ARN: *reconcileMachineARN(stack, s)},
 			ReconcileFunction: *functionARN(stack, s, "reconcile"),
 			Durations:         s.Durations,
 			MaxOpenRequests:   s.MaxOpenRequests,

@@ -51,6 +51,7 @@ const (
 	runs         = rows.RunPrefix + "*"
 	claims       = rows.ClaimsPrefix + "*"
 	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them, because only revoke knows
+	leaves       = rows.LeavePrefix + "*"   // only reconcile writes them
 	removalCount = rows.RemovalsCountKey
 	heartbeat    = rows.HeartbeatKey
 	blocks       = rows.BlocksKey // only ingress writes it; audit counts what it has recorded
@@ -75,7 +76,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.writeClaims(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{blocks}, nil),
 		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
-		p.updateRuns(rows.AnswerRunAttributes),
+		p.updateRuns(rows.AnswerRunAttributes, rows.PressRunAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(),                 // to know who may answer, it reads what was found
@@ -85,8 +86,8 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),
 		permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(p.stack, s)),
-		permit("states:SendTaskSuccess", reconcileMachineARN(p.stack, s)),
-		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")), // for a first catalog
+		permit("states:StartExecution states:SendTaskSuccess", reconcileMachineARN(p.stack, s)), // it starts what carries out a press on a finding
+		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")),                   // for a first catalog
 	)
 }
 
@@ -147,7 +148,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 
 func (p permitter) revoke() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, leases, runs, removalRows, removalCount),
+		p.readRows(requests, leases, runs, removalRows, removalCount, leaves),
 		p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
 		p.writeLeases(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
@@ -176,12 +177,12 @@ func (p permitter) audit() []awsiam.PolicyStatement {
 func (p permitter) reconcile() []awsiam.PolicyStatement {
 	s, objects := p.props.settings, p.props.catalog.ArnForObjects
 	return join(
-		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, blocks),
+		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, blocks, leaves),
 		p.query(rows.OpenIndex),
 		p.writeClaims(), // it deletes claims that were left behind
 		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
-		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
-		p.updateRuns(rows.ExpireRunAttributes),
+		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat, leaves}, nil),
+		p.updateRuns(rows.ExpireRunAttributes, rows.PressResultAttributes),
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(),
@@ -193,7 +194,8 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		permit("states:StartExecution", reconcileMachineARN(p.stack, s)),
 		// It removes overdue access even if someone stops every sweep.
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "revoke")),
-		// It ends the access of people who are gone, and asks someone first if many are.
+		// It ends the access of people who are gone, and asks someone first if many are. It has
+		// reports updated after a press.
 		permit("states:SendTaskSuccess", requestMachineARN(p.stack, s)),
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "notify")),
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "audit")), // to record who was blocked

@@ -246,14 +246,15 @@ func TestWhoWritesTheTable(t *testing.T) {
 		update      []string
 		outcome     bool     // whether a decision can be written
 		ends        bool     // whether access can be ended early
-		answers     bool     // whether a person's answer can be written into the row of a run
+		answers     bool     // whether a person's answer or press can be written into the row of a run
 		query       []string // indexes
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests, claims, blocks}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, ends: true, answers: true, query: []string{"open", "requester"}},
-		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: []string{"requester"}},
-		"await":     {update: []string{requests, runs}},
-		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}, ends: true, query: []string{"open"}}, // the tombstone, and that nobody answered
+		"ingress":  {put: []string{requests, claims, blocks}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, ends: true, answers: true, query: []string{"open", "requester"}},
+		"evaluate": {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: []string{"requester"}},
+		"await":    {update: []string{requests, runs}},
+		// The tombstone, that nobody answered, and how the removal ended that someone asked for.
+		"reconcile": {put: []string{claims, runs, heartbeat, leaves}, remove: []string{claims}, update: []string{requests, runs}, ends: true, query: []string{"open"}},
 		"notify":    {update: []string{requests, runs}},
 		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}, ends: true},
 		// Only revoke writes what was removed, and audit believes it.
@@ -281,7 +282,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 					got.update = append(got.update, keys...)
 					got.outcome = got.outcome || len(attributes) == 0 || slices.Contains(attributes, "outcome")
 					got.ends = got.ends || len(attributes) == 0 || slices.Contains(attributes, "end_request")
-					got.answers = got.answers || slices.Contains(attributes, "answers")
+					got.answers = got.answers || slices.Contains(attributes, "answers") || slices.Contains(attributes, "presses")
 				case "dynamodb:GetItem":
 				case "dynamodb:Query":
 					resources := fmt.Sprint(s.Resource)
@@ -345,7 +346,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"organizations:ListParents":                      "evaluate grant",
 		"organizations:MoveAccount":                      "",
 		"states:StartExecution":                          "ingress reconcile",
-		"states:SendTaskSuccess":                         "await ingress ingress reconcile", // for each machine; reconcile ends the access of people who are gone
+		"states:SendTaskSuccess":                         "await ingress reconcile", // await and ingress for both machines; reconcile ends the access of people who are gone
 		"states:StopExecution":                           "",
 		"s3:PutObject":                                   "audit reconcile",   // reconcile: TestCatalog
 		"lambda:InvokeFunction":                          "ingress reconcile", // TestWhoInvokesWhom

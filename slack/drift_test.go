@@ -272,7 +272,7 @@ func questions() map[string]struct {
 func TestDriftReportMessage(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
-			checked(t, "drift_report_"+name, DriftReportMessage(r), access.Request{ID: runID})
+			checked(t, "drift_report_"+name, DriftReportMessage(r, access.Run{}, nil), access.Request{ID: runID})
 		})
 	}
 }
@@ -326,8 +326,8 @@ func TestDriftReportSays(t *testing.T) {
 		not    []string
 	}{
 		{report: "warn", colour: "🟠",
-			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC",
-				"Group Operators (g-1)", "• carol|, first seen 2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
+			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)|, first seen |28 Feb 2026 09:30 UTC| • alice|: ReadOnly|", "• bob|: AdministratorAccess|",
+				"Group Operators (g-1)", "• carol|, first seen |2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
 		{report: "protected", colour: "🟠", want: []string{"Removed: |0|", "Never removed, because the account is protected and no statement names it (1)"}},
 		{report: "protected_warn", colour: "🟠", want: []string{"Never removed, because the account is protected and no statement names it (1)", "The next removal will delete this access"}},
@@ -340,8 +340,8 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "held", colour: "⚪", want: []string{"Removed: |0|", "Kept because a request now covers it (1)"}},
 		{report: "out_of_scope", colour: "⚪", want: []string{"Removed: |0|", "the policy no longer covers it (1)"}, not: []string{"not confirmed"}},
 		{report: "already_gone", colour: "⚪", want: []string{"Nothing removed: someone else already removed it", "Removed: |0|", "Already removed by someone else (1)"}, not: []string{"not confirmed", "Removed (1)"}},
-		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Kept because it is exempt for now (1)", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}, not: []string{"not confirmed"}},
-		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "• alice|: ReadOnly, first seen 28 Feb 2026 09:30 UTC. Exempt until 3 Mar 2026 15:30 UTC: Slack is down, INC-7"}},
+		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Kept because it is exempt for now (1)", "• alice|: ReadOnly|, first seen |28 Feb 2026 09:30 UTC|. |Exempt until |3 Mar 2026 15:30 UTC|: Slack is down, INC-7"}, not: []string{"not confirmed"}},
+		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "(111122223333)|, first seen |28 Feb 2026 09:30 UTC|", "• alice|: ReadOnly|. |Exempt until |3 Mar 2026 15:30 UTC|: Slack is down, INC-7"}},
 		{report: "some", colour: "🟠", want: []string{
 			"Not all removed: access without a request", "Removed (1)", "Kept because it is exempt for now (1)", "Already removed by someone else (1)",
 			"Kept until the next check asks, because the 24-hour limit is reached (1)", "Kept because removals are off or no approver agreed (1)",
@@ -359,7 +359,7 @@ func TestDriftReportSays(t *testing.T) {
 	all := reports()
 	for _, tt := range tests {
 		t.Run(tt.report, func(t *testing.T) {
-			m := DriftReportMessage(all[tt.report])
+			m := DriftReportMessage(all[tt.report], access.Run{}, nil)
 			text := shown(t, m)
 			if !strings.HasPrefix(m.Text, tt.colour) || !strings.HasPrefix(text, tt.colour) {
 				t.Errorf("fallback %q, message %q, want %s", m.Text, text, tt.colour)
@@ -388,7 +388,7 @@ func TestDriftListLosesNothing(t *testing.T) {
 			}
 			r.Total = n
 		})
-		m := DriftReportMessage(r)
+		m := DriftReportMessage(r, access.Run{}, nil)
 		text := shown(t, m)
 		listed := strings.Count(text, "• user")
 		left := 0

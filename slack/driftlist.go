@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	slackgo "github.com/slack-go/slack"
@@ -25,9 +26,6 @@ const (
 	maxExplanation = 200  // characters of a reason why something was not read or is exempt
 )
 
-// lineTime is the format of a time within a line of a list.
-const lineTime = "2 Jan 2006 15:04 UTC"
-
 // jsonSize returns the number of characters of v in JSON.
 func jsonSize(v any) int { return utf8.RuneCount(encode(v)) }
 
@@ -38,9 +36,11 @@ type findingSection struct {
 	findings []access.Finding
 }
 
-// findingBlocks lists the findings by account or group, one block per section, in at
-// most room characters of JSON. omitted counts the findings that do not fit.
-func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block, omitted int) {
+// findingBlocks lists the findings by account or group, in at most room characters of
+// JSON. Findings that people may decide about come first in their section, each in its
+// own block, as far as cards allows. omitted counts the findings that do not fit.
+func findingBlocks(sections []findingSection, c cards, room int) (blocks []slackgo.Block, omitted int) {
+	c.room = min(room*cardsPercent/100, room)
 	full := false
 	for i, s := range sections {
 		if len(s.findings) == 0 {
@@ -51,18 +51,35 @@ func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block,
 			b.strong(fmt.Sprintf("%s (%d)", s.title, len(s.findings)))
 		}
 		room -= sectionJSON + jsonSize(b.current)
-		shown, target := 0, ""
 		findings := slices.SortedStableFunc(slices.Values(s.findings), func(a, b access.Finding) int {
 			return strings.Compare(placeOf(a.Target), placeOf(b.Target))
 		})
-		for _, f := range findings {
+		own, rest, size := c.take(findings)
+		room -= size
+		id := fmt.Sprintf("findings_%d", i)
+		if len(own) > 0 {
+			if len(b.current) > 0 {
+				blocks = append(blocks, b.block(id+"_title"))
+				b = new(richText)
+			}
+			blocks = append(blocks, own...)
+		}
+		times := sharedTimes(rest)
+		shown, target := 0, ""
+		for _, f := range rest {
 			var heading []slackgo.RichTextSectionElement
-			line := findingLine(f)
+			place := placeOf(f.Target)
+			shared := times[place]
+			line := findingLine(f, !shared.IsZero())
 			needs := jsonSize(line)
-			if t := placeOf(f.Target); t != target || shown == 0 {
-				heading = new(richText).strong(t).current
+			if place != target || shown == 0 {
+				title := new(richText).strong(place)
+				if !shared.IsZero() {
+					title.text(", first seen ").time(shared)
+				}
+				heading = title.current
 				needs += jsonSize(heading) + sectionJSON
-				target = t
+				target = place
 			}
 			if full = full || needs > room; full {
 				break
@@ -75,12 +92,33 @@ func findingBlocks(sections []findingSection, room int) (blocks []slackgo.Block,
 			}
 			b.current = append(b.current, line...)
 		}
-		omitted += len(s.findings) - shown
+		omitted += len(rest) - shown
 		if shown > 0 {
-			blocks = append(blocks, b.block(fmt.Sprintf("findings_%d", i)))
+			blocks = append(blocks, b.block(id))
 		}
 	}
 	return blocks, omitted
+}
+
+// sharedTimes returns when findings were first seen, by their account or group, where it
+// has several and they share that time. The time is then shown once.
+func sharedTimes(findings []access.Finding) map[string]time.Time {
+	shared, count := map[string]time.Time{}, map[string]int{}
+	for _, f := range findings {
+		place := placeOf(f.Target)
+		if at, ok := shared[place]; ok && !at.Equal(f.FirstSeen) {
+			shared[place] = time.Time{}
+		} else if !ok {
+			shared[place] = f.FirstSeen
+		}
+		count[place]++
+	}
+	for place, n := range count {
+		if n < 2 {
+			delete(shared, place)
+		}
+	}
+	return shared
 }
 
 // placeOf returns the name of a target's account or group.
@@ -93,23 +131,35 @@ func placeOf(t access.Target) string {
 
 // findingLine returns one finding, for the list under its account or group. The user
 // name has its own bold element, so that no part of it can look like the text that
-// follows.
-func findingLine(f access.Finding) []slackgo.RichTextSectionElement {
-	user := cut(clean(f.UserName), maxName)
-	if user == "" {
-		user = "user " + cut(clean(f.PrincipalID), maxName)
-	}
-	rest := ""
+// follows. isDated means that the heading says when the finding was first seen.
+func findingLine(f access.Finding, isDated bool) []slackgo.RichTextSectionElement {
+	b := new(richText).strong("\n• " + ownerName(f))
 	if f.Kind != access.KindGroup {
-		rest += ": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName)
+		b.text(": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName))
 	}
-	if !f.FirstSeen.IsZero() {
-		rest += ", first seen " + f.FirstSeen.UTC().Format(lineTime)
+	if !f.FirstSeen.IsZero() && !isDated {
+		b.text(", first seen ").time(f.FirstSeen)
 	}
 	if s := f.Exemption; s != nil {
-		rest += ". Exempt until " + s.Until.UTC().Format(lineTime) + ": " + cut(clean(s.Reason), maxExplanation)
+		b.text(". ").exemption(*s)
 	}
-	return new(richText).strong("\n• " + user).text(rest).current
+	return b.current
+}
+
+// ownerName returns the name of the user who has the access.
+func ownerName(f access.Finding) string {
+	if user := cut(clean(f.UserName), maxName); user != "" {
+		return user
+	}
+	return "user " + cut(clean(f.PrincipalID), maxName)
+}
+
+// exemption says until when access stays, and why or because of whom.
+func (b *richText) exemption(s access.Spared) *richText {
+	if s.By != nil {
+		return b.text("Left by ").person(*s.By).text(" until ").time(s.Until)
+	}
+	return b.text("Exempt until ").time(s.Until).text(": " + cut(clean(s.Reason), maxExplanation))
 }
 
 // lines lists texts, one per line, in at most room characters of JSON, and counts
@@ -136,8 +186,8 @@ func moreBlock(omitted int, link bool) slackgo.Block {
 }
 
 // fitFindings puts as many findings as fit between the other blocks of a message.
-func fitFindings(before []slackgo.Block, sections []findingSection, after []slackgo.Block, link bool) []slackgo.Block {
-	blocks, omitted := findingBlocks(sections, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
+func fitFindings(before []slackgo.Block, sections []findingSection, c cards, after []slackgo.Block, link bool) []slackgo.Block {
+	blocks, omitted := findingBlocks(sections, c, maxMessageJSON-jsonSize(before)-jsonSize(after)-moreJSON)
 	if omitted > 0 {
 		blocks = append(blocks, moreBlock(omitted, link))
 	}

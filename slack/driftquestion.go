@@ -37,7 +37,7 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
 	after := append(link, buttons(remove, button(ActionDriftLeave, "Keep", slackgo.StyleDefault, r.ID)))
-	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, after, link != nil)
+	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, cards{}, after, link != nil)
 	return m
 }
 

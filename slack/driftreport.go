@@ -10,8 +10,10 @@ import (
 )
 
 // DriftReportMessage says what a run found and what happened to each finding. It is
-// always one message. Findings that don't fit are counted; the execution has them.
-func DriftReportMessage(r access.DriftReport) Message {
+// always one message. Findings that don't fit are counted; the execution has them. run is
+// the run's row, which has the presses on single findings. owners are the Slack users who
+// have the access, by their user in Identity Center.
+func DriftReportMessage(r access.DriftReport, run access.Run, owners map[string]access.Person) Message {
 	o := outcomeOf(r)
 	m := Message{EventType: EventType, RequestID: r.RunID, Purpose: PurposeDriftReport, Text: o.title()}
 	if n := len(r.Findings); n > 0 {
@@ -20,7 +22,7 @@ func DriftReportMessage(r access.DriftReport) Message {
 	before := []slackgo.Block{header(o.title()), o.summary()}
 	after := skippedBlocks(r)
 	link := executionLink(r.ExecutionARN)
-	m.Blocks = fitFindings(before, o.sections(), append(after, link...), link != nil)
+	m.Blocks = fitFindings(before, o.sections(), cards{report: r, run: run, owners: owners}, append(after, link...), link != nil)
 	return m
 }
 
@@ -156,6 +158,9 @@ func (o driftOutcome) summary() slackgo.Block {
 		text := "If nobody needs this access, remove it in IAM Identity Center."
 		if !o.NextRevocation.IsZero() && len(o.left) > 0 {
 			text = "The next removal will delete this access, unless an exemption in the settings covers it."
+			if len(o.Decidable) > 0 {
+				text = "The next removal will delete this access, unless an exemption in the settings covers it or an approver leaves it."
+			}
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)
 	}

@@ -214,7 +214,7 @@ func FuzzUser(f *testing.F) {
 // The same holds for a run's findings, read from the bucket and the row: users, groups
 // and accounts may have any name.
 func FuzzDriftMessages(f *testing.F) {
-	for _, r := range []access.DriftReport{report(), report(found), report(found, revokes(access.DriftRemoved, access.DriftFailed)), report(found, guarded(access.GuardTooMany, true, said(true, bob, 0, 2)))} {
+	for _, r := range []access.DriftReport{report(), report(found), report(found, revokes(access.DriftRemoved, access.DriftFailed)), report(found, guarded(access.GuardTooMany, true, said(true, bob, 0, 2))), cardReports()["revoke"].report, cardReports()["hostile"].report} {
 		text, err := json.Marshal(r)
 		if err != nil {
 			f.Fatal(err)
@@ -228,12 +228,32 @@ func FuzzDriftMessages(f *testing.F) {
 			return
 		}
 		r.RunID = "run1"
+		// People may decide about all findings, and have decided about some.
+		decided := access.Run{ID: "run1"}
+		r.Decidable = map[string]int{}
+		for i, finding := range r.Findings {
+			r.Decidable[finding.Key()] = i
+			if i%3 != 0 {
+				decided.Presses = append(decided.Presses, access.FindingPress{Finding: i, Remove: i%3 == 1, By: access.Person{SlackID: finding.UserName, Name: finding.GroupName, Email: finding.PrincipalID}})
+			}
+			if i%3 == 1 && i%2 == 0 {
+				decided.PressResults = append(decided.PressResults, access.PressResult{Finding: i, Result: r.Results[finding.Key()]})
+			}
+		}
 		run := access.Run{ID: "run1", Mode: r.Mode, Guard: r.Guard, Removals: r.Total, Answers: r.Answers, Answer: r.Answer, ExecutionARN: r.ExecutionARN}
 		people := []access.Person{}
 		for _, a := range r.Answers {
 			people = append(people, a.By)
 		}
-		for _, m := range []Message{DriftReportMessage(r), DriftQuestionMessage(run, r.Findings)} {
+		for _, p := range decided.Presses {
+			people = append(people, p.By)
+		}
+		for _, finding := range r.Findings {
+			if finding.Exemption != nil && finding.Exemption.By != nil {
+				people = append(people, *finding.Exemption.By)
+			}
+		}
+		for _, m := range []Message{DriftReportMessage(r, decided, nil), DriftQuestionMessage(run, r.Findings)} {
 			for _, p := range checkMessage(generic(t, posted(m))) {
 				t.Error(p)
 			}

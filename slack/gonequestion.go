@@ -37,7 +37,7 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger))
 	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Keep for 24 hours", slackgo.StyleDefault, r.ID))}
-	m.Blocks = fitFindings([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: unanswered(r, findings)}}, after, false)
+	m.Blocks = fitFindings([]slackgo.Block{header(m.Text), why.block("run")}, []findingSection{{findings: unanswered(r, findings)}}, cards{}, after, false)
 	return m
 }
 

@@ -605,8 +605,20 @@ func checked(t *testing.T, name string, m Message, r access.Request) {
 	}
 	for _, b := range list(sent["blocks"]) {
 		for _, e := range list(object(b)["elements"]) {
-			if button := object(e); button["type"] == "button" && button["value"] != r.ID {
-				t.Errorf("%s: button's value %v, want the request's id", name, button["value"])
+			button := object(e)
+			if button["type"] != "button" {
+				continue
+			}
+			want := any(r.ID)
+			if id := button["action_id"]; id == ActionFindingRemove || id == ActionFindingLeave {
+				// Such a button names one finding of the run.
+				value, _ := button["value"].(string)
+				if ref, ok := access.ParseButtonValue(value); ok && ref.Run == r.ID {
+					want = ref.ButtonValue()
+				}
+			}
+			if button["value"] != want {
+				t.Errorf("%s: button's value %v, want %v", name, button["value"], want)
 			}
 		}
 	}

@@ -86,6 +86,13 @@ const (
 	ActionDriftLeave  = "drift_leave"
 )
 
+// Action ids of the buttons of one finding in a run's report. Their value is
+// access.FindingRef.ButtonValue.
+const (
+	ActionFindingRemove = access.ActionFindingRemove
+	ActionFindingLeave  = access.ActionFindingLeave
+)
+
 // Action ids of the form's inputs.
 const (
 	ActionAccount       = "account"

@@ -34,6 +34,9 @@ var outputs = map[string]map[string][]string{
 		"collect":   {"found", "next", "removals", "exempted"},
 		"answer":    {"next"},
 		"report":    {"tell", "complete"},
+		"press":     {"next"},
+		// press_result says so although the access was removed, too.
+		"press_result": {"failed"},
 	},
 }
 

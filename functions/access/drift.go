@@ -25,12 +25,16 @@ type Finding struct {
 	// UserName is the user's name in Identity Center; empty if the user is gone
 	// or could not be read.
 	UserName string `json:"user_name,omitempty"`
+	// Email is an email address of the user in Identity Center, if it is known.
+	Email string `json:"email,omitempty"`
 	// FirstSeen is when a run found it for the first time.
 	FirstSeen time.Time `json:"first_seen"`
 	// MembershipID is Identity Center's id of the membership; empty if the
 	// finding is an assignment.
 	MembershipID string `json:"membership_id,omitempty"`
-	// Exemption is set while the policy exempts this access.
+	// Creation says who created the access, if an event did.
+	Creation *Creation `json:"creation,omitempty"`
+	// Exemption is set while the policy exempts this access, or someone left it.
 	Exemption *Spared `json:"exemption,omitempty"`
 	// Protected is set if the account is protected, and only "*" or an organizational
 	// unit in the policy covers the access. Such access is only reported.
@@ -123,6 +127,10 @@ type Run struct {
 	// Answer ends the question and is written once. It is the last of Answers, or says
 	// that the question expired.
 	Answer *RunAnswer `json:"answer,omitempty"`
+	// Presses are what people decided about single findings in the run's report, at most
+	// one for each. PressResults are how the removals ended that they asked for, in order.
+	Presses      []FindingPress `json:"presses,omitempty"`
+	PressResults []PressResult  `json:"press_results,omitempty"`
 	// Token resumes the wait for the answer. It is sent to Step Functions and nowhere
 	// else.
 	Token string `json:"token,omitempty"`
@@ -132,9 +140,13 @@ type Run struct {
 }
 
 // MayRemove reports whether the run is authorized to remove the finding with that
-// index. If the run had to ask about it, someone must have approved the removal of that
-// finding. The policy in force says whether they still may (Index.MayDecide).
+// index. A person's press on Remove now authorizes it in every mode. If the run had to
+// ask about it, someone must have approved the removal of that finding. The policy in
+// force says whether they still may (Index.MayDecide).
 func (r Run) MayRemove(finding int) bool {
+	if p := r.PressAbout(finding); p != nil && p.Remove {
+		return true
+	}
 	if r.Mode != DriftRevoke || r.Partial {
 		return false
 	}
@@ -249,4 +261,8 @@ type DriftReport struct {
 	// NextRevocation is when the next run removes access; zero if none is
 	// planned.
 	NextRevocation time.Time `json:"next_revocation,omitzero"`
+
+	// Decidable are the indexes of the findings that people may decide about with a
+	// button, by Subject.Key. The indexes count the run's findings, not the reported ones.
+	Decidable map[string]int `json:"decidable,omitempty"`
 }

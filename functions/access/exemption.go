@@ -28,8 +28,11 @@ type Spared struct {
 	Key    string    `json:"key"` // of the exemption
 	Until  time.Time `json:"until"`
 	Reason string    `json:"reason"`
-	Since  time.Time `json:"since,omitzero"`
-	Run    string    `json:"run,omitempty"`
+	// By is set if a person left the access alone with a button, and the settings don't
+	// exempt it for longer.
+	By    *Person   `json:"by,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	Run   string    `json:"run,omitempty"`
 }
 
 // Covers reports whether the exemption is about the target.

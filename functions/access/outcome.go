@@ -74,6 +74,9 @@ const (
 	// the block. They are events of Blocks, not of a request.
 	EventBlocked   EventKind = "blocked"
 	EventUnblocked EventKind = "unblocked"
+	// EventDriftPressed: someone decided about unknown access with a button below it: to
+	// remove it now, or to leave it for a day.
+	EventDriftPressed EventKind = "drift_pressed"
 )
 
 // EventOf returns the event that records an outcome. An automatic grant is

@@ -42,6 +42,19 @@ func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id str
 	return h.writeFindings(ctx, log, records)
 }
 
+// recordPress records what a person decided about a finding with a button. Refused: the
+// run's row has no press about that finding.
+func (h *Handler) recordPress(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
+	run, findings, err := h.readRun(ctx, ref.Run)
+	if err != nil {
+		return err
+	}
+	if run.PressAbout(ref.Index) == nil || ref.Index < 0 || ref.Index >= len(findings) {
+		return access.Errorf(access.CodeRefused, "nobody pressed a button of finding %d of run %q", ref.Index, ref.Run)
+	}
+	return h.writeFindings(ctx, log, []auditrecord.Finding{{Finding: findings[ref.Index], Kind: access.EventDriftPressed, Run: run, Index: ref.Index}})
+}
+
 // recordFindingRemoval records that this system removed a finding. It doesn't trust
 // the payload: the table must show that the removal was authorized, and that this
 // system removed the access. If someone else had already removed the access, it

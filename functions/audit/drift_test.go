@@ -203,6 +203,85 @@ func TestDriftRevokedIsBelievedOnlyOfTheTable(t *testing.T) {
 	}
 }
 
+// A press makes the removal authorized, in every mode. Its record names who pressed, but
+// only if they pressed before the access was gone.
+func TestDriftRevokedAfterAPress(t *testing.T) {
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	for name, test := range map[string]struct {
+		press    access.FindingPress
+		mode     access.DriftMode
+		want     access.Code
+		approver string
+	}{
+		"a run that warns":                  {press: access.FindingPress{Finding: 2, Remove: true, By: bob, At: now.Add(-time.Minute)}, mode: access.DriftWarn, approver: "bob@example.com"},
+		"another finding":                   {press: access.FindingPress{Finding: 1, Remove: true, By: bob, At: now.Add(-time.Minute)}, mode: access.DriftWarn, want: access.CodeRefused},
+		"left for a day":                    {press: access.FindingPress{Finding: 2, By: bob, At: now.Add(-time.Minute)}, mode: access.DriftWarn, want: access.CodeRefused},
+		"after the run's own removal":       {press: access.FindingPress{Finding: 2, Remove: true, By: bob, At: now}, mode: access.DriftRevoke, approver: "NA"},
+		"before a sweep ended that removal": {press: access.FindingPress{Finding: 2, Remove: true, By: bob, At: now.Add(-time.Minute)}, mode: access.DriftRevoke, approver: "bob@example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := runWorld(-1)
+			w.run.Mode, w.run.Guard, w.run.Answers, w.run.Answer = test.mode, "", nil, nil
+			w.run.Presses = []access.FindingPress{test.press}
+			in := Input{Index: 2}
+			in.Operation, in.Run = "drift_revoked", "run1"
+			if err := w.drift(t, in, now); access.CodeOf(err) != test.want {
+				t.Fatalf("got %v, want code %q", err, test.want)
+			}
+			if test.want != "" {
+				if len(w.written) > 0 {
+					t.Errorf("written %q", w.written)
+				}
+				return
+			}
+			if rec := auditrecord.OfFinding(w.records[0]); rec.ApproverEmail != test.approver || rec.OperationType != "revoke" {
+				t.Errorf("record %+v", rec)
+			}
+		})
+	}
+}
+
+// Every press has one record. Someone who can start executions can't forge one.
+func TestDriftPressed(t *testing.T) {
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	w := runWorld(-1)
+	w.findings[0].UserName = "jane"
+	w.run.Presses = []access.FindingPress{
+		{Finding: 0, By: bob, At: now, Until: now.Add(24 * time.Hour)},
+		{Finding: 2, Remove: true, By: bob, At: now},
+		{Finding: 9, Remove: true, By: bob, At: now}, // there are fewer findings
+	}
+	press := func(index int) access.Code {
+		in := Input{Index: index}
+		in.Operation, in.Run = "drift_pressed", "run1"
+		return access.CodeOf(w.drift(t, in, now.Add(48*time.Hour)))
+	}
+	for index, want := range map[int]access.Code{-1: access.CodeRefused, 1: access.CodeRefused, 9: access.CodeRefused} {
+		if got := press(index); got != want {
+			t.Errorf("finding %d: %q, want %q", index, got, want)
+		}
+	}
+	if len(w.written) > 0 {
+		t.Fatalf("written %q", w.written)
+	}
+	for _, index := range []int{0, 2, 0, 2} {
+		if code := press(index); code != "" {
+			t.Fatalf("finding %d: %s", index, code)
+		}
+	}
+	if len(w.records) != 2 {
+		t.Fatalf("%d records, want one for each press", len(w.records))
+	}
+	for i, want := range []struct{ action, detail string }{{"finding_leave", "user jane, left until 2026-01-02T12:00:00Z"}, {"finding_remove", ""}} {
+		rec := auditrecord.OfFinding(w.records[i])
+		if rec.Event != "drift_pressed" || rec.Action != want.action || want.detail != "" && rec.Detail != want.detail ||
+			rec.ApproverEmail != "bob@example.com" || rec.ApproverSlackID != "UBOB" || rec.ApproverPrincipalID != "p-bob" ||
+			rec.OperationType != "NA" || rec.Time != "2026-01-01T12:00:00Z" || rec.RequestID != "run1" {
+			t.Errorf("record %+v", rec)
+		}
+	}
+}
+
 // The first run that skips a finding because of an exemption records it, with the end
 // and the reason. Only runs in mode revoke do so.
 func TestDriftExempted(t *testing.T) {

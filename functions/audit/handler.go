@@ -15,8 +15,8 @@ import (
 )
 
 // Input is a task's payload. Operations are outcome, granted, revoked, revoke_failed
-// and close for a request, drift_found, drift_exempted and drift_revoked for a run, and
-// blocks for the people whom incident responders blocked.
+// and close for a request, drift_found, drift_exempted, drift_pressed and drift_revoked for
+// a run, and blocks for the people whom incident responders blocked.
 type Input struct {
 	host.Input
 	// Failure is the reason of revoke_failed, as a Catch writes it.
@@ -26,7 +26,7 @@ type Input struct {
 
 	From  int `json:"from"`  // of drift_found: index of the first finding
 	To    int `json:"to"`    // of drift_found: index after the last finding
-	Index int `json:"index"` // of drift_revoked
+	Index int `json:"index"` // of drift_pressed and drift_revoked
 }
 
 // Failure is an error as a Catch of the state machine writes it: its name, and
@@ -136,6 +136,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 		return Output{}, h.recordFindings(ctx, log, in.Run, in.From, in.To)
 	case "drift_exempted":
 		return Output{}, h.recordExemptions(ctx, log, in.Run)
+	case "drift_pressed":
+		return Output{}, h.recordPress(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	case "drift_revoked":
 		return Output{}, h.recordFindingRemoval(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	case host.OperationBlocks:

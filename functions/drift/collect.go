@@ -100,10 +100,13 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	now := e.Now()
 	findings, unread := e.markExempt(ctx, &plan.Policy, findings, now)
 	c.Unread = append(c.Unread, unread...)
+	findings, unread = e.markLeft(ctx, findings, now)
+	c.Unread = append(c.Unread, unread...)
 	var before History
 	err = e.updateHistory(ctx, func(h *History) {
 		before = *h
 		c.New = enterFirstSeen(h, plan, findings)
+		enterCreation(h, plan, findings)
 		if !plan.Partial && len(c.Unread) == 0 {
 			dropGone(h, plan, findings)
 		}
@@ -208,7 +211,7 @@ func addBatchUnread(plan *Plan, n int, all *gaps) {
 // fewer calls. A finding whose user is deleted or can't be read is still a
 // finding, without a name.
 func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Finding) {
-	names := map[string]string{}
+	names, emails := map[string]string{}, map[string]string{}
 	missing := map[string]bool{}
 	for _, f := range findings {
 		if name, ok := plan.Users[f.PrincipalID]; ok {
@@ -226,7 +229,7 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 			left--
 			for _, u := range page {
 				if missing[u.ID] {
-					names[u.ID] = u.UserName
+					names[u.ID], emails[u.ID] = u.UserName, emailOf(u)
 					delete(missing, u.ID)
 				}
 			}
@@ -237,20 +240,29 @@ func (e *Engine) nameUsers(ctx context.Context, plan *Plan, findings []access.Fi
 		}
 	}
 	ask := sortedKeys(missing)
-	found := make([]string, len(ask))
+	found := make([]access.User, len(ask))
 	parallel.Do(len(ask), callsAtOnce, func(i int) {
-		name, _, err := e.Directory.UserName(reading, ask[i])
+		user, _, err := e.Directory.User(reading, ask[i])
 		if err != nil {
 			e.Logger.WarnContext(ctx, "user name could not be read", "user", ask[i], "error", access.ErrorMessage(err))
 		}
-		found[i] = name
+		found[i] = user
 	})
 	for i, id := range ask {
-		names[id] = found[i]
+		names[id], emails[id] = found[i].UserName, emailOf(found[i])
 	}
-	for i := range findings {
-		findings[i].UserName = names[findings[i].PrincipalID]
+	for i, f := range findings {
+		findings[i].UserName, findings[i].Email = names[f.PrincipalID], emails[f.PrincipalID]
 	}
+}
+
+// emailOf returns an email address of the user, for a mention in Slack; "" if the user
+// has none.
+func emailOf(u access.User) string {
+	if len(u.Emails) == 0 {
+		return ""
+	}
+	return u.Emails[0]
 }
 
 // sortFindings puts new findings first. Within each part, the order depends only on

@@ -75,7 +75,7 @@ type Directory interface {
 	Memberships(ctx context.Context, groupID string) ([]access.Membership, error)
 
 	UserPages(ctx context.Context, each func([]access.User) (more bool)) error
-	UserName(ctx context.Context, id string) (name string, found bool, err error)
+	User(ctx context.Context, id string) (u access.User, found bool, err error)
 	UserNames(ctx context.Context, id string) (names []string, found bool, err error)
 }
 
@@ -83,6 +83,18 @@ type Directory interface {
 type Table interface {
 	// Lease reads which requests hold the access of the subject with that key.
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
+
+	// Leave reads whether someone left the access of the subject with that key alone. The
+	// leave may be over.
+	Leave(ctx context.Context, key string) (l access.Leave, found bool, err error)
+	// PutLeave writes a leave in place of an older one. It does nothing if the table has a
+	// newer one.
+	PutLeave(context.Context, access.Leave) error
+	// Run reads a run's row; NotFound if there is none.
+	Run(ctx context.Context, id string) (access.Run, error)
+	// AddPressResult adds to a run's row how the removal ended that someone asked for. run
+	// is the row as the caller read it. Conflict: the row has more results by now.
+	AddPressResult(ctx context.Context, run access.Run, r access.PressResult) error
 
 	// CreateRun creates the row of a run that has something to report, unless it
 	// exists.

@@ -24,18 +24,24 @@ type trail struct {
 	} `json:"requestParameters"`
 }
 
-// parseEvent reads a CloudTrail record, or the EventBridge event that has it as its
-// detail. ok is false for anything else, and for records that no run can use: a
-// failed call, or a group's assignment.
-func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
+// readTrail reads a CloudTrail record, or the EventBridge event that has it as its
+// detail, into record.
+func readTrail(raw json.RawMessage, record any) (ok bool) {
 	var event struct {
 		Detail json.RawMessage `json:"detail"`
 	}
 	if json.Unmarshal(raw, &event) == nil && len(event.Detail) > 0 {
 		raw = event.Detail
 	}
+	return json.Unmarshal(raw, record) == nil
+}
+
+// parseEvent reads which access an event is about. ok is false for anything that is not a
+// CloudTrail record, and for records that no run can use: a failed call, or a group's
+// assignment.
+func parseEvent(raw json.RawMessage) (t access.Target, ok bool) {
 	var record trail
-	if json.Unmarshal(raw, &record) != nil || record.ErrorCode != "" {
+	if !readTrail(raw, &record) || record.ErrorCode != "" {
 		return t, false
 	}
 	in := record.RequestParameters
@@ -61,6 +67,7 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 		p.engine.Logger.InfoContext(ctx, "the event names no access that this app can check")
 		return nil
 	}
+	p.plan.Created = parseCreation(raw, t, p.engine.Now())
 	if t.Kind == access.KindGroup {
 		if !p.index.Covers(t, nil) {
 			return nil

@@ -55,6 +55,35 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 	return kept, unreadUsers.unread()
 }
 
+// markLeft marks the findings that a person left alone for now. If that can't be read,
+// the finding may be left alone, so it is dropped and counts as unread.
+func (e *Engine) markLeft(ctx context.Context, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
+	reading, cancel := withWriteTime(ctx)
+	defer cancel()
+	left := make([]*access.Leave, len(findings))
+	failed := make([]error, len(findings))
+	parallel.Do(len(findings), leasesAtOnce, func(i int) {
+		l, found, err := e.Table.Leave(reading, findings[i].Key())
+		if failed[i] = err; err == nil && found && !l.IsOver(now) {
+			left[i] = &l
+		}
+	})
+	var unreadFindings gaps
+	for i, f := range findings {
+		if failed[i] != nil {
+			e.Logger.ErrorContext(ctx, "leave of a finding could not be read", "subject", f.Key(), "error", access.ErrorMessage(failed[i]))
+			unreadFindings.add("user "+f.PrincipalID, failed[i])
+			continue
+		}
+		// If the settings exempt it, too, the one that lasts longer counts.
+		if l := left[i]; l != nil && (f.Exemption == nil || l.Until.After(f.Exemption.Until)) {
+			f.Exemption = &access.Spared{Key: l.ButtonValue(), Until: l.Until, By: &l.By}
+		}
+		kept = append(kept, f)
+	}
+	return kept, unreadFindings.unread()
+}
+
 // enterExempt enters in the history which findings a run in mode revoke leaves
 // alone, and since when. It reports whether this run is the first to leave one.
 // It deletes entries whose exemption has ended.

@@ -62,6 +62,21 @@ func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	return n
 }
 
+// enterCreation enters in the history what the run's event says about the creation of
+// its access. Of several events about the same access, the latest counts. Then it adds
+// to the findings what the history knows.
+func enterCreation(h *History, plan *Plan, findings []access.Finding) {
+	for i := range findings {
+		key := findings[i].Key()
+		seen := h.Findings[key]
+		if c := plan.Created; c != nil && c.Subject == key && (seen.Creation == nil || seen.Creation.At.Before(c.At)) {
+			seen.Creation = &c.Creation
+			h.Findings[key] = seen
+		}
+		findings[i].Creation = seen.Creation
+	}
+}
+
 // dropGone drops findings from the history that no longer exist. It keeps a finding that
 // another run saw after this one began, because the access may have appeared after this
 // run listed that account or group.
@@ -76,11 +91,15 @@ func dropGone(h *History, plan *Plan, findings []access.Finding) {
 }
 
 // toReport returns the findings that a run reports: all of them in mode revoke,
-// otherwise exempt ones and those that no other run reported within a day.
+// otherwise exempt ones and those that no other run reported within a day. Those that a
+// person left alone wait until that is over.
 func toReport(plan *Plan, h History, findings []access.Finding, now time.Time) []access.Finding {
 	var report []access.Finding
 	for _, f := range findings {
 		seen := h.Findings[f.Key()]
+		if plan.Mode != access.DriftRevoke && f.Exemption != nil && f.Exemption.By != nil {
+			continue
+		}
 		if plan.Mode == access.DriftRevoke || f.Exemption != nil || seen.ReportedAt.IsZero() || seen.ReportedRun == plan.Run || now.Sub(seen.ReportedAt) >= reportAgain {
 			report = append(report, f)
 		}

@@ -162,11 +162,11 @@ func TestEvents(t *testing.T) {
 		want  []string
 		calls map[string]int
 	}{
-		{"in the policy", assignment("111111111111", "arn:admin"), []string{"alice@Production Admin"}, map[string]int{"PermissionSetName": 1, "UserAssignments": 2, "Lease": 3, "UserName": 1}},
+		{"in the policy", assignment("111111111111", "arn:admin"), []string{"alice@Production Admin"}, map[string]int{"PermissionSetName": 1, "UserAssignments": 2, "Lease": 3, "User": 1, "Leave": 1}},
 		{"held", assignment("111111111111", "arn:read"), nil, map[string]int{"PermissionSetName": 1, "UserAssignments": 1, "Lease": 1}},
 		{"outside of the policy", assignment("222222222222", "arn:admin"), nil, map[string]int{"PermissionSetName": 1}},
 		{"a permission set that is gone", assignment("111111111111", "arn:gone"), nil, map[string]int{"PermissionSetName": 1}},
-		{"a member", group("g-1"), []string{"bob@Ops"}, map[string]int{"Group": 1, "Memberships": 2, "Lease": 2, "UserName": 1}},
+		{"a member", group("g-1"), []string{"bob@Ops"}, map[string]int{"Group": 1, "Memberships": 2, "Lease": 2, "User": 1, "Leave": 1}},
 		{"a member of another group", group("g-2"), nil, map[string]int{}},
 		{"nothing", `{}`, nil, map[string]int{}},
 	}
@@ -208,9 +208,9 @@ func TestNamesOfUsers(t *testing.T) {
 		users, findings int
 		want            map[string]int
 	}{
-		{users: 50, findings: 1, want: map[string]int{"UserName": 1}},
+		{users: 50, findings: 1, want: map[string]int{"User": 1}},
 		{users: 50, findings: 40, want: map[string]int{"UserPages": 1}},
-		{users: 1_000, findings: 3, want: map[string]int{"UserPages": 3, "UserName": 3}},
+		{users: 1_000, findings: 3, want: map[string]int{"UserPages": 3, "User": 3}},
 		{users: 1_000, findings: 200, want: map[string]int{"UserPages": 10}},
 	} {
 		w := sized(1, 0, 1, test.users)

@@ -42,6 +42,8 @@ func (e *Engine) Preview(ctx context.Context, run string) (Preview, error) {
 	markProtected(&plan, findings)
 	findings, unread := e.markExempt(ctx, &plan.Policy, findings, e.Now())
 	c.Unread = append(c.Unread, unread...)
+	findings, unread = e.markLeft(ctx, findings, e.Now())
+	c.Unread = append(c.Unread, unread...)
 	for i := range findings {
 		findings[i].FirstSeen = plan.StartedAt
 	}

@@ -110,6 +110,7 @@ func (e *Engine) Report(ctx context.Context, run string, removals []Removal) (te
 	if err := e.claimReport(ctx, &plan, &r, findings, &c); err != nil {
 		return false, false, err
 	}
+	r.Decidable = e.decidable(findings, r)
 	if err := e.Store.PutReport(ctx, r); err != nil {
 		return false, false, err
 	}
@@ -191,6 +192,30 @@ func (e *Engine) claimReport(ctx context.Context, plan *Plan, r *access.DriftRep
 		enterReported(plan, &h.Unmanageable, c.Unmanageable)
 		enterReported(plan, &h.Provisioned, c.Provisioned)
 	})
+}
+
+// decidable returns the indexes of the reported findings that people may decide about
+// with a button: those that are still there, and that this app may remove.
+func (e *Engine) decidable(findings []access.Finding, r access.DriftReport) map[string]int {
+	if e.RemovalsOff {
+		return nil
+	}
+	reported := map[string]bool{}
+	for _, f := range r.Findings {
+		reported[f.Key()] = true
+	}
+	all := map[string]int{}
+	for i, f := range findings {
+		isExempt := f.Exemption != nil && f.Exemption.By == nil
+		if !reported[f.Key()] || f.Protected || isExempt {
+			continue
+		}
+		switch r.Results[f.Key()] {
+		case "", access.DriftFailed, access.DriftOverLimit, access.DriftNotAllowed, access.DriftExempt:
+			all[f.Key()] = i
+		}
+	}
+	return all
 }
 
 // countMetrics counts what the run found and removed, and whether it is complete.

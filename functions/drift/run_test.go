@@ -636,7 +636,7 @@ func TestFindingsKeepTheirPlaces(t *testing.T) {
 	t.Run("two at once", func(t *testing.T) {
 		w := small()
 		e, _, findings := collected(t, w)
-		w.fail["UserName"], w.fail["UserPages"] = throttle, throttle                      // only the other run could read the names
+		w.fail["User"], w.fail["UserPages"] = throttle, throttle                          // only the other run could read the names
 		if err := w.store.PutCollected(t.Context(), "r", drift.Collected{}); err != nil { // it has not written its result yet
 			t.Fatal(err)
 		}

@@ -20,6 +20,9 @@ type Plan struct {
 	// ByUser is true if assignments are listed by user, not by account.
 	ByUser bool `json:"by_user,omitempty"`
 
+	// Created is what the event says that started the run, if it names the user.
+	Created *Created `json:"created,omitempty"`
+
 	// Policy is the policy in force at the start, for all steps of the run.
 	Policy access.Policy `json:"policy"`
 
@@ -157,6 +160,12 @@ type Reported struct {
 	Run   string   `json:"run"`
 }
 
+// Created says who created a subject's access, and when.
+type Created struct {
+	Subject string `json:"subject"` // access.Subject.Key
+	access.Creation
+}
+
 // SeenFinding is a finding of an earlier run. The run's name is stored with each
 // time, so that a repeated step recognizes what its first try wrote.
 type SeenFinding struct {
@@ -164,4 +173,6 @@ type SeenFinding struct {
 	FirstRun    string    `json:"first_run"`
 	ReportedAt  time.Time `json:"told_at,omitzero"`
 	ReportedRun string    `json:"told_run,omitempty"`
+	// Creation says who created the access, if an event did.
+	Creation *access.Creation `json:"creation,omitempty"`
 }

@@ -32,6 +32,7 @@ type world struct {
 	users       map[string]string // id ► name
 	assignments map[access.Assignment]bool
 	members     map[[2]string]bool // group, user
+	leaves      map[string]access.Leave
 	leases      map[string]access.Lease
 	policy      access.Policy
 
@@ -53,7 +54,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		sets: map[string]string{}, groups: map[string]access.Group{}, users: map[string]string{},
-		assignments: map[access.Assignment]bool{}, members: map[[2]string]bool{}, leases: map[string]access.Lease{},
+		assignments: map[access.Assignment]bool{}, members: map[[2]string]bool{}, leases: map[string]access.Lease{}, leaves: map[string]access.Leave{},
 		fail: map[string]error{}, calls: map[string]int{}, rows: map[string]access.Run{}, counted: map[string]int{},
 		store: &findings.Store{Objects: &findings.Memory{}}, now: monday,
 	}
@@ -204,7 +205,7 @@ func (w *world) Memberships(_ context.Context, group string) ([]access.Membershi
 func (w *world) UserPages(_ context.Context, each func([]access.User) bool) error {
 	var page []access.User
 	for _, id := range slices.Sorted(maps.Keys(w.users)) {
-		page = append(page, access.User{ID: id, UserName: w.users[id]})
+		page = append(page, access.User{ID: id, UserName: w.users[id], Emails: w.emails[id]})
 	}
 	for {
 		err := w.call("UserPages", "")
@@ -220,14 +221,14 @@ func (w *world) UserPages(_ context.Context, each func([]access.User) bool) erro
 	}
 }
 
-func (w *world) UserName(_ context.Context, id string) (string, bool, error) {
-	err := w.call("UserName", id)
-	defer w.unlock("UserName")
+func (w *world) User(_ context.Context, id string) (access.User, bool, error) {
+	err := w.call("User", id)
+	defer w.unlock("User")
 	name, ok := w.users[id]
 	if err != nil {
-		return "", false, err
+		return access.User{}, false, err
 	}
-	return name, ok, nil
+	return access.User{ID: id, UserName: name, Emails: w.emails[id]}, ok, nil
 }
 
 func (w *world) UserNames(_ context.Context, id string) ([]string, bool, error) {
@@ -276,6 +277,30 @@ func (w *world) Run(_ context.Context, id string) (access.Run, error) {
 		return r, nil
 	}
 	return access.Run{}, access.Errorf(access.CodeNotFound, "there is none")
+}
+
+func (w *world) Leave(_ context.Context, key string) (access.Leave, bool, error) {
+	err := w.call("Leave", key)
+	defer w.unlock("Leave")
+	l, ok := w.leaves[key]
+	return l, ok && err == nil, err
+}
+
+func (w *world) PutLeave(_ context.Context, l access.Leave) error {
+	if has, ok := w.leaves[l.Subject]; !ok || has.At.Before(l.At) {
+		w.leaves[l.Subject] = l
+	}
+	return w.fail["PutLeave"]
+}
+
+func (w *world) AddPressResult(_ context.Context, run access.Run, p access.PressResult) error {
+	r := w.rows[run.ID]
+	if len(r.PressResults) != len(run.PressResults) {
+		return access.Errorf(access.CodeConflict, "another result came first")
+	}
+	r.PressResults = append(slices.Clone(r.PressResults), p)
+	w.rows[run.ID] = r
+	return nil
 }
 
 func (w *world) Heartbeat(context.Context) (access.Heartbeat, bool, error) {

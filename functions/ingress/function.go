@@ -38,6 +38,7 @@ type Settings struct {
 	Enterprise        string   `env:"ELEVATOR_SLACK_ENTERPRISE"`
 	App               string   `env:"ELEVATOR_SLACK_APP,required"`
 	RequestMachine    host.RequestMachine
+	ReconcileMachine  host.ReconcileMachine
 	ReconcileFunction string          `env:"ELEVATOR_RECONCILE_FUNCTION,required"` // ARN
 	Durations         []time.Duration `env:"ELEVATOR_DURATIONS,required"`
 	MaxOpenRequests   int             `env:"ELEVATOR_MAX_OPEN_REQUESTS,required"` // per person
@@ -110,6 +111,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	presses := pressMachine{client: c.StepFunctions, arn: s.ReconcileMachine.ARN, random: p.Random}
 	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
 	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	names := catalog.New(object, p)
@@ -129,6 +131,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Cases:   fresh.Cached(p.Now), FreshCases: fresh,
 		Machine:  requests,
 		Tokens:   tasktoken.Resumer{API: c.StepFunctions},
+		Pressed:  presses.Start,
 		Findings: findings.New(c.S3, s.Catalog.Bucket),
 		SigningSecrets: c.SigningSecrets.AnySource(s.SigningSecrets, func(err error) {
 			p.Logger.Error("a signing secret can't be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))

@@ -38,11 +38,13 @@ type Table interface {
 	PutBlocks(ctx context.Context, b access.Blocks, expect int64) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
+	AddPress(ctx context.Context, run access.Run, p access.FindingPress) (r access.Run, won bool, err error)
 }
 
-// Findings reads what runs found.
+// Findings reads what runs found, and their reports.
 type Findings interface {
 	Findings(ctx context.Context, run string) ([]access.Finding, error)
+	Report(ctx context.Context, run string) (access.DriftReport, error)
 }
 
 // Slack is the part of Slack's Web API that the handler uses.
@@ -155,8 +157,10 @@ type Handler struct {
 	Cases, FreshCases cases.Reader
 	Machine           Machine
 	Tokens            Tokens
-	// Findings returns the findings of runs with a question.
+	// Findings returns the findings and reports of runs.
 	Findings Findings
+	// Pressed has a recorded press on a finding carried out, and doesn't wait for that.
+	Pressed func(context.Context, access.FindingRef) error
 
 	// SigningSecrets returns the secrets that Slack may sign with. There are
 	// two during a rotation.

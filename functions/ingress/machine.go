@@ -2,6 +2,8 @@ package ingress
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -59,4 +61,27 @@ func (m *machine) Start(ctx context.Context, r access.Request) error {
 		return nil
 	}
 	return host.AWSError(err, "start the execution")
+}
+
+// pressMachine is the reconcile machine, as far as a press on a finding starts it.
+type pressMachine struct {
+	client StartAPI
+	arn    string
+	random func() string
+}
+
+// Start starts an execution for a recorded press on a finding. Its input names the finding
+// and nothing else: the execution reads in the run's row who pressed, and what they decided.
+// Nobody can occupy the execution's name in advance, because a part of it is random. If
+// two executions start for one press, the second finds the removal under way.
+func (m pressMachine) Start(ctx context.Context, ref access.FindingRef) error {
+	const doing = "start the execution for a press"
+	input, err := json.Marshal(map[string]any{"mode": "press", "run": ref.Run, "index": ref.Index})
+	if err != nil {
+		return access.Wrap(access.CodeInternal, err, doing)
+	}
+	sum := sha256.Sum256([]byte(ref.ButtonValue()))
+	name := "press-" + hex.EncodeToString(sum[:8]) + "-" + strings.ToLower(m.random()[:8])
+	_, err = m.client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &m.arn, Name: &name, Input: aws.String(string(input))})
+	return host.AWSError(err, doing)
 }

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"regexp"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -60,5 +61,36 @@ func TestExecutionARN(t *testing.T) {
 	}
 	if _, err := newMachine(nil, "sso-elevator-request"); access.CodeOf(err) != access.CodeMisconfigure {
 		t.Errorf("a name for an ARN: got %v, want code Misconfigured", err)
+	}
+}
+
+// The execution for a press gets the finding's reference and nothing else, and a name that
+// nobody can take in advance.
+func TestStartOfAPress(t *testing.T) {
+	random := "ABCDEFGHIJ"
+	var names []string
+	var fails error
+	m := pressMachine{arn: machineARN, random: func() string { return random }, client: startFunc(func(in *sfn.StartExecutionInput) error {
+		if got, want := aws.ToString(in.StateMachineArn)+" "+aws.ToString(in.Input), machineARN+` {"index":3,"mode":"press","run":"r1"}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		names = append(names, aws.ToString(in.Name))
+		return fails
+	})}
+	start := func(index int) error { return m.Start(t.Context(), access.FindingRef{Run: "r1", Index: index}) }
+	if err := start(3); err != nil {
+		t.Fatal(err)
+	}
+	random = "KLMNOPQRST"
+	if err := start(3); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`^press-[0-9a-f]{16}-abcdefgh$`).MatchString(names[0]) || names[0] == names[1] {
+		t.Errorf("the executions are named %q", names)
+	}
+	for want, err := range map[access.Code]error{access.CodeThrottled: &smithy.GenericAPIError{Code: "ThrottlingException"}, access.CodeInternal: &types.ExecutionAlreadyExists{}} {
+		if fails = err; access.CodeOf(start(3)) == "" {
+			t.Errorf("%v is no error, want %s", err, want)
+		}
 	}
 }

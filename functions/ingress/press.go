@@ -30,12 +30,15 @@ type subject struct {
 	name  string // in the log
 	idKey string // key in the log
 	lost  string // for people, if it doesn't exist
-	load  func(*press, context.Context) error
+	// hasIndex means that the value also names one finding of the run.
+	hasIndex bool
+	load     func(*press, context.Context) error
 }
 
 var (
-	aRequest = subject{"request", "request_id", "This app no longer has this request. If you still need the access, submit a new request.", (*press).loadRequest}
-	aRun     = subject{"run", "run", "This app no longer has this question, so you can't answer it. A later check asks again if needed.", (*press).loadRun}
+	aRequest = subject{"request", "request_id", "This app no longer has this request. If you still need the access, submit a new request.", false, (*press).loadRequest}
+	aRun     = subject{"run", "run", "This app no longer has this question, so you can't answer it. A later check asks again if needed.", false, (*press).loadRun}
+	aFinding = subject{"finding", "run", "This app no longer has this report, so you can't decide about it. A later check reports the access again.", true, (*press).loadRun}
 )
 
 // actions has every button in a message, by action id.
@@ -49,6 +52,9 @@ var actions = map[string]action{
 	slack.ActionMoreTime:    {aRequest, (*press).tooLateForMore, (*press).allowRepeat, (*press).openRepeat},
 	slack.ActionDriftRemove: {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).remove},
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
+
+	slack.ActionFindingRemove: {aFinding, (*press).tooLateForFinding, (*press).allowFinding, (*press).decideFinding},
+	slack.ActionFindingLeave:  {aFinding, (*press).tooLateForFinding, (*press).allowFinding, (*press).decideFinding},
 }
 
 // press handles one press of a button in a message, or the submission of the dialog that
@@ -62,6 +68,7 @@ type press struct {
 
 	action    string // id of the button
 	subjectID string // of the row that the button acts on
+	finding   int    // index in the run's findings, if the button is about one
 	// confirmed means that the person submitted the dialog, which showed them the row.
 	// denialReason is what they wrote in it.
 	confirmed    bool
@@ -104,6 +111,9 @@ type reply struct {
 	dialog bool
 	// opened is a form that this press opened, which is updated.
 	opened *opened
+	// pressed means that the press about the finding is carried out: an execution removes the
+	// access or records that it stays, and the report shows it.
+	pressed bool
 	// text is for the person who pressed. It is "" if the message shows the
 	// result.
 	text string
@@ -160,6 +170,13 @@ func (p *press) handle(ctx context.Context) reply {
 
 // perform loads the row, runs the checks and does the action.
 func (a action) perform(ctx context.Context, p *press) (reply, error) {
+	if a.about.hasIndex {
+		ref, ok := access.ParseButtonValue(p.subjectID)
+		if !ok {
+			return reply{}, access.Errorf(access.CodeNotFound, "the value does not name a finding")
+		}
+		p.subjectID, p.finding = ref.Run, ref.Index
+	}
 	if err := checkID(p.subjectID); err != nil {
 		return reply{}, err
 	}
@@ -216,6 +233,9 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	}
 	if o := r.opened; o != nil {
 		p.Handler.update(ctx, p.log, o.viewID, o.hash, o.form)
+	}
+	if r.pressed {
+		text = p.carryOutFinding(ctx, text)
 	}
 	return text
 }

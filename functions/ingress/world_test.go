@@ -106,6 +106,9 @@ type world struct {
 	rival                                                                                                                                                       *access.Outcome // written by someone else just before Decide
 	rivals                                                                                                                                                      []func(*access.Run)
 	findings                                                                                                                                                    []access.Finding
+	decidable                                                                                                                                                   map[string]int // of the report
+	reportErr, pressErr, carryErr                                                                                                                               error
+	pressed                                                                                                                                                     []access.FindingRef // carried out
 	findingsErr                                                                                                                                                 error
 }
 
@@ -472,6 +475,32 @@ func (w *world) Findings(_ context.Context, run string) ([]access.Finding, error
 	return w.findings, w.findingsErr
 }
 
+func (w *world) Report(_ context.Context, run string) (access.DriftReport, error) {
+	return access.DriftReport{RunID: run, Decidable: w.decidable}, w.reportErr
+}
+
+func (w *world) AddPress(_ context.Context, run access.Run, p access.FindingPress) (access.Run, bool, error) {
+	r := w.runs[run.ID]
+	if w.pressErr != nil {
+		return access.Run{}, false, w.pressErr
+	}
+	if len(w.rivals) > 0 {
+		w.rivals[0](&r)
+		w.rivals = w.rivals[1:]
+	}
+	won := len(r.Presses) == len(run.Presses)
+	if won {
+		r.Presses = append(slices.Clone(r.Presses), p)
+	}
+	w.runs[run.ID] = r
+	return r, won, nil
+}
+
+func (w *world) carryOut(_ context.Context, ref access.FindingRef) error {
+	w.pressed = append(w.pressed, ref)
+	return w.carryErr
+}
+
 func (w *world) Start(_ context.Context, r access.Request) error {
 	w.started = append(w.started, r.ExecutionName)
 	return w.startErr
@@ -509,7 +538,7 @@ func (w *world) handler() *Handler {
 		Catalog: lists,
 		Account: "123456789012", DenyReason: w.denyReason,
 		Cases: cases.New(&w.groups, &w.groups, lists).Cached(func() time.Time { return now }), FreshCases: cases.New(&w.groups, &w.groups, lists),
-		Machine: w, Tokens: w, Findings: w,
+		Machine: w, Tokens: w, Findings: w, Pressed: w.carryOut,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },
 		TeamID:         "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},

@@ -1,9 +1,14 @@
 package notify
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
+	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/slack"
 )
 
@@ -52,8 +57,53 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftReportMessage(report))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftReportMessage(report, run, h.findOwners(ctx, report)))
 	return firstError(err, h.closeQuestion(ctx, run))
+}
+
+const (
+	// maxOwners is how many people of one report are looked up in Slack, at most. Slack
+	// allows about 50 such lookups a minute (users.lookupByEmail, tier 3).
+	maxOwners = 15
+	// ownersTime limits the lookups of one report. The report itself comes first.
+	ownersTime = 2 * time.Second
+	// ownerMaxAge is how long an answer is used. It decides only whom a message mentions.
+	ownerMaxAge = time.Hour
+)
+
+// findOwners returns the Slack users who have the reported access, by their user in
+// Identity Center. Their email finds them. Someone who can't be found is shown by name.
+func (h *Handler) findOwners(ctx context.Context, r access.DriftReport) map[string]access.Person {
+	var emails, users []string
+	for _, f := range r.Findings {
+		email := cmp.Or(f.Email, f.UserName)
+		if len(users) < maxOwners && strings.Contains(email, "@") && access.IsASCII(email) && !slices.Contains(users, f.PrincipalID) {
+			users, emails = append(users, f.PrincipalID), append(emails, email)
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, ownersTime)
+	defer cancel()
+	found := make([]access.Person, len(users))
+	parallel.Do(len(users), directWorkers, func(i int) {
+		p, err := h.Owners.Get(emails[i], false, func() (access.Person, error) {
+			u, found, err := h.Slack.UserByEmail(limited, emails[i])
+			if err != nil || !found || u.Deleted || u.Bot || !access.SameEmail(u.Email, emails[i]) {
+				return access.Person{}, err
+			}
+			return access.Person{SlackID: u.ID}, nil
+		})
+		if err != nil {
+			h.Logger.WarnContext(ctx, "Slack user of a finding could not be looked up", "run", r.RunID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+		found[i] = p
+	})
+	owners := map[string]access.Person{}
+	for i, p := range found {
+		if p.SlackID != "" {
+			owners[users[i]] = p
+		}
+	}
+	return owners
 }
 
 // closeQuestion removes the buttons from a question that has ended. A question that

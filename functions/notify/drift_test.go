@@ -2,12 +2,15 @@ package notify
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cache"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
@@ -54,12 +57,86 @@ func runWorld() *world {
 
 func (w *world) drift(t *testing.T, operation string, times int) error {
 	t.Helper()
-	h := &Handler{Table: w, Slack: w, Findings: w, Channel: "C1", Logger: slog.New(slog.DiscardHandler)}
+	h := &Handler{Table: w, Slack: w, Findings: w, Owners: cache.New[access.Person](ownerMaxAge, func() time.Time { return now }), Channel: "C1", Logger: slog.New(slog.DiscardHandler)}
 	var err error
 	for range times {
 		_, err = h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, Run: "run1"}})
 	}
 	return err
+}
+
+func (w *world) UserByEmail(_ context.Context, email string) (slack.User, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lookedUp = append(w.lookedUp, email)
+	u, ok := w.users[email]
+	return u, ok && w.usersErr == nil, w.usersErr
+}
+
+// A report mentions the people who have the access, as far as their email finds them.
+// The number of lookups is limited, and none is repeated.
+func TestReportMentionsOwners(t *testing.T) {
+	finding := func(user, name, email string) access.Finding {
+		f := runWorld().findings[0]
+		f.PrincipalID, f.UserName, f.Email = user, name, email
+		return f
+	}
+	full := func(id, email string) slack.User { return slack.User{ID: id, TeamID: "T1", Email: email} }
+	gone, bot := full("UGONE", "gone@example.com"), full("UBOT", "bot@example.com")
+	gone.Deleted, bot.Bot = true, true
+	w := runWorld()
+	w.users = map[string]slack.User{
+		"jane@example.com": full("UJANE", "Jane@example.com"), "lee@example.com": full("ULEE", "lee@example.com"),
+		"gone@example.com": gone, "bot@example.com": bot, "alias@example.com": full("UOTHER", "other@example.com"),
+	}
+	w.report.Findings = []access.Finding{
+		finding("p-jane", "jane", "jane@example.com"), finding("p-jane", "jane", "jane@example.com"), finding("p-lee", "lee@example.com", ""),
+		finding("p-gone", "", "gone@example.com"), finding("p-bot", "", "bot@example.com"), finding("p-alias", "", "alias@example.com"),
+		finding("p-none", "nobody", ""), finding("p-kelvin", "\u212aim@example.com", ""), finding("p-unknown", "", "unknown@example.com"),
+	}
+	h := &Handler{Slack: w, Owners: cache.New[access.Person](ownerMaxAge, func() time.Time { return now }), Logger: slog.New(slog.DiscardHandler)}
+	want := map[string]access.Person{"p-jane": {SlackID: "UJANE"}, "p-lee": {SlackID: "ULEE"}}
+	for range 2 {
+		if got := h.findOwners(t.Context(), w.report); !reflect.DeepEqual(got, want) {
+			t.Errorf("owners %v, want %v", got, want)
+		}
+	}
+	slices.Sort(w.lookedUp)
+	if want := []string{"alias@example.com", "bot@example.com", "gone@example.com", "jane@example.com", "lee@example.com", "unknown@example.com"}; !slices.Equal(w.lookedUp, want) {
+		t.Errorf("looked up %q, want %q", w.lookedUp, want)
+	}
+
+	w.lookedUp, w.report.Findings = nil, nil
+	for i := range 100 {
+		w.report.Findings = append(w.report.Findings, finding(fmt.Sprint("p-", i), fmt.Sprintf("user%d@example.com", i), ""))
+	}
+	if h.findOwners(t.Context(), w.report); len(w.lookedUp) != maxOwners {
+		t.Errorf("%d lookups, want %d", len(w.lookedUp), maxOwners)
+	}
+	w.usersErr = access.Errorf(access.CodeThrottled, "slow down")
+	if err := w.drift(t, "drift_report", 1); err != nil {
+		t.Errorf("lookups fail: %v, want the report without mentions", err)
+	}
+}
+
+// After a press, the same message shows it. No second message is posted.
+func TestReportShowsAPress(t *testing.T) {
+	w := runWorld()
+	w.run.Guard = ""
+	w.report.Mode, w.report.Decidable = access.DriftWarn, map[string]int{w.findings[0].Key(): 0}
+	if err := w.drift(t, "drift_report", 2); err != nil {
+		t.Fatal(err)
+	}
+	w.run.Presses = []access.FindingPress{{Remove: true, By: access.Person{SlackID: "UANN"}, At: now}}
+	if err := w.drift(t, "drift_report", 2); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"post C1 drift_report", "update C1 1"}; !slices.Equal(w.did, want) {
+		t.Errorf("did %q, want %q", w.did, want)
+	}
+	if want := slack.DriftReportMessage(w.report, w.run, nil); w.said[1].Digest() != want.Digest() {
+		t.Errorf("the message is %+v", w.said[1])
+	}
 }
 
 func (w *world) answerRun(remove bool) {
@@ -94,7 +171,7 @@ func TestDrift(t *testing.T) {
 		{name: "an answered question needs no findings", operation: "drift_question",
 			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(false); w.runsErr = unavailable }, want: []string{"update C1 1"}},
 		{name: "report", operation: "drift_report", want: []string{"post C1 drift_report"},
-			last: func(w *world) slack.Message { return slack.DriftReportMessage(w.report) }},
+			last: func(w *world) slack.Message { return slack.DriftReportMessage(w.report, w.run, nil) }},
 		{name: "report of a run that asked: its question is closed", operation: "drift_report",
 			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(true) }, want: []string{"post C1 drift_report", "update C1 1"},
 			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil) }},

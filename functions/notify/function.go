@@ -5,7 +5,9 @@ package notify
 import (
 	"time"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/buckets"
+	"sso-elevator/functions/adapters/cache"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
@@ -48,6 +50,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Findings:   findings.New(c.S3, s.Catalog.Bucket),
 		Table:      table.New(c.DynamoDB, s.Table.Name),
 		Slack:      &members{Slack: c.Slack, now: p.Now},
+		Owners:     cache.New[access.Person](ownerMaxAge, p.Now),
 		Channel:    s.Channel,
 		SendDM:     s.SendDM,
 		PostRevoke: s.PostRevoke,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/cache"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/slack"
@@ -45,6 +46,7 @@ type Slack interface {
 	FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error)
 	MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error)
 	OpenDM(ctx context.Context, user string) (channel string, err error)
+	UserByEmail(ctx context.Context, email string) (u slack.User, found bool, err error)
 }
 
 var (
@@ -59,7 +61,9 @@ type Handler struct {
 	Table    Table
 	Slack    Slack
 	Findings Findings
-	Channel  string // for runs, and for requests whose policy names no other
+	// Owners keeps which Slack user has an email; the zero Person if none.
+	Owners  *cache.Cache[access.Person]
+	Channel string // for runs, and for requests whose policy names no other
 	// SendDM sends direct messages to requesters and approvers outside the channel as well.
 	SendDM bool
 	// PostRevoke reports the end of access in the thread and in a direct
@@ -79,7 +83,7 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	switch in.Operation {
 	case host.OperationDriftQuestion:
 		return struct{}{}, h.driftQuestion(ctx, in.Run)
-	case "drift_report":
+	case host.OperationDriftReport:
 		return struct{}{}, h.driftReport(ctx, in.Run)
 	}
 	r, err := h.Table.Get(ctx, in.RequestID)

@@ -51,6 +51,10 @@ type world struct {
 	membersErr  error
 	completeErr error
 	runsErr     error // the run's findings can't be read
+
+	users    map[string]slack.User // by email
+	usersErr error
+	lookedUp []string // emails
 }
 
 func (w *world) Get(_ context.Context, id string) (access.Request, error) {

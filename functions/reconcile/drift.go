@@ -13,6 +13,10 @@ import (
 // RunInput is the part of the input that only the steps of a run have.
 type RunInput struct {
 	Batch int `json:"batch"` // of scan
+	// Index is a finding of the run: of press and press_result.
+	Index int `json:"index"`
+	// Error is the name of the error that the removal ended with, "" if none: of press_result.
+	Error string `json:"error"`
 	// Input is the execution's input; only plan gets it.
 	Input Started `json:"input"`
 	// Results are how the removals ended; only report gets them.
@@ -50,6 +54,16 @@ type Reported struct {
 	Complete bool `json:"complete"` // the run read everything in scope
 }
 
+// Pressed is the output of the operation press.
+type Pressed struct {
+	Next string `json:"next"` // "remove", "leave", "show" or "nothing"
+}
+
+// PressEnded is the output of the operation press_result.
+type PressEnded struct {
+	Failed bool `json:"failed"` // the access may still be there although it should be gone
+}
+
 // Drift carries out the steps of a run.
 type Drift interface {
 	Plan(context.Context, drift.Start) ([]int, error)
@@ -57,6 +71,8 @@ type Drift interface {
 	Collect(ctx context.Context, run string) (drift.NextSteps, error)
 	EndQuestion(ctx context.Context, run string) (next string, err error)
 	Report(ctx context.Context, run string, removals []drift.Removal) (tell, complete bool, err error)
+	Press(ctx context.Context, ref access.FindingRef) (next string, err error)
+	EndPress(ctx context.Context, ref access.FindingRef, failure string) (failed bool, err error)
 }
 
 var _ Drift = (*drift.Engine)(nil)
@@ -80,6 +96,24 @@ func (h *Handler) drift(ctx context.Context, in Input) (any, error) {
 		tell, complete, err := h.Drift.Report(ctx, in.Run, in.Results)
 		return Reported{tell, complete}, err
 	}
+}
+
+// press carries out the steps of an execution for a press on one finding. Before the
+// access is removed, the report shows who asked for that. If it can't, nothing is lost: the
+// execution updates the report at its end.
+func (h *Handler) press(ctx context.Context, in Input) (any, error) {
+	ref := access.FindingRef{Run: in.Run, Index: in.Index}
+	if in.Operation == "press_result" {
+		failed, err := h.Drift.EndPress(ctx, ref, in.Error)
+		return PressEnded{failed}, err
+	}
+	next, err := h.Drift.Press(ctx, ref)
+	if err == nil && next == drift.PressRemoves {
+		if err := h.ShowReport(ctx, in.Run); err != nil {
+			h.Logger.WarnContext(ctx, "press could not be shown yet", "run", in.Run, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+	}
+	return Pressed{next}, err
 }
 
 // accountOf returns the account in an ARN, "" if there is none.

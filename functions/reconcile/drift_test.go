@@ -45,6 +45,16 @@ func (f *fakeDrift) Report(_ context.Context, run string, removals []drift.Remov
 	return false, true, f.err
 }
 
+func (f *fakeDrift) Press(_ context.Context, ref access.FindingRef) (string, error) {
+	f.asked = ref
+	return "remove", f.err
+}
+
+func (f *fakeDrift) EndPress(_ context.Context, ref access.FindingRef, failure string) (bool, error) {
+	f.asked = []any{ref, failure}
+	return false, f.err
+}
+
 // The machine's states read fields of the output. Every field exists, even if it is
 // empty or false.
 func TestDriftOperations(t *testing.T) {
@@ -69,6 +79,11 @@ func TestDriftOperations(t *testing.T) {
 			collected: drift.NextSteps{Found: [][2]int{}, Next: "nothing", Removals: []int{}},
 			want:      `{"found":[],"next":"nothing","removals":[],"exempted":false}`},
 		{name: "answer", payload: `{"operation":"answer","run":"r-1"}`, asked: "r-1", want: `{"next":"remove"}`},
+		{name: "press", payload: `{"operation":"press","run":"r-1","index":3,"execution":"x"}`, asked: access.FindingRef{Run: "r-1", Index: 3}, want: `{"next":"remove"}`},
+		{name: "press kept", payload: `{"operation":"press_result","run":"r-1","index":3,"error":"Held"}`,
+			asked: []any{access.FindingRef{Run: "r-1", Index: 3}, "Held"}, want: `{"failed":false}`},
+		{name: "press removed", payload: `{"operation":"press_result","run":"r-1","index":3}`,
+			asked: []any{access.FindingRef{Run: "r-1", Index: 3}, ""}, want: `{"failed":false}`},
 		{name: "report", payload: `{"operation":"report","run":"r-1"}`, asked: []any{"r-1", []drift.Removal(nil)}, want: `{"tell":false,"complete":true}`},
 		{name: "report removals", payload: `{"operation":"report","run":"r-1","results":[{"index":1,"result":"removed"},{"index":0,"result":"held"}]}`,
 			asked: []any{"r-1", []drift.Removal{{Index: 1, Result: access.DriftRemoved}, {Result: access.DriftHeld}}}, want: `{"tell":false,"complete":true}`},
@@ -83,7 +98,7 @@ func TestDriftOperations(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			fake := &fakeDrift{collected: test.collected}
-			h := &Handler{Drift: fake, Logger: slog.New(slog.DiscardHandler)}
+			h := &Handler{ShowReport: func(context.Context, string) error { return nil }, Drift: fake, Logger: slog.New(slog.DiscardHandler)}
 			var in Input
 			if err := json.Unmarshal([]byte(test.payload), &in); err != nil {
 				t.Fatal(err)
@@ -101,6 +116,28 @@ func TestDriftOperations(t *testing.T) {
 				t.Errorf("an error became %v", err)
 			}
 		})
+	}
+}
+
+// A press is shown before the access is removed. A failure of that delays nothing.
+func TestPressIsShown(t *testing.T) {
+	for _, showErr := range []error{nil, access.Errorf(access.CodeUnavailable, "x")} {
+		var shown []string
+		fake := &fakeDrift{}
+		h := &Handler{Drift: fake, Logger: slog.New(slog.DiscardHandler), ShowReport: func(_ context.Context, run string) error {
+			shown = append(shown, run)
+			return showErr
+		}}
+		in := Input{}
+		in.Operation, in.Run, in.Index = "press", "r-1", 2
+		out, err := h.Handle(t.Context(), in)
+		if err != nil || !reflect.DeepEqual(out, Pressed{Next: "remove"}) || !reflect.DeepEqual(shown, []string{"r-1"}) {
+			t.Errorf("answered %+v, %v, shown %q", out, err, shown)
+		}
+		fake.err, shown = access.Errorf(access.CodeThrottled, "slow down"), nil
+		if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != access.CodeThrottled || len(shown) > 0 {
+			t.Errorf("an unread press: %v, shown %q", err, shown)
+		}
 	}
 }
 

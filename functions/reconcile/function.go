@@ -108,6 +108,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
 	tokens := tasktoken.Resumer{API: c.StepFunctions}
+	show := func(operation string) func(context.Context, string) error {
+		return func(ctx context.Context, run string) error {
+			payload := map[string]string{"operation": operation, "run": run}
+			return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "update the message of a run")
+		}
+	}
 	return &Handler{
 		Catalog: &catalog.Refresher{
 			Lister: c.IdentityCenter(catalog.CallEvery),
@@ -162,11 +168,8 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 				}
 				return cases.New(recheck, rows, nil).GroupsOfDecider(ctx, x, who, targets, ousOf)
 			},
-			OUsOf: units.OUsOf,
-			Show: func(ctx context.Context, run string) error {
-				payload := map[string]string{"operation": host.OperationDriftQuestion, "run": run}
-				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "post the removal question")
-			},
+			OUsOf:  units.OUsOf,
+			Show:   show(host.OperationDriftQuestion),
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },
 			Now:    p.Now,
 			Count:  p.Metrics.Count,
@@ -188,8 +191,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Count:       p.Metrics.Count,
 			Logger:      p.Logger,
 		},
-		Count:  p.Metrics.Count,
-		Logger: p.Logger,
+		ShowReport: show(host.OperationDriftReport),
+		Count:      p.Metrics.Count,
+		Logger:     p.Logger,
 	}, nil
 }
 

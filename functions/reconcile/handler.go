@@ -21,6 +21,8 @@ import (
 //	tombstone  check whether a request was left behind, and what is left to do
 //	plan, scan, collect, answer, report
 //	           the steps of a run that looks for unknown access
+//	press, press_result
+//	           the steps of an execution for a press on one finding
 type Input struct {
 	host.Input
 	RunInput
@@ -57,8 +59,10 @@ type Handler struct {
 	Blocked BlockedPeople
 	People  Recheck
 	Drift   Drift
-	Count   func(name string, dimensions map[string]string)
-	Logger  *slog.Logger
+	// ShowReport has a run's report updated in Slack, and doesn't wait for that.
+	ShowReport func(ctx context.Context, run string) error
+	Count      func(name string, dimensions map[string]string)
+	Logger     *slog.Logger
 }
 
 // Handle performs the operation in the input. Every operation may be repeated, and
@@ -83,6 +87,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
 		return h.Sweep.Tombstone(ctx, in.RequestID)
 	case "plan", "scan", "collect", "answer", "report":
 		return h.drift(ctx, in)
+	case "press", "press_result":
+		return h.press(ctx, in)
 	default:
 		return nil, access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}

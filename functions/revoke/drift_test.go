@@ -55,6 +55,8 @@ type rows struct {
 	runs     map[string]access.Run
 	err      error
 	removals int
+	leaves   map[string]access.Leave // by subject
+	leaveErr error
 }
 
 func (r *rows) Run(_ context.Context, id string) (access.Run, error) {
@@ -71,6 +73,11 @@ func (r *rows) ReserveRemoval(_ context.Context, _ time.Time, limit int) error {
 	}
 	r.removals++
 	return nil
+}
+
+func (r *rows) Leave(_ context.Context, subject string) (access.Leave, bool, error) {
+	l, found := r.leaves[subject]
+	return l, found && r.leaveErr == nil, r.leaveErr
 }
 
 // users are by id.
@@ -117,6 +124,18 @@ func TestDrift(t *testing.T) {
 	}
 	by := func(p access.Person) access.Run { a := said(true, 0, 4); a.By = p; return asked(a) }
 	unavailable := access.Errorf(access.CodeUnavailable, "x")
+	// pressed is a run whose report has buttons, which ann pressed.
+	pressed := func(mode access.DriftMode, by access.Person, presses ...access.FindingPress) access.Run {
+		r := access.Run{ID: "r", Mode: mode, Partial: true}
+		for _, p := range append(presses, access.FindingPress{Finding: 2, Remove: true, At: nine.Add(-time.Minute)}) {
+			p.By = by
+			r.Presses = append(r.Presses, p)
+		}
+		return r
+	}
+	left := func(made, until time.Duration) *access.Leave {
+		return &access.Leave{Subject: subject.Key(), By: ann, At: nine.Add(made), Until: nine.Add(until)}
+	}
 	tests := []struct {
 		name       string
 		payload    string // "": drift
@@ -132,6 +151,8 @@ func TestDrift(t *testing.T) {
 		exemptions []access.Exemption
 		userErr    error
 		userGone   bool
+		left       *access.Leave
+		leaveErr   error
 		limit      int
 		err        error // of the leases
 		want       access.Code
@@ -193,6 +214,29 @@ func TestDrift(t *testing.T) {
 			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Until = nine })}, calls: []string{removal}, reserved: 1},
 		{name: "an exemption, and who it is can't be read", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, userErr: unavailable, want: access.CodeUnavailable},
 		{name: "an exemption, and the user is gone", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, userGone: true, calls: []string{removal}, reserved: 1},
+
+		{name: "someone pressed Remove now, in a run of an event", run: pressed(access.DriftWarn, ann), calls: []string{removal}},
+		{name: "someone pressed it after a run in mode revoke had kept it", run: pressed(access.DriftRevoke, ann), calls: []string{removal}},
+		{name: "someone pressed it below another finding", run: access.Run{ID: "r", Mode: access.DriftWarn, Presses: []access.FindingPress{{Finding: 1, Remove: true, By: ann, At: nine}}}, want: access.CodeRefused},
+		{name: "someone pressed Leave for a day", run: access.Run{ID: "r", Mode: access.DriftWarn, Presses: []access.FindingPress{{Finding: 2, By: ann, At: nine}}}, want: access.CodeRefused},
+		{name: "the first press counts", run: pressed(access.DriftWarn, ann, access.FindingPress{Finding: 2, At: nine}), want: access.CodeRefused},
+		{name: "who pressed it approves it no more", run: pressed(access.DriftWarn, ann), approvers: []string{"bob@example.com"}, want: access.CodeRefused},
+		{name: "who pressed it has no user", run: pressed(access.DriftWarn, access.Person{SlackID: "U1", Email: "ann@example.com"}), want: access.CodeRefused},
+		{name: "nobody pressed it", run: pressed(access.DriftWarn, access.Person{}), want: access.CodeRefused},
+		{name: "they pressed it for their own access", run: pressed(access.DriftWarn, access.Person{SlackID: "U1", Email: "ann@example.com", PrincipalID: subject.PrincipalID}), want: access.CodeRefused},
+		{name: "pressed, and the policy covers it no more", run: pressed(access.DriftWarn, ann), set: "Billing", want: access.CodeOutOfScope},
+		{name: "pressed, and the account is protected", run: pressed(access.DriftWarn, ann), protected: []string{subject.AccountID}, want: access.CodeOutOfScope},
+		{name: "pressed, and a request holds it by now", run: pressed(access.DriftWarn, ann), err: access.Errorf(access.CodeHeld, "held"), want: access.CodeHeld, calls: []string{removal}},
+		{name: "pressed, and the settings exempt it", run: pressed(access.DriftWarn, ann), exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
+		{name: "pressed, and removals are switched off", run: pressed(access.DriftWarn, ann), off: true, want: access.CodeRefused},
+
+		{name: "left for now", run: revoke, limit: 1, left: left(-time.Hour, time.Minute), want: access.CodeExempt},
+		{name: "left, though a person lets it be removed", run: asked(said(true, 0, 4)), left: left(-time.Hour, time.Minute), want: access.CodeExempt},
+		{name: "left until now", run: revoke, limit: 1, left: left(-time.Hour, 0), calls: []string{removal}, reserved: 1},
+		{name: "left, and someone pressed Remove now since", run: pressed(access.DriftWarn, ann), left: left(-time.Hour, time.Minute), calls: []string{removal}},
+		{name: "someone pressed Remove now, and someone left it since", run: pressed(access.DriftWarn, ann), left: left(0, time.Minute), want: access.CodeExempt},
+		{name: "who left it can't be read", run: revoke, limit: 1, leaveErr: unavailable, want: access.CodeUnavailable},
+		{name: "who left it can't be read, and someone pressed", run: pressed(access.DriftWarn, ann), leaveErr: unavailable, want: access.CodeUnavailable},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,7 +247,10 @@ func TestDrift(t *testing.T) {
 			if approvers == nil {
 				approvers = []string{"Ann@example.com"}
 			}
-			table := &rows{runs: map[string]access.Run{"r": test.run}, err: test.rowErr}
+			table := &rows{runs: map[string]access.Run{"r": test.run}, err: test.rowErr, leaveErr: test.leaveErr}
+			if test.left != nil {
+				table.leaves = map[string]access.Leave{test.left.Subject: *test.left}
+			}
 			known := map[string][]string{subject.PrincipalID: {"Jane@Example.com", "jane.doe@example.com"}}
 			if test.userGone {
 				known = nil

@@ -88,6 +88,9 @@ type Findings interface {
 type Table interface {
 	Run(ctx context.Context, id string) (access.Run, error)
 	ReserveRemoval(ctx context.Context, at time.Time, limit int) error
+	// Leave reads whether someone left the access of a subject alone. The leave may be
+	// over.
+	Leave(ctx context.Context, subject string) (l access.Leave, found bool, err error)
 }
 
 // Users are the users in Identity Center.
@@ -174,9 +177,10 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 // Permission to start executions is not enough.
 //
 // The run used the policy in force when it began, and may have waited for people
-// since. A finding stays if the current policy doesn't cover it, or exempts it. It
-// also stays if its account is protected and no statement names it, or if the person
-// who agreed to its removal may no longer decide about it.
+// since. A finding stays if the current policy doesn't cover it, or exempts it, or if
+// someone left it alone for now. It also stays if its account is protected and no
+// statement names it, or if the person who agreed to its removal may no longer decide
+// about it. Nobody decides about their own access with a button for one finding.
 func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "removals are turned off: allow_reconcile_removals is false")
@@ -215,9 +219,19 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 		}
 		return err
 	}
+	press := run.PressAbout(in.Index)
+	l, found, err := h.Table.Leave(ctx, f.Key())
+	if err != nil {
+		return err
+	}
+	if found && !l.IsOver(h.Now()) && !l.IsOverruledBy(press) {
+		return access.Errorf(access.CodeExempt, "%s left this access alone until %s", l.By.Email, l.Until.UTC().Format(time.RFC3339))
+	}
 	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
-	if run.NeedsConsent(in.Index) {
-		by := run.AnswerAbout(in.Index).By
+	if by, _, ok := run.ConsentTo(in.Index); ok {
+		if press != nil && f.IsOf(by) {
+			return access.Errorf(access.CodeRefused, "%s asked to remove their own access", by.Email)
+		}
 		groups, err := h.Cases.GroupsOfDecider(ctx, index, by, []access.Target{f.Target}, ousOf)
 		if err != nil {
 			return err

@@ -139,10 +139,19 @@ func (l *ledger) checkRemovals() {
 	recorded := map[access.FindingRef]auditrecord.Record{}
 	for _, key := range l.world.objects.order {
 		var rec auditrecord.Record
-		if !strings.HasPrefix(key, auditBucket+"/logs/") || json.Unmarshal(l.world.objects.objects[key], &rec) != nil || rec.Event != string(access.EventDriftRevoked) {
+		if !strings.HasPrefix(key, auditBucket+"/logs/") || json.Unmarshal(l.world.objects.objects[key], &rec) != nil {
 			continue
 		}
 		ref := access.FindingRef{Run: rec.RequestID, Index: rec.Sequence}
+		if rec.Event == string(access.EventDriftPressed) {
+			run, _ := l.world.table.run(ref.Run)
+			if p := run.PressAbout(ref.Index); p == nil || p.By.SlackID != rec.ApproverSlackID || p.Action() != rec.Action {
+				l.broken(3, "there is a record of a press on %+v, and nobody pressed so: %+v, %+v", ref, rec, p)
+			}
+		}
+		if rec.Event != string(access.EventDriftRevoked) {
+			continue
+		}
 		recorded[ref] = rec
 		made := l.removals[ref]
 		if made == nil || !strings.HasSuffix(made.key, "#"+rec.SSOUserPrincipalID) {

@@ -49,7 +49,7 @@ func start(w *world, name string) handler {
 	case "ingress":
 		h := must(ingress.New(ingress.Settings{
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
-			App: app, RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileFunction: "reconcile",
+			App: app, RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, ReconcileFunction: "reconcile",
 			Durations: append(slices.Clone(durations), longDuration), MaxOpenRequests: openRequests,
 			DenyReason: string(ingress.DenyReasonOptional), DenyCooldown: 5 * time.Minute,
 		}, ingress.Clients{

@@ -492,6 +492,23 @@ func (w *world) answerQuestion(run string, d *dice) {
 	}
 }
 
+// decideFindings has people press buttons of single findings in a run's report, soon, late
+// or not at all. Some press buttons that the report doesn't have.
+func (w *world) decideFindings(run string, d *dice) {
+	for range d.below(8) {
+		by, action := pick(d, people), pick(d, []string{access.ActionFindingRemove, access.ActionFindingLeave})
+		value := access.FindingRef{Run: run, Index: pick(d, []int{0, 0, 0, 0, 1, 1, 2})}.ButtonValue()
+		w.then(w.clock.now().Add(d.between(time.Second, 10*time.Minute)), d.next(), func() {
+			w.clock.say("%s presses %s of %s", by.SlackID, action, value)
+			w.sendFromSlack(run, payload("block_actions", by, map[string]any{
+				"actions":      []map[string]any{{"action_id": action, "value": value}},
+				"response_url": "https://hooks.slack.com/actions/T1/1/x",
+				"channel":      map[string]any{"id": channel}, "message": map[string]any{"ts": "1.1"},
+			}), nil)
+		})
+	}
+}
+
 // planHands plans for someone to create or remove the same access by hand.
 func (p *plan) planHands() {
 	w, d := p.world, p.dice

@@ -137,6 +137,7 @@ func (i *insider) startReconcile() {
 		if e.of == reconcileMachineARN {
 			finding, _ := json.Marshal(access.FindingRef{Run: e.name, Index: d.below(3)})
 			inputs = append(inputs, `{"mode":"sweep","lease":"none","drift":`+string(finding)+`}`)
+			inputs = append(inputs, fmt.Sprintf(`{"mode":"press","run":%q,"index":%d}`, e.name, d.below(3)))
 		}
 	}
 	for _, prefix := range i.sweepPrefixes() {

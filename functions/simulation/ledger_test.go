@@ -32,6 +32,8 @@ type ledger struct {
 	blocks   blockList
 	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
+	// left is when each row was written that says that someone left access alone.
+	left map[string]time.Time
 	// groupDeleted are the groups that someone deleted, homes where each account is.
 	groupDeleted map[string]bool
 	homes        map[string][]home
@@ -122,7 +124,7 @@ type subject struct {
 }
 
 func newLedger(w *world) *ledger {
-	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, dialogs: map[*invocation]string{}, submits: map[*invocation]bool{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{},
+	l := &ledger{world: w, requests: map[string]*dossier{}, access: map[string]*subject{}, answers: map[*invocation]string{}, dialogs: map[*invocation]string{}, submits: map[*invocation]bool{}, counts: map[string]int{}, removals: map[access.FindingRef]*removal{}, left: map[string]time.Time{},
 		groupDeleted: map[string]bool{}, homes: map[string][]home{}}
 	l.blocks.first, l.blocks.last = map[*invocation]time.Time{}, map[*invocation]time.Time{}
 	for account, unit := range unitOf {
@@ -212,6 +214,9 @@ func (l *ledger) noteState(e *execution, state string) {
 	if r := l.request(id); e.of == requestMachineARN && r.stop != nil && r.stopIn == state {
 		r.stop(e)
 		r.stop = nil
+	}
+	if state == "Complete?" {
+		l.world.decideFindings(e.name, l.world.source.dice("findings"))
 	}
 	if state == "AwaitAnswer" {
 		l.world.answerQuestion(e.name, l.world.source.dice("answer"))
@@ -351,6 +356,16 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 	}
 	now := l.world.clock.now()
 	asks := run.Guard != ""
+	press := run.PressAbout(ref.Index)
+	if press != nil && press.Remove {
+		l.counts["PressRemoved"]++
+		if operation == "drift" && (!l.mayDecide(&access.RunAnswer{By: press.By}, lease.Subject.Target, inv.began) || press.By.PrincipalID == lease.Subject.PrincipalID) {
+			l.broken(6, "%s is removed for the run %s, asked by somebody who may not: %+v", key, ref.Run, press)
+		}
+	}
+	if leave, ok := l.world.table.leave(key); ok && operation == "drift" && l.left[key].Before(inv.began) && !leave.IsOver(now) && !leave.IsOverruledBy(press) {
+		l.broken(6, "%s is removed for the run %s, and somebody left it: %+v", key, ref.Run, leave)
+	}
 	if run.Guard == access.GuardScopeGrew && slices.ContainsFunc(run.InScope, func(r [2]int) bool { return r[0] <= ref.Index && ref.Index < r[1] }) {
 		// Nobody is asked about what the scope had before.
 		asks = false
@@ -358,7 +373,7 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 			l.broken(6, "%s is removed for the run %s without consent, and no earlier policy covered it", key, ref.Run)
 		}
 	}
-	if operation == "drift" && asks && !l.mayDecide(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
+	if asks = asks || press != nil && press.Remove; operation == "drift" && asks && (press == nil || !press.Remove) && !l.mayDecide(run.AnswerAbout(ref.Index), lease.Subject.Target, inv.began) {
 		l.broken(6, "%s is removed for the run %s, let go by somebody who approves it in no policy in force: %+v", key, ref.Run, run)
 	}
 	if operation == "drift" && l.isExempt(key, inv.began) {
@@ -376,6 +391,17 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 	}
 	if without > maxRemovals {
 		l.broken(6, "%d findings were removed within 24 hours without a person's consent, the last one %s", without, key)
+	}
+}
+
+// checkLeave checks that a person left the access alone, and not for longer than a press
+// can.
+func (l *ledger) checkLeave(leave access.Leave) {
+	l.counts["Left"]++
+	run, found := l.world.table.run(leave.Run)
+	press := run.PressAbout(leave.Index)
+	if !found || press == nil || press.Remove || press.By != leave.By || leave.Until.After(leave.At.Add(access.LeaveFor)) {
+		l.broken(6, "%s is left alone, which nobody asked for: %+v, %+v", leave.Subject, leave, press)
 	}
 }
 
@@ -469,6 +495,10 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	}
 	if strings.HasPrefix(key, "removal#run#") && after != nil {
 		l.checkRemovalResult(as[access.DriftRemoval](after), before != nil)
+	}
+	if subject, ok := strings.CutPrefix(key, "left#"); ok && after != nil {
+		l.left[subject] = l.world.clock.now()
+		l.checkLeave(as[access.Leave](after))
 	}
 	if subject, ok := strings.CutPrefix(key, "lease#"); ok {
 		l.noteLease(subject, before, after)

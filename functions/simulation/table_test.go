@@ -248,6 +248,15 @@ func (t *table) lease(key string) (access.Lease, bool) {
 	return as[access.Lease](r), true
 }
 
+// leave returns the row that says that someone left a subject's access alone.
+func (t *table) leave(key string) (access.Leave, bool) {
+	r, ok := t.rows["left#"+key]
+	if !ok {
+		return access.Leave{}, false
+	}
+	return as[access.Leave](r), true
+}
+
 // run returns the row of a run.
 func (t *table) run(id string) (access.Run, bool) {
 	r, ok := t.rows["run#"+id]

@@ -28,6 +28,9 @@ type tally struct {
 	// person ended another one, ChainsTooLong how many needed an approval because they
 	// extended others too far. KeptAfterEnd is how many kept access that a person ended.
 	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd int
+	// PressRemoved is how often a finding was removed because someone pressed Remove now, Left
+	// how often one was left for a day.
+	PressRemoved, Left int
 	// Moves is how often an account changed its unit.
 	Moves int
 	// Blocked and Lifted are how many people were blocked, and how many blocks were lifted.
@@ -43,7 +46,7 @@ func (l *ledger) tally() tally {
 		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"],
 		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
 		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"],
-		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"]}
+		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"], PressRemoved: l.counts["PressRemoved"], Left: l.counts["Left"]}
 	t.Blocked, t.Lifted, t.BlockInTime = l.counts["blocked"], l.counts["unblocked"], l.counts["held to the time of a block"]
 	for _, function := range []string{"ingress", "evaluate", "grant", "reconcile"} {
 		t.BlockEnded += l.counts["ended by a block, "+function]
@@ -101,7 +104,7 @@ func (t *tally) add(o tally) {
 		{&t.Requests, &o.Requests}, {&t.Approved, &o.Approved}, {&t.Automatic, &o.Automatic}, {&t.Denied, &o.Denied},
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.AlreadyGone, &o.AlreadyGone}, {&t.RowsDeleted, &o.RowsDeleted}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
-		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
+		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.PressRemoved, &o.PressRemoved}, {&t.Left, &o.Left}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
 		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.Confirmed, &o.Confirmed}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
 		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
 		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd},

@@ -92,3 +92,7 @@ type noLeases struct{ drift.Table }
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
 	return access.Lease{}, false, nil
 }
+
+func (noLeases) Leave(context.Context, string) (access.Leave, bool, error) {
+	return access.Leave{}, false, nil
+}

@@ -153,10 +153,13 @@ func (r *driftRun) question(t *testing.T) post {
 }
 
 var (
-	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Kept because a request now covers it|Already removed by someone else|Kept because it is exempt for now) \((\d+)\)$`)
+	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Kept until the next check asks, because the 24-hour limit is reached|Kept because a request now covers it|Already removed by someone else|Kept because it is exempt for now) \((\d+)\)$`)
 	placeText   = regexp.MustCompile(`^\n?(?:Account|Group) (\S+) \(`)
 	userText    = regexp.MustCompile(`^\n• (\S+@\S+)$`)
-	restText    = regexp.MustCompile(`^(?:: (\S+))?, first seen \d+ \w+ 20\d\d \d\d:\d\d UTC(?:\. Exempt until .+)?$`)
+	restText    = regexp.MustCompile(`^: (\S+?)(?:, first seen )?$`)
+	// A finding with its own block: the name, perhaps a mention, and this.
+	ownerText = regexp.MustCompile(`^(\S+@\S+)$`)
+	cardText  = regexp.MustCompile(`(?s)^: (?:(\S+) in )?(?:Account|Group) (\S+) \([^)]*\)\n`)
 )
 
 // listed returns the findings that a message shows, by result ("" if it shows
@@ -164,17 +167,31 @@ var (
 func listed(t *testing.T, p post) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
-	section, place, user := "", "", ""
-	for _, text := range textsOf(t, p.Blocks) {
+	section, place, user, owner := "", "", "", ""
+	add := func(parts ...string) {
+		all[section] = append(all[section], strings.TrimSpace(strings.Join(parts, " ")))
+		user = ""
+	}
+	for _, text := range append(textsOf(t, p.Blocks), "") {
+		m := restText.FindStringSubmatch(text)
+		if user != "" && m != nil {
+			add(user, place, m[1])
+			continue
+		}
+		if user != "" {
+			add(user, place) // a member of a group
+		}
 		if m := sectionText.FindStringSubmatch(text); m != nil {
 			section = m[1]
 		} else if m := placeText.FindStringSubmatch(text); m != nil {
 			place = m[1]
 		} else if m := userText.FindStringSubmatch(text); m != nil {
 			user = m[1]
-		} else if m := restText.FindStringSubmatch(text); m != nil && user != "" {
-			all[section] = append(all[section], strings.TrimSpace(strings.Join([]string{user, place, m[1]}, " ")))
-			user = ""
+		} else if m := ownerText.FindStringSubmatch(text); m != nil {
+			owner = m[1]
+		} else if m := cardText.FindStringSubmatch(text); m != nil && owner != "" {
+			add(owner, m[2], m[1])
+			owner = ""
 		}
 		if strings.HasPrefix(text, "and ") && strings.Contains(text, " more") {
 			t.Errorf("the message does not list everything: %q", text)
@@ -203,6 +220,17 @@ func wantListed(t *testing.T, p post, section string, want ...string) {
 	if got := listed(t, p)[section]; !slices.Equal(got, want) {
 		t.Errorf("under %q the message lists %q, want %q; it says %q", section, got, want, textsOf(t, p.Blocks))
 	}
+}
+
+// wantTime checks that a message shows a time, in the reader's time zone.
+func wantTime(t *testing.T, p post, want time.Time) {
+	t.Helper()
+	for _, e := range elementsOf(t, p.Blocks) {
+		if e["type"] == "date" && e["timestamp"] == float64(want.Unix()) {
+			return
+		}
+	}
+	t.Errorf("the message does not show %s: %s", want, p.Blocks)
 }
 
 // wantSays checks that a message contains these texts.
@@ -390,6 +418,9 @@ func (r *driftRun) waitsIn(t *testing.T, state string) {
 	})
 }
 
+// creator is who creates assignments, as CloudTrail says.
+const creator = "arn:aws:sts::123456789012:assumed-role/Admin/mallory"
+
 // created returns EventBridge's form of CloudTrail's event for a new assignment.
 func (s *stack) created(t *testing.T, w wish) string {
 	t.Helper()
@@ -397,7 +428,8 @@ func (s *stack) created(t *testing.T, w wish) string {
 	text, err := json.Marshal(map[string]any{
 		"source": "aws.sso", "detail-type": "AWS API Call via CloudTrail",
 		"detail": map[string]any{
-			"eventSource": "sso.amazonaws.com", "eventName": "CreateAccountAssignment",
+			"eventSource": "sso.amazonaws.com", "eventName": "CreateAccountAssignment", "eventTime": time.Now().UTC().Format(time.RFC3339),
+			"userIdentity": map[string]any{"type": "AssumedRole", "arn": creator},
 			"requestParameters": map[string]any{
 				"instanceArn": s.instanceARN, "targetId": s.accountID(t, w.account), "targetType": "AWS_ACCOUNT",
 				"permissionSetArn": s.permissionSetARN(t, w.permissionSet), "principalType": kind, "principalId": principal,

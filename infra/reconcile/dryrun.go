@@ -75,9 +75,13 @@ func newEngine(cfg aws.Config, pace *identitycenter.Pace, leases string, s *sett
 	return e
 }
 
-// noLeases is a table without leases, for when nothing is deployed.
+// noLeases is a table without leases and leaves, for when nothing is deployed.
 type noLeases struct{ drift.Table }
 
 func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
 	return access.Lease{}, false, nil
+}
+
+func (noLeases) Leave(context.Context, string) (access.Leave, bool, error) {
+	return access.Leave{}, false, nil
 }

@@ -45,6 +45,12 @@ var exempt = access.Finding{
 	Exemption: &access.Spared{Until: time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC), Reason: "Slack is\ndown"},
 }
 
+// leftForADay is a finding that someone left alone with a button.
+var leftForADay = access.Finding{
+	Subject: exempt.Subject, UserName: "alice",
+	Exemption: &access.Spared{Until: exempt.Exemption.Until, By: &access.Person{SlackID: "UBOB", Email: "bob@example.com"}},
+}
+
 var twoFindings = []access.Finding{
 	{UserName: "alice", Subject: access.Subject{PrincipalID: "u-1", Target: access.Target{Kind: access.KindAccount, AccountID: "111111111111", AccountName: "Production", PermissionSet: "Admin", PermissionSetARN: "arn:ps"}}},
 	{Subject: access.Subject{PrincipalID: "u-\x1b[2Jgone", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Ops\tteam"}}},
@@ -86,6 +92,9 @@ func TestRun(t *testing.T) {
 		{name: "exempt", args: []string{"-dry-run", "-config", example}, wantTable: "t", stdout: []string{"Nothing would be removed."},
 			backend: fake{deployed: "t", preview: drift.Preview{Exempt: []access.Finding{exempt}}},
 			stderr:  "Exempt until 2026-03-03T09:00:00Z: alice, 111111111111 Admin: Slack is�down\n"},
+		{name: "left for a day", args: []string{"-dry-run", "-config", example}, wantTable: "t", stdout: []string{"Nothing would be removed."},
+			backend: fake{deployed: "t", preview: drift.Preview{Exempt: []access.Finding{leftForADay}}},
+			stderr:  "Left by bob@example.com until 2026-03-03T09:00:00Z: alice, 111111111111 Admin\n"},
 		{name: "protected", args: []string{"-dry-run", "-config", example}, wantTable: "t", stdout: []string{"Nothing would be removed."},
 			backend: fake{deployed: "t", preview: drift.Preview{Protected: twoFindings[:1]}},
 			stderr:  "Only reported, because the account is protected: alice, 111111111111 Admin\n"},

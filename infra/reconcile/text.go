@@ -48,6 +48,10 @@ func writeNotes(w io.Writer, p drift.Preview) {
 		if f.Kind == access.KindGroup {
 			place = "group " + f.GroupID
 		}
+		if by := f.Exemption.By; by != nil {
+			fmt.Fprintf(w, "Left by %s until %s: %s, %s\n", command.Printable(by.Email), f.Exemption.Until.UTC().Format(time.RFC3339), command.Printable(f.UserName), command.Printable(place))
+			continue
+		}
 		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), command.Printable(f.UserName), command.Printable(place), command.Printable(f.Exemption.Reason))
 	}
 	for _, f := range p.Protected {

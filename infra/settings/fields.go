@@ -137,7 +137,7 @@ var sections = []section{
 		prop("schedule_expression_for_check_on_inconsistency", scheduleExpression(), func(s *Settings) *string { return &s.WarnSchedule },
 			"When this app searches for unknown access and reports it in Slack (UTC). Such a search removes nothing. Empty: never.").orDefault("rate(2 hours)"),
 		prop("allow_reconcile_removals", boolean(), func(s *Settings) *bool { return &s.AllowRemovals },
-			"Set false to keep every reconciliation from removing anything, even one started by hand. They then only report.").orDefault("true"),
+			"Set false to keep every reconciliation from removing anything, even one started by hand. They then only report, and their reports have no buttons.").orDefault("true"),
 		prop("reconcile_max_removals", whole(0, maxRemovals), func(s *Settings) *int { return &s.MaxRemovals },
 			"How many assignments and memberships all reconciliations together can remove within 24 hours without asking in Slack. 0: always ask.").orDefault("25"),
 		prop("reconcile_question_hours", duration(hours, time.Second, maxQuestionWait, ""), func(s *Settings) *time.Duration { return &s.QuestionWait },

@@ -58,7 +58,7 @@ type Record struct {
 
 	ActorPrincipalID    string `json:"actor_principal_id"` // Identity Center user id
 	ApproverPrincipalID string `json:"approver_principal_id"`
-	Action              string `json:"action"` // the button, for press_refused
+	Action              string `json:"action"` // the button, for press_refused and drift_pressed
 	// Approvers are the emails of everyone whose approval counted, separated by commas.
 	Approvers string `json:"approvers"`
 	OUPath    string `json:"ou_path"` // organizational units above the account, the outermost first, separated by slashes

@@ -19,6 +19,7 @@ const (
 	OperationDriftQuestion = "drift_question" // of notify
 	OperationMoreTime      = "more_time"      // of notify
 	OperationBlocks        = "blocks"         // of audit
+	OperationDriftReport   = "drift_report"   // of notify
 )
 
 // Input is the common part of all tasks' payloads.

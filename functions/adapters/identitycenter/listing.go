@@ -188,10 +188,3 @@ func (c *Client) UserNames(ctx context.Context, id string) (names []string, foun
 	}
 	return append([]string{user.UserName}, user.Emails...), true, nil
 }
-
-// UserName returns the user name of the user with that id; found is false if there
-// is no such user.
-func (c *Client) UserName(ctx context.Context, id string) (name string, found bool, err error) {
-	user, found, err := c.User(ctx, id)
-	return user.UserName, found, err
-}

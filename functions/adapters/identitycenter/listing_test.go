@@ -133,7 +133,7 @@ func TestLists(t *testing.T) {
 			access.Group{ID: "g-1", Name: "Team"}, access.Group{}},
 		{"a group of SCIM's", func(c *identitycenter.Client) (any, error) { g, _, err := c.Group(ctx, "g-scim"); return g, err },
 			access.Group{ID: "g-scim", Name: "Team", Provisioned: true}, access.Group{}},
-		{"a user's name", func(c *identitycenter.Client) (any, error) { n, _, err := c.UserName(ctx, "u-1"); return n, err }, "name of u-1", ""},
+		{"a user's name", func(c *identitycenter.Client) (any, error) { u, _, err := c.User(ctx, "u-1"); return u.UserName, err }, "name of u-1", ""},
 		{"what a user goes by", func(c *identitycenter.Client) (any, error) { n, _, err := c.UserNames(ctx, "u-1"); return n, err },
 			[]string{"name of u-1", "u-1@example.com", "U-1@example.org"}, []string(nil)},
 	}

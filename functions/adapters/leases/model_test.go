@@ -1018,7 +1018,9 @@ func (w *world) machine(p *proc, id string) {
 				return step(l, ctx, r)
 			}
 		}
-		err := w.task(p, 20, "grant", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error { return l.Acquire(ctx, r, nil, nil) }))
+		err := w.task(p, 20, "grant", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error {
+			return l.Acquire(ctx, r, nil, nil)
+		}))
 		if err == nil {
 			p.granted = true
 			err = w.task(p, 20, "confirm", grant(func(l *leases.Leases, ctx context.Context, r access.Request) error {

@@ -11,6 +11,8 @@ const (
 	// "removal#run#<run>#<index>", and "removal#lease#<subject>" for a subject's
 	// latest removal.
 	RemovalPrefix = "removal#"
+	// LeavePrefix begins the rows of unknown access that a person left alone for now.
+	LeavePrefix = "left#"
 
 	// HeartbeatKey is the row with the heartbeat of the reconciliation's runs. It shows
 	// later whether the table has lost data.
@@ -76,4 +78,6 @@ const (
 	AnswerRunAttributes     = "answers answer"
 	ExpireRunAttributes     = "answer"
 	StoreRunTokenAttributes = "token"
+	PressRunAttributes      = "presses"
+	PressResultAttributes   = "press_results"
 )

@@ -71,8 +71,19 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		_, _, err := s.RequestEnd(ctx, "a", access.EndRequest{By: person, At: at})
 		return err
 	}
+	press := func(s *table.Table) error {
+		_, _, err := s.AddPress(ctx, access.Run{ID: "a"}, access.FindingPress{At: at})
+		return err
+	}
+	pressMore := func(s *table.Table) error {
+		_, _, err := s.AddPress(ctx, access.Run{ID: "a", Presses: []access.FindingPress{{At: at}}}, access.FindingPress{At: at})
+		return err
+	}
+	pressResult := func(s *table.Table) error {
+		return s.AddPressResult(ctx, access.Run{ID: "a", PressResults: []access.PressResult{{At: at}}}, access.PressResult{At: at})
+	}
 	functions := map[string][]change{
-		"Ingress": {decide, approve, answer, answerMore, end, func(s *table.Table) error {
+		"Ingress": {decide, approve, answer, answerMore, press, pressMore, end, func(s *table.Table) error {
 			_, _, err := s.EndHolder(ctx, "a", access.EndRequest{By: person, At: at})
 			return err
 		}, func(s *table.Table) error {
@@ -124,7 +135,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { return s.MarkBlocksRecorded(ctx, 1) },
 			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
-		"Reconcile": {end, fail, expire, func(s *table.Table) error {
+		"Reconcile": {end, fail, expire, pressResult, func(s *table.Table) error {
 			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})
 			return err
 		}},

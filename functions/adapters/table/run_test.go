@@ -84,6 +84,8 @@ func TestRunRoundTrip(t *testing.T) {
 	full.Answer = &access.RunAnswer{Remove: true, By: access.Person{SlackID: "U2", Email: "b@example.com", Name: "Bee", PrincipalID: "p-2"}, At: monday, Findings: [][2]int{{0, 12}}}
 	full.Answers = []access.RunAnswer{*full.Answer}
 	full.Token, full.People, full.Undecided, full.Partial = "token-1", 11, 2, true
+	full.Presses = []access.FindingPress{{Finding: 3, Remove: true, By: full.Answer.By, At: monday, Until: monday.Add(time.Hour)}}
+	full.PressResults = []access.PressResult{{Finding: 3, Result: access.DriftHeld, At: monday}}
 	full.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.2", Digest: "d"}}
 	value := reflect.ValueOf(full)
 	for i := range value.NumField() {

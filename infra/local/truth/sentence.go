@@ -108,6 +108,12 @@ func (n names) sentence(r auditrecord.Record) string {
 		return fmt.Sprintf("Found unknown access: %s has %s", requester, target)
 	case access.EventDriftRevoked:
 		return fmt.Sprintf("Removed unknown access: %s had %s", requester, target)
+	case access.EventDriftPressed:
+		what := "to leave it for a day"
+		if r.Action == access.ActionFindingRemove {
+			what = "to remove it now"
+		}
+		return fmt.Sprintf("%s decided about unknown access, %s: %s has %s", r.ApproverEmail, what, requester, target)
 	case access.EventDriftExempted:
 		return fmt.Sprintf("Left unknown access, because the settings exempt it: %s has %s", requester, target)
 	}

@@ -1,0 +1,143 @@
+package access
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// LeaveFor is how long one press on Leave for a day leaves a finding alone.
+	LeaveFor = 24 * time.Hour
+	// MaxLeave is the longest time after a finding was first seen that people can leave it
+	// alone. Exemptions in the settings don't extend it.
+	MaxLeave = MaxExemption
+)
+
+// Names of the two buttons of a finding, in Slack and in audit records.
+const (
+	ActionFindingRemove = "finding_remove"
+	ActionFindingLeave  = "finding_leave"
+)
+
+// Action returns the name of the button that was pressed.
+func (p FindingPress) Action() string {
+	if p.Remove {
+		return ActionFindingRemove
+	}
+	return ActionFindingLeave
+}
+
+// Creation says who created a finding's access, and when, as the CloudTrail event
+// says that started a run. Whoever can start executions can forge that event, so a
+// creation decides nothing, and no audit record has it.
+type Creation struct {
+	By string    `json:"by"` // the ARN of the caller, or another name of them
+	At time.Time `json:"at"`
+}
+
+// FindingPress is a person's press on a button of one finding in a run's report: remove
+// the access now, or leave it for a day. The first press about a finding counts.
+type FindingPress struct {
+	Finding int       `json:"finding"` // index in the run's findings
+	Remove  bool      `json:"remove"`
+	By      Person    `json:"by"`
+	At      time.Time `json:"at"`
+	// Until is when the access stops being left alone; zero if Remove is set.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// PressResult is how the removal ended that someone asked for with a FindingPress.
+type PressResult struct {
+	Finding int           `json:"finding"`
+	Result  RemovalResult `json:"result"`
+	At      time.Time     `json:"at"`
+}
+
+// Leave is a recorded decision to leave unknown access alone for now. Runs treat it as
+// an exemption.
+type Leave struct {
+	FindingRef
+	Subject string    `json:"subject"` // Subject.Key() of the finding
+	By      Person    `json:"by"`
+	At      time.Time `json:"at"`
+	Until   time.Time `json:"until"`
+}
+
+// IsOver reports whether the access is no longer left alone.
+func (l Leave) IsOver(now time.Time) bool { return !now.Before(l.Until) }
+
+// IsOverruledBy reports whether a press is newer than the leave and asks to remove the
+// access. The latest decision of a person counts.
+func (l Leave) IsOverruledBy(p *FindingPress) bool { return p != nil && p.Remove && p.At.After(l.At) }
+
+// LeaveUntil returns until when a press at that time can leave the finding alone. ok is
+// false if its time is used up.
+func (f *Finding) LeaveUntil(at time.Time) (until time.Time, ok bool) {
+	until = at.Add(LeaveFor)
+	if latest := f.FirstSeen.Add(MaxLeave); until.After(latest) {
+		until = latest
+	}
+	return until, until.After(at)
+}
+
+// IsOf reports whether the finding is the person's own access.
+func (f *Finding) IsOf(p Person) bool {
+	if p.PrincipalID != "" && p.PrincipalID == f.PrincipalID {
+		return true
+	}
+	return p.Email != "" && (SameEmail(p.Email, f.Email) || SameEmail(p.Email, f.UserName))
+}
+
+// PressAbout returns the press about the finding with that index; nil if there is none.
+func (r Run) PressAbout(finding int) *FindingPress {
+	for i := range r.Presses {
+		if r.Presses[i].Finding == finding {
+			return &r.Presses[i]
+		}
+	}
+	return nil
+}
+
+// PressResultOf returns how the last try ended of the removal that someone asked for; ""
+// if none has ended.
+func (r Run) PressResultOf(finding int) (result RemovalResult) {
+	for _, p := range r.PressResults {
+		if p.Finding == finding {
+			result = p.Result
+		}
+	}
+	return result
+}
+
+// IsPressDone reports whether nothing is left to do about the press on the finding. A
+// removal that failed may be tried again.
+func (r Run) IsPressDone(finding int) bool {
+	result := r.PressResultOf(finding)
+	return result != "" && result != DriftFailed
+}
+
+// ConsentTo returns who asked for, or approved, the removal of the finding with that
+// index. ok is false if the run removes it without anyone's consent, or nobody agreed.
+func (r Run) ConsentTo(finding int) (by Person, at time.Time, ok bool) {
+	if p := r.PressAbout(finding); p != nil && p.Remove {
+		return p.By, p.At, true
+	}
+	if a := r.AnswerAbout(finding); r.NeedsConsent(finding) && a != nil && a.Remove {
+		return a.By, a.At, true
+	}
+	return Person{}, time.Time{}, false
+}
+
+// ButtonValue returns the value of the finding's buttons. It names the finding and
+// nothing else.
+func (r FindingRef) ButtonValue() string { return r.Run + "." + strconv.Itoa(r.Index) }
+
+// ParseButtonValue reads a value of ButtonValue. It doesn't check the run's name. ok is
+// false for every other text.
+func ParseButtonValue(value string) (ref FindingRef, ok bool) {
+	run, index, ok := strings.Cut(value, ".")
+	n, err := strconv.Atoi(index)
+	ref = FindingRef{Run: run, Index: n}
+	return ref, ok && err == nil && n >= 0 && ref.ButtonValue() == value
+}

@@ -1,0 +1,144 @@
+package ingress
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/slack"
+)
+
+// tooLateForFinding reports whether someone already decided about the finding. Whoever
+// still sees the buttons gets the answer, and the decision is carried out again: the
+// execution or the message may have missed it.
+func (p *press) tooLateForFinding() (reply, bool) {
+	return p.earlierPress(), p.run.PressAbout(p.finding) != nil
+}
+
+// earlierPress tells who decided about the finding, and what.
+func (p *press) earlierPress() reply {
+	made := p.run.PressAbout(p.finding)
+	if made == nil {
+		return reply{}
+	}
+	text := "Already decided: " + cmp.Or(made.By.Email, made.By.Name) + " chose to "
+	if made.Remove {
+		text += "remove this access."
+	} else {
+		text += "leave this access until " + formatTime(made.Until) + "."
+	}
+	return reply{pressed: true, text: text}
+}
+
+// formatTime is the form of a time in a text that only one person sees.
+func formatTime(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
+
+// allowFinding checks whether the person may decide about the finding: it was reported
+// with buttons, the policy in force covers it, and lets the person approve its target;
+// and it is not the person's own access.
+func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
+	q := &p.question
+	var report access.DriftReport
+	var findingsErr, reportErr, policyErr, personErr error
+	var policy access.Policy
+	var wait sync.WaitGroup
+	wait.Go(func() { q.findings, findingsErr = p.Findings.Findings(ctx, p.run.ID) })
+	wait.Go(func() { report, reportErr = p.Findings.Report(ctx, p.run.ID) })
+	wait.Go(func() {
+		var digest string
+		if policy, digest, policyErr = p.Policy.Load(ctx); policyErr == nil {
+			q.index = p.menus.index(&policy, digest)
+			q.ousOf, policyErr = p.Catalog.OUsOf(ctx, q.index.OUs())
+		}
+	})
+	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
+	wait.Wait()
+	why, personal := explain(personErr)
+	switch {
+	case personErr != nil && !personal:
+		return "", personErr
+	case findingsErr != nil || reportErr != nil || policyErr != nil:
+		return "", cmp.Or(findingsErr, reportErr, policyErr)
+	case personErr != nil:
+		p.log.Info("press refused: person can't approve requests", "code", access.CodeOf(personErr))
+		return "You can't decide about this access. " + why + " Its approvers can.", nil
+	}
+	if p.finding >= len(q.findings) {
+		return "", access.Errorf(access.CodeNotFound, "run %s has %d findings, none with the index %d", p.run.ID, len(q.findings), p.finding)
+	}
+	f := q.findings[p.finding]
+	p.log = p.log.With("index", p.finding, "subject", f.Key())
+	if index, ok := report.Decidable[f.Key()]; !ok || index != p.finding {
+		p.log.Warn("press refused: the report has no buttons for this finding")
+		return "Nobody can decide about this access with a button.", nil
+	}
+	ous := q.ousOf(f.AccountID)
+	if !q.index.CoversByName(f.Target, ous) {
+		return "The policy no longer covers this access, so this app leaves it alone.", nil
+	}
+	deciders := func() string {
+		emails := slices.DeleteFunc(q.deciders([]int{p.finding}), func(e string) bool {
+			return f.IsOf(access.Person{Email: e}) || access.SameEmail(e, p.by.Email)
+		})
+		if len(emails) == 0 {
+			return "The policy names no one else who can. Add an approver to the policy, or remove the access in IAM Identity Center."
+		}
+		return "These people can: " + slack.ListNames(p.approverNames(ctx, emails)) + "."
+	}
+	if f.IsOf(p.by) {
+		p.log.Info("press refused: it is the person's own access")
+		return "This is your own access, so you can't decide about it. " + deciders(), nil
+	}
+	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, []access.Target{f.Target}, q.ousOf)
+	if err != nil {
+		return "", err
+	}
+	if !q.mayDecide(p.by, p.finding) {
+		p.log.Info("press refused: person is no approver of this access")
+		return "You can't decide about this access, because you aren't an approver of this account or group. " + deciders(), nil
+	}
+	if _, ok := f.LeaveUntil(p.Now()); !ok && p.action == slack.ActionFindingLeave {
+		return "This access was found more than 72 hours ago, so it can't be left any longer. Remove it, or ask its owner to request it.", nil
+	}
+	return "", nil
+}
+
+// decideFinding records the person's decision about the finding. The first one counts.
+func (p *press) decideFinding(ctx context.Context) (reply, error) {
+	now := p.Now().UTC()
+	made := access.FindingPress{Finding: p.finding, Remove: p.action == slack.ActionFindingRemove, By: p.by, At: now}
+	text := "This app is removing the access. The report will show the result."
+	if !made.Remove {
+		made.Until, _ = p.question.findings[p.finding].LeaveUntil(now)
+		text = "This app leaves the access alone until " + formatTime(made.Until) + "."
+	}
+	for range answerTries {
+		run, won, err := p.Table.AddPress(ctx, p.run, made)
+		if err != nil {
+			return reply{}, err
+		}
+		p.run = run
+		if won {
+			p.log.Info("finding decided", "remove", made.Remove)
+			return reply{pressed: true, text: text}, nil
+		}
+		if run.PressAbout(p.finding) != nil {
+			return p.earlierPress(), nil
+		}
+	}
+	return reply{}, access.Errorf(access.CodeUnavailable, "gave up after conflicting presses on the report of run %s", p.run.ID)
+}
+
+// carryOutFinding has the press carried out, and returns the text for the person. If that
+// fails, the press is recorded, but nothing acts on it until someone presses again.
+func (p *press) carryOutFinding(ctx context.Context, text string) string {
+	err := p.Pressed(ctx, access.FindingRef{Run: p.run.ID, Index: p.finding})
+	if err == nil {
+		return text
+	}
+	p.log.Error("press could not be carried out", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	return "The decision is recorded, but this app can't act on it right now. Press the button again in a moment."
+}

@@ -1,0 +1,199 @@
+package slack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+)
+
+// decidableReport is a report in which people may decide about all findings.
+func decidableReport(changes ...func(*access.DriftReport)) access.DriftReport {
+	r := report(append([]func(*access.DriftReport){found}, changes...)...)
+	decidable(&r)
+	return r
+}
+
+func decidable(r *access.DriftReport) {
+	r.Decidable = map[string]int{}
+	for i, f := range r.Findings {
+		r.Decidable[f.Key()] = i + 10
+	}
+}
+
+func created(r *access.DriftReport) {
+	r.Findings[0].Creation = &access.Creation{By: "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com", At: monday.Add(-time.Hour)}
+}
+
+func pressed(finding int, remove bool) access.FindingPress {
+	p := access.FindingPress{Finding: finding, Remove: remove, By: bob, At: monday.Add(10 * time.Minute)}
+	if !remove {
+		p.Until = p.At.Add(24 * time.Hour)
+	}
+	return p
+}
+
+type cardReport struct {
+	report access.DriftReport
+	run    access.Run
+}
+
+func cardReports() map[string]cardReport {
+	ended := func(finding int, result access.RemovalResult) access.PressResult {
+		return access.PressResult{Finding: finding, Result: result, At: monday.Add(11 * time.Minute)}
+	}
+	manyFindings := func(r *access.DriftReport) {
+		r.Findings = nil
+		for i := range 60 {
+			r.Findings = append(r.Findings, assigned(fmt.Sprintf("user%03d@example.com", i), fmt.Sprintf("%012d", i/10), "Account", "ReadOnly"))
+		}
+		r.Total = 60
+	}
+	return map[string]cardReport{
+		"open":       {report: decidableReport(created)},
+		"no_removal": {report: decidableReport(func(r *access.DriftReport) { r.NextRevocation = time.Time{} })},
+		"too_old":    {report: decidableReport(func(r *access.DriftReport) { r.Findings[0].FirstSeen = monday.Add(-72 * time.Hour) })},
+		"pressed":    {report: decidableReport(created), run: access.Run{Presses: []access.FindingPress{pressed(10, true), pressed(11, false)}}},
+		"ended": {report: decidableReport(), run: access.Run{
+			Presses: []access.FindingPress{pressed(10, true), pressed(11, true), pressed(12, true), pressed(13, true), pressed(14, true)},
+			PressResults: []access.PressResult{
+				ended(10, access.DriftRemoved), ended(11, access.DriftHeld), ended(12, access.DriftFailed), ended(13, access.DriftAlreadyGone), ended(14, access.DriftNotAllowed),
+			},
+		}},
+		"revoke": {report: decidableReport(revokes(access.DriftExempt, access.DriftRemoved, access.DriftFailed, access.DriftOverLimit, access.DriftNotAllowed), func(r *access.DriftReport) {
+			r.Findings[0].Exemption = &access.Spared{Until: monday.Add(30 * time.Hour), By: &bob}
+		})},
+		"many": {report: decidableReport(manyFindings)},
+		"longest": {report: decidableReport(longestReport, func(r *access.DriftReport) {
+			for i := range r.Findings {
+				r.Findings[i].Creation = &access.Creation{By: strings.Repeat("<", 300), At: monday}
+			}
+		})},
+		"hostile": {report: decidableReport(func(r *access.DriftReport) {
+			f := hostileFinding()
+			f.Creation = &access.Creation{By: hostile, At: monday}
+			r.Findings, r.Total = []access.Finding{f}, 1
+		}), run: access.Run{}},
+		"hostile_press": {report: decidableReport(func(r *access.DriftReport) { r.Findings, r.Total = []access.Finding{hostileFinding()}, 1 }),
+			run: access.Run{Presses: []access.FindingPress{{Finding: 10, By: access.Person{SlackID: "<!channel>", Name: hostile, Email: hostile}, At: monday, Until: monday}}}},
+	}
+}
+
+var owners = map[string]access.Person{"p-alice": {SlackID: "U0ALICE"}, "p-" + "carol": {SlackID: "U0CAROL"}}
+
+func TestFindingCards(t *testing.T) {
+	for name, c := range cardReports() {
+		t.Run(name, func(t *testing.T) {
+			checked(t, "drift_report_cards_"+name, DriftReportMessage(c.report, c.run, owners), access.Request{ID: runID})
+		})
+	}
+}
+
+// findingButtons are the buttons of a message, in order: action and value, and whether
+// Slack asks first.
+func findingButtons(t *testing.T, m Message) (all []string) {
+	t.Helper()
+	for _, b := range list(generic(t, posted(m))["blocks"]) {
+		for _, e := range list(object(b)["elements"]) {
+			if e := object(e); e["type"] == "button" {
+				all = append(all, fmt.Sprintf("%s %s %t", strings.TrimPrefix(e["action_id"].(string), "finding_"), e["value"], e["confirm"] != nil))
+			}
+		}
+	}
+	return all
+}
+
+func TestFindingCardsSay(t *testing.T) {
+	both := func(indexes ...int) (all []string) {
+		for _, i := range indexes {
+			all = append(all, fmt.Sprintf("remove %s.%d true", runID, i), fmt.Sprintf("leave %s.%d false", runID, i))
+		}
+		return all
+	}
+	remove := func(i int) string { return fmt.Sprintf("remove %s.%d true", runID, i) }
+	reports := cardReports()
+	for name, test := range map[string]struct {
+		want    []string
+		buttons []string
+	}{
+		"open": {
+			want: []string{
+				"alice| (|@U0ALICE|)|: ReadOnly in Account Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Next: removed |3 Mar 2026 05:30 UTC|, unless left or requested", "unless an exemption in the settings covers it or an approver leaves it.",
+			},
+			buttons: both(11, 14, 10, 13, 12),
+		},
+		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it."}, buttons: both(11, 14, 10, 13, 12)},
+		"too_old":    {buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
+		"pressed": {want: []string{"Removing|: asked by |@U0BOB|, |2 Mar 2026 09:40 UTC|", "Left until |3 Mar 2026 09:40 UTC| by |@U0BOB|"},
+			buttons: both(14, 13, 12)},
+		"ended": {want: []string{
+			"Removed|: removal asked by |@U0BOB|", "Kept because a request now covers it|: removal asked by", "Removal not confirmed|: removal asked by", "Already removed by someone else|: removal asked by",
+			"Kept because removals are off, or this person may no longer decide|: removal asked by",
+		}, buttons: []string{remove(12)}},
+		"revoke": {want: []string{"Kept because it is exempt for now (1)", "Left by |@U0BOB| until |3 Mar 2026 15:30 UTC|"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := reports[name]
+			if name == "revoke" { // only of what is still there, as a run writes it
+				for _, f := range c.report.Findings {
+					if c.report.Results[f.Key()] == access.DriftRemoved {
+						delete(c.report.Decidable, f.Key())
+					}
+				}
+				test.buttons = both(12, 13, 14, 10)
+			}
+			m := DriftReportMessage(c.report, c.run, owners)
+			text := shown(t, m)
+			for _, s := range test.want {
+				if !strings.Contains(text, s) {
+					t.Errorf("no %q in %s", s, text)
+				}
+			}
+			if got := findingButtons(t, m); strings.Join(got, ", ") != strings.Join(test.buttons, ", ") {
+				t.Errorf("buttons %q, want %q", got, test.buttons)
+			}
+		})
+	}
+}
+
+// However many findings have buttons, the message stays within Slack's limits, and the
+// findings in it and the number in "and … more" add up to all.
+func TestFindingCardsLoseNothing(t *testing.T) {
+	for _, n := range []int{1, 9, 10, 11, 60, 400} {
+		r := report(func(r *access.DriftReport) {
+			for i := range n {
+				r.Findings = append(r.Findings, assigned(fmt.Sprintf("user%03d@example.com", i), fmt.Sprintf("%012d", i/10), "Account", "ReadOnly"))
+			}
+			r.Total = n
+		})
+		decidable(&r)
+		m := DriftReportMessage(r, access.Run{}, nil)
+		text := shown(t, m)
+		listed, left := strings.Count(text, "|user")+strings.Count(text, "• user"), 0
+		if i := strings.Index(text, "and "); i >= 0 {
+			if j := strings.LastIndex(text, "|and "); j >= 0 {
+				fmt.Sscanf(text[j:], "|and %d more, in the AWS console", &left)
+			}
+		}
+		if listed+left != n {
+			t.Errorf("%d findings: %d are listed and %d counted in %s", n, listed, left, text)
+		}
+		if cards := len(findingButtons(t, m)) / 2; cards < min(n, 6) || cards > maxCards {
+			t.Errorf("%d findings: %d have buttons", n, cards)
+		}
+		if problems := checkMessage(generic(t, posted(m))); len(problems) > 0 {
+			t.Errorf("%d findings: %v", n, problems)
+		}
+	}
+}
+
+// The first report and each update are the same as long as nobody presses.
+func TestFindingCardsWithoutRow(t *testing.T) {
+	r := decidableReport()
+	if DriftReportMessage(r, access.Run{}, nil).Digest() != DriftReportMessage(r, access.Run{ID: runID, Mode: r.Mode}, nil).Digest() {
+		t.Error("the message depends on more than the presses in the row")
+	}
+}
