@@ -53,6 +53,7 @@ const (
 	removalRows  = rows.RemovalPrefix + "*" // only revoke writes them, because only revoke knows
 	removalCount = rows.RemovalsCountKey
 	heartbeat    = rows.HeartbeatKey
+	pace         = rows.PaceKey
 )
 
 // permitter creates the statements of the functions' roles. It has a method for each
@@ -74,6 +75,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.writeClaims(),
 		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
 		p.updateRuns(rows.AnswerRunAttributes),
+		p.askScansToYield(),
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(), // to know who may answer, it reads what was found
@@ -91,6 +93,7 @@ func (p permitter) evaluate() []awsiam.PolicyStatement {
 		p.readRows(requests, leases, claims),
 		p.query(rows.RequesterIndex), // for what it tells approvers
 		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.ApprovalAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
+		p.askScansToYield(),
 		p.writeClaims(), // it deletes the claim of a request that it decides
 		p.readPolicy(),
 		p.readCatalog(),
@@ -127,6 +130,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases),
 		p.updateRequests(rows.RecordOUPathAttributes, rows.RecordGrantAttributes, rows.FailAttributes),
+		p.askScansToYield(),
 		p.writeLeases(),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -144,6 +148,7 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases, runs, removalRows, removalCount),
 		p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
+		p.askScansToYield(),
 		p.writeLeases(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 		p.readRuns(),
@@ -170,8 +175,9 @@ func (p permitter) audit() []awsiam.PolicyStatement {
 func (p permitter) reconcile() []awsiam.PolicyStatement {
 	s, objects := p.props.settings, p.props.catalog.ArnForObjects
 	return join(
-		p.readRows(requests, leases, runs, claims, heartbeat, removalCount),
+		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, pace),
 		p.query(rows.OpenIndex),
+		p.update(pace, []string{rows.PaceAttributes}),
 		p.writeClaims(), // it deletes claims that were left behind
 		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
 		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat}, nil),
@@ -231,6 +237,11 @@ func (p permitter) update(keys string, changes []string) []awsiam.PolicyStatemen
 	named := append(strings.Fields(strings.Join(changes, " ")), rows.AttributeKey)
 	slices.Sort(named)
 	return p.rows([]string{"dynamodb:UpdateItem"}, []string{keys}, slices.Compact(named))
+}
+
+// askScansToYield permits writing when scans may go on, and nothing else of their pace.
+func (p permitter) askScansToYield() []awsiam.PolicyStatement {
+	return p.update(pace, []string{rows.AskToYieldAttributes})
 }
 
 // query permits querying an index, which contains only keys and the attributes that it

@@ -2,6 +2,7 @@ package identitycenter
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sso-elevator/functions/adapters/host"
 	"strings"
@@ -41,24 +42,37 @@ type Pace struct {
 
 // Config returns cfg with all calls paced.
 func (p *Pace) Config(cfg aws.Config) aws.Config {
-	paced := cfg.Copy()
+	return withClient(cfg, func(next aws.HTTPClient) aws.HTTPClient { return pacedClient{p, next} })
+}
+
+// withClient returns cfg with its HTTP client wrapped.
+func withClient(cfg aws.Config, wrap func(aws.HTTPClient) aws.HTTPClient) aws.Config {
+	wrapped := cfg.Copy()
 	var client aws.HTTPClient = awshttp.NewBuildableClient()
 	if cfg.HTTPClient != nil {
 		client = cfg.HTTPClient
 	}
-	paced.HTTPClient = pacedClient{p, client}
-	return paced
+	wrapped.HTTPClient = wrap(client)
+	return wrapped
 }
 
 // Calls returns the number of calls by operation ("ListUsers").
 func (p *Pace) Calls() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	calls := make(map[string]int, len(p.calls))
-	for name, n := range p.calls {
-		calls[name] = n
-	}
-	return calls
+	return copyCalls(p.calls)
+}
+
+func copyCalls(calls map[string]int) map[string]int {
+	all := make(map[string]int, len(calls))
+	maps.Copy(all, calls)
+	return all
+}
+
+// operationOf returns the operation that a request calls ("ListUsers").
+func operationOf(r *http.Request) string {
+	target := r.Header.Get("X-Amz-Target")
+	return target[strings.LastIndexByte(target, '.')+1:]
 }
 
 // turn counts a call and returns how long it must wait.
@@ -84,8 +98,7 @@ type pacedClient struct {
 }
 
 func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
-	target := r.Header.Get("X-Amz-Target")
-	if wait := c.pace.turn(target[strings.LastIndexByte(target, '.')+1:]); wait > 0 {
+	if wait := c.pace.turn(operationOf(r)); wait > 0 {
 		if err := c.pace.Sleep(r.Context(), wait); err != nil {
 			return nil, err
 		}

@@ -18,6 +18,8 @@ const (
 	// RemovalsCountKey is the row that counts removals without a person's
 	// consent.
 	RemovalsCountKey = "reconcile#removals"
+	// PaceKey is the row with the pace that all scans share.
+	PaceKey = "reconcile#pace"
 )
 
 // OpenIndex is the index of open rows, by when they are due. It has only the
@@ -73,4 +75,7 @@ const (
 	AnswerRunAttributes     = "answers answer"
 	ExpireRunAttributes     = "answer"
 	StoreRunTokenAttributes = "token"
+
+	PaceAttributes       = "next rate changed version"
+	AskToYieldAttributes = "yield_until"
 )

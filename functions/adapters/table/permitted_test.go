@@ -71,12 +71,18 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		_, _, err := s.RequestEnd(ctx, "a", access.EndRequest{By: person, At: at})
 		return err
 	}
+	yield := func(s *table.Table) error { return s.AskToYield(ctx, at) }
+	pace := func(s *table.Table) error {
+		_, _, err := s.PutPace(ctx, access.Pace{Version: 1})
+		return err
+	}
+	firstPace := func(s *table.Table) error { _, _, err := s.PutPace(ctx, access.Pace{}); return err }
 	functions := map[string][]change{
-		"Ingress": {decide, approve, answer, answerMore, end, func(s *table.Table) error {
+		"Ingress": {yield, decide, approve, answer, answerMore, end, func(s *table.Table) error {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
 		}},
-		"Evaluate": {decide, approve, func(s *table.Table) error {
+		"Evaluate": {yield, decide, approve, func(s *table.Table) error {
 			return s.CountReminder(ctx, "a", table.Reminder{Number: 1, At: at, Further: []access.FurtherApprover{{Person: person}}})
 		}, func(s *table.Table) error {
 			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Description: "d", ExpiresAt: at})
@@ -96,8 +102,9 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
-		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error { _, err := s.RecordGrant(ctx, "a", at, at, "m-1", "aws-1"); return err }},
+		"Grant": {yield, fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, func(s *table.Table) error { _, err := s.RecordGrant(ctx, "a", at, at, "m-1", "aws-1"); return err }},
 		"Revoke": {
+			yield,
 			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
 			func(s *table.Table) error {
@@ -117,7 +124,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { return s.MarkAudited(ctx, "a", 1) },
 			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
-		"Reconcile": {end, fail, expire, func(s *table.Table) error {
+		"Reconcile": {pace, firstPace, end, fail, expire, func(s *table.Table) error {
 			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})
 			return err
 		}},
