@@ -78,6 +78,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.askScansToYield(),
 		p.readPolicy(),
 		p.readCatalog(),
+		permit("s3:GetObject", p.props.catalog.ArnForObjects(jsii.String(catalog.PartialKey))), // forms offer what is known so far
 		p.readRuns(), // to know who may answer, it reads what was found
 		p.secret(s.SlackBotToken), signingSecrets,
 		p.identityCenter(),
@@ -185,7 +186,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(),
-		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
+		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.PartialKey)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
 		permit("organizations:ListAccounts", jsii.String("*")),
 		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", organizationARN("ou/o-*/ou-*")),
 		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),

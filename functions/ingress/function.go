@@ -115,6 +115,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
 	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	names := catalog.New(object, p)
+	names.Partial = object
 	names.Ask = func(ctx context.Context) error {
 		payload := map[string]string{"operation": host.OperationCatalog}
 		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "request a catalog refresh")

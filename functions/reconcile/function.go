@@ -111,12 +111,13 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	store := findings.New(c.S3, s.Catalog.Bucket)
 	return &Handler{
 		Catalog: &catalog.Refresher{
-			Lister: c.Scans,
-			Store:  names,
-			Emails: names,
-			Policy: policy,
-			Now:    p.Now,
-			Logger: p.Logger,
+			Lister:   c.Scans,
+			Store:    names,
+			Emails:   names,
+			Partials: names,
+			Policy:   policy,
+			Now:      p.Now,
+			Logger:   p.Logger,
 		},
 		Sweep: &Sweep{
 			Table:      rows,

@@ -13,8 +13,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// OrganizationsEvery is the time between two calls of Organizations: 4 calls a
-// second. AWS allows an account 8 ListAccounts calls a second, and bursts of 12
+// OrganizationsEvery is the time between two calls of one operation of Organizations: 4
+// calls a second. AWS allows an account 8 ListAccounts calls a second, and bursts of 12
 // (AWS Organizations User Guide, "Quotas and service limits", throttling limits).
 // So two functions can list accounts at the same time. It allows 5 calls a second of
 // ListAccountsForParent, ListOrganizationalUnitsForParent and ListParents, and bursts of
@@ -31,12 +31,14 @@ func Paced(cfg aws.Config, every time.Duration) aws.Config {
 // concurrent use.
 type Pace struct {
 	Every time.Duration // from one call to the next
-	Now   func() time.Time
+	// PerOperation: each operation has a pace of its own, as it has a quota of its own.
+	PerOperation bool
+	Now          func() time.Time
 	// Sleep waits, or returns ctx's error.
 	Sleep func(context.Context, time.Duration) error
 
 	mu    sync.Mutex
-	next  time.Time
+	next  map[string]time.Time // by operation; "" for all
 	calls map[string]int
 }
 
@@ -80,15 +82,18 @@ func (p *Pace) turn(operation string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls == nil {
-		p.calls = map[string]int{}
+		p.calls, p.next = map[string]int{}, map[string]time.Time{}
 	}
 	p.calls[operation]++
+	if !p.PerOperation {
+		operation = ""
+	}
 	now := p.Now()
-	at := p.next
+	at := p.next[operation]
 	if at.Before(now) {
 		at = now
 	}
-	p.next = at.Add(p.Every)
+	p.next[operation] = at.Add(p.Every)
 	return at.Sub(now)
 }
 
