@@ -229,7 +229,8 @@ func TestEnvironmentIsWhatIsRead(t *testing.T) {
 // TestWhoWritesTheTable checks which functions may write what in the table. Ingress
 // and evaluate write decisions, ingress creates requests, grant and revoke write
 // leases. Ingress makes claims; functions that decide or close a request free them.
-// Only ingress writes answers to a run's question.
+// Only ingress writes answers to a run's question. The functions that handle requests ask
+// scans to yield.
 func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
@@ -244,14 +245,14 @@ func TestWhoWritesTheTable(t *testing.T) {
 		query       string // an index
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true},
-		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: "requester"},
+		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs, pace}, outcome: true, answers: true},
+		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests, pace}, outcome: true, query: "requester"},
 		"await":     {update: []string{requests, runs}},
-		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}, query: "open"}, // the tombstone, and that nobody answered
+		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{pace, requests, runs}, query: "open"}, // the tombstone, and that nobody answered
 		"notify":    {update: []string{requests, runs}},
-		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}},
+		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests, pace}},
 		// Only revoke writes what was removed, and audit believes it.
-		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests}},
+		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests, pace}},
 		"audit":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}},
 	}
 	for _, name := range functionNames {

@@ -103,6 +103,7 @@ func TestChoose(t *testing.T) {
 			"actions": []object{{"action_id": action}}, "view": view("request_for_access", "", selected),
 		})
 	}
+	soFar := catalog.Partial{Accounts: []access.Account{{ID: production, Name: "Production"}}, PermissionSets: []access.PermissionSet{{ARN: admin, Name: "Admin"}}}
 	tests := []struct {
 		name   string
 		body   string
@@ -121,6 +122,14 @@ func TestChoose(t *testing.T) {
 			want: form(access.KindAccount, target(sandbox, "Sandbox", "", ""), "")},
 		{name: "no catalog yet", body: choice("account", "no-answer", ""), change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
+		{name: "the lists are loading, and have what was chosen", body: choice("permission_set", production, admin), change: isLoading(soFar),
+			want: form(access.KindAccount, target(production, "Production", admin, "Admin"), "Approvers (any one can approve): ann@example.com, twin@example.com")},
+		{name: "the lists are loading, and don't have what was chosen yet", body: choice("account", sandbox, ""), change: isLoading(soFar),
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
+		{name: "the lists are loading, and the policy names units", body: choice("permission_set", production, admin), change: func(w *world) {
+			isLoading(soFar)(w)
+			w.policy = inUnits()
+		}, want: form(access.KindAccount, target(production, "Production", admin, "Admin"), "The list is being prepared. Please try again in a minute.")},
 		{name: "what the select had to say", body: choice("account", "no-answer", ""),
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be requested. Choose from the list.")},
 		{name: "automatic", body: choice("permission_set", production, readOnly),
