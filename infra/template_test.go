@@ -458,8 +458,8 @@ func TestCatalog(t *testing.T) {
 	for _, name := range functionNames {
 		read, write := "", ""
 		switch name {
-		case "ingress": // the findings of a run decide who may answer it
-			read = "/" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
+		case "ingress": // the findings of a run decide who may answer it; forms offer partial lists
+			read = "/" + catalog.PartialKey + " /" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
 		case "evaluate", "grant":
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey
 		case "revoke": // which accounts are in the policy's organizational units
@@ -467,7 +467,7 @@ func TestCatalog(t *testing.T) {
 		case "notify", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
-			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
+			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.PartialKey+" /"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
 		}
 		if got := objects(name, "s3:GetObject"); got != read {
 			t.Errorf("%s may read %q, want %q", name, got, read)
