@@ -57,11 +57,12 @@ func TestManyAccounts(t *testing.T) {
 		}
 	}
 	eventually(t, 20*time.Second, "some accounts are offered", func() error {
-		if o := f.offered(t, "account", ""); len(o) > 1 && strings.Contains(o[0].Text, soFar) && strings.HasPrefix(o[1].Text, "team-") {
+		o := f.offered(t, "account", "team")
+		if len(o) > 1 && strings.Contains(o[0].Text, soFar) && strings.HasPrefix(o[1].Text, "team-") {
 			t.Logf("%s after the page: %s", time.Since(began).Round(time.Second), o[0].Text)
 			return nil
 		}
-		return errNotYet
+		return fmt.Errorf("offered %d options: %+v", len(o), o[:min(len(o), 2)])
 	})
 	// The select shows a text, which is not an option.
 	option := f.offered(t, "account", "")[0].Value
