@@ -55,6 +55,7 @@ const (
 	removalCount = rows.RemovalsCountKey
 	heartbeat    = rows.HeartbeatKey
 	blocks       = rows.BlocksKey // only ingress writes it; audit counts what it has recorded
+	pace         = rows.PaceKey
 )
 
 // permitter creates the statements of the functions' roles. It has a method for each
@@ -77,8 +78,10 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.rows([]string{"dynamodb:PutItem"}, []string{blocks}, nil),
 		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
 		p.updateRuns(rows.AnswerRunAttributes, rows.PressRunAttributes),
+		p.askScansToYield(),
 		p.readPolicy(),
 		p.readCatalog(),
+		permit("s3:GetObject", p.props.catalog.ArnForObjects(jsii.String(catalog.PartialKey))), // forms offer what is known so far
 		p.readRuns(),                 // to know who may answer, it reads what was found
 		p.query(rows.RequesterIndex), // for what people have and wait for
 		p.query(rows.OpenIndex),      // for what waits for their approval
@@ -96,6 +99,7 @@ func (p permitter) evaluate() []awsiam.PolicyStatement {
 		p.readRows(requests, leases, claims, blocks),
 		p.query(rows.RequesterIndex), // for what it tells approvers
 		p.updateRequests(rows.EvaluateAttributes, rows.DecideAttributes, rows.ApprovalAttributes, rows.CountReminderAttributes, rows.TakeOverAttributes),
+		p.askScansToYield(),
 		p.writeClaims(), // it deletes the claim of a request that it decides
 		p.readPolicy(),
 		p.readCatalog(),
@@ -133,6 +137,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 		p.readRows(requests, leases, blocks),
 		p.updateRequests(rows.RecordOUPathAttributes, rows.RecordGrantAttributes, rows.FailAttributes,
 			rows.RequestEndAttributes), // if the requester is blocked during the grant
+		p.askScansToYield(),
 		p.writeLeases(),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -150,6 +155,7 @@ func (p permitter) revoke() []awsiam.PolicyStatement {
 	return join(
 		p.readRows(requests, leases, runs, removalRows, removalCount, leaves),
 		p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
+		p.askScansToYield(),
 		p.writeLeases(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{removalRows, removalCount}, nil),
 		p.readRuns(),
@@ -177,8 +183,9 @@ func (p permitter) audit() []awsiam.PolicyStatement {
 func (p permitter) reconcile() []awsiam.PolicyStatement {
 	s, objects := p.props.settings, p.props.catalog.ArnForObjects
 	return join(
-		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, blocks, leaves),
+		p.readRows(requests, leases, runs, claims, heartbeat, removalCount, blocks, leaves, pace),
 		p.query(rows.OpenIndex),
+		p.update(pace, []string{rows.PaceAttributes}),
 		p.writeClaims(), // it deletes claims that were left behind
 		p.updateRequests(rows.FailAttributes, rows.GiveUpAttributes, rows.RequestEndAttributes),
 		p.rows([]string{"dynamodb:PutItem"}, []string{runs, heartbeat, leaves}, nil),
@@ -186,7 +193,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(),
-		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
+		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.PartialKey)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
 		permit("organizations:ListAccounts", jsii.String("*")),
 		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", organizationARN("ou/o-*/ou-*")),
 		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),
@@ -240,6 +247,11 @@ func (p permitter) update(keys string, changes []string) []awsiam.PolicyStatemen
 	named := append(strings.Fields(strings.Join(changes, " ")), rows.AttributeKey)
 	slices.Sort(named)
 	return p.rows([]string{"dynamodb:UpdateItem"}, []string{keys}, slices.Compact(named))
+}
+
+// askScansToYield permits writing when scans may go on, and nothing else of their pace.
+func (p permitter) askScansToYield() []awsiam.PolicyStatement {
+	return p.update(pace, []string{rows.AskToYieldAttributes})
 }
 
 // query permits querying an index, which contains only keys and the attributes that it

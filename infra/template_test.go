@@ -234,7 +234,8 @@ var indexOfTable = regexp.MustCompile(`Fn::GetAtt:\[TableCD117FA1 Arn\]\] /index
 // leases. Ingress makes claims; functions that decide or close a request free them.
 // Only ingress writes answers to a run's question, and who is blocked; audit counts which
 // blocks are recorded. Early ends are written by those whom people tell, and who find that
-// a requester is gone or blocked.
+// a requester is gone or blocked. The functions that handle requests ask scans
+// to yield.
 func TestWhoWritesTheTable(t *testing.T) {
 	const (
 		requests = "request#*"
@@ -250,15 +251,15 @@ func TestWhoWritesTheTable(t *testing.T) {
 		query       []string // indexes
 	}
 	want := map[string]rights{
-		"ingress":  {put: []string{requests, claims, blocks}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, ends: true, answers: true, query: []string{"open", "requester"}},
-		"evaluate": {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: []string{"requester"}},
+		"ingress":  {put: []string{requests, claims, blocks}, remove: []string{claims}, update: []string{requests, runs, pace}, outcome: true, ends: true, answers: true, query: []string{"open", "requester"}},
+		"evaluate": {put: []string{claims}, remove: []string{claims}, update: []string{requests, pace}, outcome: true, query: []string{"requester"}},
 		"await":    {update: []string{requests, runs}},
 		// The tombstone, that nobody answered, and how the removal ended that someone asked for.
-		"reconcile": {put: []string{claims, runs, heartbeat, leaves}, remove: []string{claims}, update: []string{requests, runs}, ends: true, query: []string{"open"}},
+		"reconcile": {put: []string{claims, runs, heartbeat, leaves}, remove: []string{claims}, update: []string{pace, requests, runs}, ends: true, query: []string{"open"}},
 		"notify":    {update: []string{requests, runs}},
-		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests}, ends: true},
+		"grant":     {put: []string{leases}, remove: []string{leases}, update: []string{requests, pace}, ends: true},
 		// Only revoke writes what was removed, and audit believes it.
-		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests}},
+		"revoke": {put: []string{leases, removalRows, removalCount}, remove: []string{leases}, update: []string{requests, pace}},
 		"audit":  {put: []string{claims}, remove: []string{claims}, update: []string{blocks, requests}},
 	}
 	for _, name := range functionNames {
@@ -469,8 +470,8 @@ func TestCatalog(t *testing.T) {
 	for _, name := range functionNames {
 		read, write := "", ""
 		switch name {
-		case "ingress": // the findings of a run decide who may answer it
-			read = "/" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
+		case "ingress": // the findings of a run decide who may answer it; forms offer partial lists
+			read = "/" + catalog.PartialKey + " /" + catalog.Key + " /" + catalog.EmailsKey + " /reconcile/*"
 		case "evaluate", "grant":
 			read = "/" + catalog.Key + " /" + catalog.EmailsKey
 		case "revoke": // which accounts are in the policy's organizational units
@@ -478,7 +479,7 @@ func TestCatalog(t *testing.T) {
 		case "notify", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
-			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
+			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.PartialKey+" /"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
 		}
 		if got := objects(name, "s3:GetObject"); got != read {
 			t.Errorf("%s may read %q, want %q", name, got, read)

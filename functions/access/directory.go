@@ -16,6 +16,8 @@ type Account struct {
 	// Management is true for the organization's management account, if
 	// Organizations listed it.
 	Management bool
+	// JoinedAt is when it joined the organization. Zero if that is not known.
+	JoinedAt time.Time
 }
 
 // PermissionSet is a permission set of the Identity Center instance.

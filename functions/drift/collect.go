@@ -110,6 +110,7 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 		if !plan.Partial && len(c.Unread) == 0 {
 			dropGone(h, plan, findings)
 		}
+		enterListing(h, plan, len(c.Unread) == 0)
 		c.Exempted = enterExempt(h, plan, findings, now)
 	})
 	if err != nil {

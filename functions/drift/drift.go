@@ -15,33 +15,27 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Identity Center takes 20 calls a second from all callers together (IAM Identity
-// Center user guide, "Quotas", throttle limits). Half of them are left for grants and
-// removals, because people wait for those.
-const (
-	// BatchesAtOnce is how many batches are scanned at once: the MaxConcurrency of the
-	// state machine's ScanEach.
-	BatchesAtOnce = 2
-	// CallEvery is the pause between two calls of one batch. Two batches make 10
-	// calls a second.
-	CallEvery = time.Second / 10 * BatchesAtOnce
-)
+// BatchesAtOnce is how many batches are scanned at once: the MaxConcurrency of the state
+// machine's ScanEach. All scans share a pace (access.PaceRate), so more batches would not
+// be faster.
+const BatchesAtOnce = 2
 
 const (
-	// callsAtOnce is how many calls of a batch may wait for an answer. The pace is kept as
-	// long as answers take less than 0.8 s.
-	callsAtOnce = 4
+	// callsAtOnce is how many calls of a batch may wait for an answer. Two batches keep the
+	// pace as long as answers take less than 0.8 s, and a plan as long as they take 0.4 s.
+	callsAtOnce = 6
 	// leasesAtOnce is how many leases are read at once. The table has no quota to
 	// share.
 	leasesAtOnce = 16
-	// batchCalls is how many calls a batch makes at most. At that pace they take 240 s,
-	// and twice as long if everything has to be listed again. The function has 600 s.
-	batchCalls = 1200
+	// batchCalls is how many calls a batch makes at most. With half of the pace they take
+	// 133 s, and twice as long if everything has to be listed again. The function has
+	// 600 s, so a batch can be done at half of that rate, too.
+	batchCalls = 1000
 	// smallBatch is the number of calls below which another batch is not worth
 	// it.
 	smallBatch = 50
 	// planCalls is how many calls the plan makes at most to find out which permission sets
-	// are in which accounts. They take 400 s. In a larger organization, each batch finds
+	// are in which accounts. They take 133 s. In a larger organization, each batch finds
 	// out for its own accounts.
 	planCalls = 2000
 	// maxPerAccount is how many permission sets an account can have (IAM Identity

@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -212,7 +213,20 @@ func (p *planner) planAssignments(ctx context.Context, ownAccount string) error 
 		return nil
 	}
 	discovery := min(accounts, sets*pages(accounts))
-	users, byUser := p.costByUser(ctx, discovery)
+	covered := p.countCovered()
+	if l := p.readListing(ctx, covered); l != nil && discovery <= planCalls && p.planAsBefore(ctx, l, discovery, covered) {
+		return nil
+	}
+	users, byUser, isSure := p.costByUser(ctx, discovery, covered)
+	learned := &Listing{At: p.plan.StartedAt, Accounts: accounts, Sets: sets, Covered: covered}
+	if byUser > 0 {
+		learned.PerUser = p.perUser
+	}
+	defer func() {
+		if isSure && covered <= enoughCovered && len(p.gaps.unread()) == 0 {
+			p.plan.Learned = learned
+		}
+	}()
 	switch {
 	case byUser > 0 && (byUser <= discovery || p.engine.ListBy == "user"):
 		p.listByUser(users)
@@ -228,19 +242,23 @@ func (p *planner) planAssignments(ctx context.Context, ownAccount string) error 
 	for _, pair := range p.pairs {
 		calls += len(pair.Sets)
 	}
+	learned.Provisioned = calls
 	if byUser > 0 && byUser < calls {
 		p.listByUser(users)
+	} else {
+		learned.PerUser = 0
 	}
 	return nil
 }
 
 // costByUser returns all users, and how many calls listing by user takes. calls is 0
-// if listing by user isn't possible, or can't be cheaper than listing by account.
-func (p *planner) costByUser(ctx context.Context, discovery int) (users []string, calls int) {
+// if listing by user isn't possible, or can't be cheaper than listing by account. isSure
+// is false if that is only because a call failed.
+func (p *planner) costByUser(ctx context.Context, discovery, covered int) (users []string, calls int, isSure bool) {
 	if p.engine.ListBy == "account" {
-		return nil, 0
+		return nil, 0, false
 	}
-	most := discovery + p.countCovered()
+	most := discovery + covered
 	if p.engine.ListBy == "user" {
 		most = math.MaxInt
 	}
@@ -250,9 +268,10 @@ func (p *planner) costByUser(ctx context.Context, discovery int) (users []string
 		p.engine.Logger.WarnContext(ctx, "users could not be listed", "error", access.ErrorMessage(err))
 	}
 	if len(users) == 0 {
-		return nil, 0
+		return nil, 0, err == nil
 	}
-	return users, p.probeUsers(ctx, users, most)
+	calls, isSure = p.probeUsers(ctx, users, most)
+	return users, calls, isSure
 }
 
 func (p *planner) listByUser(users []string) {
@@ -265,23 +284,19 @@ func pages(items int) int { return (items + access.DirectoryPageSize - 1) / acce
 // findScope adds the accounts and permission sets of which the policy covers at
 // least one pair.
 func (p *planner) findScope(ctx context.Context, ownAccount string) error {
-	accounts, err := p.engine.Directory.Accounts(ctx)
-	if err != nil {
-		return err
-	}
-	arns, err := p.engine.Directory.PermissionSetARNs(ctx)
-	if err != nil {
-		return err
-	}
-	sets := make([]Named, len(arns))
-	failed := make([]error, len(arns))
-	parallel.Do(len(arns), callsAtOnce, func(i int) {
-		sets[i], failed[i] = p.permissionSet(ctx, arns[i])
-	})
-	for _, err := range failed {
-		if err != nil {
-			return err
+	// Organizations and Identity Center have quotas of their own.
+	var accounts []access.Account
+	var sets []Named
+	var failed [2]error
+	parallel.Do(2, 2, func(i int) {
+		if i == 0 {
+			accounts, failed[0] = p.engine.Directory.Accounts(ctx)
+		} else {
+			sets, failed[1] = p.listSets(ctx)
 		}
+	})
+	if err := errors.Join(failed[:]...); err != nil {
+		return err
 	}
 	slices.SortFunc(accounts, func(a, b access.Account) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(sets, func(a, b Named) int { return strings.Compare(a.ID, b.ID) })
@@ -310,6 +325,25 @@ func (p *planner) findScope(ctx context.Context, ownAccount string) error {
 	return nil
 }
 
+// listSets returns the permission sets of the instance.
+func (p *planner) listSets(ctx context.Context) ([]Named, error) {
+	arns, err := p.engine.Directory.PermissionSetARNs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sets := make([]Named, len(arns))
+	failed := make([]error, len(arns))
+	parallel.Do(len(arns), callsAtOnce, func(i int) {
+		sets[i], failed[i] = p.permissionSet(ctx, arns[i])
+	})
+	for _, err := range failed {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sets, nil
+}
+
 // permissionSet returns the permission set with its name; without a name if it
 // was deleted.
 func (p *planner) permissionSet(ctx context.Context, arn string) (Named, error) {
@@ -327,11 +361,13 @@ func (p *planner) covers(account Named, permissionSet string) bool {
 	return p.index.Covers(access.Target{Kind: access.KindAccount, AccountID: account.ID, PermissionSet: permissionSet}, account.OUs)
 }
 
+// enoughCovered is the number from which on countCovered stops counting.
+const enoughCovered = 200_000
+
 // countCovered returns how many pairs of account and permission set the policy
 // covers: at most that many are listed. It stops counting once there are enough,
 // because then the exact number doesn't matter.
 func (p *planner) countCovered() int {
-	const enough = 200_000
 	n := 0
 	for _, a := range p.plan.Accounts {
 		for _, s := range p.plan.Sets {
@@ -339,7 +375,7 @@ func (p *planner) countCovered() int {
 				n++
 			}
 		}
-		if n > enough {
+		if n > enoughCovered {
 			break
 		}
 	}
@@ -368,8 +404,9 @@ func (p *planner) listUsers(ctx context.Context, most int) ([]string, error) {
 
 // probeUsers lists some users' assignments and estimates how many calls it takes to
 // list everyone's. It returns 0 if AWS doesn't let this account list by user, or
-// doesn't answer. It stops early if the number is clearly above most.
-func (p *planner) probeUsers(ctx context.Context, users []string, most int) int {
+// doesn't answer. It stops early if the number is clearly above most. isSure is false if
+// AWS didn't answer.
+func (p *planner) probeUsers(ctx context.Context, users []string, most int) (total int, isSure bool) {
 	step := max(1, len(users)/probes)
 	looked, calls := 0, 0
 	tooMany := func() bool { return float64(calls)/probes*float64(len(users)) > float64(most) }
@@ -378,13 +415,14 @@ func (p *planner) probeUsers(ctx context.Context, users []string, most int) int 
 		if err != nil {
 			if !access.IsDenied(err) {
 				p.engine.Logger.WarnContext(ctx, "assignments could not be listed by user", "error", access.ErrorMessage(err))
+				return 0, false
 			}
-			return 0
+			return 0, true
 		}
 		looked, calls = looked+1, calls+n
 	}
 	p.perUser = float64(calls) / float64(looked)
-	return int(p.perUser*float64(len(users)) + 0.5)
+	return int(p.perUser*float64(len(users)) + 0.5), true
 }
 
 // discover finds out which permission sets are in which accounts, using whichever way

@@ -39,6 +39,8 @@ type Plan struct {
 	// Provisioned are the names of groups that SCIM manages.
 	Provisioned []string        `json:"provisioned,omitempty"`
 	Unread      []access.Unread `json:"unread,omitempty"`
+	// Learned is what the plan found out for later runs; nil if it found out nothing new.
+	Learned *Listing `json:"learned,omitempty"`
 }
 
 // IsWhole reports whether each index in the batches is in the plan's lists.
@@ -142,6 +144,9 @@ type History struct {
 	// Unmanageable and Provisioned are the names last reported.
 	Unmanageable Reported `json:"unmanageable,omitzero"`
 	Provisioned  Reported `json:"provisioned,omitzero"`
+	// Listing is what a run learned about how many calls its listing takes. nil if none
+	// did, or if the previous release wrote the history since.
+	Listing *Listing `json:"listing,omitempty"`
 	// Exempt are the findings that runs in mode revoke left alone, until their
 	// exemptions end. Keys are access.Exemption.Key, a space, and Subject.Key.
 	Exempt map[string]ExemptFinding `json:"spared,omitempty"`

@@ -39,12 +39,14 @@ type Clients struct {
 
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
+	rows := table.Connect(p.AWS)
+	sso := identitycenter.Urgent(p.AWS, table.New(rows, s.Table.Name).AskToYield, p.Now, p.Logger)
 	return New(s, Clients{
-		DynamoDB:      table.Connect(p.AWS),
+		DynamoDB:      rows,
 		S3:            buckets.Connect(p.AWS),
 		SSM:           policyinforce.Connect(p.AWS),
-		SSOAdmin:      identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
-		IdentityStore: identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		SSOAdmin:      identitycenter.ConnectAdmin(sso, s.IdentityCenter),
+		IdentityStore: identitycenter.ConnectStore(sso, s.IdentityCenter),
 		Organizations: identitycenter.ConnectParents(p.AWS),
 	}, p)
 }

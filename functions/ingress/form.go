@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -282,6 +283,10 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		var who access.Identity
 		if who, err = h.Cases.Requester(ctx, index, requester); err == nil {
 			options = list(who)
+			if text, isLoading := h.loading(ctx, in.Action.ID); isLoading {
+				notice := slack.Option{Text: text, Value: noticeValue}
+				options = append([]slack.Option{notice}, options[:min(len(options), maxOptions-1)]...)
+			}
 		}
 	}
 	if err != nil {
@@ -290,12 +295,46 @@ func (h *Handler) suggest(ctx context.Context, log *slog.Logger, in slack.Intera
 		switch access.CodeOf(err) {
 		case access.CodeInvalid:
 		case access.CodeNotReady:
-			options = []slack.Option{{Text: "⏳ " + text, Value: noticeValue}}
+			text = "⏳ " + text
+			if loading, isLoading := h.loading(ctx, in.Action.ID); isLoading {
+				text = loading
+			}
+			options = []slack.Option{{Text: text, Value: noticeValue}}
 		default:
 			options = []slack.Option{{Text: "⚠️ " + text, Value: noticeValue}}
 		}
 	}
 	return jsonResponse(slack.OptionsResponse(options))
+}
+
+// loading says how far the first lists are that a select needs. ok is false if it has all
+// of them.
+func (h *Handler) loading(ctx context.Context, action string) (text string, ok bool) {
+	l, ok := h.Catalog.Loading(ctx)
+	if !ok {
+		return "", false
+	}
+	if action == slack.ActionGroup {
+		// Groups are listed in seconds, all at once.
+		return "⏳ The list is still loading: no groups so far.", !l.HasAllGroups
+	}
+	n, what := l.Accounts, "accounts"
+	switch { // the selects of accounts and permission sets both need both lists
+	case l.HasAllAccounts && l.HasAllPermissionSets:
+		return "⏳ The list is almost ready.", true // apart from the organizational units
+	case l.HasAllAccounts:
+		n, what = l.PermissionSets, "permission sets"
+	}
+	return fmt.Sprintf("⏳ The list is still loading: %s %s so far.", withCommas(n), what), true
+}
+
+// withCommas formats a number as in 10,000.
+func withCommas(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // offer returns the options of a list for a requester.

@@ -12,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/slack"
 )
 
@@ -102,6 +103,7 @@ func TestChoose(t *testing.T) {
 			"actions": []object{{"action_id": action}}, "view": view("request_for_access", "", selected),
 		})
 	}
+	soFar := catalog.Partial{Accounts: []access.Account{{ID: production, Name: "Production"}}, PermissionSets: []access.PermissionSet{{ARN: admin, Name: "Admin"}}}
 	tests := []struct {
 		name   string
 		body   string
@@ -120,6 +122,14 @@ func TestChoose(t *testing.T) {
 			want: form(access.KindAccount, target(sandbox, "Sandbox", "", ""), "")},
 		{name: "no catalog yet", body: choice("account", "no-answer", ""), change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
+		{name: "the lists are loading, and have what was chosen", body: choice("permission_set", production, admin), change: isLoading(soFar),
+			want: form(access.KindAccount, target(production, "Production", admin, "Admin"), "Approvers (any one can approve): ann@example.com, twin@example.com")},
+		{name: "the lists are loading, and don't have what was chosen yet", body: choice("account", sandbox, ""), change: isLoading(soFar),
+			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "The list is being prepared. Please try again in a minute.")},
+		{name: "the lists are loading, and the policy names units", body: choice("permission_set", production, admin), change: func(w *world) {
+			isLoading(soFar)(w)
+			w.policy = inUnits()
+		}, want: form(access.KindAccount, target(production, "Production", admin, "Admin"), "The list is being prepared. Please try again in a minute.")},
 		{name: "what the select had to say", body: choice("account", "no-answer", ""),
 			want: form(access.KindAccount, access.Target{Kind: access.KindAccount}, "This can't be requested. Choose from the list.")},
 		{name: "automatic", body: choice("permission_set", production, readOnly),
@@ -221,7 +231,17 @@ func inUnits() access.Policy {
 	}}
 }
 
+// isLoading leaves only these lists, which are partial.
+func isLoading(p catalog.Partial) func(*world) {
+	return func(w *world) {
+		p.At = now
+		w.catalogErr, w.partial = access.Errorf(access.CodeNotFound, "no object"), &p
+	}
+}
+
 func TestSuggest(t *testing.T) {
+	some := []access.Account{{ID: production, Name: "Production"}, {ID: "333333333333", Name: "Secret"}}
+	sets := []access.PermissionSet{{ARN: readOnly, Name: "ReadOnly"}}
 	const inProduction = `{"kind":"account","account_id":"111111111111"}`
 	const readOnlyFirst = `{"kind":"account","permission_set":"ReadOnly","permission_set_arn":"` + readOnly + `"}`
 	tests := []struct {
@@ -292,6 +312,27 @@ func TestSuggest(t *testing.T) {
 			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
 		{name: "no catalog yet, permission sets", action: "permission_set", metadata: inProduction, change: func(w *world) { w.catalogErr = access.Errorf(access.CodeNotFound, "no object") },
 			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
+		{name: "accounts so far", action: "account", change: isLoading(catalog.Partial{Accounts: some, PermissionSets: sets}),
+			want: []string{"⏳ The list is still loading: 2 accounts so far. = no-answer", "Production (111111111111) = 111111111111"}},
+		{name: "accounts so far, by name", action: "account", query: "sand", change: isLoading(catalog.Partial{Accounts: some, PermissionSets: sets}),
+			want: []string{"⏳ The list is still loading: 2 accounts so far. = no-answer"}},
+		{name: "thousands of accounts so far", action: "account", query: "prod", change: isLoading(catalog.Partial{Accounts: append(make([]access.Account, 3398), some...), PermissionSets: sets}),
+			want: []string{"⏳ The list is still loading: 3,400 accounts so far. = no-answer", "Production (111111111111) = 111111111111"}},
+		{name: "permission sets so far", action: "permission_set", metadata: inProduction, change: isLoading(catalog.Partial{Accounts: some, PermissionSets: sets, HasAllAccounts: true}),
+			want: []string{"⏳ The list is still loading: 1 permission sets so far. = no-answer", "ReadOnly = " + readOnly}},
+		{name: "accounts so far, and the policy names units", action: "account", change: func(w *world) {
+			isLoading(catalog.Partial{Accounts: some, PermissionSets: sets})(w)
+			w.policy = inUnits()
+		}, want: []string{"⏳ The list is still loading: 2 accounts so far. = no-answer"}},
+		{name: "all accounts, but no units yet", action: "account", change: func(w *world) {
+			isLoading(catalog.Partial{Accounts: some, PermissionSets: sets, HasAllAccounts: true, HasAllPermissionSets: true})(w)
+			w.policy = inUnits()
+		}, want: []string{"⏳ The list is almost ready. = no-answer"}},
+		{name: "no groups so far", action: "group", change: isLoading(catalog.Partial{Accounts: some}),
+			want: []string{"⏳ The list is still loading: no groups so far. = no-answer"}},
+		{name: "all groups, but not all accounts", action: "group", change: isLoading(catalog.Partial{Accounts: some, Groups: []access.Group{{ID: "g-1", Name: "Auditors"}}, HasAllGroups: true}),
+			want: []string{"Auditors = g-1"}},
+		{name: "accounts so far, to a guest", user: "UGUEST", action: "account", change: isLoading(catalog.Partial{Accounts: some})},
 		{name: "no catalog yet, groups", action: "group", query: "aud", change: func(w *world) { w.catalogErr = access.Errorf(access.CodeInvalid, "no gzip") },
 			want: []string{"⏳ The list is being prepared. Please try again in a minute. = no-answer"}},
 	}

@@ -91,12 +91,14 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 			p.Metrics.Count(metric.Misconfigured, nil)
 		}
 	}
+	rows := table.Connect(p.AWS)
+	sso := identitycenter.Urgent(p.AWS, table.New(rows, s.Table.Name).AskToYield, p.Now, p.Logger)
 	return New(s, Clients{
-		DynamoDB:       table.Connect(p.AWS),
+		DynamoDB:       rows,
 		S3:             buckets.Connect(p.AWS),
 		SSM:            policyinforce.Connect(p.AWS),
-		SSOAdmin:       identitycenter.ConnectAdmin(p.AWS, s.IdentityCenter),
-		IdentityStore:  identitycenter.ConnectStore(p.AWS, s.IdentityCenter),
+		SSOAdmin:       identitycenter.ConnectAdmin(sso, s.IdentityCenter),
+		IdentityStore:  identitycenter.ConnectStore(sso, s.IdentityCenter),
 		StepFunctions:  tasktoken.Connect(p.AWS),
 		Lambda:         invoke.Connect(p.AWS),
 		Slack:          slack,
@@ -115,6 +117,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
 	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	names := catalog.New(object, p)
+	names.Partial = object
 	names.Ask = func(ctx context.Context) error {
 		payload := map[string]string{"operation": host.OperationCatalog}
 		return invoke.Function(ctx, c.Lambda, s.ReconcileFunction, payload, "request a catalog refresh")

@@ -71,6 +71,8 @@ type Catalog interface {
 	Accounts(ctx context.Context) (*catalog.List[access.Account], error)
 	PermissionSets(ctx context.Context) (*catalog.List[access.PermissionSet], error)
 	Groups(ctx context.Context) (*catalog.List[access.Group], error)
+	// Loading returns how far the first lists are; ok is false if they are whole.
+	Loading(ctx context.Context) (l catalog.Loading, ok bool)
 	ApproverGroup(ctx context.Context, id string) (name string, m catalog.Members)
 	Complete(ctx context.Context, t access.Target) (access.Target, error)
 	ManagementAccount(ctx context.Context) string

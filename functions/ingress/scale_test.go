@@ -39,13 +39,14 @@ func setName(i int) string { return fmt.Sprintf("PermissionSet%03d", i) }
 // enterprise is a large organization that counts the calls to it.
 type enterprise struct{ calls atomic.Int64 }
 
-func (e *enterprise) Accounts(context.Context) ([]access.Account, error) {
+func (e *enterprise) AccountPages(_ context.Context, each func([]access.Account)) error {
 	e.calls.Add(manyAccounts / 20) // Organizations returns 20 per page
 	var all []access.Account
 	for i := range manyAccounts {
 		all = append(all, access.Account{ID: accountID(i), Name: fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}
-	return all, nil
+	each(all)
+	return nil
 }
 
 func (e *enterprise) PermissionSetARNs(context.Context) ([]string, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/slack"
 )
 
@@ -110,6 +111,8 @@ func TestSubmitWithMistakes(t *testing.T) {
 			want: map[string]string{"permission_set-222222222222": notSelfApproved}},
 		{name: "no lists", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},
 			change: func(w *world) { w.catalogErr = failing }},
+		{name: "the first lists are loading, without the account", body: filled("UJANE", sandbox, admin, "3600", "deploy"), want: map[string]string{"reason": "The list is being prepared. Please try again in a minute."},
+			change: isLoading(catalog.Partial{Accounts: []access.Account{{ID: production, Name: "Production"}}, PermissionSets: []access.PermissionSet{{ARN: admin, Name: "Admin"}}})},
 		{name: "no policy", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},
 			change: func(w *world) { w.policyErr = failing }},
 		{name: "no Identity Center", body: filled("UJANE", production, admin, "3600", "deploy"), want: map[string]string{"reason": unavailable},

@@ -102,6 +102,8 @@ type world struct {
 	late     func(*access.Request)   // what happens to it while a message is updated
 	lost     bool                    // the answer of the next ChangeApprovals is lost
 
+	partial *catalog.Partial // the lists that are loading; nil if there are none
+
 	openErr, updateErr, peopleErr, remainsErr, catalogErr, policyErr, claimsErr, createErr, startErr, resumeErr, decideErr, appendErr, respondErr, ephemeralErr error
 	rival                                                                                                                                                       *access.Outcome // written by someone else just before Decide
 	rivals                                                                                                                                                      []func(*access.Run)
@@ -530,8 +532,18 @@ func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) 
 	}, "1", s.of.catalogErr
 }
 
+// GetPartial returns the lists that are loading, if there are any.
+func (w *world) GetPartial(context.Context, string) (*catalog.Partial, string, error) {
+	if w.partial == nil {
+		return nil, "", access.Errorf(access.CodeNotFound, "there are none")
+	}
+	return w.partial, "1", nil
+}
+
+func (w *world) PutPartial(context.Context, *catalog.Partial) error { panic("ingress lists nothing") }
+
 func (w *world) handler() *Handler {
-	lists := &catalog.Catalog{Store: stored{of: w}, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
+	lists := &catalog.Catalog{Store: stored{of: w}, Partial: w, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Cooldown: w.cooldown, Now: func() time.Time { return now }},
 		Table:  w, Slack: w, People: w, Policy: w,

@@ -55,9 +55,11 @@ type Clients struct {
 		tasktoken.API
 	}
 	Lambda invoke.API
-	// IdentityCenter returns a client that makes at most one call in each period
-	// of that length.
-	IdentityCenter func(every time.Duration) *identitycenter.Client
+	// Scans is the client of scans: of drift checks and of the catalog. It keeps to the
+	// pace that all scans share.
+	Scans *identitycenter.Client
+	// Rechecks is the client of rechecks, which have their own pace.
+	Rechecks *identitycenter.Client
 }
 
 // attempts is how often a call is tried. Nobody waits for the answer, and
@@ -71,16 +73,19 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	// throttled.
 	cfg.RetryMode, cfg.RetryMaxAttempts = aws.RetryModeAdaptive, attempts
 	organizations := identitycenter.ConnectOrganizations(cfg)
+	rows := table.Connect(cfg)
+	scans := &identitycenter.ScanPace{Ledger: table.New(rows, s.Table.Name), Now: p.Now, Sleep: p.Sleep, Logger: p.Logger}
+	paced := func(cfg aws.Config) *identitycenter.Client {
+		return identitycenter.New(identitycenter.ConnectAdmin(cfg, s.IdentityCenter), identitycenter.ConnectStore(cfg, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
+	}
 	return New(s, Clients{
-		DynamoDB:      table.Connect(cfg),
+		DynamoDB:      rows,
 		S3:            buckets.Connect(cfg),
 		SSM:           policyinforce.Connect(cfg),
 		StepFunctions: tasktoken.Connect(cfg),
 		Lambda:        invoke.Connect(cfg),
-		IdentityCenter: func(every time.Duration) *identitycenter.Client {
-			paced := identitycenter.Paced(cfg, every)
-			return identitycenter.New(identitycenter.ConnectAdmin(paced, s.IdentityCenter), identitycenter.ConnectStore(paced, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
-		},
+		Scans:         paced(scans.Config(cfg)),
+		Rechecks:      paced(identitycenter.Paced(cfg, leavers.CallEvery)),
 	}, p)
 }
 
@@ -103,7 +108,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return document, err
 	}
 	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
-	recheck := c.IdentityCenter(leavers.CallEvery)
+	recheck := c.Rechecks
 	units := catalog.New(names, p)
 	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
@@ -116,12 +121,13 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	}
 	return &Handler{
 		Catalog: &catalog.Refresher{
-			Lister: c.IdentityCenter(catalog.CallEvery),
-			Store:  names,
-			Emails: names,
-			Policy: policy,
-			Now:    p.Now,
-			Logger: p.Logger,
+			Lister:   c.Scans,
+			Store:    names,
+			Emails:   names,
+			Partials: names,
+			Policy:   policy,
+			Now:      p.Now,
+			Logger:   p.Logger,
 		},
 		Sweep: &Sweep{
 			Table:      rows,
@@ -176,7 +182,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Logger: p.Logger,
 		},
 		Drift: &drift.Engine{
-			Directory: c.IdentityCenter(drift.CallEvery),
+			Directory: c.Scans,
 			Names:     func(ctx context.Context) (accounts, sets map[string]string, err error) { return readNames(ctx, names) },
 			Policy:    policy,
 			OUs: func(ctx context.Context, wanted []string) (func(string) ([]string, bool), error) {

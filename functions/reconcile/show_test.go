@@ -5,14 +5,12 @@ import (
 	"crypto/rand"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/leavers"
 )
 
@@ -31,7 +29,6 @@ func TestShow(t *testing.T) {
 			asked = *in.FunctionName + " " + string(in.InvocationType) + " " + string(in.Payload)
 			return answer
 		}),
-		IdentityCenter: func(time.Duration) *identitycenter.Client { return nil },
 	}, host.Process{Metrics: &host.Emitter{}})
 	if err != nil {
 		t.Fatal(err)

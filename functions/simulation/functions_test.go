@@ -94,10 +94,9 @@ func start(w *world, name string) handler {
 			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify", AuditFunction: "audit", ExtensionOffer: extensionOffer,
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
-			// The fake has no quota, so the client needs no rate limit.
-			IdentityCenter: func(time.Duration) *identitycenter.Client {
-				return identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN)
-			},
+			// The fake has no quota, so the clients need no pace.
+			Scans:    identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN),
+			Rechecks: identitycenter.New(w.center, w.center, w.center, identitycentertest.InstanceARN),
 		}, p)))
 	}
 	panic("there is no function " + name)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,9 +19,9 @@ import (
 // driftRun is the cost of one reconciliation.
 type driftRun struct {
 	findings int
-	unread   int           // parts
-	calls    int           // of Identity Center and the Identity Store
-	took     time.Duration // by its steps, one after the other, as deployed
+	unread   int // parts
+	calls    int // of Identity Center and the Identity Store
+	took     time.Duration
 }
 
 // driftRunID is the id of the run, which only this process stores.
@@ -31,15 +30,14 @@ const driftRunID = "bench"
 // measureDriftRun runs the steps of a run over a policy. listBy is
 // drift.Engine.ListBy.
 //
-// Each step has its own clock, which advances by drift.CallEvery with each call;
-// nothing waits. So the measured times match a deployed system where AWS answers fast
-// enough for the pace. Batches are scanned drift.BatchesAtOnce at a time. Starting
-// functions, reading leases, and S3 take no time here.
+// Nothing waits: the time is that of the calls at the pace of all scans. So it matches a
+// deployed system where AWS answers fast enough for the pace. Starting functions, reading
+// leases, and S3 take no time here.
 func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy access.Policy) (driftRun, error) {
 	store := &findings.Store{Objects: &findings.Memory{}}
 	var m driftRun
-	step := func(do func(*drift.Engine) error) (time.Duration, error) {
-		pace := &identitycenter.Pace{Every: drift.CallEvery, Now: time.Now, Sleep: func(context.Context, time.Duration) error { return nil }}
+	step := func(do func(*drift.Engine) error) error {
+		pace := &identitycenter.Pace{Now: time.Now, Sleep: func(context.Context, time.Duration) error { return nil }}
 		paced := pace.Config(cfg)
 		err := do(&drift.Engine{
 			Directory: identitycenter.New(ssoadmin.NewFromConfig(paced), identitystore.NewFromConfig(paced), organizations.NewFromConfig(cfg), ""),
@@ -51,38 +49,30 @@ func measureDriftRun(ctx context.Context, cfg aws.Config, listBy string, policy 
 			Count:     func(string, map[string]string) {},
 			Logger:    slog.New(slog.DiscardHandler),
 		})
-		calls := 0
 		for _, n := range pace.Calls() {
-			calls += n
+			m.calls += n
 		}
-		m.calls += calls
-		return time.Duration(calls) * drift.CallEvery, err
+		m.took = time.Duration(m.calls) * time.Second / access.PaceRate
+		return err
 	}
 	var batches []int
-	took, err := step(func(e *drift.Engine) (err error) {
+	err := step(func(e *drift.Engine) (err error) {
 		batches, err = e.Plan(ctx, drift.Start{Run: driftRunID, Mode: access.DriftRevoke})
 		return err
 	})
 	if err != nil {
 		return m, err
 	}
-	m.took = took
-	lanes := make([]time.Duration, drift.BatchesAtOnce)
 	for _, n := range batches {
-		took, err := step(func(e *drift.Engine) error { return e.Scan(ctx, driftRunID, n) })
-		if err != nil {
+		if err := step(func(e *drift.Engine) error { return e.Scan(ctx, driftRunID, n) }); err != nil {
 			return m, err
 		}
-		free := slices.Index(lanes, slices.Min(lanes))
-		lanes[free] += took
 	}
-	m.took += slices.Max(lanes)
-	took, err = step(func(e *drift.Engine) error {
+	err = step(func(e *drift.Engine) error {
 		p, err := e.Preview(ctx, driftRunID)
 		m.findings, m.unread = len(p.Findings), len(p.Unread)
 		return err
 	})
-	m.took += took
 	return m, err
 }
 

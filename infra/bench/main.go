@@ -55,6 +55,8 @@ var measurements = []measurement{
 	{"decision", func(context.Context, *bench) ([]line, error) { return measureDecision(), nil }},
 	{"press", measurePress},
 	{"scans", func(ctx context.Context, _ *bench) ([]line, error) { return measureScans(ctx) }},
+	{"drift", func(ctx context.Context, _ *bench) ([]line, error) { return measureDrift(ctx) }},
+	{"lists", func(ctx context.Context, _ *bench) ([]line, error) { return measureLists(ctx) }},
 }
 
 func withFunctions(measure func(*binaries) ([]line, error)) func(context.Context, *bench) ([]line, error) {

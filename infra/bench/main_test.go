@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sso-elevator/functions/adapters/findings"
 )
 
 // TestScansTakeTheBetterWay checks that a deployed run needs hardly more calls than
@@ -53,5 +55,49 @@ a measure            7
 `
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// A later drift check makes no calls but those that list access, and the one that finds new
+// permission sets.
+func TestLaterDriftChecksMakeFewerCalls(t *testing.T) {
+	const accounts, sets, speed = 3, 8, 20
+	d := &driftCheck{world: newIdentityCenter(accounts, sets, 300, 0), store: &findings.Store{Objects: &findings.Memory{}}, table: &memoryTable{}}
+	first, err := d.run(t.Context(), "first", speed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later, err := d.run(t.Context(), "later", speed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Each of the two processes looks up the instance.
+	if want := accounts*sets + 1 + 2; later.calls != want || first.calls <= want {
+		t.Errorf("%d calls, then %d; want more than %d, then %d", first.calls, later.calls, want, want)
+	}
+	if first.throttled > 0 || later.throttled > 0 {
+		t.Errorf("%d and %d calls were throttled", first.throttled, later.throttled)
+	}
+}
+
+func TestQuotas(t *testing.T) {
+	q, now := quota{rate: 5, burst: 8}, time.Now()
+	taken := 0
+	for range 100 {
+		if q.take(now) {
+			taken++
+		}
+	}
+	if taken != 8 {
+		t.Errorf("%d calls at once, want 8", taken)
+	}
+	for range 100 {
+		now = now.Add(100 * time.Millisecond)
+		if q.take(now) {
+			taken++
+		}
+	}
+	if taken != 8+50 {
+		t.Errorf("%d calls in ten seconds more, want 50", taken-8)
 	}
 }

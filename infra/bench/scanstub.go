@@ -24,6 +24,7 @@ const (
 	stubInstance = "arn:aws:sso:::instance/ssoins-0000000000000000"
 	stubStore    = "d-0000000000"
 	stubGroup    = "99999999-9999-9999-9999-999999999999"
+	stubUnit     = "ou-0000-00000000" // has all accounts
 	// The largest pages of these APIs, in items (their API references).
 	stubPage         = 100
 	stubAccountsPage = 20
@@ -82,6 +83,12 @@ func (c *identityCenter) Do(r *http.Request) (*http.Response, error) {
 		name, n, item = "Instances", 1, func(int) any { return object{"InstanceArn": stubInstance, "IdentityStoreId": stubStore} }
 	case "ListAccounts":
 		name, n, size, item = "Accounts", len(c.accounts), stubAccountsPage, func(i int) any { return object{"Id": c.accounts[i], "Status": "ACTIVE", "State": "ACTIVE"} }
+	case "ListAccountsForParent":
+		name, n, size, item = "Accounts", len(c.accounts), stubAccountsPage, func(i int) any { return object{"Id": c.accounts[i]} }
+	case "ListOrganizationalUnitsForParent":
+		name, item = "OrganizationalUnits", func(int) any { return nil }
+	case "ListGroups":
+		name, n, item = "Groups", 1, func(int) any { return object{"GroupId": stubGroup, "DisplayName": "Everyone"} }
 	case "ListPermissionSets", "ListPermissionSetsProvisionedToAccount":
 		name, n, item = "PermissionSets", len(c.sets), func(i int) any { return c.sets[i] }
 	case "ListAccountsForProvisionedPermissionSet":

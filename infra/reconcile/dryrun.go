@@ -21,6 +21,9 @@ import (
 	"sso-elevator/infra/settings"
 )
 
+// callEvery is the time between two calls of a dry run.
+const callEvery = time.Second / 5
+
 // dryRunID is the id of the run. Only this process stores the run.
 const dryRunID = "dry-run"
 
@@ -29,10 +32,11 @@ const dryRunID = "dry-run"
 // in cfg. leases is the name of the table; if it is "", no access counts as granted
 // by a request.
 //
-// FirstSeen of the findings is the time of the dry run. The calls use half of
-// Identity Center's quota, like those of a real run.
+// FirstSeen of the findings is the time of the dry run. The calls use a quarter of
+// Identity Center's quota. Scans of the deployed system may use the rest but that for
+// requests, and a dry run can't share their pace without writing to the table.
 func dryRun(ctx context.Context, cfg aws.Config, account, leases string, s *settings.Settings) (drift.Preview, error) {
-	pace := &identitycenter.Pace{Every: drift.CallEvery / drift.BatchesAtOnce, Now: time.Now, Sleep: host.Sleep}
+	pace := &identitycenter.Pace{Every: callEvery, Now: time.Now, Sleep: host.Sleep}
 	e := newEngine(cfg, pace, leases, s)
 	batches, err := e.Plan(ctx, drift.Start{Run: dryRunID, Account: account, Mode: access.DriftRevoke})
 	if err != nil {

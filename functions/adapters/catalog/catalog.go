@@ -48,12 +48,16 @@ var _ Store = Object{}
 // and asks for one. It is safe for concurrent use: a call waits while another call
 // reads the snapshot.
 type Catalog struct {
-	Store  Store
-	Ask    func(context.Context) error // asks for a snapshot; may be nil
-	Now    func() time.Time
-	Logger *slog.Logger
+	Store Store
+	Ask   func(context.Context) error // asks for a snapshot; may be nil
+	// Partial are the lists that Accounts, PermissionSets, Groups and Complete use until
+	// there is a snapshot. nil: none. Nothing else uses them.
+	Partial PartialStore
+	Now     func() time.Time
+	Logger  *slog.Logger
 
-	lists newest[lists]
+	lists   newest[lists]
+	partial newest[partialLists]
 
 	mu      sync.Mutex
 	askedAt time.Time
@@ -75,9 +79,10 @@ func newLists(s *Snapshot) *lists {
 }
 
 // ManagementAccount returns the id of the organization's management account. It
-// returns "" if the snapshot is missing, unreadable, or doesn't say.
+// returns "" if the snapshot is missing, unreadable, or doesn't say. If a partial list has
+// that account, it is known, too.
 func (c *Catalog) ManagementAccount(ctx context.Context) string {
-	l, err := c.newestLists(ctx)
+	l, _, err := c.offered(ctx)
 	if err != nil {
 		return ""
 	}
@@ -118,7 +123,7 @@ func (c *Catalog) Session(ctx context.Context, permissionSetARN string) time.Dur
 
 // Accounts returns the active accounts.
 func (c *Catalog) Accounts(ctx context.Context) (*List[access.Account], error) {
-	l, err := c.newestLists(ctx)
+	l, _, err := c.offered(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +132,7 @@ func (c *Catalog) Accounts(ctx context.Context) (*List[access.Account], error) {
 
 // PermissionSets returns the permission sets of the instance.
 func (c *Catalog) PermissionSets(ctx context.Context) (*List[access.PermissionSet], error) {
-	l, err := c.newestLists(ctx)
+	l, _, err := c.offered(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +141,7 @@ func (c *Catalog) PermissionSets(ctx context.Context) (*List[access.PermissionSe
 
 // Groups returns the groups of the identity store.
 func (c *Catalog) Groups(ctx context.Context) (*List[access.Group], error) {
-	l, err := c.newestLists(ctx)
+	l, _, err := c.offered(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +164,7 @@ func (c *Catalog) ApproverGroup(ctx context.Context, id string) (name string, m 
 // because grant itself checks everything that it grants. An alarm reports an old
 // snapshot.
 func (c *Catalog) newestLists(ctx context.Context) (*lists, error) {
-	l, checked, err := c.lists.get(ctx, c.Now(), func(ctx context.Context, version string) (*lists, string, error) {
+	l, checked, err := c.lists.get(ctx, c.Now(), CheckEvery, func(ctx context.Context, version string) (*lists, string, error) {
 		s, version, err := c.Store.Get(ctx, version)
 		if err != nil || s == nil {
 			return nil, version, err
@@ -197,10 +202,10 @@ type newest[T any] struct {
 }
 
 // get returns the object, or nil if it was never read. It first checks for a newer
-// version, unless the last check was recent. checked reports whether it checked now.
+// version, unless the last check was less than every ago. checked reports whether it checked now.
 // err is the error of the last check. read returns nil if version is still the
 // newest.
-func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx context.Context, version string) (*T, string, error)) (value *T, checked bool, err error) {
+func (n *newest[T]) get(ctx context.Context, now time.Time, every time.Duration, read func(ctx context.Context, version string) (*T, string, error)) (value *T, checked bool, err error) {
 	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
 	select {
 	case n.turn <- struct{}{}:
@@ -208,7 +213,7 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, read func(ctx contex
 	case <-ctx.Done():
 		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "read the catalog")
 	}
-	every, timeout := CheckEvery, checkTimeout
+	timeout := checkTimeout
 	if n.value == nil {
 		every, timeout = CheckMissingEvery, firstTimeout
 	}
@@ -242,33 +247,33 @@ func (c *Catalog) askForSnapshot(ctx context.Context, now time.Time) {
 
 // Complete fills in the names of t by their ids. It finds a permission set by its ARN
 // or, if that is empty, by its name. Empty parts of t stay empty. NotFound: the
-// catalog doesn't have a part of t.
+// catalog doesn't have a part of t. NotReady: there is no catalog yet, or the part may
+// still come, because the lists are partial.
 func (c *Catalog) Complete(ctx context.Context, t access.Target) (access.Target, error) {
 	if t.Kind == access.KindGroup {
 		return c.completeGroup(ctx, t)
 	}
 	t.AccountName = ""
+	if t.AccountID == "" && t.PermissionSetARN == "" && t.PermissionSet == "" {
+		return t, nil
+	}
+	l, partial, err := c.offered(ctx)
+	if err != nil {
+		return t, err
+	}
 	if t.AccountID != "" {
-		accounts, err := c.Accounts(ctx)
-		if err != nil {
-			return t, err
-		}
-		account, ok := accounts.find(func(a access.Account) bool { return a.ID == t.AccountID })
+		account, ok := l.accounts.find(func(a access.Account) bool { return a.ID == t.AccountID })
 		if !ok {
-			return t, access.Errorf(access.CodeNotFound, "there is no active account %q", t.AccountID)
+			return t, errMissing(partial, "there is no active account %q", t.AccountID)
 		}
 		t.AccountName = account.Name
 	}
 	if t.PermissionSetARN != "" || t.PermissionSet != "" {
-		sets, err := c.PermissionSets(ctx)
-		if err != nil {
-			return t, err
-		}
-		set, ok := sets.find(func(s access.PermissionSet) bool {
+		set, ok := l.permissionSets.find(func(s access.PermissionSet) bool {
 			return s.ARN == t.PermissionSetARN || t.PermissionSetARN == "" && s.Name == t.PermissionSet
 		})
 		if !ok {
-			return t, access.Errorf(access.CodeNotFound, "there is no such permission set")
+			return t, errMissing(partial, "there is no such permission set")
 		}
 		t.PermissionSetARN, t.PermissionSet = set.ARN, set.Name
 	}
@@ -280,13 +285,13 @@ func (c *Catalog) completeGroup(ctx context.Context, t access.Target) (access.Ta
 	if t.GroupID == "" {
 		return t, nil
 	}
-	groups, err := c.Groups(ctx)
+	l, partial, err := c.offered(ctx)
 	if err != nil {
 		return t, err
 	}
-	group, ok := groups.find(func(g access.Group) bool { return g.ID == t.GroupID })
+	group, ok := l.groups.find(func(g access.Group) bool { return g.ID == t.GroupID })
 	if !ok {
-		return t, access.Errorf(access.CodeNotFound, "there is no such group")
+		return t, errMissing(partial, "there is no such group")
 	}
 	t.GroupName = group.Name
 	return t, nil

@@ -116,7 +116,7 @@ type EmailIndex struct {
 
 // Emails returns the index, or nil if it is missing or was never read.
 func (i *EmailIndex) Emails(ctx context.Context) *Emails {
-	e, checked, err := i.newest.get(ctx, i.Now(), i.Store.GetEmails)
+	e, checked, err := i.newest.get(ctx, i.Now(), CheckEvery, i.Store.GetEmails)
 	if checked && err != nil && access.CodeOf(err) != access.CodeNotFound {
 		i.Logger.WarnContext(ctx, "email index could not be read", "error", access.ErrorMessage(err))
 	}

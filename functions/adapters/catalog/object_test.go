@@ -66,6 +66,27 @@ func TestObject(t *testing.T) {
 		t.Errorf("got %+v %q, want %+v", got, newer, two)
 	}
 
+	_, _, err = o.GetPartial(t.Context(), "")
+	expect("read partial lists before there are any", err, access.CodeNotFound)
+	for _, accounts := range []int{1, 2} {
+		partial := &catalog.Partial{
+			At: start, Accounts: make([]access.Account, accounts), PermissionSets: []access.PermissionSet{{ARN: "arn:ps/1", Name: "ReadOnly"}},
+			Groups: []access.Group{}, HasAllGroups: true, ManagementAccount: "999999999999",
+		}
+		expect("write partial lists", o.PutPartial(t.Context(), partial), "")
+		got, version, err := o.GetPartial(t.Context(), "")
+		expect("read partial lists", err, "")
+		if !reflect.DeepEqual(got, partial) {
+			t.Errorf("got %+v, want %+v", got, partial)
+		}
+		if got, _, err = o.GetPartial(t.Context(), version); got != nil || err != nil {
+			t.Errorf("read known partial lists: %+v, %v", got, err)
+		}
+	}
+	if got, _, err := o.Get(t.Context(), ""); err != nil || !reflect.DeepEqual(got, two) {
+		t.Errorf("partial lists changed the snapshot: %+v, %v", got, err)
+	}
+
 	for what, body := range map[string]string{"no gzip": "{}", "nothing": ""} {
 		if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String(catalog.Key), Body: bytes.NewReader([]byte(body))}); err != nil {
 			t.Fatal(err)

@@ -18,13 +18,10 @@ import (
 )
 
 const (
-	// CallEvery is the time between two calls that a Lister makes to Identity Center,
-	// 8 a second. Identity Center allows 20 a second for all callers together (IAM
-	// Identity Center User Guide, "Quotas", throttle limits), and grants and removals
-	// come first. The name of each permission set costs a call.
-	CallEvery = time.Second / 8
-	// describesAtOnce is the number of permission sets that are read at the same time.
-	describesAtOnce = 4
+	// describesAtOnce is the number of permission sets that are read at the same time. The
+	// name of each one costs a call. At the pace of scans, 15 calls a second, calls may take
+	// 0.4 s.
+	describesAtOnce = 6
 	// DescribeAgain is the number of known permission sets that one refresh reads again, the
 	// oldest first. Ten refreshes notice new session durations and descriptions of 1,000
 	// permission sets.
@@ -38,7 +35,7 @@ const writeTime = 15 * time.Second
 // Lister reads the lists from AWS. It keeps to the quotas by itself
 // (identitycenter.Pace).
 type Lister interface {
-	Accounts(context.Context) ([]access.Account, error)
+	AccountPages(ctx context.Context, each func([]access.Account)) error
 	PermissionSetARNs(context.Context) ([]string, error)
 	PermissionSet(ctx context.Context, arn string) (access.PermissionSet, error)
 	PortalURL(context.Context) (string, error)
@@ -55,6 +52,8 @@ type Refresher struct {
 	Lister Lister
 	Store  Store
 	Emails EmailStore
+	// Partials gets what is known while there is no snapshot yet; nil: nobody gets it.
+	Partials PartialStore
 	// Policy returns the policy in force, which names the groups that approve and the
 	// organizational units that matter.
 	Policy func(context.Context) (access.Policy, error)
@@ -179,12 +178,16 @@ func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapsh
 	if before != nil {
 		next = *before
 	}
+	var first *progress
+	if before == nil && r.Partials != nil {
+		first = &progress{refresher: r}
+	}
 	var accounts, sets, groups error
 	now := r.Now().UTC()
 	var all sync.WaitGroup
-	all.Go(func() { accounts = r.refreshAccounts(reading, &next, now) })
-	all.Go(func() { sets = r.refreshPermissionSets(reading, &next, now) })
-	all.Go(func() { groups = r.refreshGroups(reading, &next, now) })
+	all.Go(func() { accounts = r.refreshAccounts(reading, &next, now, first) })
+	all.Go(func() { sets = r.refreshPermissionSets(reading, &next, now, first) })
+	all.Go(func() { groups = r.refreshGroups(reading, &next, now, first) })
 	all.Wait()
 	failed := errors.Join(accounts, sets, groups)
 	fresh := next.AccountsAt.Equal(now) || next.PermissionSetsAt.Equal(now) || next.GroupsAt.Equal(now)
@@ -209,8 +212,29 @@ func (r *Refresher) refreshSnapshot(ctx, reading context.Context, before *Snapsh
 // refreshAccounts reads the units after the accounts, so that they are known of every
 // account in the snapshot. If it can't read the units, it keeps the accounts, too, or
 // drops the units if some are unknown anyway.
-func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now time.Time) error {
-	all, err := r.Lister.Accounts(ctx)
+//
+// Both take two minutes for 10,000 accounts. So the first refresh reads them at the same
+// time, and leaves out the accounts that came meanwhile.
+func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now time.Time, first *progress) error {
+	type unitsRead struct {
+		units  map[string][]string
+		wanted []string
+		err    error
+	}
+	readUnits := func() (u unitsRead) {
+		u.units, u.wanted, u.err = r.readUnits(ctx)
+		return u
+	}
+	early := make(chan unitsRead, 1)
+	isFirst := next.AccountsAt.IsZero()
+	if isFirst {
+		go func() { early <- readUnits() }()
+	}
+	all, err := r.listAccounts(ctx, first)
+	var u unitsRead
+	if isFirst {
+		u = <-early
+	}
 	if err != nil {
 		return err
 	}
@@ -218,17 +242,57 @@ func (r *Refresher) refreshAccounts(ctx context.Context, next *Snapshot, now tim
 		// The management account always exists.
 		return access.Errorf(access.CodeUnavailable, "list accounts: the organization has none")
 	}
-	units, wanted, failed := r.readUnits(ctx)
-	if failed != nil && next.Units != nil && NewOUs(next.Units).Check(wanted) == nil {
-		return failed
+	if !isFirst {
+		u = readUnits()
 	}
-	next.Accounts, next.AccountsAt, next.Units = sortedAccounts(all), now, units
+	if u.err != nil && next.Units != nil && NewOUs(next.Units).Check(u.wanted) == nil {
+		return u.err
+	}
+	if isFirst && len(u.wanted) > 0 {
+		all = leaveOutNew(all, now)
+	}
+	next.Accounts, next.AccountsAt, next.Units = sortedAccounts(all), now, u.units
 	for _, a := range all {
 		if a.Management {
 			next.ManagementAccount = a.ID
 		}
 	}
-	return failed
+	return u.err
+}
+
+// clockSkew is how much the clocks of AWS and of the function may differ at most.
+const clockSkew = 5 * time.Minute
+
+// leaveOutNew leaves out the accounts that may have joined since then: the list of the
+// accounts in a unit may have been read before. The next refresh has them.
+func leaveOutNew(all []access.Account, then time.Time) []access.Account {
+	var kept []access.Account // the partial lists still use all
+	for _, a := range all {
+		if !a.JoinedAt.After(then.Add(-clockSkew)) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+// listAccounts returns all accounts, and tells first which ones are known so far.
+func (r *Refresher) listAccounts(ctx context.Context, first *progress) ([]access.Account, error) {
+	var all []access.Account
+	err := r.Lister.AccountPages(ctx, func(page []access.Account) {
+		all = append(all, page...)
+		first.add(ctx, func(p *Partial) {
+			p.Accounts = all
+			for _, a := range page {
+				if a.Management {
+					p.ManagementAccount = a.ID
+				}
+			}
+		})
+	})
+	if err == nil {
+		first.add(ctx, func(p *Partial) { p.HasAllAccounts = true })
+	}
+	return all, err
 }
 
 // readUnits returns the accounts below the organizational units that the policy names.
@@ -249,11 +313,12 @@ func (r *Refresher) readUnits(ctx context.Context) (units map[string][]string, w
 	return units, wanted, err
 }
 
-func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshGroups(ctx context.Context, next *Snapshot, now time.Time, first *progress) error {
 	all, err := r.Lister.Groups(ctx)
 	if err != nil {
 		return err
 	}
+	first.add(ctx, func(p *Partial) { p.Groups, p.HasAllGroups = all, true })
 	next.Groups, next.GroupsAt = sortedGroups(all), now
 	return nil
 }
@@ -310,7 +375,7 @@ const SharedEmail = "several users in IAM Identity Center have the same email ad
 // refreshPermissionSets reads new permission sets, and reads some of the known ones
 // again. If a known one can't be read again, it is kept, and refreshPermissionSets
 // returns an error.
-func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, now time.Time) error {
+func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, now time.Time, first *progress) error {
 	arns, err := r.Lister.PermissionSetARNs(ctx)
 	if err != nil {
 		return err
@@ -338,13 +403,16 @@ func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, n
 	})
 	oldARNs = oldARNs[:min(len(oldARNs), DescribeAgain)]
 
-	described, err := r.describe(ctx, append(newARNs, oldARNs...))
+	described, err := r.describe(ctx, append(newARNs, oldARNs...), first)
 	for arn, set := range described {
 		if set.Name == "" { // it was deleted after it was listed
 			delete(sets, arn)
 			continue
 		}
 		sets[arn], namedAt[arn] = set, now
+	}
+	if err == nil {
+		first.add(ctx, func(p *Partial) { p.HasAllPermissionSets = true })
 	}
 	for _, arn := range newARNs {
 		if _, ok := described[arn]; !ok {
@@ -359,7 +427,7 @@ func (r *Refresher) refreshPermissionSets(ctx context.Context, next *Snapshot, n
 // describe returns permission sets by ARN, without a name if they do not exist. It stops
 // at the first error that remains after the client's retries, and returns what it has
 // by then.
-func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]access.PermissionSet, error) {
+func (r *Refresher) describe(ctx context.Context, arns []string, first *progress) (map[string]access.PermissionSet, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var (
@@ -393,6 +461,9 @@ func (r *Refresher) describe(ctx context.Context, arns []string) (map[string]acc
 			if err != nil {
 				fail(err)
 				return
+			}
+			if set.Name != "" {
+				first.add(ctx, func(p *Partial) { p.PermissionSets = append(p.PermissionSets, set) })
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -31,6 +31,8 @@ type organization struct {
 	describeErr                     func(arn string, call int) error // the first call is 1
 	gone                            string                           // an ARN that is listed but no longer exists
 
+	beforePage func() // of accounts
+
 	portal       string
 	sessions     map[string]time.Duration // by ARN
 	descriptions map[string]string        // by ARN
@@ -41,8 +43,14 @@ type organization struct {
 	under, most int // calls in progress
 }
 
-func (o *organization) Accounts(context.Context) ([]access.Account, error) {
-	return o.accounts, o.accountsErr
+func (o *organization) AccountPages(_ context.Context, each func([]access.Account)) error {
+	for page := range slices.Chunk(o.accounts, 20) {
+		if o.beforePage != nil {
+			o.beforePage()
+		}
+		each(page)
+	}
+	return o.accountsErr
 }
 
 func (o *organization) PermissionSetARNs(context.Context) ([]string, error) {

@@ -63,19 +63,34 @@ func (c *Client) PortalURL(ctx context.Context) (string, error) {
 // Organizations.
 func (c *Client) Accounts(ctx context.Context) ([]access.Account, error) {
 	var accounts []access.Account
+	err := c.AccountPages(ctx, func(page []access.Account) { accounts = append(accounts, page...) })
+	if err != nil {
+		return nil, err
+	}
+	return accounts, nil
+}
+
+// AccountPages calls each with the organization's active accounts, a page at a time.
+// Organizations lists at most 20 accounts in a page (API reference, ListAccounts).
+func (c *Client) AccountPages(ctx context.Context, each func([]access.Account)) error {
 	pages := organizations.NewListAccountsPaginator(c.org, &organizations.ListAccountsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, host.AWSError(err, "list accounts")
+			return host.AWSError(err, "list accounts")
 		}
+		var accounts []access.Account
 		for _, a := range page.Accounts {
 			if a.State == orgtypes.AccountStateActive || a.State == "" && a.Status == orgtypes.AccountStatusActive {
-				accounts = append(accounts, access.Account{ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Management: isManagement(aws.ToString(a.Arn), aws.ToString(a.Id))})
+				accounts = append(accounts, access.Account{
+					ID: aws.ToString(a.Id), Name: aws.ToString(a.Name), Management: isManagement(aws.ToString(a.Arn), aws.ToString(a.Id)),
+					JoinedAt: aws.ToTime(a.JoinedTimestamp).UTC(),
+				})
 			}
 		}
+		each(accounts)
 	}
-	return accounts, nil
+	return nil
 }
 
 // isManagement reports whether the account is the management account, which every

@@ -2,6 +2,7 @@ package identitycenter
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sso-elevator/functions/adapters/host"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// OrganizationsEvery is the time between two calls of Organizations: 4 calls a
-// second. AWS allows an account 8 ListAccounts calls a second, and bursts of 12
+// OrganizationsEvery is the time between two calls of one operation of Organizations: 4
+// calls a second. AWS allows an account 8 ListAccounts calls a second, and bursts of 12
 // (AWS Organizations User Guide, "Quotas and service limits", throttling limits).
 // So two functions can list accounts at the same time. It allows 5 calls a second of
 // ListAccountsForParent, ListOrganizationalUnitsForParent and ListParents, and bursts of
@@ -30,35 +31,50 @@ func Paced(cfg aws.Config, every time.Duration) aws.Config {
 // concurrent use.
 type Pace struct {
 	Every time.Duration // from one call to the next
-	Now   func() time.Time
+	// PerOperation: each operation has a pace of its own, as it has a quota of its own.
+	PerOperation bool
+	Now          func() time.Time
 	// Sleep waits, or returns ctx's error.
 	Sleep func(context.Context, time.Duration) error
 
 	mu    sync.Mutex
-	next  time.Time
+	next  map[string]time.Time // by operation; "" for all
 	calls map[string]int
 }
 
 // Config returns cfg with all calls paced.
 func (p *Pace) Config(cfg aws.Config) aws.Config {
-	paced := cfg.Copy()
+	return withClient(cfg, func(next aws.HTTPClient) aws.HTTPClient { return pacedClient{p, next} })
+}
+
+// withClient returns cfg with its HTTP client wrapped.
+func withClient(cfg aws.Config, wrap func(aws.HTTPClient) aws.HTTPClient) aws.Config {
+	wrapped := cfg.Copy()
 	var client aws.HTTPClient = awshttp.NewBuildableClient()
 	if cfg.HTTPClient != nil {
 		client = cfg.HTTPClient
 	}
-	paced.HTTPClient = pacedClient{p, client}
-	return paced
+	wrapped.HTTPClient = wrap(client)
+	return wrapped
 }
 
 // Calls returns the number of calls by operation ("ListUsers").
 func (p *Pace) Calls() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	calls := make(map[string]int, len(p.calls))
-	for name, n := range p.calls {
-		calls[name] = n
-	}
-	return calls
+	return copyCalls(p.calls)
+}
+
+func copyCalls(calls map[string]int) map[string]int {
+	all := make(map[string]int, len(calls))
+	maps.Copy(all, calls)
+	return all
+}
+
+// operationOf returns the operation that a request calls ("ListUsers").
+func operationOf(r *http.Request) string {
+	target := r.Header.Get("X-Amz-Target")
+	return target[strings.LastIndexByte(target, '.')+1:]
 }
 
 // turn counts a call and returns how long it must wait.
@@ -66,15 +82,18 @@ func (p *Pace) turn(operation string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.calls == nil {
-		p.calls = map[string]int{}
+		p.calls, p.next = map[string]int{}, map[string]time.Time{}
 	}
 	p.calls[operation]++
+	if !p.PerOperation {
+		operation = ""
+	}
 	now := p.Now()
-	at := p.next
+	at := p.next[operation]
 	if at.Before(now) {
 		at = now
 	}
-	p.next = at.Add(p.Every)
+	p.next[operation] = at.Add(p.Every)
 	return at.Sub(now)
 }
 
@@ -84,8 +103,7 @@ type pacedClient struct {
 }
 
 func (c pacedClient) Do(r *http.Request) (*http.Response, error) {
-	target := r.Header.Get("X-Amz-Target")
-	if wait := c.pace.turn(target[strings.LastIndexByte(target, '.')+1:]); wait > 0 {
+	if wait := c.pace.turn(operationOf(r)); wait > 0 {
 		if err := c.pace.Sleep(r.Context(), wait); err != nil {
 			return nil, err
 		}

@@ -1,10 +1,13 @@
 package identitycenter
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+
 	"sso-elevator/functions/adapters/host"
 )
 
@@ -32,5 +35,6 @@ func ConnectParents(cfg aws.Config) *organizations.Client { return organizations
 // ConnectOrganizations returns the client that lists accounts. It has its own pace,
 // because Organizations counts the calls of the whole account.
 func ConnectOrganizations(cfg aws.Config) *organizations.Client {
-	return organizations.NewFromConfig(Paced(cfg, OrganizationsEvery))
+	pace := &Pace{Every: OrganizationsEvery, PerOperation: true, Now: time.Now, Sleep: host.Sleep}
+	return organizations.NewFromConfig(pace.Config(cfg))
 }

@@ -22,6 +22,8 @@ const (
 	RemovalsCountKey = "reconcile#removals"
 	// BlocksKey is the row of the people whom incident responders blocked.
 	BlocksKey = "blocks"
+	// PaceKey is the row with the pace that all scans share.
+	PaceKey = "reconcile#pace"
 )
 
 // OpenIndex is the index of open rows, by when they are due. It has only the
@@ -80,4 +82,7 @@ const (
 	StoreRunTokenAttributes = "token"
 	PressRunAttributes      = "presses"
 	PressResultAttributes   = "press_results"
+
+	PaceAttributes       = "next rate changed version"
+	AskToYieldAttributes = "yield_until"
 )

@@ -82,15 +82,21 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	pressResult := func(s *table.Table) error {
 		return s.AddPressResult(ctx, access.Run{ID: "a", PressResults: []access.PressResult{{At: at}}}, access.PressResult{At: at})
 	}
+	yield := func(s *table.Table) error { return s.AskToYield(ctx, at) }
+	pace := func(s *table.Table) error {
+		_, _, err := s.PutPace(ctx, access.Pace{Version: 1})
+		return err
+	}
+	firstPace := func(s *table.Table) error { _, _, err := s.PutPace(ctx, access.Pace{}); return err }
 	functions := map[string][]change{
-		"Ingress": {decide, approve, answer, answerMore, press, pressMore, end, func(s *table.Table) error {
+		"Ingress": {yield, decide, approve, answer, answerMore, press, pressMore, end, func(s *table.Table) error {
 			_, _, err := s.EndHolder(ctx, "a", access.EndRequest{By: person, At: at})
 			return err
 		}, func(s *table.Table) error {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
 		}},
-		"Evaluate": {decide, approve, func(s *table.Table) error {
+		"Evaluate": {yield, decide, approve, func(s *table.Table) error {
 			return s.CountReminder(ctx, "a", table.Reminder{Number: 1, At: at, Further: []access.FurtherApprover{{Person: person}}})
 		}, func(s *table.Table) error {
 			_, err := s.Evaluate(ctx, "a", table.Evaluation{Requester: person, Approvers: []access.Person{person}, Background: &access.Background{}, Chain: &access.Chain{}, HeldWith: []string{"b"}, Description: "d", ExpiresAt: at})
@@ -110,11 +116,12 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
-		"Grant": {fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, end, func(s *table.Table) error {
+		"Grant": {yield, fail, func(s *table.Table) error { return s.RecordOUPath(ctx, "a", []string{"ou-1"}) }, end, func(s *table.Table) error {
 			_, err := s.RecordGrant(ctx, "a", table.Grant{At: at, End: at, MembershipID: "m-1", CreateRequestID: "aws-1", Chain: &access.Chain{Since: at, Extends: "b"}})
 			return err
 		}},
 		"Revoke": {
+			yield,
 			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
 			func(s *table.Table) error {
@@ -135,7 +142,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { return s.MarkBlocksRecorded(ctx, 1) },
 			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},
-		"Reconcile": {end, fail, expire, pressResult, func(s *table.Table) error {
+		"Reconcile": {pace, firstPace, end, fail, expire, pressResult, func(s *table.Table) error {
 			_, err := s.GiveUp(ctx, "a", access.Failure{At: at})
 			return err
 		}},

@@ -55,6 +55,9 @@
 // The row "blocks" has the attributes of access.Blocks. PutBlocks writes it with PutItem,
 // and MarkBlocksRecorded updates its attribute recorded.
 //
+// The row "reconcile#pace" is the pace of all scans (access.Pace): PutPace writes
+// next, rate, changed and version, and AskToYield writes yield_until.
+//
 // PutItem also writes "reconcile#heartbeat" (PutHeartbeat), "reconcile#removals"
 // (ReserveRemoval), and the rows "removal#…" (PutRemoval), which say how the
 // removals of findings ended.
