@@ -62,6 +62,15 @@ type stub struct {
 // newStub starts a stub of a world, with these requests and leases in its table.
 // The caller must close it.
 func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
+	s, err := makeStub(w, requests, leases)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.serve(s)
+}
+
+// makeStub returns a stub that doesn't listen yet.
+func makeStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
 	s := &stub{rows: map[string]json.RawMessage{}, calls: map[string]int{}, permissionSets: w.permissionSets}
 	var err error
 	if s.policy, err = json.Marshal(w.policy); err != nil {
@@ -85,14 +94,19 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 			return nil, err
 		}
 	}
+	return s, nil
+}
+
+// serve lets handler answer at the stub's address.
+func (s *stub) serve(handler http.Handler) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.url = "http://" + listener.Addr().String()
-	s.server = &http.Server{Handler: s}
+	s.server = &http.Server{Handler: handler}
 	go s.server.Serve(listener)
-	return s, nil
+	return nil
 }
 
 func (s *stub) close() { s.server.Close() }
