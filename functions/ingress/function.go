@@ -110,7 +110,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.NewFromSettings(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter)
 	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	names := catalog.New(object, p)
 	names.Ask = func(ctx context.Context) error {

@@ -76,7 +76,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 		Lambda:        invoke.Connect(cfg),
 		IdentityCenter: func(every time.Duration) *identitycenter.Client {
 			paced := identitycenter.Paced(cfg, every)
-			return identitycenter.New(identitycenter.ConnectAdmin(paced, s.IdentityCenter), identitycenter.ConnectStore(paced, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
+			return identitycenter.NewFromSettings(identitycenter.ConnectAdmin(paced, s.IdentityCenter), identitycenter.ConnectStore(paced, s.IdentityCenter), organizations, s.IdentityCenter)
 		},
 	}, p)
 }
