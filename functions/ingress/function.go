@@ -83,7 +83,8 @@ type SigningSecrets interface {
 
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
-	secrets := secrets.Connect(p.AWS)
+	// A process that starts reads all its secrets in one call.
+	secrets := secrets.Connect(p.AWS, append([]string{s.Slack.BotToken}, s.SigningSecrets...)...)
 	slack := slackclient.Connect(s.Slack, secrets)
 	slack.OnError = func(err error) {
 		if host.ErrorCode(err) == access.CodeMisconfigure {

@@ -213,6 +213,7 @@ func (s *stub) refuse(w http.ResponseWriter, what string) {
 func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	var in struct {
 		Name                     string
+		Names                    []string
 		Key                      map[string]map[string]string
 		PermissionSetArn, UserId string
 		AlternateIdentifier      struct {
@@ -236,8 +237,13 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	case "Query":
 		out = object{"Items": []any{}, "Count": 0, "ScannedCount": 0}
 	case "GetParameter":
-		value := map[string]string{"/policy": string(s.pointer), "/token": "xoxb-bench", "/signing": stubSigningSecret}[in.Name]
-		out["Parameter"] = object{"Name": in.Name, "Value": value}
+		out["Parameter"] = s.parameter(in.Name)
+	case "GetParameters":
+		found := []any{}
+		for _, name := range in.Names {
+			found = append(found, s.parameter(name))
+		}
+		out["Parameters"], out["InvalidParameters"] = found, []string{}
 	case "StartExecution":
 		out = object{"executionArn": stubExecution, "startDate": 1.7e9}
 	case "ListExecutions":
@@ -272,6 +278,11 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	json.NewEncoder(w).Encode(out)
+}
+
+func (s *stub) parameter(name string) object {
+	value := map[string]string{"/policy": string(s.pointer), "/token": "xoxb-bench", "/signing": stubSigningSecret}[name]
+	return object{"Name": name, "Value": value}
 }
 
 // answerSlack answers calls of Slack's Web API.
