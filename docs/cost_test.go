@@ -100,7 +100,8 @@ invocation, rows of 4 KB, 1 KB of log for each invocation. Each reminder adds fo
 
 The first column is the caller: a function, and its task's operation. [Performance](../internals/performance.md#one-approved-request-without-reminders)
 explains the %d state transitions. Every function starts in a new process here. A process that was used before keeps secrets for five minutes, and policy, catalog and
-people for one minute. It also knows the instance.
+people for one minute. The deployment names the Identity Center instance. Without that, each function that calls Identity Center looks it up once, with
+`+"`ListInstances`"+`.
 
 The test's settings send no direct messages and no message about the end. These add calls:
 

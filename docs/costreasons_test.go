@@ -16,11 +16,11 @@ var reasons = []reason{
 	{"", "Lambda.audit", "the states AuditGrant, AuditRevoke and Close"},
 	{"", "Lambda.revoke", "the states Revoke and ConfirmRevoke, as for the grant"},
 
-	{"ingress", "AmazonSSM.GetParameter", "two signing secrets (one, unless it is being changed) and the bot's token, kept for five minutes; the pointer to the policy in force, kept for one"},
+	{"ingress", "AmazonSSM.GetParameters", "the signing secrets (one, unless it is being changed) and the bot's token in one call, kept for five minutes"},
+	{"ingress", "AmazonSSM.GetParameter", "the pointer to the policy in force, kept for a minute"},
 	{"ingress", "Slack.chat.update", "shows at once who approved, without buttons"},
 	{"ingress", "Slack.views.open", "opens a loading form at once: Slack's trigger id lives for three seconds"},
 	{"ingress", "Slack.users.info", "checks that the requester is a full member, and reads their email, kept for a minute. At the press it checks the approver, and the requester again"},
-	{"ingress", "SWBExternalService.ListInstances", "finds the instance and the identity store, once for each process"},
 	{"ingress", "AWSIdentityStore.GetUserId", "finds the requester by email. At the press it finds both people again, without a cache"},
 	{"ingress", "AWSIdentityStore.DescribeUser", "checks that the user is enabled and has that email: the search result alone is not trusted"},
 	{"ingress", "Slack.views.update", "shows the form once the person may request; after each choice, shows the next list and a preview of the decision"},
@@ -35,7 +35,6 @@ var reasons = []reason{
 	{"evaluate evaluate", "DynamoDB.GetItem", "the row: only the request's id is taken from the execution's input"},
 	{"evaluate evaluate", "AmazonSSM.GetParameter", "the bot's token; the pointer to the policy in force"},
 	{"evaluate evaluate", "Slack.users.info", "checks that the requester is still a full member: an execution may evaluate long after the form"},
-	{"evaluate evaluate", "SWBExternalService.ListInstances", "once for each process"},
 	{"evaluate evaluate", "AWSIdentityStore.GetUserId", "finds the user who gets the access, as Identity Center has them now"},
 	{"evaluate evaluate", "AWSIdentityStore.DescribeUser", "checks that the user is enabled and has that email"},
 	{"evaluate evaluate", "S3.GET", "the policy in force; the catalog, which says which account manages the organization, how long sessions last, and where the access portal is; the index of emails"},
@@ -55,7 +54,6 @@ var reasons = []reason{
 	{"grant start", "DynamoDB.GetItem", "the row, which has the decision; the lease; the row again after the lease is written, so that grant and removal can't miss each other"},
 	{"grant start", "AmazonSSM.GetParameter", "the pointer to the policy in force, perhaps long after the request was evaluated"},
 	{"grant start", "S3.GET", "the policy, which must still permit the decision; the catalog, which says which account manages the organization; the index of emails, to check that no other user shares the requester's or approver's"},
-	{"grant start", "SWBExternalService.ListInstances", "once for each process"},
 	{"grant start", "SWBExternalService.DescribePermissionSet", "checks that the ARN in the row belongs to the permission set that the policy names"},
 	{"grant start", "SWBExternalService.ListAccountAssignments", "checks whether the access exists without a lease: then someone else created it, and it must not be removed at the end"},
 	{"grant start", "DynamoDB.PutItem", "the lease: before the creation, with the time until which the creation may take effect; after it, with the operation's id"},
@@ -83,14 +81,13 @@ var reasons = []reason{
 
 	{"revoke start", "DynamoDB.UpdateItem", "writes that the removal has begun, before the lease is read: from now on nothing is granted"},
 	{"revoke start", "DynamoDB.GetItem", "the lease: who else holds the access"},
-	{"revoke start", "SWBExternalService.ListInstances", "once for each process"},
 	{"revoke start", "SWBExternalService.ListAccountAssignments", "checks whether there is anything to remove"},
 	{"revoke start", "DynamoDB.PutItem", "marks the lease as being deleted, so that nobody joins it; then, before the deletion, until when it may take effect; after it, the operation's id"},
 	{"revoke start", "SWBExternalService.DeleteAccountAssignment", "removes the access"},
 
 	{"revoke confirm", "DynamoDB.UpdateItem", "writes the beginning once more and reads the row with it, so that no removal continues without a row; then writes how it ended, with the event"},
 	{"revoke confirm", "DynamoDB.GetItem", "the lease, with the deletion's id"},
-	{"revoke confirm", "SWBExternalService.ListAccountAssignments", "checks whether a deletion is needed, in case the first one was lost; then checks that the access is really gone"},
+	{"revoke confirm", "SWBExternalService.ListAccountAssignments", "checks that the access is really gone"},
 	{"revoke confirm", "SWBExternalService.DescribeAccountAssignmentDeletionStatus", "checks the deletion until it is done"},
 	{"revoke confirm", "SWBExternalService.ListAccountAssignmentCreationStatus", "checks that no pending creation would bring the access back"},
 	{"revoke confirm", "DynamoDB.DeleteItem", "deletes the lease: only now can others create the same access"},
@@ -103,6 +100,6 @@ var reasons = []reason{
 	{"notify revoked", "DynamoDB.UpdateItem", "notes the content of the message"},
 	{"notify revoked", "Slack.chat.update", "the channel's message says that the access is removed, and loses its button"},
 
-	{"audit close", "DynamoDB.GetItem", "the row: whether everything is recorded and the access is gone; the person's claims"},
+	{"audit close", "DynamoDB.GetItem", "the person's claims. The process that recorded the removal knows the row, and the write checks it"},
 	{"audit close", "DynamoDB.UpdateItem", "closes the request and takes it out of the index: the minute check stops looking for it"},
 }

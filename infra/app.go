@@ -12,7 +12,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/infra/build"
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
 
@@ -23,6 +25,17 @@ const (
 	// passes it.
 	firstContext = "first"
 )
+
+// centerOf returns the instance in the settings with its identity store, or the instance
+// that infra/deploy found. Without both ids, the functions look them up.
+func centerOf(s *settings.Settings, context func(key string) string) identitycenter.Settings {
+	center := identitycenter.Settings{InstanceARN: s.SSOInstanceARN, Region: s.SSORegion}
+	arn, store := context(deployed.InstanceContext), context(deployed.IdentityStoreContext)
+	if arn != "" && store != "" && (s.SSOInstanceARN == "" || s.SSOInstanceARN == arn) {
+		center.InstanceARN, center.IdentityStore = arn, store
+	}
+	return center
+}
 
 // options come from the command line or from the CDK CLI. An option that neither sets
 // is empty.
@@ -67,7 +80,9 @@ func synthesize(o options, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	newElevatorStack(app, elevatorProps{settings: s, example: example, first: context(firstContext) == "true", binaries: binaries, policy: policy})
+	newElevatorStack(app, elevatorProps{
+		settings: s, example: example, first: context(firstContext) == "true", binaries: binaries, policy: policy, center: centerOf(s, context),
+	})
 	assembly := app.Synth(nil)
 	return writeManifest(filepath.Join(*assembly.Directory(), manifestFile), s)
 }

@@ -13,7 +13,6 @@ import (
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
-	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/functions/adapters/slackclient"
@@ -81,7 +80,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		rows     = table.Settings{Name: *props.table.TableName()}
 		policy   = policyinforce.Settings{Pointer: props.policy.name}
 		names    = catalog.Settings{Bucket: *props.catalog.BucketName()}
-		center   = identitycenter.Settings{InstanceARN: s.SSOInstanceARN, Region: s.SSORegion}
+		center   = props.center
 		web      = slackclient.Settings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
 		members  = people.Settings{Team: s.SlackTeamID, SecondaryDomains: s.SecondaryFallbackDomains}
 		removals = findings.Removals{Allowed: s.AllowRemovals, Max: s.MaxRemovals}

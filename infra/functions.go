@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 	"sso-elevator/statemachine"
@@ -53,6 +54,7 @@ type functionsProps struct {
 	audit    awss3.IBucket
 	catalog  awss3.IBucket
 	policy   policyInForce
+	center   identitycenter.Settings
 }
 
 // newFunctions creates the functions, each with a role that has only the permissions

@@ -71,6 +71,7 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 	for _, ref := range s.SlackSigningSecrets {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
+	signingSecrets = append(signingSecrets, p.secretsTogether(append(slices.Clone(s.SlackSigningSecrets), s.SlackBotToken)...)...)
 	return join(
 		p.readRows(requests, leases, runs, claims, blocks), // leases: memberships that it granted don't decide
 		p.createRequests(),
@@ -346,13 +347,32 @@ func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
 			decrypt("secretsmanager", "SecretARN", arn),
 		}
 	}
-	arn := p.stack.FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(name, "/")),
-	})
+	arn := p.parameterARN(name)
 	return []awsiam.PolicyStatement{
 		allow([]string{"ssm:GetParameter"}, arn),
 		decrypt("ssm", "PARAMETER_ARN", arn),
 	}
+}
+
+// secretsTogether permits reading those of the secrets that are parameters in one call. A
+// secret needs its own permission besides: if one can't be read, the others are read alone.
+func (p permitter) secretsTogether(refs ...settings.SecretRef) []awsiam.PolicyStatement {
+	var arns []*string
+	for _, ref := range refs {
+		if kind, name, _ := strings.Cut(ref.String(), ":"); kind == "ssm" {
+			arns = append(arns, p.parameterARN(name))
+		}
+	}
+	if len(arns) < 2 {
+		return nil
+	}
+	return []awsiam.PolicyStatement{allow([]string{"ssm:GetParameters"}, arns...)}
+}
+
+func (p permitter) parameterARN(name string) *string {
+	return p.stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(strings.TrimPrefix(name, "/")),
+	})
 }
 
 // identityCenter permits finding the instance, and these operations on its

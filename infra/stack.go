@@ -10,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/infra/build"
 	"sso-elevator/infra/settings"
 )
@@ -25,6 +26,9 @@ type elevatorProps struct {
 	first    bool
 	binaries map[string]build.Binary // of the functions, by name
 	policy   build.Asset
+	// center is the Identity Center instance in the settings, or the one that infra/deploy
+	// found.
+	center identitycenter.Settings
 }
 
 // newElevatorStack makes the whole system in one stack, for any account and region.
@@ -73,6 +77,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 		audit:    audit,
 		catalog:  catalog,
 		policy:   policy,
+		center:   props.center,
 	})
 	policy.follow(functions)
 	protectRecords(audit, s, functions["audit"].role)

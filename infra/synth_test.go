@@ -105,6 +105,7 @@ func newTestStack(app awscdk.App, props elevatorProps, folder string) (awscdk.St
 		return nil, err
 	}
 	props.binaries, props.policy = binaries, policy
+	props.center = centerOf(props.settings, func(string) string { return "" })
 	return newElevatorStack(app, props), nil
 }
 

@@ -57,7 +57,7 @@ type Output struct {
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
-	MarkAudited(ctx context.Context, id string, n int) error
+	MarkAudited(ctx context.Context, id string, n int) (access.Request, error)
 	Close(ctx context.Context, id string, recorded int, at time.Time, ttl time.Duration) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	Removal(ctx context.Context, ref access.FindingRef) (r access.DriftRemoval, found bool, err error)
@@ -115,7 +115,8 @@ type Handler struct {
 	Measure func(name string, took time.Duration, dims map[string]string)
 	Logger  *slog.Logger
 
-	archivedDigest string // of the policy that this process archived last
+	archivedDigest string         // of the policy that this process archived last
+	marked         access.Request // the row that this process marked last, as it was then
 }
 
 // Handle does one task. Its errors have the codes of functions/access.
@@ -275,7 +276,10 @@ func (h *Handler) flush(ctx context.Context, log *slog.Logger, r access.Request)
 		h.countEvent(r, r.Events[done].Kind)
 	}
 	if done > r.Audited {
-		if err := h.Table.MarkAudited(ctx, r.ID, done); err != nil && failed == nil {
+		marked, err := h.Table.MarkAudited(ctx, r.ID, done)
+		if err == nil {
+			h.marked = marked
+		} else if failed == nil {
 			failed = err
 		}
 	}
@@ -318,10 +322,28 @@ func (h *Handler) archivePolicy(ctx context.Context, log *slog.Logger) {
 
 // closeRequest closes a request after its records are written and its messages are
 // sent. An open request is found by the sweep if its execution is gone.
+//
+// If this process recorded the removal, it knows the row. Then it doesn't read the row
+// first: the write that closes the request checks everything that may have changed.
 func (h *Handler) closeRequest(ctx context.Context, log *slog.Logger, in Input) error {
+	marked := h.marked
+	defer func() { h.marked = access.Request{} }()
+	if marked.ID == in.RequestID && marked.IsClosable() {
+		if err := h.closeRow(ctx, log, marked); err == nil {
+			return nil
+		}
+	}
 	r, err := h.Table.Get(ctx, in.RequestID)
-	if err != nil || r.IsClosed() {
+	if err != nil {
 		return err
+	}
+	return h.closeRow(ctx, log, r)
+}
+
+// closeRow closes the request with that row.
+func (h *Handler) closeRow(ctx context.Context, log *slog.Logger, r access.Request) error {
+	if r.IsClosed() {
+		return nil
 	}
 	if !r.IsClosable() {
 		return access.Errorf(access.CodeInternal, "request %s is not over", r.ID)

@@ -80,11 +80,11 @@ func (w *world) AppendEvent(_ context.Context, _ access.Request, e access.Event)
 	return w.row, nil
 }
 
-func (w *world) MarkAudited(_ context.Context, _ string, n int) error {
+func (w *world) MarkAudited(_ context.Context, _ string, n int) (access.Request, error) {
 	if w.markErr == nil {
 		w.row.Audited = max(w.row.Audited, n)
 	}
-	return w.markErr
+	return w.row, w.markErr
 }
 
 func (w *world) Free(_ context.Context, r access.Request) error {

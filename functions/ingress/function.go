@@ -84,7 +84,8 @@ type SigningSecrets interface {
 
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
-	secrets := secrets.Connect(p.AWS)
+	// A process that starts reads all its secrets in one call.
+	secrets := secrets.Connect(p.AWS, append([]string{s.Slack.BotToken}, s.SigningSecrets...)...)
 	slack := slackclient.Connect(s.Slack, secrets)
 	slack.OnError = func(err error) {
 		if host.ErrorCode(err) == access.CodeMisconfigure {
@@ -114,7 +115,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return nil, err
 	}
 	presses := pressMachine{client: c.StepFunctions, arn: s.ReconcileMachine.ARN, random: p.Random}
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.NewFromSettings(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter)
 	object := catalog.Object{Client: c.S3, Bucket: s.Catalog.Bucket}
 	names := catalog.New(object, p)
 	names.Partial = object

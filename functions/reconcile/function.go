@@ -76,7 +76,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	rows := table.Connect(cfg)
 	scans := &identitycenter.ScanPace{Ledger: table.New(rows, s.Table.Name), Now: p.Now, Sleep: p.Sleep, Logger: p.Logger}
 	paced := func(cfg aws.Config) *identitycenter.Client {
-		return identitycenter.New(identitycenter.ConnectAdmin(cfg, s.IdentityCenter), identitycenter.ConnectStore(cfg, s.IdentityCenter), organizations, s.IdentityCenter.InstanceARN)
+		return identitycenter.NewFromSettings(identitycenter.ConnectAdmin(cfg, s.IdentityCenter), identitycenter.ConnectStore(cfg, s.IdentityCenter), organizations, s.IdentityCenter)
 	}
 	return New(s, Clients{
 		DynamoDB:      rows,

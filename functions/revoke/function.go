@@ -47,7 +47,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 
 // New returns the function with the clients c.
 func New(s Settings, c Clients, p host.Process) (*Handler, error) {
-	center := identitycenter.New(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter.InstanceARN)
+	center := identitycenter.NewFromSettings(c.SSOAdmin, c.IdentityStore, nil, s.IdentityCenter)
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	return &Handler{
 		Findings:    findings.New(c.S3, s.Catalog.Bucket),

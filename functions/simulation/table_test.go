@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,9 +14,10 @@ import (
 
 	"sso-elevator/functions/access"
 	rows "sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/table/tabletest"
 )
 
-type row = map[string]types.AttributeValue
+type row = tabletest.Row
 
 // table is DynamoDB with one table, whose key is pk, and two indexes: over open and due,
 // and over requester_id and created_at. Reads are strongly consistent; the indexes lag by
@@ -82,8 +82,7 @@ func (t *table) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, _ 
 		if err := t.check(key, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
 			return nil, err
 		}
-		x := &expression{text: *in.UpdateExpression, row: t.rows[key], names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
-		after := x.update()
+		after := tabletest.Update(*in.UpdateExpression, t.rows[key], in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 		for k, v := range in.Key {
 			after[k] = v
 		}
@@ -145,8 +144,7 @@ func (t *table) check(key string, condition *string, names map[string]string, va
 	if condition == nil {
 		return nil
 	}
-	x := &expression{text: *condition, row: t.rows[key], names: names, values: values}
-	if !x.condition() {
+	if !tabletest.Holds(*condition, t.rows[key], names, values) {
 		return &types.ConditionalCheckFailedException{}
 	}
 	return nil
@@ -188,39 +186,10 @@ func s(v types.AttributeValue) string {
 	return ""
 }
 
-// plain returns an attribute value as JSON would have it.
-func plain(v types.AttributeValue) any {
-	switch v := v.(type) {
-	case *types.AttributeValueMemberS:
-		return v.Value
-	case *types.AttributeValueMemberN:
-		return json.Number(v.Value)
-	case *types.AttributeValueMemberBOOL:
-		return v.Value
-	case *types.AttributeValueMemberL:
-		list := make([]any, len(v.Value))
-		for i := range v.Value {
-			list[i] = plain(v.Value[i])
-		}
-		return list
-	case *types.AttributeValueMemberM:
-		return plainRow(v.Value)
-	}
-	return nil
-}
-
-func plainRow(r row) map[string]any {
-	m := make(map[string]any, len(r))
-	for k, v := range r {
-		m[k] = plain(v)
-	}
-	return m
-}
-
 // as reads a row into v.
 func as[T any](r row) T {
 	var v T
-	text, err := json.Marshal(plainRow(r))
+	text, err := json.Marshal(tabletest.PlainRow(r))
 	if err == nil {
 		err = json.Unmarshal(text, &v)
 	}
@@ -264,243 +233,4 @@ func (t *table) run(id string) (access.Run, bool) {
 		return access.Run{}, false
 	}
 	return as[access.Run](r), true
-}
-
-// expression evaluates DynamoDB's expressions, in the subset that the store uses.
-type expression struct {
-	text   string
-	row    row
-	names  map[string]string
-	values row
-
-	rest []string
-}
-
-// tokens splits an expression. Every sign is a separate token.
-func (x *expression) tokens() []string {
-	var parts []string
-	from := -1
-	for i := 0; i <= len(x.text); i++ {
-		word := i < len(x.text) && strings.IndexByte(" ,()=<>", x.text[i]) < 0
-		if word && from < 0 {
-			from = i
-		}
-		if !word && from >= 0 {
-			parts = append(parts, x.text[from:i])
-			from = -1
-		}
-		switch {
-		case i == len(x.text) || word || x.text[i] == ' ':
-		case x.text[i] == '=' && i > 0 && x.text[i-1] == '<':
-			parts[len(parts)-1] = "<="
-		default:
-			parts = append(parts, x.text[i:i+1])
-		}
-	}
-	return parts
-}
-
-func (x *expression) next() string {
-	if len(x.rest) == 0 {
-		return ""
-	}
-	first := x.rest[0]
-	x.rest = x.rest[1:]
-	return first
-}
-
-func (x *expression) peek() string {
-	if len(x.rest) == 0 {
-		return ""
-	}
-	return x.rest[0]
-}
-
-func (x *expression) expect(want string) {
-	if got := x.next(); got != want {
-		panic(fmt.Sprintf("the expression %q is not known here: %q where %q should be", x.text, got, want))
-	}
-}
-
-func (x *expression) condition() bool {
-	x.rest = x.tokens()
-	holds := x.or()
-	if len(x.rest) > 0 {
-		panic(fmt.Sprintf("the expression %q is not known here, from %q", x.text, x.rest))
-	}
-	return holds
-}
-
-func (x *expression) or() bool {
-	holds := x.and()
-	for x.peek() == "OR" {
-		x.next()
-		right := x.and()
-		holds = holds || right
-	}
-	return holds
-}
-
-func (x *expression) and() bool {
-	holds := x.term()
-	for x.peek() == "AND" {
-		x.next()
-		right := x.term()
-		holds = holds && right
-	}
-	return holds
-}
-
-func (x *expression) term() bool {
-	switch x.peek() {
-	case "(":
-		x.next()
-		holds := x.or()
-		x.expect(")")
-		return holds
-	case "attribute_exists", "attribute_not_exists":
-		want := x.next() == "attribute_exists"
-		x.expect("(")
-		_, there := x.path(x.next())
-		x.expect(")")
-		return there == want
-	}
-	left, comparison := x.operand(), x.next()
-	right := x.operand()
-	if left == nil || right == nil {
-		return false
-	}
-	switch comparison {
-	case "=":
-		return fmt.Sprint(plain(left)) == fmt.Sprint(plain(right))
-	case "<":
-		return number(left) < number(right)
-	case "<=":
-		return left.(*types.AttributeValueMemberS).Value <= right.(*types.AttributeValueMemberS).Value
-	}
-	panic(fmt.Sprintf("the comparison %q of %q is not known here", comparison, x.text))
-}
-
-func number(v types.AttributeValue) int64 {
-	n, err := strconv.ParseInt(v.(*types.AttributeValueMemberN).Value, 10, 64)
-	if err != nil {
-		panic(err)
-	}
-	return n
-}
-
-// path returns the value at a path of names.
-func (x *expression) path(text string) (types.AttributeValue, bool) {
-	from := x.row
-	fields := strings.Split(text, ".")
-	for i, field := range fields {
-		v, there := from[x.name(field)]
-		if !there || i == len(fields)-1 {
-			return v, there
-		}
-		m, ok := v.(*types.AttributeValueMemberM)
-		if !ok {
-			return nil, false
-		}
-		from = m.Value
-	}
-	return nil, false
-}
-
-func (x *expression) name(placeholder string) string {
-	name, ok := x.names[placeholder]
-	if !ok {
-		panic(fmt.Sprintf("the expression %q names %q, which stands for nothing", x.text, placeholder))
-	}
-	return name
-}
-
-func (x *expression) operand() types.AttributeValue {
-	switch first := x.next(); {
-	case strings.HasPrefix(first, ":"):
-		v, ok := x.values[first]
-		if !ok {
-			panic(fmt.Sprintf("the expression %q has no value %q", x.text, first))
-		}
-		return v
-	case strings.HasPrefix(first, "#"):
-		v, _ := x.path(first)
-		return v
-	case first == "size":
-		x.expect("(")
-		v, there := x.path(x.next())
-		x.expect(")")
-		if !there {
-			return nil
-		}
-		return &types.AttributeValueMemberN{Value: strconv.Itoa(len(v.(*types.AttributeValueMemberL).Value))}
-	case first == "if_not_exists":
-		x.expect("(")
-		v, there := x.path(x.next())
-		x.expect(",")
-		otherwise := x.operand()
-		x.expect(")")
-		if there {
-			return v
-		}
-		return otherwise
-	case first == "list_append":
-		x.expect("(")
-		a := x.operand().(*types.AttributeValueMemberL)
-		x.expect(",")
-		b := x.operand().(*types.AttributeValueMemberL)
-		x.expect(")")
-		return &types.AttributeValueMemberL{Value: append(append([]types.AttributeValue{}, a.Value...), b.Value...)}
-	default:
-		panic(fmt.Sprintf("the operand %q of %q is not known here", first, x.text))
-	}
-}
-
-// update returns the row after an update expression. Its operands see the earlier row.
-func (x *expression) update() row {
-	x.rest = x.tokens()
-	after := make(row, len(x.row)+4)
-	for k, v := range x.row {
-		after[k] = v
-	}
-	for len(x.rest) > 0 {
-		switch clause := x.next(); clause {
-		case "SET":
-			for {
-				path := strings.Split(x.next(), ".")
-				x.expect("=")
-				v := x.operand()
-				switch len(path) {
-				case 1:
-					after[x.name(path[0])] = v
-				case 2:
-					above, ok := after[x.name(path[0])].(*types.AttributeValueMemberM)
-					if !ok {
-						panic("ValidationException: the document path " + x.text + " is invalid for update")
-					}
-					inner := make(row, len(above.Value)+1)
-					for k, v := range above.Value {
-						inner[k] = v
-					}
-					inner[x.name(path[1])] = v
-					after[x.name(path[0])] = &types.AttributeValueMemberM{Value: inner}
-				}
-				if x.peek() != "," {
-					break
-				}
-				x.next()
-			}
-		case "REMOVE":
-			for {
-				delete(after, x.name(x.next()))
-				if x.peek() != "," {
-					break
-				}
-				x.next()
-			}
-		default:
-			panic(fmt.Sprintf("the clause %q of %q is not known here", clause, x.text))
-		}
-	}
-	return after
 }

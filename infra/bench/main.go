@@ -29,6 +29,7 @@ type bench struct {
 	dir    string // for temporary files
 	built  *binaries
 	stderr io.Writer
+	report bytes.Buffer // printed before the table
 }
 
 // functions compiles the functions when the first measurement needs them.
@@ -54,6 +55,8 @@ var measurements = []measurement{
 	{"large", withFunctions(measureLarge)},
 	{"decision", func(context.Context, *bench) ([]line, error) { return measureDecision(), nil }},
 	{"press", measurePress},
+	{"chains", withBoth(measureChains)},
+	{"calls", withBoth(measureCalls)},
 	{"scans", func(ctx context.Context, _ *bench) ([]line, error) { return measureScans(ctx) }},
 	{"drift", func(ctx context.Context, _ *bench) ([]line, error) { return measureDrift(ctx) }},
 	{"lists", func(ctx context.Context, _ *bench) ([]line, error) { return measureLists(ctx) }},
@@ -66,6 +69,17 @@ func withFunctions(measure func(*binaries) ([]line, error)) func(context.Context
 			return nil, err
 		}
 		return measure(built)
+	}
+}
+
+// withBoth is withFunctions for a measurement that also writes to the report.
+func withBoth(measure func(*bench, *binaries) ([]line, error)) func(context.Context, *bench) ([]line, error) {
+	return func(_ context.Context, b *bench) ([]line, error) {
+		built, err := b.functions()
+		if err != nil {
+			return nil, err
+		}
+		return measure(b, built)
 	}
 }
 
@@ -110,6 +124,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout, before)
 	fmt.Fprintln(stdout)
+	b.report.WriteTo(stdout)
 	print(stdout, lines)
 	return code
 }

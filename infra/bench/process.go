@@ -18,6 +18,7 @@ import (
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/functions/adapters/slackclient"
@@ -209,6 +210,7 @@ func environment(s *stub) []string {
 			Policy: policyinforce.Settings{Pointer: "/policy"}, Catalog: catalog.Settings{Bucket: "catalogs"},
 			Slack: slackclient.Settings{BotToken: "ssm:/token", APIURL: s.url + "/api/"}, People: people.Settings{Team: stubTeam},
 			SigningSecrets: []string{"ssm:/signing"}, App: stubApp,
+			IdentityCenter: identitycenter.Settings{InstanceARN: stubInstance, IdentityStore: stubStore},
 			RequestMachine: host.RequestMachine{ARN: stubMachine}, ReconcileFunction: function + "reconcile:live",
 			Durations: []time.Duration{time.Hour, 2 * time.Hour}, MaxOpenRequests: 10,
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -82,7 +83,7 @@ func formView(chosen access.Target, whole bool) object {
 	selected := func(value string) object { return object{"selected_option": object{"value": value}} }
 	values := object{
 		slack.BlockAccount: object{slack.ActionAccount: selected(chosen.AccountID)},
-		slack.BlockPermissionSet + "-" + chosen.AccountID: object{slack.ActionPermissionSet: selected(stubSet)},
+		slack.BlockPermissionSet + "-" + chosen.AccountID: object{slack.ActionPermissionSet: selected(cmp.Or(chosen.PermissionSetARN, stubSet))},
 	}
 	if whole {
 		values[slack.BlockDuration] = object{slack.ActionDuration: selected("3600")}

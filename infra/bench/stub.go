@@ -62,6 +62,15 @@ type stub struct {
 // newStub starts a stub of a world, with these requests and leases in its table.
 // The caller must close it.
 func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
+	s, err := makeStub(w, requests, leases)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.serve(s)
+}
+
+// makeStub returns a stub that doesn't listen yet.
+func makeStub(w world, requests []access.Request, leases []access.Lease) (*stub, error) {
 	s := &stub{rows: map[string]json.RawMessage{}, calls: map[string]int{}, permissionSets: w.permissionSets}
 	var err error
 	if s.policy, err = json.Marshal(w.policy); err != nil {
@@ -85,14 +94,19 @@ func newStub(w world, requests []access.Request, leases []access.Lease) (*stub, 
 			return nil, err
 		}
 	}
+	return s, nil
+}
+
+// serve lets handler answer at the stub's address.
+func (s *stub) serve(handler http.Handler) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.url = "http://" + listener.Addr().String()
-	s.server = &http.Server{Handler: s}
+	s.server = &http.Server{Handler: handler}
 	go s.server.Serve(listener)
-	return s, nil
+	return nil
 }
 
 func (s *stub) close() { s.server.Close() }
@@ -199,6 +213,7 @@ func (s *stub) refuse(w http.ResponseWriter, what string) {
 func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	var in struct {
 		Name                     string
+		Names                    []string
 		Key                      map[string]map[string]string
 		PermissionSetArn, UserId string
 		AlternateIdentifier      struct {
@@ -222,8 +237,13 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	case "Query":
 		out = object{"Items": []any{}, "Count": 0, "ScannedCount": 0}
 	case "GetParameter":
-		value := map[string]string{"/policy": string(s.pointer), "/token": "xoxb-bench", "/signing": stubSigningSecret}[in.Name]
-		out["Parameter"] = object{"Name": in.Name, "Value": value}
+		out["Parameter"] = s.parameter(in.Name)
+	case "GetParameters":
+		found := []any{}
+		for _, name := range in.Names {
+			found = append(found, s.parameter(name))
+		}
+		out["Parameters"], out["InvalidParameters"] = found, []string{}
 	case "StartExecution":
 		out = object{"executionArn": stubExecution, "startDate": 1.7e9}
 	case "ListExecutions":
@@ -258,6 +278,11 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	json.NewEncoder(w).Encode(out)
+}
+
+func (s *stub) parameter(name string) object {
+	value := map[string]string{"/policy": string(s.pointer), "/token": "xoxb-bench", "/signing": stubSigningSecret}[name]
+	return object{"Name": name, "Value": value}
 }
 
 // answerSlack answers calls of Slack's Web API.

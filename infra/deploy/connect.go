@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
 )
@@ -38,6 +39,7 @@ func connect(ctx context.Context, s *settings.Settings) (*deployment, error) {
 		settings: s, settleTime: settleTime,
 		stacks: cloudformation.NewFromConfig(cfg), tables: dynamodb.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
 		parameters: ssm.NewFromConfig(cfg),
+		instances:  identitycenter.ConnectAdmin(cfg, identitycenter.Settings{Region: s.SSORegion}),
 		// A server at its own address has no host name for each bucket.
 		buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = cfg.BaseEndpoint != nil }),
 		cdk:     commandLine(cfg.Region, os.Stdin, os.Stdout, os.Stderr),

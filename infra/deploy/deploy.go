@@ -38,6 +38,7 @@ type deployment struct {
 	functions *lambda.Client
 	// parameters has the pointer to the policy in force.
 	parameters *ssm.Client
+	instances  deployed.Instances
 	// cdk runs the CDK's command line in the project's folder, on the terminal.
 	cdk func(ctx context.Context, args ...string) error
 	// settleTime is the constant settleTime, except in tests.
@@ -51,8 +52,21 @@ func (d *deployment) say(format string, values ...any) {
 	fmt.Fprintf(d.out, format+"\n", values...)
 }
 
+// nameInstance passes the Identity Center instance to the CDK app, so that the functions
+// need not look it up. If the instance can't be found, it says why, and they look it up.
+func (d *deployment) nameInstance(ctx context.Context) {
+	in, err := deployed.FindInstance(ctx, d.instances, d.settings.SSOInstanceARN)
+	if err != nil {
+		d.say("The Identity Center instance is not known, so each function looks it up when it starts: %s", command.Printable(err.Error()))
+		return
+	}
+	d.arguments = append(d.arguments, "--context", deployed.InstanceContext+"="+aws.ToString(in.InstanceArn),
+		"--context", deployed.IdentityStoreContext+"="+aws.ToString(in.IdentityStoreId))
+}
+
 // diff shows what a deployment would change, and what the new policy would.
 func (d *deployment) diff(ctx context.Context) error {
+	d.nameInstance(ctx)
 	err := d.cdk(ctx, append([]string{"diff"}, d.arguments...)...)
 	d.comparePolicies(ctx)
 	return err
@@ -82,6 +96,7 @@ func (d *deployment) deploy(ctx context.Context) error {
 				d.settings.NamePrefix, stack.StackStatus, aws.ToString(stack.StackStatusReason))
 		}
 	}
+	d.nameInstance(ctx)
 	if !first {
 		d.comparePolicies(ctx)
 		if err := d.cdk(ctx, append([]string{"deploy"}, d.arguments...)...); err != nil {

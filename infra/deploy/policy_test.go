@@ -93,7 +93,7 @@ func TestComparePolicies(t *testing.T) {
 // deploy says what the policy changes before the CDK asks, and diff says it after the
 // CDK's differences, also if there are some and the CDK exits with an error.
 func TestOrderOfComparison(t *testing.T) {
-	f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true", policy: inForce(t)}
+	f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true", instances: 1, policy: inForce(t)}
 	var saidBefore string
 	var out bytes.Buffer
 	asks := func([]string) error {

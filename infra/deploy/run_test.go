@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"sso-elevator/functions/adapters/policyinforce"
 	"sso-elevator/infra/settings"
@@ -35,6 +36,7 @@ import (
 type fakeAWS struct {
 	status, protected string
 	fails             bool   // the function
+	instances         int    // of Identity Center
 	policy            string // in force; "" if nothing is deployed, "!" if it can't be read
 	catalog           []byte // nil if there is none
 	asked             []string
@@ -51,6 +53,12 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		fmt.Fprint(w, `{"State":"Active","LastUpdateStatus":"Successful","Environment":{"Variables":{"ELEVATOR_POLICY_POINTER":"/sso-elevator/policy","ELEVATOR_CATALOG_BUCKET":"catalog"}}}`)
+	case r.Header.Get("X-Amz-Target") == "SWBExternalService.ListInstances":
+		all := []any{}
+		for i := range f.instances {
+			all = append(all, map[string]any{"InstanceArn": fmt.Sprintf("arn:i-%d", i+1), "IdentityStoreId": fmt.Sprintf("d-%d", i+1)})
+		}
+		json.NewEncoder(w).Encode(map[string]any{"Instances": all})
 	case r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameter":
 		if f.policy == "!" {
 			w.WriteHeader(http.StatusBadRequest)
@@ -124,7 +132,7 @@ func (f *fakeAWS) programTo(t *testing.T, out io.Writer, cdk func(args []string)
 		cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
 		return &deployment{
 			settings: s, stacks: cloudformation.NewFromConfig(cfg), functions: lambda.NewFromConfig(cfg),
-			parameters: ssm.NewFromConfig(cfg), buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
+			parameters: ssm.NewFromConfig(cfg), instances: ssoadmin.NewFromConfig(cfg), buckets: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
 			cdk: func(_ context.Context, args ...string) error {
 				args = slices.Clone(args)
 				for i := range args {
@@ -253,5 +261,30 @@ func TestDiffAndUsage(t *testing.T) {
 	none := func(context.Context, *settings.Settings) (*deployment, error) { return nil, errors.New("no") }
 	if code := run(t.Context(), []string{"-config", "none.yaml", "deploy"}, &out, &out, none); code != exitError || !strings.Contains(out.String(), "none.yaml") {
 		t.Errorf("without settings: code %d: %s", code, out.String())
+	}
+}
+
+// Each command of the CDK gets the instance, if there is exactly one.
+func TestTheInstanceIsPassedOn(t *testing.T) {
+	const named = " --context instance=arn:i-1 --context identity_store=d-1"
+	for instances, want := range map[int]string{0: "", 1: named, 2: ""} {
+		f := &fakeAWS{status: "UPDATE_COMPLETE", protected: "true", instances: instances}
+		code, said, calls := f.program(t, succeeds, "deploy")
+		if code != exitDone || !slices.Equal(calls, []string{"deploy --no-notices --context config=FILE" + want}) {
+			t.Errorf("%d instances: code %d, the CDK runs %q: %s", instances, code, calls, said)
+		}
+		if unknown := strings.Contains(said, "The Identity Center instance is not known"); unknown != (want == "") {
+			t.Errorf("%d instances: it says %q", instances, said)
+		}
+		f = &fakeAWS{status: "UPDATE_COMPLETE", instances: instances}
+		if _, said, calls := f.program(t, succeeds, "diff"); !slices.Equal(calls, []string{"diff --no-notices --context config=FILE" + want}) {
+			t.Errorf("%d instances: the CDK runs %q: %s", instances, calls, said)
+		}
+	}
+	f := &fakeAWS{instances: 1}
+	_, said, calls := f.program(t, func([]string) error { f.status = "CREATE_COMPLETE"; return nil }, "deploy")
+	want := []string{"deploy --context first=true --no-notices --context config=FILE" + named, "deploy --no-notices --context config=FILE" + named + " --require-approval never"}
+	if !slices.Equal(calls, want) {
+		t.Errorf("the CDK runs %q: %s", calls, said)
 	}
 }

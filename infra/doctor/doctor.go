@@ -144,8 +144,14 @@ func (d *doctor) checks(ctx context.Context) []check {
 	p := &s.Policy
 	f := d.facts(ctx)
 	return []check{
-		{lineInstance, short, needs{f.instances}, func(context.Context) ([]finding, error) {
-			return checkInstance(f.instances.known(), s.SSOInstanceARN, d.account, d.ssoRegion)
+		{lineInstance, short, needs{f.instances}, func(ctx context.Context) ([]finding, error) {
+			found, err := checkInstance(f.instances.known(), s.SSOInstanceARN, d.account, d.ssoRegion)
+			in, unknown := theInstance(f.instances.known(), s.SSOInstanceARN)
+			if err != nil || unknown != nil {
+				return found, err
+			}
+			outdated, err := checkDeployedInstance(ctx, d.lambda, s.FunctionName("evaluate"), in)
+			return append(found, outdated...), err
 		}},
 		{"Identity Center's key", short, needs{f.instance}, func(ctx context.Context) ([]finding, error) {
 			return checkEncryption(ctx, d.admin, f.instance.known(), d.account, s.IdentityCenterKeyARN)

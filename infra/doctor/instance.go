@@ -7,6 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
+	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/infra/deployed"
 )
 
 // instancesAPI is the part of Identity Center that the checks of the instance use.
@@ -76,4 +79,19 @@ func checkInstance(all []types.InstanceMetadata, setting, account, region string
 		return []finding{{Status: missing, Found: found, Fix: "Wait until the instance is ACTIVE, or fix the reason that it gives."}}, nil
 	}
 	return []finding{{Status: ready, Found: found}}, nil
+}
+
+// checkDeployedInstance checks that the deployed functions use the instance in, if their
+// deployment named one.
+func checkDeployedInstance(ctx context.Context, functions deployed.Lambda, function string, in instance) ([]finding, error) {
+	f, found, err := deployed.Find(ctx, functions, function)
+	if err != nil || !found {
+		return nil, err
+	}
+	var s identitycenter.Settings
+	if err := f.ReadSettings(&s); err != nil || s.IdentityStore == "" || s.InstanceARN == in.arn && s.IdentityStore == in.store {
+		return nil, err
+	}
+	return []finding{{Status: missing, Found: fmt.Sprintf("the deployed functions use %s with the identity store %s, not %s with %s", s.InstanceARN, s.IdentityStore, in.arn, in.store),
+		Fix: "Deploy again (make deploy), so that the functions use the new instance."}}, nil
 }

@@ -14,11 +14,13 @@ import (
 
 	"sso-elevator/functions/adapters/auditlog"
 	"sso-elevator/functions/adapters/host"
+	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/slackclient"
 	"sso-elevator/functions/ingress"
 	"sso-elevator/functions/notify"
 	"sso-elevator/infra/build"
 	"sso-elevator/infra/command"
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/local/experiments"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/infra/local/gateway"
@@ -37,6 +39,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 )
 
 // The region and the account in which the system believes it runs.
@@ -66,8 +69,9 @@ type local struct {
 	lambda                        *lambda.Service
 	gateway                       *gateway.Gateway
 	guard                         *iam.Guard
-	catalog                       firstCatalog     // zero if no schedule refreshes the catalog
-	ids                           organization.IDs // of the example organization
+	catalog                       firstCatalog            // zero if no schedule refreshes the catalog
+	ids                           organization.IDs        // of the example organization
+	center                        identitycenter.Settings // as infra/deploy finds it
 }
 
 // ready is the line that the command prints when the stack is ready.
@@ -123,6 +127,10 @@ func (s *local) run(ctx context.Context, stdout io.Writer) error {
 	}
 	if result.err != nil {
 		return result.err
+	}
+	// If there is no instance yet, the functions look it up.
+	if in, err := deployed.FindInstance(ctx, ssoadmin.NewFromConfig(s.awsConfig()), ""); err == nil {
+		s.center = identitycenter.Settings{InstanceARN: aws.ToString(in.InstanceArn), IdentityStore: aws.ToString(in.IdentityStoreId)}
 	}
 	s.say("deploying %s to %s", result.assembly.StackName, motoURL)
 	deployed, err := result.assembly.Deploy(ctx, stack.Target{AWS: s.awsConfig(), Region: region, AccountID: accountID, APIURL: s.gatewayURL() + "/_api"})
@@ -225,7 +233,10 @@ func (s *local) startAWS(ctx context.Context) (motoURL string, err error) {
 		Region: region, AccountID: accountID, Log: s.log, Now: time.Now, Fault: s.faults.Invocation,
 		Environment: map[string]string{"AWS_ENDPOINT_URL": s.gatewayURL()},
 		InstanceEnvironment: func(instance string) map[string]string {
-			return host.Environment(slackclient.Settings{APIURL: s.slackAPIFor(instance)})
+			return host.Environment(struct {
+				Slack  slackclient.Settings
+				Center identitycenter.Settings
+			}{slackclient.Settings{APIURL: s.slackAPIFor(instance)}, s.center})
 		},
 	})
 	s.faults.Caller, s.faults.Kill = s.lambda.Current, s.lambda.Kill

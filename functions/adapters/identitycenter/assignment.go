@@ -68,6 +68,7 @@ func (c *Client) Exists(ctx context.Context, s access.Subject) (bool, error) {
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		err = c.verified(ctx, err)
 		if isNotFound(err) {
 			return false, nil
 		}
@@ -156,6 +157,7 @@ func (c *Client) Creation(ctx context.Context, s access.Subject, operationID str
 		InstanceArn:                        aws.String(in.arn),
 		AccountAssignmentCreationRequestId: aws.String(operationID),
 	})
+	err = c.verified(ctx, err)
 	if isNotFound(err) {
 		return Operation{Status: StatusUnknown}, nil
 	}
@@ -192,6 +194,7 @@ func (c *Client) PendingCreation(ctx context.Context, s access.Subject) (bool, e
 				InstanceArn:                        aws.String(in.arn),
 				AccountAssignmentCreationRequestId: creation.RequestId,
 			})
+			err = c.verified(ctx, err)
 			if isNotFound(err) {
 				continue
 			}
@@ -229,7 +232,7 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 			MembershipId:    aws.String(membershipID),
 		}, membershipUnlessUnanswered)
 		if err != nil {
-			return Call{}, host.AWSError(err, doing)
+			return Call{}, host.AWSError(c.verified(ctx, err), doing)
 		}
 		return call(&membershipID, out.ResultMetadata), nil
 	}
@@ -242,7 +245,7 @@ func (c *Client) Delete(ctx context.Context, s access.Subject, membershipID stri
 		TargetType:       types.TargetTypeAwsAccount,
 	}, unlessUnanswered)
 	if err != nil {
-		return Call{}, host.AWSError(err, "remove the assignment")
+		return Call{}, host.AWSError(c.verified(ctx, err), "remove the assignment")
 	}
 	if out.AccountAssignmentDeletionStatus == nil {
 		return call(nil, out.ResultMetadata), nil
@@ -263,6 +266,7 @@ func (c *Client) Deletion(ctx context.Context, s access.Subject, operationID str
 		InstanceArn:                        aws.String(in.arn),
 		AccountAssignmentDeletionRequestId: aws.String(operationID),
 	})
+	err = c.verified(ctx, err)
 	if isNotFound(err) {
 		return Operation{Status: StatusUnknown}, nil
 	}
@@ -284,6 +288,7 @@ func (c *Client) Vanished(ctx context.Context, s access.Subject) (bool, error) {
 		IdentityStoreId: aws.String(in.identityStoreID),
 		UserId:          aws.String(s.PrincipalID),
 	})
+	err = c.verified(ctx, err)
 	if isNotFound(err) {
 		return true, nil
 	}
@@ -316,6 +321,7 @@ func (c *Client) membership(ctx context.Context, in instance, s access.Subject) 
 		GroupId:         aws.String(s.GroupID),
 		MemberId:        &idtypes.MemberIdMemberUserId{Value: s.PrincipalID},
 	})
+	err = c.verified(ctx, err)
 	if isNotFound(err) {
 		return "", false, nil
 	}

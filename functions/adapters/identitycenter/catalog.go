@@ -33,7 +33,7 @@ func (c *Client) PermissionSet(ctx context.Context, arn string) (access.Permissi
 		PermissionSetArn: aws.String(arn),
 	})
 	if err != nil {
-		return none, host.AWSError(err, "look at the permission set")
+		return none, host.AWSError(c.verified(ctx, err), "look at the permission set")
 	}
 	if out.PermissionSet == nil {
 		return none, nil

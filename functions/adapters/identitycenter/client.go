@@ -77,6 +77,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	resolved *instance
+	assumed  bool // resolved comes from the settings and was not looked up yet
 }
 
 type instance struct{ arn, identityStoreID string }
@@ -87,15 +88,58 @@ func New(admin SSOAdminAPI, store IdentityStoreAPI, org OrganizationsAPI, instan
 	return &Client{admin: admin, store: store, org: org, want: instanceARN}
 }
 
-// instance finds the instance and its identity store, once. So a later "not found"
-// is never about the instance.
+// NewFromSettings is New for the instance in the settings. If they name its identity
+// store, too, the client uses both without looking the instance up.
+func NewFromSettings(admin SSOAdminAPI, store IdentityStoreAPI, org OrganizationsAPI, s Settings) *Client {
+	c := New(admin, store, org, s.InstanceARN)
+	if s.InstanceARN != "" && s.IdentityStore != "" {
+		c.resolved, c.assumed = &instance{s.InstanceARN, s.IdentityStore}, true
+	}
+	return c
+}
+
+// instance returns the instance and its identity store. If the settings don't name both,
+// it looks them up once.
 func (c *Client) instance(ctx context.Context) (instance, error) {
-	const doing = "find Identity Center instance"
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.resolved != nil {
 		return *c.resolved, nil
 	}
+	found, err := c.find(ctx)
+	if err == nil {
+		c.resolved = &found
+	}
+	return found, err
+}
+
+// verified returns err, the error of a call. But if Identity Center did not find
+// something, and the instance comes from the settings, verified first looks the instance
+// up, once. If there is no such instance, the error is Misconfigured. So a "not found" is
+// never about the instance.
+func (c *Client) verified(ctx context.Context, err error) error {
+	if !isNotFound(err) {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.assumed {
+		return err
+	}
+	found, failed := c.find(ctx)
+	if failed != nil {
+		return failed
+	}
+	if found != *c.resolved {
+		return access.Errorf(access.CodeMisconfigure, "the identity store of %s is %s, not %s; deploy again", found.arn, found.identityStoreID, c.resolved.identityStoreID)
+	}
+	c.assumed = false
+	return err
+}
+
+// find looks the instance up.
+func (c *Client) find(ctx context.Context) (instance, error) {
+	const doing = "find Identity Center instance"
 	var found []instance
 	pages := ssoadmin.NewListInstancesPaginator(c.admin, &ssoadmin.ListInstancesInput{})
 	for pages.HasMorePages() {
@@ -111,7 +155,6 @@ func (c *Client) instance(ctx context.Context) (instance, error) {
 	}
 	switch {
 	case len(found) == 1:
-		c.resolved = &found[0]
 		return found[0], nil
 	case len(found) > 1:
 		return instance{}, access.Errorf(access.CodeMisconfigure, "%s: this region has %d; set sso_instance_arn to one of them", doing, len(found))

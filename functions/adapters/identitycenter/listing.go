@@ -24,10 +24,11 @@ type pager[O, P any] interface {
 }
 
 // list returns the items of all pages; items returns those of one page.
-func list[O, P, T any](ctx context.Context, pages pager[O, P], doing string, items func(*P) []T) ([]T, error) {
+func list[O, P, T any](ctx context.Context, c *Client, pages pager[O, P], doing string, items func(*P) []T) ([]T, error) {
 	var all []T
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		err = c.verified(ctx, err)
 		if isNotFound(err) {
 			return nil, nil
 		}
@@ -49,7 +50,7 @@ func (c *Client) ProvisionedPermissionSets(ctx context.Context, accountID string
 	pages := ssoadmin.NewListPermissionSetsProvisionedToAccountPaginator(c.admin, &ssoadmin.ListPermissionSetsProvisionedToAccountInput{
 		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
-	return list(ctx, pages, "list the account's permission sets", func(page *ssoadmin.ListPermissionSetsProvisionedToAccountOutput) []string { return page.PermissionSets })
+	return list(ctx, c, pages, "list the account's permission sets", func(page *ssoadmin.ListPermissionSetsProvisionedToAccountOutput) []string { return page.PermissionSets })
 }
 
 // AccountsWith returns the ids of the accounts that a permission set is provisioned
@@ -62,7 +63,7 @@ func (c *Client) AccountsWith(ctx context.Context, permissionSetARN string) ([]s
 	pages := ssoadmin.NewListAccountsForProvisionedPermissionSetPaginator(c.admin, &ssoadmin.ListAccountsForProvisionedPermissionSetInput{
 		InstanceArn: aws.String(in.arn), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
-	return list(ctx, pages, "list the permission set's accounts", func(page *ssoadmin.ListAccountsForProvisionedPermissionSetOutput) []string { return page.AccountIds })
+	return list(ctx, c, pages, "list the permission set's accounts", func(page *ssoadmin.ListAccountsForProvisionedPermissionSetOutput) []string { return page.AccountIds })
 }
 
 // UserAssignments returns the direct assignments of users to a permission set in an
@@ -75,7 +76,7 @@ func (c *Client) UserAssignments(ctx context.Context, accountID, permissionSetAR
 	pages := ssoadmin.NewListAccountAssignmentsPaginator(c.admin, &ssoadmin.ListAccountAssignmentsInput{
 		InstanceArn: aws.String(in.arn), AccountId: aws.String(accountID), PermissionSetArn: aws.String(permissionSetARN), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
-	return list(ctx, pages, "list the account's assignments", func(page *ssoadmin.ListAccountAssignmentsOutput) (of []access.Assignment) {
+	return list(ctx, c, pages, "list the account's assignments", func(page *ssoadmin.ListAccountAssignmentsOutput) (of []access.Assignment) {
 		for _, a := range page.AccountAssignments {
 			if a.PrincipalType == types.PrincipalTypeUser {
 				of = append(of, access.Assignment{AccountID: accountID, PermissionSetARN: permissionSetARN, UserID: aws.ToString(a.PrincipalId)})
@@ -100,6 +101,7 @@ func (c *Client) AssignmentsOf(ctx context.Context, userID string) (all []access
 	for pages.HasMorePages() {
 		calls++
 		page, err := pages.NextPage(ctx)
+		err = c.verified(ctx, err)
 		if isNotFound(err) {
 			return nil, calls, nil
 		}
@@ -124,7 +126,7 @@ func (c *Client) Memberships(ctx context.Context, groupID string) ([]access.Memb
 	pages := identitystore.NewListGroupMembershipsPaginator(c.store, &identitystore.ListGroupMembershipsInput{
 		IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(groupID), MaxResults: aws.Int32(access.DirectoryPageSize),
 	})
-	return list(ctx, pages, "list the group's members", func(page *identitystore.ListGroupMembershipsOutput) (of []access.Membership) {
+	return list(ctx, c, pages, "list the group's members", func(page *identitystore.ListGroupMembershipsOutput) (of []access.Membership) {
 		for _, m := range page.GroupMemberships {
 			if user, ok := m.MemberId.(*idtypes.MemberIdMemberUserId); ok {
 				of = append(of, access.Membership{ID: aws.ToString(m.MembershipId), UserID: user.Value})
@@ -141,6 +143,7 @@ func (c *Client) Group(ctx context.Context, id string) (g access.Group, found bo
 		return access.Group{}, false, err
 	}
 	out, err := c.store.DescribeGroup(ctx, &identitystore.DescribeGroupInput{IdentityStoreId: aws.String(in.identityStoreID), GroupId: aws.String(id)})
+	err = c.verified(ctx, err)
 	if isNotFound(err) {
 		return access.Group{}, false, nil
 	}

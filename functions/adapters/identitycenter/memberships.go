@@ -44,6 +44,7 @@ func (c *Client) memberOf(ctx context.Context, in instance, userID string, group
 		MemberId:        &idtypes.MemberIdMemberUserId{Value: userID},
 		GroupIds:        groups,
 	})
+	err = c.verified(ctx, err)
 	var missing *idtypes.ResourceNotFoundException
 	switch {
 	case errors.As(err, &missing) && missing.ResourceType == idtypes.ResourceTypeIdentityStore:
@@ -82,6 +83,7 @@ func (c *Client) EachMember(ctx context.Context, groupID string, each func(userI
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		err = c.verified(ctx, err)
 		if isNotFound(err) {
 			return nil
 		}

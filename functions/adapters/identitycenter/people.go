@@ -41,6 +41,7 @@ func (c *Client) User(ctx context.Context, id string) (user access.User, found b
 		return access.User{}, false, err
 	}
 	out, err := c.store.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: aws.String(in.identityStoreID), UserId: aws.String(id)})
+	err = c.verified(ctx, err)
 	if isNoUser(err) {
 		return access.User{}, false, nil
 	}
@@ -100,6 +101,7 @@ func (c *Client) userByExactEmail(ctx context.Context, email string) (access.Use
 			AttributeValue: document.NewLazyDocument(email),
 		}},
 	})
+	err = c.verified(ctx, err)
 	if isNotFound(err) {
 		return access.User{}, false, nil
 	}

@@ -15,6 +15,9 @@ import (
 type Settings struct {
 	InstanceARN string `env:"ELEVATOR_SSO_INSTANCE_ARN"` // empty: the only one that the account can see
 	Region      string `env:"ELEVATOR_SSO_REGION"`       // empty: the function's own
+	// IdentityStore is the id of the instance's identity store. It is empty unless the
+	// deployment looked both up. Then the functions look the instance up when they need it.
+	IdentityStore string `env:"ELEVATOR_IDENTITY_STORE"`
 }
 
 // ConnectAdmin returns the client of account assignments, in Identity Center's

@@ -88,14 +88,25 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 		if !moved || lease.Shared {
 			untouchedUntil = time.Time{} // someone else may have deleted the access
 		}
-		err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil)
+		var begun identitycenter.Operation
+		if wait {
+			if begun, err = l.readDeletion(ctx, lease); err != nil {
+				return r, err
+			}
+		}
+		// A deletion that didn't fail needs no look at the access before the wait, which looks
+		// at it and deletes what is still there at its end.
+		if begun.Status != identitycenter.StatusInProgress && begun.Status != identitycenter.StatusSucceeded {
+			err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil)
+			begun = identitycenter.Operation{}
+		}
 		if isLost(err) {
 			continue
 		}
 		if err != nil || !wait {
 			return r, err
 		}
-		after, err := l.finishDeletion(ctx, r, lease)
+		after, err := l.finishDeletion(ctx, r, lease, begun)
 		if isLost(err) {
 			continue
 		}
@@ -327,9 +338,9 @@ func (l *Leases) deletedNothing(ctx context.Context, lease access.Lease) (bool, 
 }
 
 // finishDeletion waits until the access is absent, records that in the request's
-// row, and gives the lease up.
-func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease) (access.Request, error) {
-	foreign, err := l.awaitAbsence(ctx, &lease)
+// row, and gives the lease up. begun is as for awaitAbsence.
+func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease access.Lease, begun identitycenter.Operation) (access.Request, error) {
+	foreign, err := l.awaitAbsence(ctx, &lease, begun)
 	if err != nil {
 		return r, err
 	}
@@ -368,12 +379,16 @@ func (l *Leases) giveUp(ctx context.Context, lease access.Lease) error {
 
 // awaitAbsence waits until the access that is being deleted is absent and can't
 // come back. It deletes access again that appeared after the deletion. A
-// membership that is not ours doesn't count; then foreign is true.
-func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease) (foreign bool, err error) {
+// membership that is not ours doesn't count; then foreign is true. begun is the state of
+// the deletion if the caller has just read it, or else zero.
+func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease, begun identitycenter.Operation) (foreign bool, err error) {
 	ic, subject := l.IdentityCenter, lease.Subject
 	var seen observation
 	err = l.poll(ctx, "the access is not confirmed to be gone yet", func() (bool, error) {
-		op, err := l.readDeletion(ctx, *lease)
+		op, err := begun, error(nil)
+		if begun = (identitycenter.Operation{}); op == begun {
+			op, err = l.readDeletion(ctx, *lease)
+		}
 		if err != nil || op.Status == identitycenter.StatusInProgress {
 			return false, err
 		}

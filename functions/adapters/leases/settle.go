@@ -165,7 +165,7 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement,
 	if err := l.startDeletion(ctx, &lease, true, time.Time{}); err != nil {
 		return Settlement{}, err
 	}
-	if _, err := l.awaitAbsence(ctx, &lease); err != nil {
+	if _, err := l.awaitAbsence(ctx, &lease, identitycenter.Operation{}); err != nil {
 		return Settlement{}, err
 	}
 	var s Settlement

@@ -5,6 +5,7 @@ package secrets
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +28,11 @@ const RetryAfter = 2 * time.Second
 // Parameters is the part of SSM that the reader uses.
 type Parameters interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	GetParameters(context.Context, *ssm.GetParametersInput, ...func(*ssm.Options)) (*ssm.GetParametersOutput, error)
 }
+
+// maxParameters is how many parameters GetParameters takes (API reference).
+const maxParameters = 10
 
 // Vault is the part of Secrets Manager that the reader uses.
 type Vault interface {
@@ -43,6 +48,7 @@ type Reader struct {
 	parameters Parameters
 	vault      Vault
 	now        func() time.Time
+	together   []string // references that are read in one call where possible
 
 	mu   sync.Mutex
 	kept map[string]entry
@@ -55,9 +61,10 @@ type entry struct {
 	until time.Time // after that, it is read again
 }
 
-// New returns a reader.
-func New(parameters Parameters, vault Vault, now func() time.Time) *Reader {
-	return &Reader{parameters: parameters, vault: vault, now: now, kept: map[string]entry{}}
+// New returns a reader. When it reads one of the references together, it reads those of
+// the others that are due in the same call, if they are parameters.
+func New(parameters Parameters, vault Vault, now func() time.Time, together ...string) *Reader {
+	return &Reader{parameters: parameters, vault: vault, now: now, together: together, kept: map[string]entry{}}
 }
 
 // Get returns the secret that reference names. The reference is "ssm:" and the name of
@@ -69,22 +76,38 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	last, ok := r.kept[reference]
-	if ok && now.Before(last.until) {
+	if last, ok := r.kept[reference]; ok && now.Before(last.until) {
 		return last.value, last.err
 	}
-	value, err := r.read(ctx, reference)
-	next := entry{value: value, err: err, asked: now, until: now.Add(RetryAfter)}
-	switch code := access.CodeOf(err); {
-	case err == nil:
+	for read, a := range r.readTogether(ctx, reference, now) {
+		r.keep(read, a, now)
+	}
+	return r.kept[reference].value, r.kept[reference].err
+}
+
+// answer is the result of a read.
+type answer struct {
+	value string
+	err   error
+}
+
+// keep keeps the result of a read.
+func (r *Reader) keep(reference string, a answer, now time.Time) {
+	last, ok := r.kept[reference]
+	next := entry{value: a.value, err: a.err, asked: now, until: now.Add(RetryAfter)}
+	switch code := access.CodeOf(a.err); {
+	case a.err == nil:
 		next.until = now.Add(MaxAge)
-	case ok && last.err == nil && (code == access.CodeUnavailable || code == access.CodeThrottled):
+	case ok && last.err == nil && isOutage(code):
 		next.value, next.err = last.value, nil
 	case code == access.CodeNotFound:
 		next.err = access.Errorf(access.CodeMisconfigure, "the secret %s does not exist", reference)
 	}
 	r.kept[reference] = next
-	return next.value, next.err
+}
+
+func isOutage(code access.Code) bool {
+	return code == access.CodeUnavailable || code == access.CodeThrottled
 }
 
 // Refresh makes the next Get read those secrets again that are older than
@@ -101,6 +124,68 @@ func (r *Reader) Refresh(references ...string) bool {
 		}
 	}
 	return any
+}
+
+// readTogether reads a secret, and those others that are due, if one call can read them
+// all. The results are by reference.
+func (r *Reader) readTogether(ctx context.Context, reference string, now time.Time) map[string]answer {
+	due := []string{reference}
+	for _, other := range r.together {
+		last, ok := r.kept[other]
+		if len(due) < maxParameters && !slices.Contains(due, other) && isParameter(other) && (!ok || !now.Before(last.until)) {
+			due = append(due, other)
+		}
+	}
+	if len(due) > 1 && isParameter(reference) {
+		answers := r.readParameters(ctx, due)
+		if _, ok := answers[reference]; ok {
+			return answers
+		}
+	}
+	value, err := r.read(ctx, reference)
+	return map[string]answer{reference: {value, err}}
+}
+
+func isParameter(reference string) bool { return strings.HasPrefix(reference, "ssm:") }
+
+// readParameters reads parameters in one call. It returns nothing if the call fails for
+// another reason than an outage: it fails as a whole if one of them may not be read.
+func (r *Reader) readParameters(ctx context.Context, references []string) map[string]answer {
+	byName, names := map[string]string{}, []string{}
+	for _, reference := range references {
+		_, name, _ := strings.Cut(reference, ":")
+		byName[name], names = reference, append(names, name)
+	}
+	out, err := r.parameters.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
+	answers := map[string]answer{}
+	if err != nil {
+		for _, reference := range references {
+			if err := host.AWSError(err, "read the secret "+reference); isOutage(access.CodeOf(err)) {
+				answers[reference] = answer{err: err}
+			}
+		}
+		return answers
+	}
+	for _, p := range out.Parameters {
+		if reference, ok := byName[aws.ToString(p.Name)+aws.ToString(p.Selector)]; ok {
+			value, err := trimmed(aws.ToString(p.Value), reference)
+			answers[reference] = answer{value, err}
+		}
+	}
+	for _, name := range out.InvalidParameters {
+		if reference, ok := byName[name]; ok {
+			answers[reference] = answer{err: access.Errorf(access.CodeNotFound, "read the secret %s: there is no such parameter", reference)}
+		}
+	}
+	return answers
+}
+
+// trimmed returns a secret without the white space around it, or an error if it is empty.
+func trimmed(value, reference string) (string, error) {
+	if value = strings.TrimSpace(value); value == "" {
+		return "", access.Errorf(access.CodeMisconfigure, "the secret %s is empty", reference)
+	}
+	return value, nil
 }
 
 func (r *Reader) read(ctx context.Context, reference string) (string, error) {
@@ -124,10 +209,7 @@ func (r *Reader) read(ctx context.Context, reference string) (string, error) {
 	default:
 		return "", access.Errorf(access.CodeMisconfigure, `a secret reference must look like "ssm:/name" or "secretsmanager:name"`)
 	}
-	if value = strings.TrimSpace(value); value == "" {
-		return "", access.Errorf(access.CodeMisconfigure, "the secret %s is empty", reference)
-	}
-	return value, nil
+	return trimmed(value, reference)
 }
 
 // Source returns a function that returns the secret that reference names.
@@ -166,7 +248,7 @@ func (r *Reader) AnySource(references []string, failed func(error)) func(context
 	}
 }
 
-// Connect returns a reader with AWS's clients.
-func Connect(cfg aws.Config) *Reader {
-	return New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now)
+// Connect returns a reader with AWS's clients. together is as for New.
+func Connect(cfg aws.Config, together ...string) *Reader {
+	return New(ssm.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg), time.Now, together...)
 }

@@ -1,6 +1,7 @@
 package secrets_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/secrets"
@@ -21,6 +23,9 @@ type fakeAWS struct {
 	values map[string]string
 	err    error
 	reads  int
+
+	together    []string // the names in each call that reads several
+	errTogether error    // of such calls
 }
 
 func (f *fakeAWS) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ ...func(*ssm.Options)) (*ssm.GetParameterOutput, error) {
@@ -36,6 +41,31 @@ func (f *fakeAWS) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 		value = "ciphertext"
 	}
 	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &value}}, nil
+}
+
+func (f *fakeAWS) GetParameters(_ context.Context, in *ssm.GetParametersInput, _ ...func(*ssm.Options)) (*ssm.GetParametersOutput, error) {
+	f.together = append(f.together, strings.Join(in.Names, " "))
+	if f.err != nil || f.errTogether != nil {
+		return nil, cmp.Or(f.err, f.errTogether)
+	}
+	out := &ssm.GetParametersOutput{}
+	for _, name := range in.Names {
+		value, ok := f.values[name]
+		if !ok {
+			out.InvalidParameters = append(out.InvalidParameters, name)
+			continue
+		}
+		if !aws.ToBool(in.WithDecryption) {
+			value = "ciphertext"
+		}
+		name, selector, versioned := strings.Cut(name, ":")
+		p := ssmtypes.Parameter{Name: &name, Value: &value}
+		if versioned {
+			p.Selector = aws.String(":" + selector)
+		}
+		out.Parameters = append([]ssmtypes.Parameter{p}, out.Parameters...) // in any order
+	}
+	return out, nil
 }
 
 func (f *fakeAWS) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretValueInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
@@ -187,4 +217,80 @@ func TestAnySource(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Secrets that are due are read in one call, and each keeps its own result.
+func TestSecretsTogether(t *testing.T) {
+	const token, signing, old = "ssm:/token", "ssm:/signing", "ssm:/old:2"
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not /token"}
+	tests := []struct {
+		name     string
+		values   map[string]string
+		all      []string
+		err      error // of the call for several
+		read     []string
+		want     []string // values, or codes of errors
+		together []string
+		alone    int
+	}{
+		{name: "one call", values: map[string]string{"/token": "t", "/signing": " s\n", "/old:2": "o"}, all: []string{token, signing, old},
+			read: []string{signing, old, token, signing}, want: []string{"s", "o", "t", "s"}, together: []string{"/signing /token /old:2"}},
+		{name: "one is missing", values: map[string]string{"/signing": "s"}, all: []string{token, signing},
+			read: []string{signing, token}, want: []string{"s", "Misconfigured"}, together: []string{"/signing /token"}},
+		{name: "one is empty", values: map[string]string{"/token": " ", "/signing": "s"}, all: []string{token, signing},
+			read: []string{signing, token}, want: []string{"s", "Misconfigured"}, together: []string{"/signing /token"}},
+		{name: "the call may not be made", values: map[string]string{"/token": "t", "/signing": "s"}, all: []string{token, signing}, err: denied,
+			read: []string{signing, token, signing}, want: []string{"s", "t", "s"}, together: []string{"/signing /token"}, alone: 2},
+		{name: "an outage", values: map[string]string{"/token": "t", "/signing": "s"}, all: []string{token, signing}, err: &ssmtypes.InternalServerError{},
+			read: []string{signing, token}, want: []string{"Unavailable", "Unavailable"}, together: []string{"/signing /token"}},
+		{name: "in different services", values: map[string]string{"token": "t", "/signing": "s"}, all: []string{"secretsmanager:token", signing},
+			read: []string{signing, "secretsmanager:token"}, want: []string{"s", "t"}, alone: 2},
+		{name: "the other way round", values: map[string]string{"signing": "s", "/token": "t", "/signing": "s2"}, all: []string{token, "secretsmanager:signing", signing},
+			read: []string{"secretsmanager:signing", token}, want: []string{"s", "t"}, together: []string{"/token /signing"}, alone: 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fake := &fakeAWS{values: test.values, errTogether: test.err}
+			reader := secrets.New(fake, fake, func() time.Time { return time.Unix(0, 0) }, test.all...)
+			for i, reference := range test.read {
+				got, err := reader.Get(t.Context(), reference)
+				if err != nil {
+					got = string(access.CodeOf(err))
+				}
+				if got != test.want[i] {
+					t.Errorf("%s is %q, %v; want %q", reference, got, err, test.want[i])
+				}
+			}
+			if !slices.Equal(fake.together, test.together) || fake.reads != test.alone {
+				t.Errorf("read together %q and %d alone, want %q and %d", fake.together, fake.reads, test.together, test.alone)
+			}
+		})
+	}
+}
+
+// An outage takes no secret away that was read before, and a secret that is not due is not
+// read again.
+func TestSecretsTogetherKeepTheirTimes(t *testing.T) {
+	now := time.Unix(0, 0)
+	fake := &fakeAWS{values: map[string]string{"/token": "t1", "/signing": "s1"}}
+	reader := secrets.New(fake, fake, func() time.Time { return now }, "ssm:/token", "ssm:/signing")
+	want := func(reference, value string, calls int) {
+		t.Helper()
+		got, err := reader.Get(t.Context(), reference)
+		if got != value || err != nil || len(fake.together)+fake.reads != calls {
+			t.Errorf("got %q, %v after %d calls; want %q after %d", got, err, len(fake.together)+fake.reads, value, calls)
+		}
+	}
+	want("ssm:/signing", "s1", 1)
+	fake.values = map[string]string{"/token": "t2", "/signing": "s2"}
+	now = now.Add(secrets.RefreshAfter)
+	if !reader.Refresh("ssm:/signing") {
+		t.Error("the secret is not marked")
+	}
+	want("ssm:/signing", "s2", 2)
+	want("ssm:/token", "t1", 2) // it was not due
+	now = now.Add(secrets.MaxAge)
+	fake.err = &ssmtypes.InternalServerError{}
+	want("ssm:/signing", "s2", 3)
+	want("ssm:/token", "t1", 3)
 }

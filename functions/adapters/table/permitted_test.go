@@ -138,7 +138,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 				_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventRevokeFailed, At: at})
 				return err
 			},
-			func(s *table.Table) error { return s.MarkAudited(ctx, "a", 1) },
+			func(s *table.Table) error { _, err := s.MarkAudited(ctx, "a", 1); return err },
 			func(s *table.Table) error { return s.MarkBlocksRecorded(ctx, 1) },
 			func(s *table.Table) error { return s.Close(ctx, "a", 1, at, time.Hour) },
 		},

@@ -182,10 +182,10 @@ func (t *Table) CountReminder(ctx context.Context, id string, m Reminder) error 
 }
 
 // MarkAudited raises the number of events that are in the audit bucket to n; it
-// never lowers it.
-func (t *Table) MarkAudited(ctx context.Context, id string, n int) error {
-	_, _, err := t.apply(ctx, id, raise("audited", n, "count audited events"))
-	return err
+// never lowers it. It returns the row.
+func (t *Table) MarkAudited(ctx context.Context, id string, n int) (access.Request, error) {
+	r, _, err := t.apply(ctx, id, raise("audited", n, "count audited events"))
+	return r, err
 }
 
 func raise(attribute string, n int, doing string) change {

@@ -480,7 +480,7 @@ func TestCountersOnlyRise(t *testing.T) {
 		if err := s.CountReminder(ctx, "c", table.Reminder{Number: n, At: monday.Add(time.Duration(n) * time.Hour), Further: []access.FurtherApprover{{Group: "g", Reminder: n}}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.MarkAudited(ctx, "c", n+1); err != nil {
+		if _, err := s.MarkAudited(ctx, "c", n+1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -702,7 +702,7 @@ func TestRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "events", r.Events, []access.Event{{Kind: access.EventRevoked, At: end, Reason: "removed"}})
-	if err := s.MarkAudited(ctx, "lost", 1); err != nil {
+	if _, err := s.MarkAudited(ctx, "lost", 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(ctx, "lost", 1, end, time.Hour); err != nil {

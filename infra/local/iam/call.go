@@ -60,7 +60,18 @@ func (p Place) Requests(c Call) ([]Request, error) {
 		return p.stepFunctionsRequests(operation, text)
 	case "AmazonSSM":
 		if operation == "GetParameter" {
-			return requestsFor("ssm:GetParameter", p.arn("ssm", "parameter/"+strings.TrimPrefix(text("Name"), "/"))), nil
+			return requestsFor("ssm:GetParameter", p.parameterARN(text("Name"))), nil
+		}
+		if operation == "GetParameters" {
+			var arns []string
+			names, _ := in["Names"].([]any)
+			for _, name := range names {
+				name, _ := name.(string)
+				arns = append(arns, p.parameterARN(name))
+			}
+			if len(arns) > 0 {
+				return requestsFor("ssm:GetParameters", arns...), nil
+			}
 		}
 	case "secretsmanager":
 		if operation == "GetSecretValue" {
@@ -98,6 +109,10 @@ func requestsFor(action string, resources ...string) []Request {
 		all = append(all, Request{Action: action, Resource: r})
 	}
 	return all
+}
+
+func (p Place) parameterARN(name string) string {
+	return p.arn("ssm", "parameter/"+strings.TrimPrefix(name, "/"))
 }
 
 func (p Place) arn(service, resource string) string {

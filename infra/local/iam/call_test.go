@@ -51,6 +51,8 @@ func TestRequests(t *testing.T) {
 		{"a new object", Call{Method: "PUT", URI: "/bucket/key", Header: http.Header{"If-None-Match": {"*"}}},
 			[]Request{{"s3:PutObject", "arn:aws:s3:::bucket/key", map[string][]string{"s3:if-none-match": {"*"}}}}},
 		{"a parameter", Call{Target: "AmazonSSM.GetParameter", Body: []byte(`{"Name":"/a/b"}`)}, requestsFor("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/a/b")},
+		{"several parameters", Call{Target: "AmazonSSM.GetParameters", Body: []byte(`{"Names":["/a/b","c"]}`)},
+			requestsFor("ssm:GetParameters", "arn:aws:ssm:us-east-1:123456789012:parameter/a/b", "arn:aws:ssm:us-east-1:123456789012:parameter/c")},
 		{"a secret by its name", Call{Target: "secretsmanager.GetSecretValue", Body: []byte(`{"SecretId":"a/b"}`)}, requestsFor("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:123456789012:secret:a/b-AbCdEf")},
 		{"the instances", Call{Target: "SWBExternalService.ListInstances", Body: []byte(`{}`)}, requestsFor("sso:ListInstances", "*")},
 		{"an assignment", Call{Target: "SWBExternalService.CreateAccountAssignment", Body: []byte(`{"InstanceArn":"` + instance + `","PermissionSetArn":"` + set + `","TargetId":"111111111111"}`)},
