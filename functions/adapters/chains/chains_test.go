@@ -18,7 +18,7 @@ type table struct {
 	rows  map[string]access.Request
 	fails map[string]error // by id; "lease" for the lease
 
-	mu   sync.Mutex
+	mu   *sync.Mutex
 	read []string
 }
 
@@ -75,6 +75,7 @@ func TestRead(t *testing.T) {
 			read: []string{"a", "b", "lease"}, err: access.CodeUnavailable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			tt.table.mu = new(sync.Mutex)
 			chain, heldWith, err := chains.Read(t.Context(), &tt.table, subject, "me", func() time.Time { return nine.Add(time.Minute) })
 			if !reflect.DeepEqual(chain, tt.chain) || !slices.Equal(heldWith, tt.heldWith) || access.CodeOf(err) != tt.err {
 				t.Errorf("got %+v, %q, %v", chain, heldWith, err)
