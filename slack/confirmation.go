@@ -49,6 +49,9 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	}
 	b.label("Reason").quoteLinked(r.Reason)
 	effect := "If you press Approve, the access starts at once."
+	if r.Chain != nil {
+		effect = "If you press Approve, the access is extended at once."
+	}
 	if !c.Last {
 		effect = "If you press Approve, the request still needs other approvals before the access starts."
 	}

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"sso-elevator/functions/access"
@@ -12,7 +13,8 @@ import (
 
 // endOthers ends the access of the other requests that hold the same access as p.request,
 // which a person has ended: those that were approved before. It returns the task tokens
-// with which their executions are resumed. It may be repeated.
+// with which their executions are resumed, also if others could not be ended. It may be
+// repeated.
 //
 // The end of p.request is in its row. So a request that enters the lease after this reads
 // it sees that end, and is not granted.
@@ -29,12 +31,10 @@ func (p *press) endOthers(ctx context.Context) (tokens []string, err error) {
 	ids := chains.Others(lease, p.request.ID)
 	pending, errs := make([]string, len(ids)), make([]error, len(ids))
 	parallel.Do(len(ids), len(ids), func(i int) { pending[i], errs[i] = p.endOther(ctx, ids[i], *end) })
-	for i, err := range errs {
+	tokens = slices.DeleteFunc(pending, func(token string) bool { return token == "" })
+	for _, err := range errs {
 		if err != nil {
 			return tokens, err
-		}
-		if pending[i] != "" {
-			tokens = append(tokens, pending[i])
 		}
 	}
 	return tokens, nil

@@ -47,6 +47,12 @@ func TestEndNowEndsAll(t *testing.T) {
 			others: func(r *access.Request) { r.RevokingAt = now }},
 		{name: "the lease can't be read", user: "UJANE", resumed: []string{"end-token {}"}, told: []string{again},
 			change: func(w *world) { w.leaseErr = broken }},
+		{name: "a third one can't be read", user: "UJANE", wantEnded: true, resumed: []string{"end-token {}", "r2-token {}"}, told: []string{again},
+			change: func(w *world) {
+				for _, l := range w.leases {
+					l.Holders["r0"] = access.Holder{} // it has no row
+				}
+			}},
 		{name: "the other can't be ended", user: "UJANE", resumed: []string{"end-token {}"}, told: []string{again},
 			change: func(w *world) { w.endErr = broken }},
 		{name: "the row of the other is gone", user: "UJANE", resumed: []string{"end-token {}"}, told: []string{again},

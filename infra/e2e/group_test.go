@@ -285,7 +285,7 @@ func TestGroupOverlappingRequests(t *testing.T) {
 	letGo := first.holdRemoval(t)
 	defer letGo()
 	membershipID := first.waitMember(t)
-	second := local.askForGroup(t, lena, "Incident Responders", 120)
+	second := local.askForGroup(t, lena, "Incident Responders", 60)
 	second.shows(t, "🟢")
 	letGo()
 	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)

@@ -540,7 +540,7 @@ func TestTwoApproversAtOnce(t *testing.T) {
 }
 
 // TestOverlappingRequests checks that access ends with the last of two requests.
-// The second one is longer, so the test can see that it outlives the first.
+// The second one extends the first, so the test can see that it outlives the first.
 func TestOverlappingRequests(t *testing.T) {
 	t.Parallel()
 	w := wish{frank, "payments-production", "ReadOnlyAccess", 20}
@@ -548,7 +548,7 @@ func TestOverlappingRequests(t *testing.T) {
 	letGo := first.holdRemoval(t)
 	defer letGo()
 	first.waitAssigned(t)
-	w.seconds = 120
+	w.seconds = 60
 	second := local.ask(t, w)
 	second.shows(t, "🟢")
 	letGo()

@@ -1,0 +1,88 @@
+package chains_test
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/chains"
+)
+
+// table has one lease, and notes what is read.
+type table struct {
+	lease access.Lease
+	rows  map[string]access.Request
+	fails map[string]error // by id; "lease" for the lease
+
+	mu   *sync.Mutex
+	read []string
+}
+
+func (t *table) note(what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.read = append(t.read, what)
+}
+
+func (t *table) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	t.note("lease")
+	return t.lease, t.lease.Key == key, t.fails["lease"]
+}
+
+func (t *table) Get(_ context.Context, id string) (access.Request, error) {
+	t.note(id)
+	if err := t.fails[id]; err != nil {
+		return access.Request{}, err
+	}
+	r, found := t.rows[id]
+	if !found {
+		return r, access.Errorf(access.CodeNotFound, "there is no request %q", id)
+	}
+	return r, nil
+}
+
+func TestRead(t *testing.T) {
+	nine := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	subject := access.Subject{Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, PrincipalID: "p-1"}
+	active := access.Request{GrantedAt: nine, End: nine.Add(time.Hour)}
+	broken := access.Errorf(access.CodeUnavailable, "no answer")
+	held := func(ids ...string) access.Lease {
+		l := access.Lease{Key: subject.Key(), Holders: map[string]access.Holder{}}
+		for _, id := range ids {
+			l.Holders[id] = access.Holder{}
+		}
+		return l
+	}
+	for _, tt := range []struct {
+		name     string
+		table    table
+		chain    *access.Chain
+		heldWith []string
+		read     []string // sorted
+		err      access.Code
+	}{
+		{name: "there is no lease: one read", read: []string{"lease"}},
+		{name: "only the request itself", table: table{lease: held("me")}, heldWith: []string{}, read: []string{"lease"}},
+		{name: "another request", table: table{lease: held("me", "a", "b"), rows: map[string]access.Request{"a": active, "b": {}}},
+			chain: &access.Chain{Since: nine, End: nine.Add(time.Hour), Extends: "a"}, heldWith: []string{"a", "b"}, read: []string{"a", "b", "lease"}},
+		{name: "a row is gone, and the lease never confirmed it", table: table{lease: held("a")}, heldWith: []string{"a"}, read: []string{"a", "lease"}},
+		{name: "the lease can't be read", table: table{fails: map[string]error{"lease": broken}}, read: []string{"lease"}, err: access.CodeUnavailable},
+		{name: "a row can't be read", table: table{lease: held("a", "b"), rows: map[string]access.Request{"b": active}, fails: map[string]error{"a": broken}},
+			read: []string{"a", "b", "lease"}, err: access.CodeUnavailable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.table.mu = new(sync.Mutex)
+			chain, heldWith, err := chains.Read(t.Context(), &tt.table, subject, "me", func() time.Time { return nine.Add(time.Minute) })
+			if !reflect.DeepEqual(chain, tt.chain) || !slices.Equal(heldWith, tt.heldWith) || access.CodeOf(err) != tt.err {
+				t.Errorf("got %+v, %q, %v", chain, heldWith, err)
+			}
+			if slices.Sort(tt.table.read); !slices.Equal(tt.table.read, tt.read) {
+				t.Errorf("read %q, want %q", tt.table.read, tt.read)
+			}
+		})
+	}
+}
