@@ -115,6 +115,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			Channel:    s.SlackChannelID,
 			SendDM:     s.SendDM,
 			PostRevoke: s.PostRevoke,
+
+			ExtensionOffer: s.ExtensionOffer,
 		},
 		"grant": grant.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center,
@@ -131,6 +133,8 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 			NotifyFunction:   *functionARN(stack, s, "notify"),
 			AuditFunction:    *functionARN(stack, s, "audit"),
 			RevokeSchedule:   s.RevokeSchedule,
+
+			ExtensionOffer: s.ExtensionOffer,
 		},
 	}
 	common := host.Settings{LogLevel: logLevel(s), MetricNamespace: metricNamespace(s)}

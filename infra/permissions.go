@@ -119,7 +119,7 @@ func (p permitter) await() []awsiam.PolicyStatement {
 
 func (p permitter) notify() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, runs),
+		p.readRows(requests, leases, runs),
 		p.updateRequests(rows.PostAttributes),
 		p.updateRuns(rows.PostAttributes),
 		p.readRuns(),

@@ -1,6 +1,8 @@
 package slack
 
 import (
+	"fmt"
+
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
@@ -27,4 +29,29 @@ func offersRepeat(s state, r access.Request) bool {
 // askAgain returns the button that opens the form with the values of the request.
 func askAgain(r access.Request) slackgo.BlockElement {
 	return button(ActionAskAgain, "Ask again", slackgo.StyleDefault, r.ID)
+}
+
+// moreTimeMessage returns the direct message that offers more time while the access is
+// active. Then it says what became of the access, without the button.
+func moreTimeMessage(r access.Request) Message {
+	s := stateOf(r)
+	m := newMessage(PurposeMoreTime, r)
+	b := new(richText).text("Hi ").person(r.Requester).text(", ")
+	over := r.Posts[access.PostMoreTime].Over
+	switch {
+	case s == stateActive && !over:
+		m.Text = fmt.Sprintf("⏰ Your access ends <!date^%d^%s|%s>: ", r.End.Unix(), dateFormat, fallbackTime(r.End)) + subject(r.Target, inText)
+		b.text("your access ends ").time(r.End).text(": " + targetName(r.Target) + ".")
+		m.Blocks = []slackgo.Block{b.block("message"), buttons(button(ActionMoreTime, "Ask for more time", slackgo.StylePrimary, r.ID))}
+		return m
+	case over, s == stateKept:
+		b.text("another request gives you more time: ")
+	case s == stateEnding, s == stateStuck:
+		b.text("your access is being removed: ")
+	default:
+		b.text("this request has ended: ")
+	}
+	m.Text = fallbackText(s, r)
+	m.Blocks = []slackgo.Block{b.text(targetName(r.Target) + ".").block("message")}
+	return m
 }

@@ -437,6 +437,22 @@ func TestThreadAndDirectMessages(t *testing.T) {
 			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
 		})
 	}
+	over := all["active"]
+	over.Posts = map[string]access.Post{access.PostMoreTime: {Channel: "D1", TS: "1.1", Over: true}}
+	all["active_over"] = over
+	for _, request := range []string{"active", "active_over", "active_portal_group", "active_portal_hostile", "active_portal_longest", "ending", "stuck", "ended", "kept", "foreign"} {
+		t.Run("more_time/"+request, func(t *testing.T) {
+			m := DirectMessage(PurposeMoreTime, all[request])
+			checked(t, "direct_more_time_"+request, m, all[request])
+			blocks := list(generic(t, posted(m))["blocks"])
+			if open := strings.HasPrefix(request, "active") && request != "active_over"; (len(blocks) == 2) != open {
+				t.Errorf("%d blocks; want the button only while more time may help", len(blocks))
+			}
+		})
+	}
+	if got := DirectPurpose(PurposeMoreTime); got != access.PostMoreTime {
+		t.Errorf("the offer is posted as %q and looked for as %q", got, access.PostMoreTime)
+	}
 }
 
 func TestApproverMessages(t *testing.T) {

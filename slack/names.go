@@ -111,6 +111,7 @@ const (
 	PurposeOutcome  = "outcome"           // the request ended without an approval
 	PurposeRevoked  = "revoked"           // the access was removed
 	PurposeFailed   = "failed"            // the request was approved, but there was no access
+	PurposeMoreTime = "more_time"         // offers to ask for more time; only a direct message
 )
 
 // Purposes of a run's messages.

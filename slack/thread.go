@@ -41,8 +41,11 @@ func ThreadMessage(purpose string, r access.Request) Message {
 // the channel. Because a direct message has no thread around it, it also names the
 // target and the duration. It has the requester's buttons: Withdraw while the request
 // is open, End now while the access exists, Ask again after the end. Purpose "announce" confirms the request, and
-// later says what became of it.
+// later says what became of it. Purpose "more_time" offers more time to every requester.
 func DirectMessage(purpose string, r access.Request) Message {
+	if purpose == PurposeMoreTime {
+		return moreTimeMessage(r)
+	}
 	s := stateOf(r)
 	m := newMessage(purpose, r)
 	m.Text = fallbackText(s, r)

@@ -192,6 +192,8 @@ type Post struct {
 	// Reminder is set for the direct message to an approver: the number of the reminder
 	// with which it was sent, 0 if the request was new.
 	Reminder int `json:"reminder,omitempty"`
+	// Over is set for an offer of more time once another request keeps the access longer.
+	Over bool `json:"over,omitempty"`
 }
 
 // EndRequest records who ended access early, or why the app did.

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -78,6 +79,10 @@ func (h *Handler) showHome(ctx context.Context, log *slog.Logger, slackID, notic
 			log.Info("person can't request access", "code", access.CodeOf(err))
 		} else {
 			log.Error("person could not be looked up", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			if !incomplete {
+				return false
+			}
+			text = cmp.Or(notice, text)
 		}
 		return h.publish(ctx, log, slackID, slack.HomeNoticeView(text))
 	}

@@ -186,6 +186,23 @@ func TestHomeWithoutALists(t *testing.T) {
 	}
 }
 
+// If nothing can be looked up any more after a press, the tab stays as it is. If even the
+// dialog with the answer doesn't open, the tab has the answer alone.
+func TestHomeAfterASlowPress(t *testing.T) {
+	down := access.Errorf(access.CodeUnavailable, "down")
+	w := atHome()
+	w.openHome(t, "UJANE")
+	w.peopleErr = down
+	if got := w.send(t, pressAtHome("UJANE", "withdraw", "r1")); got.StatusCode != http.StatusOK || w.rows["r1"].Outcome == nil || len(w.homes) != 1 {
+		t.Errorf("got %d, the request is %+v, and the tab was shown %d times", got.StatusCode, w.rows["r1"].Outcome, len(w.homes))
+	}
+	w.openErr = down
+	got := w.send(t, pressAtHome("UJANE", "withdraw", "r1"))
+	if text, buttons := w.home(t, "UJANE"); got.StatusCode != http.StatusOK || len(w.homes) != 2 || len(buttons) > 0 || !strings.Contains(text, "The requester withdrew this request.") {
+		t.Errorf("got %d, and the tab is %s", got.StatusCode, text)
+	}
+}
+
 // Someone who can't request access sees why, and nothing about anybody's requests.
 func TestHomeOfStrangers(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -3,6 +3,8 @@
 package notify
 
 import (
+	"time"
+
 	"sso-elevator/functions/adapters/buckets"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/findings"
@@ -20,6 +22,8 @@ type Settings struct {
 	Channel    string `env:"ELEVATOR_SLACK_CHANNEL,required"`
 	SendDM     bool   `env:"ELEVATOR_SEND_DM,default=true"`
 	PostRevoke bool   `env:"ELEVATOR_POST_REVOKE,default=true"`
+
+	ExtensionOffer time.Duration `env:"ELEVATOR_EXTENSION_OFFER_SECONDS"`
 }
 
 // Clients are the services that the function calls.
@@ -47,6 +51,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Channel:    s.Channel,
 		SendDM:     s.SendDM,
 		PostRevoke: s.PostRevoke,
-		Logger:     p.Logger,
+
+		ExtensionOffer: s.ExtensionOffer,
+		Now:            p.Now,
+		Logger:         p.Logger,
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -13,7 +14,7 @@ import (
 )
 
 // Input is a task's payload. The operations for a request are announce, remind,
-// granted, outcome and revoked; those for a run are drift_question and drift_report.
+// granted, outcome, revoked and more_time; those for a run are drift_question and drift_report.
 type Input struct {
 	host.Input
 	Error string `json:"error"` // for revoked: the error code if access was not granted
@@ -22,6 +23,8 @@ type Input struct {
 // Table is the part of the requests table that the handler uses.
 type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
+	// Lease returns the lease with that key, Subject.Key().
+	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	ledger
 
 	Run(ctx context.Context, id string) (access.Run, error)
@@ -62,7 +65,11 @@ type Handler struct {
 	// PostRevoke reports the end of access in the thread and in a direct
 	// message, and not only in the channel's message.
 	PostRevoke bool
-	Logger     *slog.Logger
+	// ExtensionOffer is how long before the end of access its requester is offered more
+	// time; zero for never.
+	ExtensionOffer time.Duration
+	Now            func() time.Time
+	Logger         *slog.Logger
 }
 
 // Handle does one task. Its errors are coded. Even if it returns an
@@ -89,10 +96,13 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 		err = h.remind(ctx, log, r)
 	case "granted":
 		err = h.tell(ctx, r, slack.PurposeGranted)
+		h.endEarlierOffers(ctx, log, r)
 	case "outcome":
 		err = h.tell(ctx, r, slack.PurposeOutcome)
 	case "revoked":
 		err = h.showRemoval(ctx, log, r, in.Error)
+	case host.OperationMoreTime:
+		h.offerMoreTime(ctx, log, r)
 	default:
 		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
@@ -188,9 +198,7 @@ func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfP
 	}
 	channel, err := h.Slack.OpenDM(ctx, user)
 	if err == nil {
-		m := slack.DirectMessage(purpose, r)
-		m.Purpose = slack.DirectPurpose(purpose)
-		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", m)
+		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", directMessage(purpose, r))
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
 		return nil

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,7 +27,12 @@ var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 type world struct {
 	mu        sync.Mutex
 	row       access.Request
-	begun     []string // purposes that the table was asked about
+	begun     []string                  // purposes that the table was asked about
+	others    map[string]access.Request // further rows
+	lease     access.Lease
+	leaseErr  error
+	offer     time.Duration // setting
+	at        time.Time     // of the task; now if zero
 	run       access.Run
 	findings  []access.Finding
 	report    access.DriftReport
@@ -47,12 +53,21 @@ type world struct {
 	runsErr     error // the run's findings can't be read
 }
 
-func (w *world) Get(context.Context, string) (access.Request, error) {
+func (w *world) Get(_ context.Context, id string) (access.Request, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.row
+	if other, ok := w.others[id]; ok {
+		r = other
+	}
 	r.Posts = maps.Clone(r.Posts)
 	return r, nil
+}
+
+// Lease returns the lease of the row's access.
+func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	subject := w.row.Subject()
+	return w.lease, key == subject.Key() && len(w.lease.Holders) > 0, w.leaseErr
 }
 
 func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (access.Post, bool, error) {
@@ -66,10 +81,14 @@ func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (
 	return access.Post{}, true, nil
 }
 
-func (w *world) CompletePost(_ context.Context, _, purpose string, p access.Post) error {
+func (w *world) CompletePost(_ context.Context, id, purpose string, p access.Post) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.completeErr == nil {
+	if other, ok := w.others[id]; ok {
+		other.Posts = maps.Clone(other.Posts)
+		other.Posts[purpose] = p
+		w.others[id] = other
+	} else if w.completeErr == nil {
 		w.row.Posts[purpose] = p
 	}
 	return w.completeErr
@@ -88,7 +107,7 @@ func (w *world) Post(_ context.Context, channel, thread string, m slack.Message)
 	if w.postErr != nil {
 		return "", w.postErr
 	}
-	if m.RequestID != "r1" && m.RequestID != "run1" {
+	if m.RequestID != w.row.ID && m.RequestID != "run1" {
 		return "", fmt.Errorf("metadata of request %q", m.RequestID)
 	}
 	at := place(channel, thread)
@@ -156,10 +175,11 @@ func (w *world) nothing() { w.row.RevokedAt, w.row.Removal = now, access.Removal
 // handle does a task several times, as retries would.
 func (w *world) handle(t *testing.T, operation string, dm, postRevoke bool, times int) error {
 	t.Helper()
-	h := &Handler{Table: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: discard}
+	h := &Handler{Table: w, Slack: w, Channel: "C1", SendDM: dm, PostRevoke: postRevoke, Logger: discard,
+		ExtensionOffer: w.offer, Now: func() time.Time { return cmp.Or(w.at, now) }}
 	var err error
 	for range times {
-		_, err = h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: "r1"}})
+		_, err = h.Handle(t.Context(), Input{Input: host.Input{Operation: operation, RequestID: w.row.ID}})
 	}
 	return err
 }
@@ -398,7 +418,7 @@ func TestInterrupted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(text), "request was interrupted. Please submit it again.") || strings.Contains(string(text), "action_id") {
+		if !strings.Contains(string(text), "request was interrupted. Please submit it again.") || strings.Contains(strings.ReplaceAll(string(text), `"action_id":"ask_again"`, ""), "action_id") {
 			t.Errorf("%s: %s", m.Purpose, text)
 		}
 	}

@@ -41,6 +41,8 @@ type Settings struct {
 	NotifyFunction   string `env:"ELEVATOR_NOTIFY_FUNCTION,required"` // ARN
 	AuditFunction    string `env:"ELEVATOR_AUDIT_FUNCTION,required"`  // ARN
 	RevokeSchedule   string `env:"ELEVATOR_REVOKE_SCHEDULE"`          // empty: nothing is removed on a schedule
+
+	ExtensionOffer time.Duration `env:"ELEVATOR_EXTENSION_OFFER_SECONDS"`
 }
 
 // Clients are the services that the function calls.
@@ -119,11 +121,18 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Table:      rows,
 			Executions: &machines{client: c.StepFunctions, requests: s.RequestMachine.ARN, reconcile: s.ReconcileMachine.ARN},
 			Remover:    remover,
-			Now:        p.Now,
-			Unique:     func() string { return strings.ToLower(p.Random()[:8]) },
-			Count:      p.Metrics.Count,
-			Gauge:      p.Metrics.Gauge,
-			Logger:     p.Logger,
+
+			ExtensionOffer: s.ExtensionOffer,
+			Offer: func(ctx context.Context, requestID string) error {
+				payload := map[string]string{"operation": host.OperationMoreTime, "request_id": requestID}
+				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "offer more time")
+			},
+
+			Now:    p.Now,
+			Unique: func() string { return strings.ToLower(p.Random()[:8]) },
+			Count:  p.Metrics.Count,
+			Gauge:  p.Metrics.Gauge,
+			Logger: p.Logger,
 		},
 		Claims: &claims.Sweep{Table: rows, Now: p.Now},
 		Blocked: &Blocked{

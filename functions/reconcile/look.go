@@ -32,6 +32,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.offerMoreTime(ctx, open) // last, so that it delays no removal
 	l := &look{Sweep: s, now: s.Now(), requests: map[string]examined{}}
 	reading, cancelReading := context.WithTimeout(ctx, examineTimeout)
 	defer cancelReading()

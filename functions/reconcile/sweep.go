@@ -117,7 +117,11 @@ type Sweep struct {
 	Table      Table
 	Executions Executions
 	Remover    Remover
-	Now        func() time.Time
+	// ExtensionOffer is how long before the end of access its requester is offered more
+	// time; zero for never. Offer makes function notify do so, and doesn't wait for it.
+	ExtensionOffer time.Duration
+	Offer          func(ctx context.Context, requestID string) error
+	Now            func() time.Time
 	// Unique returns eight characters of a-z0-9 that nobody can predict.
 	Unique func() string
 	Count  func(name string, dimensions map[string]string)
@@ -129,6 +133,9 @@ type Sweep struct {
 	// executions, and reads only rows whose execution is missing from it.
 	mu         sync.Mutex
 	executions map[string]string
+	// offers are when to look next whether a request's requester is offered more time, by
+	// request id; zero for never. It saves reads, and may be lost.
+	offers map[string]time.Time
 }
 
 // sweepInput is the input of the reconcile machine in mode sweep.

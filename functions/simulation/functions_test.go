@@ -74,7 +74,7 @@ func start(w *world, name string) handler {
 		return edge(p, must(await.New(await.Settings{Table: tableSettings}, await.Clients{DynamoDB: w.table, StepFunctions: w.steps}, p)))
 	case "notify":
 		return edge(p, must(notify.New(notify.Settings{
-			Table: tableSettings, Catalog: catalogSettings, Channel: channel, SendDM: true, PostRevoke: true,
+			Table: tableSettings, Catalog: catalogSettings, Channel: channel, SendDM: true, PostRevoke: true, ExtensionOffer: extensionOffer,
 		}, notify.Clients{DynamoDB: w.table, S3: w.objects, Slack: w.slack}, p)))
 	case "grant":
 		return edge(p, must(grant.New(grant.Settings{
@@ -91,7 +91,7 @@ func start(w *world, name string) handler {
 	case "reconcile":
 		return edge(p, must(reconcile.New(reconcile.Settings{
 			Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, Removals: removals,
-			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify", AuditFunction: "audit",
+			RequestMachine: host.RequestMachine{ARN: requestMachineARN}, ReconcileMachine: host.ReconcileMachine{ARN: reconcileMachineARN}, RevokeFunction: "revoke", NotifyFunction: "notify", AuditFunction: "audit", ExtensionOffer: extensionOffer,
 		}, reconcile.Clients{
 			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, StepFunctions: w.steps, Lambda: w.lambda,
 			// The fake has no quota, so the client needs no rate limit.

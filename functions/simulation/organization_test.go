@@ -94,6 +94,10 @@ var durations = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 1
 // longer than the recheck takes to find them.
 const longDuration = 40 * time.Minute
 
+// extensionOffer is a setting: how long before the end of access its requester is offered
+// more time.
+const extensionOffer = 5 * time.Minute
+
 // encoded returns a policy as it is stored, and its digest.
 func encoded(p access.Policy) (body []byte, digest string) {
 	body, err := json.Marshal(p)

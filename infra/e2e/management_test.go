@@ -83,6 +83,7 @@ func TestInTheManagementAccount(t *testing.T) {
 		if removal := r.audit(t)[3]["removal"]; removal != "removed" {
 			t.Errorf("the removal is recorded as %v", removal)
 		}
+		t.Run("more time", func(t *testing.T) { checkExtensionOffer(t, s) })
 		if err := s.denialsInLog(); err != nil {
 			t.Error(err)
 		}

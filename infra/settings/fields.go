@@ -126,6 +126,8 @@ var sections = []section{
 			"Whether approvers who press Deny are asked for a reason in a dialog. The requester, everyone in the channel and the audit log see the reason. off: a press denies at once.").orDefault("optional"),
 		prop("deny_cooldown", duration(minutes, time.Second, access.MaxDenyCooldown, "no wait"), func(s *Settings) *time.Duration { return &s.DenyCooldown },
 			"How long after a denial the requester must wait before they can request the same access again.").orDefault("15"),
+		prop("extension_offer", duration(minutes, time.Second, day, "no offers"), func(s *Settings) *time.Duration { return &s.ExtensionOffer },
+			"How long before the end of access its requester gets a direct message that offers to ask for more time, but not before half of the time is over.").orDefault("30"),
 		prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },
 			"Other email domains under which to search Identity Center for a requester whose own email it doesn't have. Messages and records say if one was used, and messages name the user. Nobody can approve through a fallback domain."),
 	}},

@@ -69,6 +69,7 @@ type Settings struct {
 	ConfirmApprovals    bool          // every one, not only where the policy says so
 	DenyReason          string        // "optional", "required" or "off"
 	DenyCooldown        time.Duration // 0: none
+	ExtensionOffer      time.Duration // 0: no offers
 	ReminderInitialWait time.Duration // 0: no reminders
 	ReminderMultiplier  float64       // at least 1
 

@@ -18,6 +18,7 @@ const (
 	OperationConfirm       = "confirm"        // of revoke
 	OperationDriftQuestion = "drift_question" // of notify
 	OperationBlocks        = "blocks"         // of audit
+	OperationMoreTime      = "more_time"      // of notify
 )
 
 // Input is the common part of all tasks' payloads.

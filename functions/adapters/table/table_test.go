@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -906,6 +907,38 @@ func TestOpenRequests(t *testing.T) {
 	for _, d := range leases {
 		if _, found, err := s.Lease(ctx, d.ID); !found || err != nil {
 			t.Errorf("the lease %q = %v, %v", d.ID, found, err)
+		}
+	}
+}
+
+// The latest open requests come first, only as many as wanted, and no leases.
+func TestLatestOpenRequests(t *testing.T) {
+	s, _, _ := newStore(t)
+	for i, id := range []string{"middle", "first", "last", "closed"} {
+		r := request(id)
+		r.ExpiresAt = monday.Add(time.Duration([]int{2, 1, 3, 4}[i]) * time.Hour)
+		if _, _, err := s.Create(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(ctx, "closed", 1, monday, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutLease(ctx, access.Lease{Key: "account#1#ps#p-1", State: access.LeaseHeld, SettlesAt: monday, Holders: map[string]access.Holder{}}, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		limit int
+		want  []string
+		more  bool
+	}{
+		{10, []string{"last", "middle", "first"}, false},
+		{2, []string{"last", "middle"}, true},
+		{1, []string{"last"}, true},
+	} {
+		ids, more, err := s.LatestOpenRequests(ctx, test.limit)
+		if err != nil || !slices.Equal(ids, test.want) || more != test.more {
+			t.Errorf("at most %d: got %q, %v, %v; want %q, %v", test.limit, ids, more, err, test.want, test.more)
 		}
 	}
 }

@@ -1,0 +1,36 @@
+package access
+
+import "time"
+
+// PostMoreTime is the purpose of the direct message that offers more time.
+const PostMoreTime = "dm-more_time"
+
+// MoreTimeAt returns when to offer the requester of granted access more time: before is how
+// long before the end, but not before half of the time is over. Then a short access doesn't
+// begin with the offer.
+func (r *Request) MoreTimeAt(before time.Duration) time.Time {
+	at, half := r.End.Add(-before), r.GrantedAt.Add(r.End.Sub(r.GrantedAt)/2)
+	if at.Before(half) {
+		return half
+	}
+	return at
+}
+
+// OffersMoreTime reports whether the requester is offered more time now: the access is
+// active until its end, nobody ended it early, and the moment of the offer has come. With
+// zero for before, there are no offers. Whether another request keeps the access longer,
+// only the lease says: Lease.IsKeptLonger.
+func (r *Request) OffersMoreTime(before time.Duration, now time.Time) bool {
+	return before > 0 && r.Rebuilt == nil && r.IsActive() && r.EndRequest == nil && !r.Tombstone &&
+		now.Before(r.End) && !now.Before(r.MoreTimeAt(before))
+}
+
+// IsKeptLonger reports whether another request keeps the access longer than this one.
+func (l Lease) IsKeptLonger(requestID string, end time.Time) bool {
+	for id, holder := range l.Holders {
+		if id != requestID && holder.IsConfirmed() && holder.End.After(end) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sso-elevator/slack/simulator"
+)
+
+// homeTab is what a person sees in the app's Home tab.
+type homeTab struct {
+	ID     string `json:"id"`
+	Type   string `json:"type"`
+	Blocks []struct {
+		ID       string `json:"block_id"`
+		Elements []struct {
+			Action string `json:"action_id"`
+			Value  string `json:"value"`
+		} `json:"elements"`
+	} `json:"blocks"`
+}
+
+// button returns the block with the request's button; "" if there is none.
+func (h homeTab) button(action, request string) (block string) {
+	for _, b := range h.Blocks {
+		for _, e := range b.Elements {
+			if e.Action == action && e.Value == request {
+				return b.ID
+			}
+		}
+	}
+	return ""
+}
+
+// home opens the person's Home tab, and returns what the app shows there.
+func (s *stack) home(t *testing.T, person string) homeTab {
+	t.Helper()
+	s.untilAnswered(t, person+" opens the Home tab", func() (res simulator.Result, told bool) {
+		if err := s.post("/sim/home", map[string]any{"person": person}, &res); err != nil {
+			t.Fatal(err)
+		}
+		return res, false
+	})
+	return s.shownHome(t, person)
+}
+
+// shownHome returns what the app showed last in the person's Home tab.
+func (s *stack) shownHome(t *testing.T, person string) homeTab {
+	t.Helper()
+	var out struct{ View json.RawMessage }
+	if err := s.get("/sim/home?person="+person, &out); err != nil {
+		t.Fatal(err)
+	}
+	var h homeTab
+	if err := json.Unmarshal(out.View, &h); err != nil {
+		t.Fatalf("%s sees %s: %v", person, out.View, err)
+	}
+	return h
+}
+
+// awaitAtHome opens the person's Home tab until it has the request's button, or until it
+// doesn't have it.
+func (r *request) awaitAtHome(t *testing.T, person, action string, want bool) (h homeTab) {
+	t.Helper()
+	eventually(t, soon, fmt.Sprintf("%s sees the button %s at Home: %v", person, action, want), func() error {
+		if h = r.stack.home(t, person); (h.button(action, r.id) != "") != want {
+			return errNotYet
+		}
+		return nil
+	})
+	return h
+}
+
+// pressAtHome presses a button in the Home tab. If a dialog opens, the person submits it.
+func (r *request) pressAtHome(t *testing.T, person, action string, h homeTab) (opened bool) {
+	t.Helper()
+	body := map[string]any{"person": person, "view_id": h.ID, "block_id": h.button(action, r.id), "action_id": action, "value": r.id}
+	res := r.stack.untilAnswered(t, person+" presses "+action+" at Home", func() (res simulator.Result, told bool) {
+		if err := r.stack.post("/sim/press", body, &res); err != nil {
+			t.Fatal(err)
+		}
+		d, ok := r.stack.dialog(t, person, r.id, action)
+		if ok && res.OK {
+			opened = true
+			res = d.submit(t, nil)
+		}
+		return res, strings.Contains(res.Detail, notInTime)
+	})
+	if !res.OK || res.Detail != "" {
+		t.Fatalf("%s presses %s at Home: %+v", person, action, res)
+	}
+	return opened
+}
+
+// TestHome checks that people see their access, their requests and those that wait for
+// them in the Home tab, and that its buttons do what those of messages do.
+func TestHome(t *testing.T) {
+	t.Parallel()
+	r := local.ask(t, wish{judy, "playground", "FallbackAccess", 120})
+	h := r.awaitAtHome(t, carol, "approve", true)
+	if h.Type != "home" || h.button("deny", r.id) == "" || h.button("withdraw", r.id) != "" || h.button("end", r.id) != "" {
+		t.Errorf("the approver sees %+v", h)
+	}
+	if own := r.awaitAtHome(t, judy, "withdraw", true); own.button("approve", r.id) != "" || own.button("end", r.id) != "" {
+		t.Errorf("the requester sees %+v", own)
+	}
+	if row := r.stack.requestRow(t, r.id); row.Outcome != nil {
+		t.Fatalf("opening the tab decided the request: %+v", row.Outcome)
+	}
+
+	if !r.pressAtHome(t, carol, "approve", h) {
+		t.Error("no dialog opened")
+	}
+	eventually(t, soon, "the Home tab doesn't show the approved request any more", func() error {
+		if h := r.stack.shownHome(t, carol); h.button("approve", r.id) != "" {
+			return errors.New("it still has the button")
+		}
+		return nil
+	})
+	r.waitAssigned(t)
+	h = r.awaitAtHome(t, judy, "end", true)
+	if h.button("ask_again", r.id) == "" || h.button("withdraw", r.id) != "" {
+		t.Errorf("the requester sees %+v", h)
+	}
+	if r.pressAtHome(t, judy, "end", h) {
+		t.Error("a dialog opened for the requester")
+	}
+	r.waitGone(t, removalLimit)
+	r.awaitAtHome(t, judy, "end", false)
+	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+
+}
+
+// postEvent posts an event to the app as Slack does.
+func (s *stack) postEvent(t *testing.T, body, timestamp, signature string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, s.SlackRequestURL, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Slack-Request-Timestamp", timestamp)
+	req.Header.Set("X-Slack-Signature", signature)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// TestVerification checks that the app answers Slack's challenge for the request URL only
+// if Slack signed it.
+func TestVerification(t *testing.T) {
+	t.Parallel()
+	const challenge = `{"type":"url_verification","token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV"}`
+	timestamp, signature := sign(signingSecret, time.Now(), challenge)
+	if status, answer := local.postEvent(t, challenge, timestamp, signature); status != http.StatusOK || answer != `{"challenge":"3eZbrw1aBm2rZgRNFdxV"}` {
+		t.Errorf("signed: got %d %q", status, answer)
+	}
+	_, another := sign("another secret", time.Now(), challenge)
+	for name, signature := range map[string]string{"none": "", "of another secret": another, "of another body": "v0=" + strings.Repeat("0", 64)} {
+		if status, answer := local.postEvent(t, challenge, timestamp, signature); status != http.StatusUnauthorized || answer != "" {
+			t.Errorf("signature %s: got %d %q", name, status, answer)
+		}
+	}
+}
