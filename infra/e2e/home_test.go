@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
 	"sso-elevator/slack/simulator"
 )
 
@@ -132,6 +134,7 @@ func TestHome(t *testing.T) {
 		t.Error("a dialog opened for the requester")
 	}
 	r.waitGone(t, removalLimit)
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	r.awaitAtHome(t, judy, "end", false)
 	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
 

@@ -221,6 +221,10 @@ func TestPageDrawsWhatTheAppSends(t *testing.T) {
 		}
 		id := a["view"].(map[string]any)["id"].(string)
 		b.wait(`.modal[data-view-id="` + id + `"]`)
+		if name == "view_form_again.json" {
+			same(t, "values", eval[[]string](b, `[...document.querySelectorAll(".modal input, .modal textarea")].map(e => e.value)`),
+				[]string{"Sandbox (111122223333)", "ReadOnly", "2 hours", "Incident 12:\nread the logs", "OPS-12"})
+		}
 		same(t, "unknown in "+name, eval[[]string](b, `[...document.querySelectorAll(".modal .block-unknown")].map(e => e.dataset.unknown)`), []string{})
 		same(t, "inputs of "+name, eval[int](b, `document.querySelectorAll(".modal .field").length`), inputs(v))
 		if name == "view_form_preview.json" {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	slackgo "github.com/slack-go/slack"
 )
 
 func TestForm(t *testing.T) {
@@ -210,4 +212,38 @@ func TestFormsArePersonal(t *testing.T) {
 	same(t, "Bob submits Ada's form", status, 409)
 	_, err := w.slack.UpdateViewContext(context.Background(), form(""), "", view.Hash, view.ID)
 	same(t, "update with the right hash", errText(err), "")
+}
+
+// A form may open with values. They count as its state until someone changes them, also
+// after an update that doesn't repeat them.
+func TestInitialValues(t *testing.T) {
+	w := newWorld(t, nil)
+	filled := form("")
+	inputs := filled.Blocks.BlockSet
+	inputs[0].(*slackgo.InputBlock).Element.(*slackgo.SelectBlockElement).InitialOption = slackgo.NewOptionBlockObject("id-alpha", plain("alpha"), nil)
+	inputs[1].(*slackgo.InputBlock).Element.(*slackgo.SelectBlockElement).InitialOption = slackgo.NewOptionBlockObject("3600", plain("1 hour"), nil)
+	inputs[2].(*slackgo.InputBlock).Element.(*slackgo.PlainTextInputBlockElement).InitialValue = "because"
+	view := w.openForm("U0ADA")
+	w.do("close", map[string]any{"person": "U0ADA", "view_id": view.ID})
+	w.app(func(r received) string {
+		v, err := w.slack.OpenView(r.payload(t).TriggerID, filled)
+		if err != nil {
+			t.Errorf("views.open: %v", err)
+			return ""
+		}
+		view = v
+		return ""
+	})
+	w.do("shortcut", map[string]any{"person": "U0ADA", "callback_id": "request_for_access"})
+	if _, err := w.slack.UpdateView(form(""), "", view.Hash, view.ID); err != nil {
+		t.Errorf("views.update: %v", err)
+	}
+	w.app(nil)
+	if res := w.do("submit", map[string]any{"person": "U0ADA", "view_id": view.ID}); !res.OK {
+		t.Errorf("submit: %+v", res)
+	}
+	state := w.last().payload(t).View.State.Values
+	same(t, "account", state["account"]["account"].SelectedOption.Value, "id-alpha")
+	same(t, "duration", state["duration"]["duration"].SelectedOption.Value, "3600")
+	same(t, "reason", state["reason"]["reason"].Value, "because")
 }
