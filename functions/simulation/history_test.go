@@ -226,6 +226,9 @@ func (w *world) isOver() bool {
 			return false
 		}
 	}
+	if len(as[access.Blocks](w.table.rows["blocks"]).Unrecorded()) > 0 {
+		return false
+	}
 	for key := range w.table.rows {
 		if strings.HasPrefix(key, "lease#") || strings.HasPrefix(key, "claims#") && len(as[access.Claims](w.table.rows[key]).Claims) > 0 {
 			return false

@@ -533,7 +533,8 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	}
 	if before == nil {
 		l.checkUndecided(is)
-		if l.sawBlock("request "+id+" is created", is.Requester, l.blocks.first) {
+		// Revoke makes a row again that someone deleted.
+		if is.Rebuilt == nil && l.sawBlock("request "+id+" is created", is.Requester, l.blocks.first) {
 			l.broken(15, "request %s is created, and %s is blocked", id, is.Requester.SlackID)
 		}
 		return

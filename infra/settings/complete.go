@@ -84,7 +84,9 @@ func (s *Settings) warnOfMentions(r *reader) {
 // warnOfResponders warns if nobody could lift a block.
 func (s *Settings) warnOfResponders(r *reader) {
 	const key = "incident_responders"
-	if all := s.Policy.IncidentResponders; len(all) == 1 {
+	all := slices.Clone(s.Policy.IncidentResponders)
+	slices.Sort(all)
+	if all = slices.Compact(all); len(all) == 1 {
 		if _, isGroup := access.GroupOf(all[0]); !isGroup {
 			r.warn(r.keys[key], key, "names only %s: nobody could lift a block that this person wrote. Add another person, or a group", all[0])
 		}

@@ -251,6 +251,10 @@ var samples = map[string]struct{ right, wrong []string }{
 	"max_open_requests_per_person":                 {[]string{`1`, `10`, `100`, `~`}, []string{`0`, `-1`, `1.5`, `"10"`, `101`, `all`}},
 	"reconcile_max_removals":                       {[]string{`0`, `25`, `1000000`, `~`}, []string{`-1`, `1.5`, `"25"`, `1000001`, `all`}},
 	"allow_reconcile_removals":                     {[]string{`true`, `false`, `"false"`, `~`}, []string{`never`, `0`, `[]`}},
+	"incident_responders": {
+		[]string{`[]`, `~`, `[ann@example.com, bob@example.com]`, `["group:99999999-8888-7777-6666-555555555555"]`, `[Ann@Example.com, "group:99999999-8888-7777-6666-555555555555"]`},
+		[]string{`{}`, `ann`, `[ann]`, `[99999999-8888-7777-6666-555555555555]`, `["group:admins"]`, `[~]`, `[[]]`, `["*"]`},
+	},
 	"reconcile_exemptions": {
 		[]string{`[]`, `~`, `[{account: "111111111111", permission_set: Admin, email: Ann@example.com, until: 2026-03-03T09:00:00Z, reason: Slack is down}]`,
 			`[{group: 99999999-8888-7777-6666-555555555555, email: ann@example.com, until: "2026-03-03T10:00:00+01:00", reason: x}]`},

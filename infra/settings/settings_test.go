@@ -180,7 +180,8 @@ func TestParseEverything(t *testing.T) {
 				},
 			},
 			ProtectedAccounts: []string{"555555555555", "666666666666"}, AllowManagedDecisionGroups: true,
-			Groups: []access.Statement{{Resources: []string{"99999999-8888-7777-6666-555555555555"}, ApprovalIsNotRequired: &yes}},
+			Groups:             []access.Statement{{Resources: []string{"99999999-8888-7777-6666-555555555555"}, ApprovalIsNotRequired: &yes}},
+			IncidentResponders: []string{"ann@example.com", "group:aaaaaaaa-8888-7777-6666-555555555555"},
 			Exemptions: []access.Exemption{
 				{AccountID: "111111111111", PermissionSet: "Admin", Email: "ann@example.com", Until: today.Add(72 * time.Hour), Reason: "Slack is down"},
 				{GroupID: "99999999-8888-7777-6666-555555555555", Email: "bob@example.com", Until: today.Add(time.Second), Reason: "x"},
@@ -305,6 +306,7 @@ func TestMistakes(t *testing.T) {
 		{"an approving group where all are requestable", "group_config:\n- Resource: 11111111-8888-7777-6666-555555555555\n- Resource: \"*\"\n  Approvers: group:aaaaaaaa-8888-7777-6666-555555555555\nallow_managed_decision_groups: false\n", "f:4: group_config[1].Approvers: people can request to join group aaaaaaaa-8888-7777-6666-555555555555 (group_config[1]), and its members would decide here. Use a group that group_config doesn't cover, or set allow_managed_decision_groups: true to accept this (docs/reference/policy.md#groups-that-decide)"},
 		{"a mention of no group", "config: []\napprover_group_mentions: {admins: S0123456789}\n", `f:2: approver_group_mentions.admins: "admins" is not valid: must be a group id like 99999999-8888-7777-6666-555555555555 (not its name)`},
 		{"a mention by its handle", "config: []\napprover_group_mentions:\n  99999999-8888-7777-6666-555555555555: \"@admins\"\n", `f:3: approver_group_mentions.99999999-8888-7777-6666-555555555555: must be the id of a Slack user group like S0123456789 (not its handle), not "@admins"`},
+		{"a responder without a domain", "config: []\nincident_responders: [ann@example.com, bob]\n", `f:2: incident_responders[1]: "bob" is not valid: must be an email address like ann@example.com, or group:ID for an Identity Center group`},
 		{"two mentions of one group", "config: []\napprover_group_mentions:\n  AAAAAAAA-8888-7777-6666-555555555555: S0123456789\n  aaaaaaaa-8888-7777-6666-555555555555: S0123456789\n", "f:4: approver_group_mentions.aaaaaaaa-8888-7777-6666-555555555555: is set twice: group ids are the same in upper and lower case; remove one of them"},
 		{"a boolean of Python's", statement + "  ApprovalIsNotRequired: 1\n", "f:4: config[0].ApprovalIsNotRequired: must be true or false, not the number 1"},
 		{"not built yet", "config: []\nattribute_sync_enabled: false\n", "f:2: attribute_sync_enabled: " + withoutCounterpart["attribute_sync_enabled"]},
