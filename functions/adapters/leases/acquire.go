@@ -1,11 +1,13 @@
 package leases
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/identitycenter"
 )
 
@@ -19,18 +21,56 @@ import (
 // same access is being removed; Refused if the request's removal has begun; and
 // those of table and Identity Center.
 func (l *Leases) Acquire(ctx context.Context, r access.Request) error {
+	return l.AcquireAfter(ctx, r, l.Look(ctx, r.Subject()))
+}
+
+// Look is what Acquire reads first: the lease, and whether the access exists. It decides
+// nothing. If the lease has changed since, its write fails.
+type Look struct {
+	lease access.Lease
+	found bool
+	err   error // of the lease
+
+	// exists is unknown for groups, whose memberships are compared with the lease.
+	exists    bool
+	existsErr error
+}
+
+// Look reads the lease of the access, and the access, at the same time. It can run beside
+// the checks of the caller, before AcquireAfter. With one reader, it reads the access
+// first: that is the order in which more can happen between the two.
+func (l *Leases) Look(ctx context.Context, s access.Subject) (k Look) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parallel.Do(2, cmp.Or(l.Readers, 2), func(i int) {
+		if i == 0 && s.Kind != access.KindGroup {
+			k.exists, k.existsErr = l.IdentityCenter.Exists(ctx, s)
+		}
+		if i == 1 {
+			k.lease, k.found, k.err = l.Table.Lease(ctx, s.Key())
+			if k.err != nil {
+				cancel() // this error is the one that counts
+			}
+		}
+	})
+	return k
+}
+
+// AcquireAfter is Acquire with what Look has just read about the request's access.
+func (l *Leases) AcquireAfter(ctx context.Context, r access.Request, look Look) error {
 	for range maxTries {
-		again, err := l.acquire(ctx, r)
+		again, err := l.acquire(ctx, r, look)
 		if !again {
 			return err
 		}
+		look = l.Look(ctx, r.Subject())
 	}
 	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
-func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err error) {
+func (l *Leases) acquire(ctx context.Context, r access.Request, look Look) (again bool, err error) {
 	subject := r.Subject()
-	lease, found, err := l.Table.Lease(ctx, subject.Key())
+	lease, found, err := look.lease, look.found, look.err
 	if err != nil {
 		return false, err
 	}
@@ -40,7 +80,10 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 	if !found {
 		lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseCreating}
 	}
-	seen, err := l.observe(ctx, lease)
+	seen, err := observation{there: look.exists}, look.existsErr
+	if subject.Kind == access.KindGroup {
+		seen, err = l.observe(ctx, lease)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -48,9 +91,13 @@ func (l *Leases) acquire(ctx context.Context, r access.Request) (again bool, err
 		return false, errForeign
 	}
 	if seen.there && !found {
-		// Another request may have just taken the lease and created the access.
+		// Another request may have just taken the lease and created the access, or removed the
+		// access and given the lease up. So the lease is read again, and then the access.
 		if _, taken, err := l.Table.Lease(ctx, subject.Key()); err != nil || taken {
 			return taken, err
+		}
+		if seen, err = l.observe(ctx, lease); err != nil || !seen.there {
+			return err == nil, err
 		}
 		return false, errForeign
 	}
