@@ -1,11 +1,13 @@
 package leases
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/chains"
 	"sso-elevator/functions/adapters/identitycenter"
 	"sso-elevator/functions/adapters/table"
@@ -25,18 +27,56 @@ import (
 // check, if not nil, is called after the lease has the request as a holder, and before
 // the creation. If it fails, nothing is created.
 func (l *Leases) Acquire(ctx context.Context, r access.Request, permit Permit, check func(context.Context) error) error {
+	return l.AcquireAfter(ctx, r, l.Look(ctx, r.Subject()), permit, check)
+}
+
+// Look is what Acquire reads first: the lease, and whether the access exists. It decides
+// nothing. If the lease has changed since, its write fails.
+type Look struct {
+	lease access.Lease
+	found bool
+	err   error // of the lease
+
+	// exists is unknown for groups, whose memberships are compared with the lease.
+	exists    bool
+	existsErr error
+}
+
+// Look reads the lease of the access, and the access, at the same time. It can run beside
+// the checks of the caller, before AcquireAfter. With one reader, it reads the access
+// first: that is the order in which more can happen between the two.
+func (l *Leases) Look(ctx context.Context, s access.Subject) (k Look) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parallel.Do(2, cmp.Or(l.Readers, 2), func(i int) {
+		if i == 0 && s.Kind != access.KindGroup {
+			k.exists, k.existsErr = l.IdentityCenter.Exists(ctx, s)
+		}
+		if i == 1 {
+			k.lease, k.found, k.err = l.Table.Lease(ctx, s.Key())
+			if k.err != nil {
+				cancel() // this error is the one that counts
+			}
+		}
+	})
+	return k
+}
+
+// AcquireAfter is Acquire with what Look has just read about the request's access.
+func (l *Leases) AcquireAfter(ctx context.Context, r access.Request, look Look, permit Permit, check func(context.Context) error) error {
 	for range maxTries {
-		again, err := l.acquire(ctx, r, permit, check)
+		again, err := l.acquire(ctx, r, look, permit, check)
 		if !again {
 			return err
 		}
+		look = l.Look(ctx, r.Subject())
 	}
 	return access.Errorf(access.CodeConflict, "take the lease: other writes kept changing it")
 }
 
-func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit, check func(context.Context) error) (again bool, err error) {
+func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permit Permit, check func(context.Context) error) (again bool, err error) {
 	subject := r.Subject()
-	lease, found, err := l.Table.Lease(ctx, subject.Key())
+	lease, found, err := look.lease, look.found, look.err
 	if err != nil {
 		return false, err
 	}
@@ -49,7 +89,10 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit, c
 	if !found {
 		lease = access.Lease{Key: subject.Key(), Subject: subject, State: access.LeaseCreating}
 	}
-	seen, err := l.observe(ctx, lease)
+	seen, err := observation{there: look.exists}, look.existsErr
+	if subject.Kind == access.KindGroup {
+		seen, err = l.observe(ctx, lease)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -57,9 +100,13 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, permit Permit, c
 		return false, errForeign
 	}
 	if seen.there && !found {
-		// Another request may have just taken the lease and created the access.
+		// Another request may have just taken the lease and created the access, or removed the
+		// access and given the lease up. So the lease is read again, and then the access.
 		if _, taken, err := l.Table.Lease(ctx, subject.Key()); err != nil || taken {
 			return taken, err
+		}
+		if seen, err = l.observe(ctx, lease); err != nil || !seen.there {
+			return err == nil, err
 		}
 		return false, errForeign
 	}

@@ -19,7 +19,7 @@ func TestAcquireChecksLast(t *testing.T) {
 		before = slices.Clone(w.calls)
 		return refuse
 	}
-	wantCode(t, l.Acquire(ctx, w.rows["a"], check), access.CodeBlocked)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, check), access.CodeBlocked)
 	created := func(calls []string) bool {
 		return slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(strings.ToLower(c), "create") })
 	}
@@ -30,7 +30,7 @@ func TestAcquireChecksLast(t *testing.T) {
 		t.Errorf("calls %q, of these before the check %q", w.calls, before)
 	}
 	refuse = nil
-	if err := l.Acquire(ctx, w.rows["a"], check); err != nil || !created(w.calls) || created(before) {
+	if err := l.Acquire(ctx, w.rows["a"], nil, check); err != nil || !created(w.calls) || created(before) {
 		t.Errorf("got %v after %q, of these before the check %q", err, w.calls, before)
 	}
 	if state := w.release(t, l, "a"); state != access.RemovalDone {
@@ -39,7 +39,7 @@ func TestAcquireChecksLast(t *testing.T) {
 
 	w, l = still("a")
 	refuse = access.Errorf(access.CodeBlocked, "blocked")
-	wantCode(t, l.Acquire(ctx, w.rows["a"], check), access.CodeBlocked)
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, check), access.CodeBlocked)
 	if state := w.release(t, l, "a"); state != access.RemovalNothing || created(w.calls) {
 		t.Errorf("removed: %s after %q", state, w.calls)
 	}
