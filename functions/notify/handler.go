@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -62,13 +63,21 @@ type Handler struct {
 	// PostRevoke reports the end of access in the thread and in a direct
 	// message, and not only in the channel's message.
 	PostRevoke bool
-	Logger     *slog.Logger
+	// Prepare, if set, reads what the messages need, and returns at once if it is known. It
+	// runs while the row is read.
+	Prepare func(context.Context)
+	Logger  *slog.Logger
 }
 
 // Handle does one task. Its errors are coded. Even if it returns an
 // error, it has sent everything that it could.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
+	var wait sync.WaitGroup
+	if h.Prepare != nil {
+		wait.Go(func() { h.Prepare(ctx) })
+		defer wait.Wait()
+	}
 	switch in.Operation {
 	case host.OperationDriftQuestion:
 		return struct{}{}, h.driftQuestion(ctx, in.Run)
