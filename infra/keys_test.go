@@ -24,6 +24,7 @@ var existingBucketStack = sync.OnceValues(func() (*synthesized, error) {
 	}
 	s.ExistingAuditBucket, s.ExistingAuditKeyARN = "company-audit", existingBucketKey
 	s.IdentityCenterKeyARN, s.SSOInstanceARN = identityCenterKey, ""
+	s.SlackSigningSecrets = []settings.SecretRef{{Store: s.SlackBotToken.Store, Name: "/sso-elevator/slack-signing-secret"}} // as the bot's token, a parameter
 	return synthesizeStack(s, false)
 })
 

@@ -194,7 +194,7 @@ func (p permitter) reconcile() []awsiam.PolicyStatement {
 		p.readPolicy(),
 		p.readCatalog(),
 		p.readRuns(),
-		permit("s3:PutObject", objects(jsii.String(catalog.Key)), objects(jsii.String(catalog.PartialKey)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
+		permit("s3:PutObject", objects(jsii.String(catalog.KeyPattern)), objects(jsii.String(catalog.EmailsKey)), objects(jsii.String(findings.Prefix+"*"))),
 		permit("organizations:ListAccounts", jsii.String("*")),
 		permit("organizations:ListAccountsForParent organizations:ListOrganizationalUnitsForParent", organizationARN("ou/o-*/ou-*")),
 		permit("states:ListExecutions", requestMachineARN(p.stack, s), reconcileMachineARN(p.stack, s)),

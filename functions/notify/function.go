@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"context"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -37,11 +38,18 @@ type Clients struct {
 
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
-	return New(s, Clients{
+	secrets := secrets.Connect(p.AWS)
+	h, err := New(s, Clients{
 		DynamoDB: table.Connect(p.AWS),
 		S3:       buckets.Connect(p.AWS),
-		Slack:    slackclient.Connect(s.Slack, secrets.Connect(p.AWS)),
+		Slack:    slackclient.Connect(s.Slack, secrets),
 	}, p)
+	if err == nil {
+		h.Prepare = func(ctx context.Context) {
+			_, _ = secrets.Get(ctx, s.Slack.BotToken) // the first message reports an error
+		}
+	}
+	return h, err
 }
 
 // New returns the function with the clients c.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -72,14 +73,22 @@ type Handler struct {
 	// ExtensionOffer is how long before the end of access its requester is offered more
 	// time; zero for never.
 	ExtensionOffer time.Duration
-	Now            func() time.Time
-	Logger         *slog.Logger
+	// Prepare, if set, reads what the messages need, and returns at once if it is known. It
+	// runs while the row is read.
+	Prepare func(context.Context)
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Handle does one task. Its errors are coded. Even if it returns an
 // error, it has sent everything that it could.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
+	var wait sync.WaitGroup
+	if h.Prepare != nil {
+		wait.Go(func() { h.Prepare(ctx) })
+		defer wait.Wait()
+	}
 	switch in.Operation {
 	case host.OperationDriftQuestion:
 		return struct{}{}, h.driftQuestion(ctx, in.Run)

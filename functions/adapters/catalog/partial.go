@@ -37,6 +37,10 @@ type Partial struct {
 // that nothing takes them for a snapshot.
 const PartialKey = "catalog-loading.json.gz"
 
+// KeyPattern matches Key and PartialKey, and nothing else that the bucket has. One pattern
+// keeps the policy of the function that writes both short.
+const KeyPattern = "catalog*.json.gz"
+
 const (
 	// publishEvery is the time between two writes of the partial lists.
 	publishEvery = 5 * time.Second

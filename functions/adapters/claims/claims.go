@@ -70,6 +70,15 @@ type Result struct {
 // writers keep changing the row.
 func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 	key := r.Target.Key()
+	if c.Limit > 0 {
+		// Most people have no undecided request, and then they have no row: no claim and no
+		// denial. So the first write needs no read. If there is a row, the write is lost.
+		now := c.Now().UTC()
+		row := access.Claims{PrincipalID: r.Requester.PrincipalID, Claims: map[string]access.Claim{key: {RequestID: r.ID, At: now}}}
+		if err := c.Table.PutClaims(ctx, row, 0, now); access.CodeOf(err) != access.CodeLost {
+			return Result{Until: now.Add(access.CreateWithin)}, err
+		}
+	}
 	for range c.Limit + maxTries {
 		row, err := c.Table.Claims(ctx, r.Requester.PrincipalID)
 		if err != nil {

@@ -373,3 +373,49 @@ func TestTakeAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// countedClaims counts the reads of the person's row.
+type countedClaims struct {
+	*memory
+	claimReads int
+}
+
+func (t *countedClaims) Claims(ctx context.Context, principalID string) (access.Claims, error) {
+	t.claimReads++
+	return t.memory.Claims(ctx, principalID)
+}
+
+// The claim of a person without a row needs no read. With a row, nothing is claimed
+// without it: neither a target that is taken, nor more than the limit.
+func TestTheFirstClaimReadsNothing(t *testing.T) {
+	table := &countedClaims{memory: newTable()}
+	take := func(r access.Request, limit int) claims.Result {
+		t.Helper()
+		got, err := (&claims.Claims{Table: table, Limit: limit, Now: func() time.Time { return now }}).Take(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := asks("r1", "p-1", 1)
+	if got := take(first, 0); !got.Full {
+		t.Errorf("with a limit of 0, got %+v", got)
+	}
+	table.claimReads = 0
+	if got := take(first, 2); got.Until.IsZero() || table.claimReads != 0 {
+		t.Errorf("got %+v after %d reads, want a claim without one", got, table.claimReads)
+	}
+	table.create(first)
+	if got := take(first, 2); got.Until.IsZero() || table.claimReads != 1 {
+		t.Errorf("again: got %+v after %d reads, want the same claim after one", got, table.claimReads)
+	}
+	if got := take(asks("r2", "p-1", 1), 2); got.Other == nil || got.Other.ID != "r1" {
+		t.Errorf("for the same target: got %+v, want the other request", got)
+	}
+	if got := take(asks("r3", "p-1", 3), 1); !got.Full {
+		t.Errorf("above the limit: got %+v", got)
+	}
+	if got := take(asks("r4", "p-2", 1), 1); got.Until.IsZero() {
+		t.Errorf("another person: got %+v", got)
+	}
+}
