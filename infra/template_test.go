@@ -244,7 +244,7 @@ func TestWhoWritesTheTable(t *testing.T) {
 		query       string // an index
 	}
 	want := map[string]rights{
-		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true},
+		"ingress":   {put: []string{requests, claims}, remove: []string{claims}, update: []string{requests, runs}, outcome: true, answers: true, query: "requester"},
 		"evaluate":  {put: []string{claims}, remove: []string{claims}, update: []string{requests}, outcome: true, query: "requester"},
 		"await":     {update: []string{requests, runs}},
 		"reconcile": {put: []string{claims, runs, heartbeat}, remove: []string{claims}, update: []string{requests, runs}, query: "open"}, // the tombstone, and that nobody answered
