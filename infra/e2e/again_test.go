@@ -125,7 +125,8 @@ func TestCommandWords(t *testing.T) {
 		f.unlock()
 		r.waitAssigned(t)
 		says(t, lena, "list")
-		local.wantToldAlone(t, lena, "ReadOnlyAccess in playground ("+local.accountID(t, w.account)+"): ")
+		// Identity Center has the access before the row says so.
+		local.wantToldAlone(t, lena, "• ReadOnlyAccess in playground ("+local.accountID(t, w.account)+")")
 		r.waitGone(t, 20*time.Second+removalLimit)
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	})
