@@ -46,6 +46,12 @@ func TestEverySetting(t *testing.T) {
 				t.Errorf("evaluate links to the portal %v, want %s", got, s.AccessPortalURL)
 			}
 		}
+		if name := p["FunctionName"]; name == "elevator-test-notify" || name == "elevator-test-reconcile" {
+			variables := p["Environment"].(map[string]any)["Variables"].(map[string]any)
+			if got := variables["ELEVATOR_EXTENSION_OFFER_SECONDS"]; got != "600" { // extension_offer: 10
+				t.Errorf("%v offers more time %v s before the end, want 600", name, got)
+			}
+		}
 	}
 	slices.Sort(functions)
 	if want := []string{"access-requester", "access-revoker", "elevator-test-audit", "elevator-test-await", "elevator-test-evaluate", "elevator-test-grant", "elevator-test-notify", "elevator-test-reconcile"}; !slices.Equal(functions, want) {

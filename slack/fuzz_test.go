@@ -161,6 +161,16 @@ func FuzzRequestMessage(f *testing.F) {
 				t.Errorf("the dialog mentions %q", id)
 			}
 		}
+		section := HomeSection{Requests: []access.Request{r, r}}
+		home := HomeView(Home{Notice: r.Reason, Access: section, Pending: section, Waiting: section})
+		for _, p := range checkHome(generic(t, home)) {
+			t.Error("home: ", p)
+		}
+		for id := range mentions(t, Message{Blocks: home.Blocks.BlockSet}) {
+			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
+				t.Errorf("the Home tab mentions %q", id)
+			}
+		}
 		for id := range mentions(t, m) {
 			if !isSlackID(id) || !slices.ContainsFunc(people, func(p access.Person) bool { return p.SlackID == id }) {
 				t.Errorf("mentions %q", id)

@@ -26,9 +26,9 @@ const sorry = "Sorry"
 const notOffered = "This can't be requested. Choose from the list."
 
 // open opens the form that a shortcut or a slash command asks for. name is
-// the shortcut's callback id or the command. with fills the form, and may be nil. A loading view comes first,
-// because the trigger expires soon. The form follows, or a notice if this
-// person can't request access.
+// the shortcut's callback id or the command. with fills the form, and may be
+// nil. A loading view comes first, because the trigger expires soon. The form
+// follows, or a notice if this person can't request access.
 func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interaction, name string, with fill) events.APIGatewayV2HTTPResponse {
 	kind, ok := slack.KindOf(name)
 	if !ok {
