@@ -21,8 +21,8 @@ type groupsAPI interface {
 	ListGroups(context.Context, *identitystore.ListGroupsInput, ...func(*identitystore.Options)) (*identitystore.ListGroupsOutput, error)
 }
 
-// decisionUses returns where the policy names each group whose members may request or
-// approve.
+// decisionUses returns where the policy names each group whose members may request,
+// approve, or block people.
 func decisionUses(p *access.Policy) map[string][]string {
 	uses := map[string][]string{}
 	for key, statements := range map[string][]access.Statement{"config": p.Accounts, "group_config": p.Groups} {
@@ -33,6 +33,11 @@ func decisionUses(p *access.Policy) map[string][]string {
 			for id, at := range usesOf(statements, entries) {
 				uses[id] = append(uses[id], path(key, at, field))
 			}
+		}
+	}
+	for i, entry := range p.IncidentResponders {
+		if id, ok := access.GroupOf(entry); ok {
+			uses[id] = append(uses[id], fmt.Sprintf("incident_responders[%d]", i))
 		}
 	}
 	for _, where := range uses {

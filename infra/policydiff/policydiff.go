@@ -43,9 +43,10 @@ const (
 	KindWarnings      Kind = "warnings"
 	KindChannel       Kind = "channel"
 	KindExemptions    Kind = "exemptions"
+	KindResponders    Kind = "incident_responders" // who can block people
 )
 
-var kindOrder = []Kind{KindAccess, KindManagedGroups, KindRemoval, KindApprovals, KindConfirmation, KindDuration, KindTicket, KindDenial, KindWarnings, KindChannel, KindExemptions}
+var kindOrder = []Kind{KindAccess, KindManagedGroups, KindRemoval, KindApprovals, KindConfirmation, KindDuration, KindTicket, KindDenial, KindWarnings, KindChannel, KindExemptions, KindResponders}
 
 // Removal is what reconciliations do with unknown access.
 type Removal string
@@ -72,6 +73,8 @@ type Terms struct {
 	Removal    Removal            `json:"removal,omitempty"`
 	Setting    *bool              `json:"setting,omitempty"`
 	Exemptions []access.Exemption `json:"exemptions,omitempty"`
+	// Responders are emails, and groups as "group:ID".
+	Responders []string `json:"incident_responders,omitempty"`
 }
 
 // Approvals says that this many of these approvers must approve: emails, and groups as
@@ -421,6 +424,23 @@ func (c *comparison) compareSettings() {
 	if gone, added := without(before, after), without(after, before); len(gone)+len(added) > 0 {
 		c.intern(Change{Effect: Other, Kind: KindExemptions, Before: Terms{Exemptions: gone}, After: Terms{Exemptions: added}})
 	}
+	gone, added := missing(c.sides[0].IncidentResponders, c.sides[1].IncidentResponders), missing(c.sides[1].IncidentResponders, c.sides[0].IncidentResponders)
+	if len(gone)+len(added) > 0 {
+		// They only take access away, so neither is wider.
+		c.intern(Change{Effect: Other, Kind: KindResponders, Before: Terms{Responders: gone}, After: Terms{Responders: added}})
+	}
+}
+
+// missing returns the people in all who are not in other, sorted.
+func missing(all, other []string) []string {
+	var rest []string
+	for _, who := range all {
+		if !slices.ContainsFunc(other, func(has string) bool { return access.NormalizeEmail(has) == access.NormalizeEmail(who) }) {
+			rest = append(rest, access.NormalizeEmail(who))
+		}
+	}
+	slices.Sort(rest)
+	return slices.Compact(rest)
 }
 
 // changes returns all changes with their targets, in order.

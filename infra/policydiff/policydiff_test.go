@@ -254,6 +254,11 @@ func TestPolicySettings(t *testing.T) {
 			there: list(), back: list(),
 		},
 		{
+			name: "responders", was: access.Policy{IncidentResponders: list("Bob@Example.com", cid)}, is: access.Policy{IncidentResponders: list(ann, cid, "group:"+teams[0])},
+			there: list("other: Incident responders added: ann@example.com, group:" + teams[0] + "; incident responders removed: bob@example.com"),
+			back:  list("other: Incident responders added: bob@example.com; incident responders removed: ann@example.com, group:" + teams[0]),
+		},
+		{
 			name: "groups", is: access.Policy{Groups: []access.Statement{{Resources: list(teams[0]), Approvers: list(ann)}}},
 			there: list("wider: Everyone except ann@example.com can request membership in group "+teams[0]+", with approval by ann@example.com (until now refused)",
 				"other: Reconciliations remove unknown access: membership in group "+teams[0]+" (until now they ignored it)"),
@@ -294,6 +299,7 @@ func TestEveryField(t *testing.T) {
 		"Groups":                     func(p *access.Policy) { p.Groups = nil },
 		"ProtectedAccounts":          func(p *access.Policy) { p.ProtectedAccounts = nil },
 		"AllowManagedDecisionGroups": func(p *access.Policy) { p.AllowManagedDecisionGroups = true },
+		"IncidentResponders":         func(p *access.Policy) { p.IncidentResponders = list(ann) },
 		"Exemptions":                 func(p *access.Policy) { p.Exemptions = []access.Exemption{{GroupID: teams[0], Email: ann}} },
 	}
 	whole := func() *access.Policy {
@@ -498,7 +504,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	p := &access.Policy{
 		Accounts: []access.Statement{s}, Groups: []access.Statement{{Resources: list(teams[0]), Approvers: list(ann + evil), Channel: evil}},
-		Exemptions: []access.Exemption{{AccountID: accounts[0], PermissionSet: evil, Email: evil}},
+		Exemptions: []access.Exemption{{AccountID: accounts[0], PermissionSet: evil, Email: evil}}, IncidentResponders: list(evil),
 	}
 	plain := &access.Policy{Accounts: []access.Statement{base()}, Groups: []access.Statement{{Resources: list(teams[0]), Approvers: list(ann)}}}
 	for _, both := range [][2]*access.Policy{{plain, p}, {p, plain}, {&access.Policy{}, p}} {

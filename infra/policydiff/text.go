@@ -215,8 +215,26 @@ func (w *writer) sentence(c *Change) string {
 		return "Memberships that this app grants no longer count in decisions (allow_managed_decision_groups)"
 	case KindExemptions:
 		return capital(strings.Join(slices.DeleteFunc([]string{w.exemptions("added", is.Exemptions), w.exemptions("removed", was.Exemptions)}, func(s string) bool { return s == "" }), "; "))
+	case KindResponders:
+		var parts []string
+		if len(is.Responders) > 0 {
+			parts = append(parts, "Incident responders added: "+printableList(is.Responders))
+		}
+		if len(was.Responders) > 0 {
+			parts = append(parts, "incident responders removed: "+printableList(was.Responders))
+		}
+		return capital(strings.Join(parts, "; "))
 	}
 	return ""
+}
+
+// printableList joins names in a list.
+func printableList(names []string) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = command.Printable(name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // capital returns text with an upper-case first letter, unless it begins with an email.
