@@ -479,7 +479,7 @@ func TestCatalog(t *testing.T) {
 		case "notify", "audit":
 			read = "/reconcile/*"
 		case "reconcile":
-			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.PartialKey+" /"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*"
+			read, write = "/"+catalog.Key+" /"+catalog.EmailsKey+" /reconcile/*", "/"+catalog.KeyPattern+" /"+catalog.EmailsKey+" /reconcile/*"
 		}
 		if got := objects(name, "s3:GetObject"); got != read {
 			t.Errorf("%s may read %q, want %q", name, got, read)
