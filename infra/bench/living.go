@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"slices"
@@ -194,12 +193,7 @@ func (l *living) answerStored(w http.ResponseWriter, r *http.Request, name strin
 	if err != nil {
 		status, out = http.StatusBadRequest, object{"__type": err.Error()}
 	}
-	text, _ := json.Marshal(out)
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	// DynamoDB's client expects its checksum.
-	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10))
-	w.WriteHeader(status)
-	w.Write(text)
+	answerJSON(w, status, out)
 	return true
 }
 

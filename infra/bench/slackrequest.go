@@ -33,7 +33,7 @@ func slackRequests() []slackRequest {
 	press := func(user, action, request string) func(*stub) string {
 		return func(s *stub) string {
 			return interactionBody("block_actions", user, object{
-				"response_url": s.url + "/api/respond", "channel": object{"id": stubChannel}, "message": object{"ts": "1767265200.000100"},
+				"trigger_id": "1.2.3", "response_url": s.url + "/api/respond", "channel": object{"id": stubChannel}, "message": object{"ts": "1767265200.000100"},
 				"actions": []any{object{"action_id": action, "value": request}},
 			})
 		}
@@ -65,7 +65,7 @@ func slackRequests() []slackRequest {
 			return interactionBody("view_closed", stubRequester, object{"view": formView(chosen, false)})
 		}},
 		{kind: "press of Approve", body: press(stubApprover, slack.ActionApprove, openRequest), calls: "SendTaskSuccess"},
-		{kind: "press of Deny", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "SendTaskSuccess"},
+		{kind: "press of Deny, which opens a dialog", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "views.open"},
 		{kind: "press of Withdraw", body: press(stubRequester, slack.ActionWithdraw, openRequest), calls: "SendTaskSuccess"},
 		{kind: "press of End now", body: press(stubRequester, slack.ActionEnd, grantedRequest), calls: "UpdateItem"},
 		{kind: "press that comes too late", body: press(stubApprover, slack.ActionApprove, approvedOne), calls: "respond"},

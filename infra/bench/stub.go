@@ -7,10 +7,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -276,8 +278,16 @@ func (s *stub) answerAWS(w http.ResponseWriter, operation string, body []byte) {
 		s.refuse(w, operation)
 		return
 	}
+	answerJSON(w, http.StatusOK, out)
+}
+
+// answerJSON answers a call of AWS. DynamoDB's client expects the checksum.
+func answerJSON(w http.ResponseWriter, status int, out object) {
+	text, _ := json.Marshal(out)
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	json.NewEncoder(w).Encode(out)
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(text)), 10))
+	w.WriteHeader(status)
+	w.Write(text)
 }
 
 func (s *stub) parameter(name string) object {
