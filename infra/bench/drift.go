@@ -15,6 +15,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/findings"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	"sso-elevator/functions/drift"
 )
 
@@ -78,7 +79,7 @@ type checked struct {
 func (d *driftCheck) run(ctx context.Context, run string, speed time.Duration) (checked, error) {
 	clock := newFastClock(speed)
 	api := newLimited(d.world, clock, driftLatency)
-	ledger := &identitycenter.MemoryLedger{}
+	ledger := &identitycentertest.Ledger{}
 	engine := func() *drift.Engine { // of a process
 		cfg := d.world.config()
 		cfg.HTTPClient, cfg.RetryMode, cfg.RetryMaxAttempts = api, aws.RetryModeAdaptive, 10

@@ -15,6 +15,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 )
 
 // A new deployment in a large organization, and its target.
@@ -35,7 +36,7 @@ func measureLists(ctx context.Context) ([]line, error) {
 	api := newLimited(world, clock, driftLatency)
 	cfg := world.config()
 	cfg.HTTPClient, cfg.RetryMode, cfg.RetryMaxAttempts = api, aws.RetryModeAdaptive, 10
-	paced := (&identitycenter.ScanPace{Ledger: &identitycenter.MemoryLedger{}, Now: clock.now, Sleep: clock.sleep, Logger: slog.New(slog.DiscardHandler)}).Config(cfg)
+	paced := (&identitycenter.ScanPace{Ledger: &identitycentertest.Ledger{}, Now: clock.now, Sleep: clock.sleep, Logger: slog.New(slog.DiscardHandler)}).Config(cfg)
 	org := (&identitycenter.Pace{Every: identitycenter.OrganizationsEvery, PerOperation: true, Now: clock.now, Sleep: clock.sleep}).Config(cfg)
 	store := &memoryCatalog{now: clock.now}
 	began := clock.now()

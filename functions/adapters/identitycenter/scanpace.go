@@ -260,36 +260,3 @@ func (c urgentClient) Do(r *http.Request) (*http.Response, error) {
 	}
 	return out, err
 }
-
-// MemoryLedger is a Ledger of this process alone, for tests and command-line tools.
-type MemoryLedger struct {
-	mu  sync.Mutex
-	row access.Pace
-}
-
-// Pace implements Ledger.
-func (l *MemoryLedger) Pace(context.Context) (access.Pace, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.row, nil
-}
-
-// PutPace implements Ledger.
-func (l *MemoryLedger) PutPace(_ context.Context, p access.Pace) (access.Pace, bool, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if p.Version != l.row.Version {
-		return access.Pace{}, false, nil
-	}
-	p.Version, p.YieldUntil = p.Version+1, l.row.YieldUntil
-	l.row = p
-	return p, true, nil
-}
-
-// AskToYield makes scans stop until then.
-func (l *MemoryLedger) AskToYield(_ context.Context, until time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.row.YieldUntil = until
-	return nil
-}

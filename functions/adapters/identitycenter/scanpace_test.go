@@ -19,6 +19,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/identitycenter"
+	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 )
 
 // quota answers calls as Identity Center does: at most 20 in any second. It notes when
@@ -97,7 +98,7 @@ func scan(t *testing.T, cfg aws.Config, calls, workers int) {
 func TestScansShareOnePace(t *testing.T) {
 	for _, scans := range []int{1, 2, 5} {
 		synctest.Test(t, func(t *testing.T) {
-			q, ledger := &quota{}, &identitycenter.MemoryLedger{}
+			q, ledger := &quota{}, &identitycentertest.Ledger{}
 			began := time.Now()
 			var all sync.WaitGroup
 			for range scans {
@@ -123,7 +124,7 @@ func TestScansShareOnePace(t *testing.T) {
 // Scans leave turns that they missed: a process that slept doesn't make up for them.
 func TestMissedTurnsAreLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, ledger := &quota{}, &identitycenter.MemoryLedger{}
+		q, ledger := &quota{}, &identitycentertest.Ledger{}
 		cfg := newScanPace(ledger).Config(configOf(q))
 		scan(t, cfg, 2, 1) // reserves five turns
 		time.Sleep(3 * time.Second)
@@ -139,7 +140,7 @@ func TestMissedTurnsAreLost(t *testing.T) {
 // When others use the quota up, scans go on at half of the rate, and recover slowly.
 func TestThrottledScansSlowDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, ledger := &quota{}, &identitycenter.MemoryLedger{}
+		q, ledger := &quota{}, &identitycentertest.Ledger{}
 		stop := make(chan bool)
 		var other sync.WaitGroup
 		other.Go(func() { // takes 10 calls a second for a minute
@@ -170,7 +171,7 @@ func TestThrottledScansSlowDown(t *testing.T) {
 // seconds. It asks for that once.
 func TestScansYieldToRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, ledger := &quota{}, &identitycenter.MemoryLedger{}
+		q, ledger := &quota{}, &identitycentertest.Ledger{}
 		var all sync.WaitGroup
 		for range 2 {
 			all.Go(func() { scan(t, newScanPace(ledger).Config(configOf(q)), 200, 6) })
@@ -214,12 +215,12 @@ func (brokenLedger) PutPace(context.Context, access.Pace) (access.Pace, bool, er
 }
 
 // busyLedger is written by others before each write.
-type busyLedger struct{ identitycenter.MemoryLedger }
+type busyLedger struct{ identitycentertest.Ledger }
 
 func (l *busyLedger) PutPace(ctx context.Context, p access.Pace) (access.Pace, bool, error) {
 	row, _ := l.Pace(ctx)
-	_, _, _ = l.MemoryLedger.PutPace(ctx, row)
-	return l.MemoryLedger.PutPace(ctx, p)
+	_, _, _ = l.Ledger.PutPace(ctx, row)
+	return l.Ledger.PutPace(ctx, p)
 }
 
 // Without the ledger, four scans at once make no more calls than with it.
@@ -242,7 +243,7 @@ func TestScansWithoutLedger(t *testing.T) {
 // Reading the kind of an error leaves it to the caller.
 func TestThrottlingStaysReadable(t *testing.T) {
 	body := response(http.StatusBadRequest, `{"__type":"ResourceNotFoundException","Message":"gone"}`)
-	cfg := newScanPace(&identitycenter.MemoryLedger{}).Config(configOf(always{body}))
+	cfg := newScanPace(&identitycentertest.Ledger{}).Config(configOf(always{body}))
 	client := identitycenter.New(ssoadmin.NewFromConfig(cfg), nil, nil, "")
 	if _, err := client.PermissionSetARNs(t.Context()); access.CodeOf(err) != access.CodeNotFound || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("got %v, want AWS's error", err)
