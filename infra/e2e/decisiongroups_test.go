@@ -153,8 +153,8 @@ func TestApproverGroup(t *testing.T) {
 func TestMaxDuration(t *testing.T) {
 	t.Parallel()
 	f := local.openForGroup(t, lena)
-	if texts, _ := f.options(t, "duration"); len(texts) != 3 {
-		t.Errorf("before there is a choice: %q, want all three durations", texts)
+	if texts, _ := f.options(t, "duration"); len(texts) != 4 {
+		t.Errorf("before there is a choice: %q, want all four durations", texts)
 	}
 	f.choose(t, "group", "Short Visitors")
 	texts, values := f.options(t, "duration")

@@ -41,7 +41,7 @@ func submitted(person, viewID, callback, metadata, reason string, values map[str
 	values["reason"] = map[string]any{"reason": map[string]any{"value": reason}}
 	text, err := json.Marshal(map[string]any{
 		"type": "view_submission", "api_app_id": "A0ELEVATOR", "trigger_id": "1.2.3",
-		"team": map[string]any{"id": team}, "user": map[string]any{"id": person, "team_id": team},
+		"team": map[string]any{"id": team, "domain": "example"}, "user": map[string]any{"id": person, "team_id": team},
 		"view": map[string]any{
 			"id": viewID, "root_view_id": "V0OTHER", "hash": "forged", "callback_id": callback, "private_metadata": metadata,
 			"state": map[string]any{"values": values},
@@ -170,7 +170,9 @@ func TestForgedRequestsOfHTTP(t *testing.T) {
 		{"PUT", http.MethodPut, "", form, "payload=%7B%7D", http.StatusNotFound},
 		{"another path", http.MethodPost, "/admin", form, "payload=%7B%7D", http.StatusNotFound},
 		{"a path around", http.MethodPost, "/../slack/x", form, "payload=%7B%7D", http.StatusNotFound},
-		{"JSON", http.MethodPost, "", "application/json", `{"type":"url_verification","challenge":"x"}`, http.StatusBadRequest},
+		{"JSON that is no event", http.MethodPost, "", "application/json", `{"type":"block_actions","challenge":"x"}`, http.StatusBadRequest},
+		{"a verification that would be repeated as markup", http.MethodPost, "", "application/json", `{"type":"url_verification","challenge":"<challenge>"}`, http.StatusBadRequest},
+		{"a verification as a form", http.MethodPost, "", form, `{"type":"url_verification","challenge":"x"}`, http.StatusBadRequest},
 		{"no content type", http.MethodPost, "", "", "payload=%7B%7D", http.StatusBadRequest},
 		{"bytes that are no text", http.MethodPost, "", form, "payload=\xff\xfe\x00", http.StatusBadRequest},
 		{"broken percent-encoding", http.MethodPost, "", form, "payload=%zz", http.StatusBadRequest},
