@@ -7,13 +7,8 @@ import (
 )
 
 // refuseBlocked refuses the request if its requester is blocked: as the row knows them, or
-// as they were found just now. If that can't be read, nothing is decided. Otherwise the
-// returned row is r, or has an outcome.
-func (h *Handler) refuseBlocked(ctx context.Context, r access.Request, requester access.Person) (_ access.Request, blocked bool, err error) {
-	blocks, err := h.Table.Blocks(ctx)
-	if err != nil {
-		return r, false, err
-	}
+// as they were found just now. Otherwise the returned row is r, or has an outcome.
+func (h *Handler) refuseBlocked(ctx context.Context, r access.Request, blocks access.Blocks, requester access.Person) (_ access.Request, blocked bool, err error) {
 	block := blocks.Of(requester)
 	if block == nil {
 		block = blocks.Of(r.Requester)

@@ -5,6 +5,7 @@ package evaluate
 
 import (
 	"cmp"
+	"context"
 	"strings"
 	"time"
 
@@ -57,15 +58,22 @@ type Clients struct {
 func Open(s Settings, p host.Process) (*Handler, error) {
 	rows := table.Connect(p.AWS)
 	sso := identitycenter.Urgent(p.AWS, table.New(rows, s.Table.Name).AskToYield, p.Now, p.Logger)
-	return New(s, Clients{
+	secrets := secrets.Connect(p.AWS)
+	h, err := New(s, Clients{
 		DynamoDB:      rows,
 		S3:            buckets.Connect(p.AWS),
 		SSM:           policyinforce.Connect(p.AWS),
 		SSOAdmin:      identitycenter.ConnectAdmin(sso, s.IdentityCenter),
 		IdentityStore: identitycenter.ConnectStore(sso, s.IdentityCenter),
 		Organizations: identitycenter.ConnectParents(p.AWS),
-		Slack:         slackclient.Connect(s.Slack, secrets.Connect(p.AWS)),
+		Slack:         slackclient.Connect(s.Slack, secrets),
 	}, p)
+	if err == nil {
+		h.Prepare = func(ctx context.Context) {
+			_, _ = secrets.Get(ctx, s.Slack.BotToken) // the first call of Slack reports an error
+		}
+	}
+	return h, err
 }
 
 // New returns the function with the clients c.

@@ -1,18 +1,17 @@
 package evaluate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/functions/adapters/catalog"
-	"sso-elevator/functions/adapters/chains"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/people"
@@ -73,7 +72,7 @@ type Table interface {
 
 // People looks people up.
 type People interface {
-	Requester(ctx context.Context, slackID string) (access.Person, error)
+	RequesterAgain(ctx context.Context, was access.Person) (access.Person, error)
 	Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error)
 	CheckRequester(ctx context.Context, requester access.Person) error
 	CheckApprover(ctx context.Context, approver access.Person) error
@@ -127,13 +126,22 @@ type Handler struct {
 	// AnnounceFor is how long after a request's creation its announcement is retried, and
 	// its evaluation while it is Undecidable. Both share the execution's events.
 	AnnounceFor time.Duration
-	Now         func() time.Time
-	Logger      *slog.Logger
+	// Prepare, if set, reads what an evaluation needs, and returns at once if it is known.
+	// It runs while the row is read. It decides nothing: what it could not read is read
+	// again.
+	Prepare func(context.Context)
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Handle does one task. The answer is an Evaluated, a Next or nothing. Errors are
 // coded.
 func (h *Handler) Handle(ctx context.Context, in Input) (any, error) {
+	if h.Prepare != nil && in.Operation == "evaluate" {
+		var wait sync.WaitGroup
+		wait.Go(func() { h.Prepare(ctx) })
+		defer wait.Wait()
+	}
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
 		return nil, err
@@ -216,12 +224,12 @@ func knownKind(kind access.OutcomeKind) access.OutcomeKind {
 // decide looks up the requester, applies the policy, and records the results. The row
 // that it returns has an outcome, or waits for an approval.
 func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request, error) {
-	requester, err := h.People.Requester(ctx, r.Requester.SlackID)
-	switch code := access.CodeOf(err); code {
-	case "":
-	case access.CodeRefused, access.CodeNotFound:
+	known, err := h.readFacts(ctx, r)
+	requester := known.requester
+	switch code := access.CodeOf(err); {
+	case known.isNobody:
 		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(code), Message: err.Error()})
-	default:
+	case err != nil:
 		return r, err
 	}
 	if was := r.Requester.PrincipalID; was != "" && was != requester.PrincipalID {
@@ -229,26 +237,13 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		return h.recordOutcome(ctx, r, access.Outcome{Kind: access.OutcomeRefused, Reason: string(access.CodeRefused),
 			Message: "The requester's email address now belongs to another user in IAM Identity Center. Please submit the request again."})
 	}
-	if r, blocked, err := h.refuseBlocked(ctx, r, requester); blocked || err != nil {
+	if r, blocked, err := h.refuseBlocked(ctx, r, known.blocks, requester); blocked || err != nil {
 		return r, err
 	}
-	policy, digest, err := h.Policy.Load(ctx)
+	digest, index := known.digest, access.NewIndex(&known.policy)
+	e := table.Evaluation{Requester: requester, Portal: known.portal, Chain: known.chain, HeldWith: known.heldWith}
+	c, err := h.decider().Case(ctx, index, requester, r.Case())
 	if err != nil {
-		return r, err
-	}
-	index := access.NewIndex(&policy)
-	var c *access.Case
-	var caseErr, chainErr error
-	e := table.Evaluation{Requester: requester, Portal: h.portal(ctx)}
-	parallel.Do(2, 2, func(i int) {
-		if i == 0 {
-			c, caseErr = h.decider().Case(ctx, index, requester, r.Case())
-			return
-		}
-		subject := access.Subject{Target: r.Target, PrincipalID: requester.PrincipalID}
-		e.Chain, e.HeldWith, chainErr = chains.Read(ctx, h.Table, subject, r.ID, h.Now)
-	})
-	if err := cmp.Or(caseErr, chainErr); err != nil {
 		return r, err
 	}
 	c.Chain, c.Longest = e.Chain.Length(r.Duration), h.longest()
@@ -364,7 +359,11 @@ func (h *Handler) next(ctx context.Context, r access.Request) (any, error) {
 	now := h.Now()
 	var err error
 	if r.Open() {
-		if r, _, err = h.refuseBlocked(ctx, r, r.Requester); err != nil {
+		blocks, err := h.Table.Blocks(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if r, _, err = h.refuseBlocked(ctx, r, blocks, r.Requester); err != nil {
 			return nil, err
 		}
 	}

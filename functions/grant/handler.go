@@ -74,7 +74,8 @@ type Catalog interface {
 
 // Leases create access.
 type Leases interface {
-	Acquire(ctx context.Context, r access.Request, permit leases.Permit, check func(context.Context) error) error
+	Look(ctx context.Context, s access.Subject) leases.Look
+	AcquireAfter(ctx context.Context, r access.Request, look leases.Look, permit leases.Permit, check func(context.Context) error) error
 	IsHolder(ctx context.Context, r access.Request) (bool, error)
 	Confirm(ctx context.Context, r access.Request, permit leases.Permit) (access.Request, error)
 }
@@ -109,7 +110,12 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	var step func(context.Context, access.Request) error
 	switch in.Operation {
 	case "start":
-		step = h.start
+		// The policy doesn't depend on the row, so both are read at the same time.
+		loading, cancel := context.WithCancel(ctx)
+		policy := parallel.Begin(func() (*access.Index, error) { return h.loadPolicy(loading) })
+		defer policy()
+		defer cancel()
+		step = func(ctx context.Context, r access.Request) error { return h.start(ctx, r, policy) }
 	case "confirm":
 		step = func(ctx context.Context, r access.Request) error { return h.confirm(ctx, r, log) }
 	default:
@@ -163,30 +169,37 @@ func (h *Handler) waitUndecided(ctx context.Context, in Input, r access.Request,
 	return access.Wrap(access.CodeNotDecided, errors.Unwrap(err), "group memberships or organizational units could not be read for "+access.FormatDuration(h.WaitFor))
 }
 
-func (h *Handler) start(ctx context.Context, r access.Request) error {
-	blocks, err := h.checkBlocks(ctx, r)
+func (h *Handler) start(ctx context.Context, r access.Request, policy func() (*access.Index, error)) error {
+	f, err := h.readFacts(ctx, r, policy)
 	if err != nil {
 		return err
 	}
-	ous, err := h.checkPermitted(ctx, r, blocks)
-	if err != nil {
+	if err := h.checkPermitted(r, f); err != nil {
 		return err
 	}
-	if len(ous) > 0 {
+	if ous := f.c.OUs; len(ous) > 0 {
 		// They are read from the account upward.
 		slices.Reverse(ous)
 		if err := h.Table.RecordOUPath(ctx, r.ID, ous); err != nil {
 			return err
 		}
 	}
-	return h.Leases.Acquire(ctx, r, h.permit(r), func(ctx context.Context) error {
+	return h.Leases.AcquireAfter(ctx, r, f.look, h.permit(r), func(ctx context.Context) error {
 		// Blocks are read again after the lease is written, because the checks took a while.
 		now, err := h.checkBlocks(ctx, r)
-		if err == nil && now.Version != blocks.Version {
+		if err == nil && now.Version != f.blocks.Version {
 			err = access.Errorf(access.CodeConflict, "someone was blocked or unblocked during the checks")
 		}
 		return err
 	})
+}
+
+func (h *Handler) loadPolicy(ctx context.Context) (*access.Index, error) {
+	policy, _, err := h.Policy.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return access.NewIndex(&policy), nil
 }
 
 // permit returns the check of a chain that the request extends: the policy in force must
@@ -200,11 +213,10 @@ func (h *Handler) permit(r access.Request) leases.Permit {
 		case r.Outcome.Kind != access.OutcomeAutomatic:
 			return nil
 		}
-		policy, _, err := h.Policy.Load(ctx)
+		index, err := h.loadPolicy(ctx)
 		if err != nil {
 			return err
 		}
-		index := access.NewIndex(&policy)
 		asked := h.caseOf(r)
 		asked.Chain = chain.Length(r.Duration)
 		c, err := cases.Decider{Reader: h.Cases}.Case(ctx, index, r.Requester, asked)
@@ -229,53 +241,24 @@ func (h *Handler) caseOf(r access.Request) access.Case {
 // checkPermitted checks the decision in the row against the policy in force, and
 // the people against Identity Center. It also checks that names and ids in the
 // row belong together: the policy uses names, and Identity Center takes ids. Approvals by
-// people in blocks don't count. It returns the organizational units that it read.
-func (h *Handler) checkPermitted(ctx context.Context, r access.Request, blocks access.Blocks) (ous []string, _ error) {
-	policy, _, err := h.Policy.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	index := access.NewIndex(&policy)
-	decider := cases.Decider{Reader: h.Cases}
-	c, err := decider.Case(ctx, index, r.Requester, h.caseOf(r))
-	if err != nil {
-		return nil, err
-	}
-	approvals := collectedApprovals(r)
-	if len(r.Approvals) > 0 {
-		if err := h.checkApprovers(ctx, approvals); err != nil {
-			return nil, err
+// people who are blocked don't count.
+func (h *Handler) checkPermitted(r access.Request, f facts) error {
+	for i, a := range f.approvals {
+		if f.blocks.Of(a.By) != nil {
+			f.approvals[i].Lapse = access.LapseBlocked
 		}
 	}
-	for i, a := range approvals {
-		if blocks.Of(a.By) != nil {
-			approvals[i].Lapse = access.LapseBlocked
-		}
-	}
-	as := make([]access.Identity, len(approvals))
-	for i, a := range approvals {
-		if as[i], err = decider.Identity(ctx, index, c, a.By); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkDecision(r, index, c, approvals, as); err != nil {
-		return nil, err
+	if err := checkDecision(r, f.index, f.c, f.approvals, f.approvers); err != nil {
+		return err
 	}
 	if wanted := time.Duration(r.Duration) * time.Second; wanted > h.Longest {
-		return nil, access.Errorf(access.CodeRefused, "%s is longer than the settings now allow: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
+		return access.Errorf(access.CodeRefused, "%s is longer than the settings now allow: at most %s", access.FormatDuration(wanted), access.FormatDuration(h.Longest))
 	}
 	// A request may be approved long after it was evaluated.
-	if r.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
-		return nil, access.Errorf(access.CodeManagement, "only the management account itself can grant access to the management account")
+	if r.Target.OutOfReach(h.Account, f.management) {
+		return access.Errorf(access.CodeManagement, "only the management account itself can grant access to the management account")
 	}
-	checks := []func() error{func() error { return h.checkEnabled(ctx, "requester", r.Requester) }}
-	if r.Outcome.Kind == access.OutcomeApproved && len(r.Approvals) == 0 && r.Outcome.By.PrincipalID != r.Requester.PrincipalID {
-		checks = append(checks, func() error { return h.checkEnabled(ctx, "approver", r.Outcome.By) })
-	}
-	if r.Target.Kind == access.KindAccount {
-		checks = append(checks, func() error { return h.checkName(ctx, r.Target) })
-	}
-	return c.OUs, runAll(checks)
+	return f.mismatch
 }
 
 // checkApprovers marks those of several approvals whose approvers are gone. Without them,

@@ -74,9 +74,17 @@ type mockLeases struct {
 	isHolder func(access.Request) (bool, error)
 	confirm  func(access.Request) (access.Request, error)
 	chain    *access.Chain // what the request extends
+	look     func()        // if not nil, called by Look
 }
 
-func (m *mockLeases) Acquire(ctx context.Context, r access.Request, permit leases.Permit, check func(context.Context) error) error {
+func (m *mockLeases) Look(context.Context, access.Subject) leases.Look {
+	if m.look != nil {
+		m.look()
+	}
+	return leases.Look{}
+}
+
+func (m *mockLeases) AcquireAfter(ctx context.Context, r access.Request, _ leases.Look, permit leases.Permit, check func(context.Context) error) error {
 	if m.chain != nil {
 		if err := permit(ctx, *m.chain); err != nil {
 			return err

@@ -26,13 +26,8 @@ func checkRequest(r access.Request, execution string) error {
 	return nil
 }
 
-// checkDecision refuses unless the row has a decision that the policy in force
-// permits, made by those who may make it. c is the request as the policy sees it.
-// approvals are those that led to the decision (collectedApprovals), with LapseGone or
-// LapseBlocked for approvers who are gone or blocked, and as their approvers. An approver must have a user in Identity
-// Center, which ingress found. Without that user, we could not rule out that they are
-// the requester under another email.
-func checkDecision(r access.Request, policy *access.Index, c *access.Case, approvals []access.Approval, as []access.Identity) error {
+// checkRow refuses if the row alone shows that there is nothing to grant.
+func checkRow(r access.Request) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {
 		return refuse("the request is not approved")
@@ -46,7 +41,20 @@ func checkDecision(r access.Request, policy *access.Index, c *access.Case, appro
 	if r.Target.Kind == access.KindAccount && r.Target.PermissionSetARN == "" {
 		return refuse("the permission set is unknown")
 	}
+	return nil
+}
 
+// checkDecision refuses unless the row has a decision that the policy in force
+// permits, made by those who may make it. c is the request as the policy sees it.
+// approvals are those that led to the decision (collectedApprovals), with LapseGone or
+// LapseBlocked for approvers who are gone or blocked, and as their approvers. An approver must have a user in Identity
+// Center, which ingress found. Without that user, we could not rule out that they are
+// the requester under another email.
+func checkDecision(r access.Request, policy *access.Index, c *access.Case, approvals []access.Approval, as []access.Identity) error {
+	if err := checkRow(r); err != nil {
+		return err
+	}
+	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	decision := policy.Decide(c)
 	if decision.Reason == access.ReasonDurationTooLong {
 		return refuse("the current policy allows this access for at most " + access.FormatDuration(time.Duration(decision.MaxDuration)*time.Second))

@@ -28,6 +28,7 @@ type Table interface {
 	// Lease returns the lease with that key, Subject.Key().
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	ledger
+	BeginPostAfter(ctx context.Context, id, purpose string, p access.Post, updated string, done access.Post) (before access.Post, begun bool, err error)
 
 	Run(ctx context.Context, id string) (access.Run, error)
 	BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error)
@@ -190,12 +191,14 @@ func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.
 // tell updates the request's message in the channel, and the direct messages. It notifies
 // the requester in the thread and, if they are outside the channel, in a direct message.
 func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) error {
-	post, err := h.showRequest(ctx, r)
+	l := &jointLedger{Table: h.Table, known: r.Posts}
+	post, err := h.showRequestIn(ctx, l, r)
 	if post.TS != "" {
 		// The thread exists even if the message could not be updated.
-		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ThreadMessage(purpose, r))
+		_, threadErr := h.postOnce(ctx, l, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ThreadMessage(purpose, r))
 		err = firstError(err, threadErr)
 	}
+	err = firstError(err, l.writeHeld(ctx, r.ID))
 	return firstError(err, h.tellDirectly(ctx, r, post.Channel, purpose), h.updateDirect(ctx, r))
 }
 
@@ -228,7 +231,12 @@ func (h *Handler) channelOf(r access.Request) string {
 // showRequest shows the request's message. The post that it returns has the channel, even
 // if nothing could be posted.
 func (h *Handler) showRequest(ctx context.Context, r access.Request) (access.Post, error) {
-	post, err := h.show(ctx, h.Table, r.Posts, h.channelOf(r), slack.RequestMessage(r))
+	return h.showRequestIn(ctx, h.Table, r)
+}
+
+// showRequestIn is showRequest with a ledger.
+func (h *Handler) showRequestIn(ctx context.Context, l ledger, r access.Request) (access.Post, error) {
+	post, err := h.show(ctx, l, r.Posts, h.channelOf(r), slack.RequestMessage(r))
 	post.Channel = cmp.Or(post.Channel, r.Posts[slack.PurposeAnnounce].Channel, h.channelOf(r))
 	return post, err
 }

@@ -28,6 +28,7 @@ type world struct {
 	mu        sync.Mutex
 	row       access.Request
 	begun     []string                  // purposes that the table was asked about
+	joint     int                       // writes that began a message and noted an update
 	others    map[string]access.Request // further rows
 	lease     access.Lease
 	leaseErr  error
@@ -82,6 +83,18 @@ func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (
 		return before, false, nil
 	}
 	w.row.Posts[purpose] = p
+	return access.Post{}, true, nil
+}
+
+func (w *world) BeginPostAfter(_ context.Context, _, purpose string, p access.Post, updated string, done access.Post) (access.Post, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun = append(w.begun, purpose)
+	if before, ok := w.row.Posts[purpose]; ok {
+		return before, false, nil
+	}
+	w.row.Posts[purpose], w.row.Posts[updated] = p, done
+	w.joint++
 	return access.Post{}, true, nil
 }
 

@@ -223,6 +223,10 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, every time.Duration,
 	reading, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	value, version, err := read(reading, n.version)
+	if err != nil && ctx.Err() != nil {
+		// The caller gave up, which says nothing about the object. The next caller asks again.
+		return n.value, false, err
+	}
 	n.checkedAt, n.failed = now, err // after a failure too: don't wait for S3 on every keystroke
 	if err == nil && value != nil {
 		n.value, n.version = value, version

@@ -251,3 +251,21 @@ func TestMatching(t *testing.T) {
 		}
 	}
 }
+
+// A caller that gives up while the catalog is read leaves nothing behind: the next caller
+// doesn't mistake that for a catalog that can't be read.
+func TestCanceledReadIsNotKept(t *testing.T) {
+	store := &fakeStore{snapshot: small("Production"), version: "1"}
+	store.snapshot.ManagementAccount = "222222222222"
+	c := &catalog.Catalog{Store: store, Now: func() time.Time { return start }, Logger: quiet}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	store.getErr = context.Canceled
+	if got := c.ManagementAccount(ctx); got != "" {
+		t.Fatalf("read %q", got)
+	}
+	store.getErr = nil
+	if got := c.ManagementAccount(t.Context()); got != "222222222222" {
+		t.Errorf("the next caller gets %q", got)
+	}
+}

@@ -25,7 +25,7 @@ import (
 // and Identity Center.
 //
 // check, if not nil, is called after the lease has the request as a holder, and before
-// the creation. If it fails, nothing is created.
+// the creation, while the request's row is read again. If it fails, nothing is created.
 func (l *Leases) Acquire(ctx context.Context, r access.Request, permit Permit, check func(context.Context) error) error {
 	return l.AcquireAfter(ctx, r, l.Look(ctx, r.Subject()), permit, check)
 }
@@ -141,13 +141,7 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permi
 		}
 	}
 
-	if check != nil {
-		if err := check(ctx); err != nil {
-			return false, err
-		}
-	}
-	// This read must come last: a removal that starts after it sees the lease.
-	now, err := l.Table.Get(ctx, r.ID)
+	now, err := l.checkAfterWrite(ctx, r.ID, check)
 	if err != nil {
 		return false, err
 	}
@@ -172,6 +166,25 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permi
 		return false, nil
 	}
 	return false, l.create(ctx, lease, deadline, before)
+}
+
+// checkAfterWrite calls check, unless it is nil, and reads the request's row, at the same
+// time. Both must come after the write of the lease, and before the creation: a removal
+// that starts after this read sees the lease. If both fail, the error is that of check.
+func (l *Leases) checkAfterWrite(ctx context.Context, id string, check func(context.Context) error) (now access.Request, err error) {
+	err = parallel.First(ctx, cmp.Or(l.Readers, 2),
+		func(ctx context.Context) error {
+			if check == nil {
+				return nil
+			}
+			return check(ctx)
+		},
+		func(ctx context.Context) (err error) {
+			now, err = l.Table.Get(ctx, id)
+			return err
+		},
+	)
+	return now, err
 }
 
 var errForeign = access.Errorf(access.CodeForeign, "the access already exists, and this app did not create it")

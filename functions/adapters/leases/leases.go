@@ -81,7 +81,8 @@ type Leases struct {
 	// Sleep waits for d. If the context ends first, it returns the context's
 	// error.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Readers is how many reads run at a time; 0 means ten of a lease's holders, or both of Look.
+	// Readers is how many reads run at a time; 0 means ten of a lease's holders, or all of
+	// those that Acquire makes together.
 	Readers int
 }
 

@@ -181,7 +181,17 @@ func (a absence) errorFor(err error) error {
 
 // find looks up the person of a Slack user. fresh skips cached lookups.
 func (f *Finder) find(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
-	member, err := f.members.Get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+	member, err := f.findMember(ctx, slackID, fresh)
+	return f.identify(slackID, member, err, domains, func(email string) (access.User, bool, error) { return f.findUser(ctx, email, fresh) })
+}
+
+func (f *Finder) findMember(ctx context.Context, slackID string, fresh bool) (slack.User, error) {
+	return f.members.Get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+}
+
+// identify returns the person of a Slack user, or why they can't do anything here. member
+// and err are Slack's answer. findUser finds the user in Identity Center who has an email.
+func (f *Finder) identify(slackID string, member slack.User, err error, domains []string, findUser func(email string) (access.User, bool, error)) (access.Person, absence, error) {
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound, err == nil && !member.IsFullMember(f.teamID):
 		return access.Person{}, absence{access.CodeRefused,
@@ -210,11 +220,11 @@ func (f *Finder) find(ctx context.Context, slackID string, domains []string, fre
 	// A disabled user counts as found, and so does an email that several users share. In
 	// neither case are other domains tried.
 	email := member.Email
-	user, ok, err := f.findUser(ctx, email, fresh)
+	user, ok, err := findUser(email)
 	for i := 0; err == nil && !ok && i < len(domains); i++ {
 		p.SecondaryDomain = true
 		email = local + "@" + strings.TrimPrefix(domains[i], "@")
-		user, ok, err = f.findUser(ctx, email, fresh)
+		user, ok, err = findUser(email)
 	}
 	switch {
 	case access.CodeOf(err) == access.CodeAmbiguous:

@@ -138,6 +138,13 @@ func TestWho(t *testing.T) {
 			if got != test.want || access.CodeOf(err) != test.wantCode {
 				t.Errorf("requester: got %+v, %v; want %+v, code %q", got, err, test.want, test.wantCode)
 			}
+			for _, email := range []string{test.want.Email, "jane@example.com", "shared@example.com", "gone@example.com", ""} {
+				f := finder(newWorld(), time.Now)
+				again, againErr := f.RequesterAgain(t.Context(), access.Person{SlackID: test.id, Email: email, PrincipalID: "p-other"})
+				if again != got || access.ErrorMessage(againErr) != access.ErrorMessage(err) || access.CodeOf(againErr) != test.wantCode {
+					t.Errorf("found with %q before: got %+v, %v; want %+v, %v", email, again, againErr, got, err)
+				}
+			}
 			if _, err := f.Approver(t.Context(), test.id); access.CodeOf(err) != test.approverCode {
 				t.Errorf("approver: got %v, want code %q", err, test.approverCode)
 			}

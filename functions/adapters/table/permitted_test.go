@@ -112,6 +112,10 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		},
 		"Notify": {
 			func(s *table.Table) error { _, _, err := s.BeginPost(ctx, "a", "announce", post); return err },
+			func(s *table.Table) error {
+				_, _, err := s.BeginPostAfter(ctx, "a", "granted", post, "announce", post)
+				return err
+			},
 			func(s *table.Table) error { return s.CompletePost(ctx, "a", "announce", post) },
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },

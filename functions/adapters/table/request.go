@@ -207,6 +207,20 @@ func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post
 	return r.Posts[purpose], false, nil
 }
 
+// BeginPostAfter is BeginPost, and completes the record of another message, which was
+// updated just before, in the same write. If begun is false, it records neither.
+func (t *Table) BeginPostAfter(ctx context.Context, id, purpose string, p access.Post, updated string, done access.Post) (before access.Post, begun bool, err error) {
+	c := beginPost(purpose, p)
+	if c.posts[updated] = done; updated < purpose {
+		c.where = "attribute_not_exists(#posts.#purpose1)"
+	}
+	r, won, err := t.apply(ctx, id, c)
+	if err != nil || won {
+		return access.Post{}, won, err
+	}
+	return r.Posts[purpose], false, nil
+}
+
 func beginPost(purpose string, p access.Post) change {
 	return change{
 		doing: "begin post",

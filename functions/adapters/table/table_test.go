@@ -520,6 +520,36 @@ func TestPosts(t *testing.T) {
 	equal(t, "posts", r.Posts, map[string]access.Post{"announce": done, "granted": begun})
 }
 
+// A message is begun, and the update of another is noted in the same write, or neither is.
+// The order of their names doesn't matter.
+func TestPostAfterUpdate(t *testing.T) {
+	for _, updated := range []string{"announce", "zebra"} {
+		s, _, _ := newStore(t)
+		create(t, s, "p")
+		begun, sent, edited := access.Post{Channel: "C1"}, access.Post{Channel: "C1", TS: "1.2", Digest: "d"}, access.Post{Channel: "C1", TS: "1.2", Digest: "e"}
+		if err := s.CompletePost(ctx, "p", updated, sent); err != nil {
+			t.Fatal(err)
+		}
+		wantPosts := func(want access.Post) {
+			t.Helper()
+			r, err := s.Get(ctx, "p")
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "posts", r.Posts, map[string]access.Post{updated: want, "granted": begun})
+		}
+		if _, ok, err := s.BeginPostAfter(ctx, "p", "granted", begun, updated, edited); err != nil || !ok {
+			t.Fatalf("begun: %v, %v", ok, err)
+		}
+		wantPosts(edited)
+		again := access.Post{Channel: "C1", TS: "1.2", Digest: "f"}
+		if before, ok, err := s.BeginPostAfter(ctx, "p", "granted", access.Post{Channel: "C2"}, updated, again); err != nil || ok || before != begun {
+			t.Fatalf("begun again: %+v, %v, %v", before, ok, err)
+		}
+		wantPosts(edited)
+	}
+}
+
 func TestGrantedOnce(t *testing.T) {
 	s, client, tableName := newStore(t)
 	create(t, s, "g")

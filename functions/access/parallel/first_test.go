@@ -1,0 +1,98 @@
+package parallel
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+)
+
+// All reads are in flight at once: each returns only when the others have begun.
+func TestFirstOverlaps(t *testing.T) {
+	var begun sync.WaitGroup
+	begun.Add(3)
+	read := func(context.Context) error {
+		begun.Done()
+		begun.Wait()
+		return nil
+	}
+	if err := First(t.Context(), 3, read, read, read); err != nil {
+		t.Error(err)
+	}
+}
+
+// The error of the first read counts, also if it comes last. A failed read cancels those
+// after it, and none before it.
+func TestFirstError(t *testing.T) {
+	early, late := errors.New("early"), errors.New("late")
+	failed := make(chan struct{})
+	err := First(t.Context(), 3,
+		func(ctx context.Context) error {
+			<-failed
+			time.Sleep(time.Millisecond) // a cancellation would have come by now
+			if ctx.Err() != nil {
+				t.Error("a later read canceled an earlier one")
+			}
+			return early
+		},
+		func(context.Context) error {
+			close(failed)
+			return late
+		},
+		func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	)
+	if err != early {
+		t.Errorf("got %v", err)
+	}
+}
+
+// With one worker, the reads run in their order, and none after one that failed.
+func TestFirstOneByOne(t *testing.T) {
+	wrong := errors.New("wrong")
+	var begun []int
+	read := func(i int, err error) func(context.Context) error {
+		return func(context.Context) error {
+			begun = append(begun, i)
+			return err
+		}
+	}
+	if err := First(t.Context(), 1, read(1, nil), read(2, wrong), read(3, nil)); err != wrong || len(begun) != 2 || begun[0] != 1 {
+		t.Errorf("%v after %v", err, begun)
+	}
+	if err := First(t.Context(), 1); err != nil {
+		t.Errorf("nothing to read: %v", err)
+	}
+}
+
+// One deadline is for all reads.
+func TestFirstDeadline(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	wait := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := First(ctx, 2, wait, wait); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBegin(t *testing.T) {
+	running, proceed := make(chan struct{}), make(chan struct{})
+	wait := Begin(func() (int, error) {
+		close(running)
+		<-proceed
+		return 7, nil
+	})
+	<-running // while the caller continues
+	close(proceed)
+	for range 2 {
+		if n, err := wait(); n != 7 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+	}
+}
