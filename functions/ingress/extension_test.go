@@ -78,7 +78,7 @@ func TestPreviewExtension(t *testing.T) {
 			tt.change(w)
 			target := access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: readOnly, PermissionSet: "ReadOnly"}
 			f := slack.Form{Kind: access.KindAccount, Chosen: target}
-			if err := w.handler().preview(t.Context(), jane, &f); err != nil {
+			if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(f.Extends, tt.extends) || f.Preview != tt.preview {
