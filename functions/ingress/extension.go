@@ -24,11 +24,7 @@ func (h *Handler) longest() int64 {
 func (h *Handler) extendedCase(ctx context.Context, policy policySource, requester access.Person, asked access.Case) (index *access.Index, c *access.Case, chain *access.Chain, err error) {
 	reads := parallel.Begin(ctx)
 	defer reads.End()
-	extends := parallel.Start(reads, func(ctx context.Context) (*access.Chain, error) {
-		subject := access.Subject{Target: asked.Target, PrincipalID: requester.PrincipalID}
-		chain, _, err := chains.Read(ctx, h.Table, subject, "", h.Now)
-		return chain, err
-	})
+	extends := parallel.Start(reads, func(ctx context.Context) (*access.Chain, error) { return h.chain(ctx, requester, asked.Target) })
 	now, err := policy()
 	if err != nil {
 		return nil, nil, nil, err
@@ -42,6 +38,12 @@ func (h *Handler) extendedCase(ctx context.Context, policy policySource, request
 	c.Longest = h.longest()
 	c.Chain = chain.Length(asked.Duration)
 	return now.index, c, chain, nil
+}
+
+// chain reads what a request for the target would extend; nil if nothing.
+func (h *Handler) chain(ctx context.Context, requester access.Person, t access.Target) (*access.Chain, error) {
+	chain, _, err := chains.Read(ctx, h.Table, access.Subject{Target: t, PrincipalID: requester.PrincipalID}, "", h.Now)
+	return chain, err
 }
 
 // longestExtension returns the longest offered duration that the policy grants

@@ -258,11 +258,25 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	if s.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return map[string]string{v.AccountBlock(): slack.ManagementAccount}, nil
 	}
-	index, c, _, err := h.extendedCase(ctx, policy, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
+	now, err := policy()
 	if err != nil {
 		return nil, err
 	}
-	switch d := index.Decide(c); {
+	c, err := h.Cases.Case(ctx, now.index, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
+	if err != nil {
+		return nil, err
+	}
+	c.Longest = h.longest()
+	d := now.index.Decide(c)
+	if d.DependsOnChain() {
+		chain, err := h.chain(ctx, requester, s.Target)
+		if err != nil {
+			return nil, err
+		}
+		c.Chain = chain.Length(c.Duration)
+		d = now.index.Decide(c)
+	}
+	switch {
 	case d.Reason == access.ReasonDurationTooLong:
 		longest := time.Duration(d.MaxDuration) * time.Second
 		return map[string]string{v.DurationBlock(): "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil
