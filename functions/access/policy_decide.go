@@ -210,6 +210,11 @@ func decide(r rules, c *Case) Decision {
 	return d
 }
 
+// DependsOnChain reports whether the decision might be another one if the request extended
+// access. d must be about a request that extends nothing. If that one needs an approval, an
+// extension of any length needs the same approval.
+func (d *Decision) DependsOnChain() bool { return d.Outcome != DecideApproval }
+
 // isChainTooLong reports whether the request extends access so far that it needs an
 // approval. limit is the lowest MaxDuration of the statements that apply; zero is none.
 func (c *Case) isChainTooLong(limit int64) bool {

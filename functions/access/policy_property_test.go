@@ -464,7 +464,11 @@ func TestPolicyAgainstSecondFormulation(t *testing.T) {
 				}
 				alone := c
 				alone.Chain = 0
-				if before := index.Decide(&alone); c.Chain > 0 && before.Outcome == DecideAutomatic {
+				before := index.Decide(&alone)
+				if !before.DependsOnChain() && !reflect.DeepEqual(before, want) {
+					t.Fatalf("policy %d: %+v: the chain changed a decision that doesn't depend on it:\n%+v, want\n%+v\n%+v", n, c, want, before, p)
+				}
+				if c.Chain > 0 && before.Outcome == DecideAutomatic {
 					extended[want.Outcome == DecideAutomatic]++
 				} else if before.Outcome != want.Outcome || !reflect.DeepEqual(before.Requirements, want.Requirements) {
 					t.Fatalf("policy %d: %+v: the chain changed a decision that is not automatic:\n%+v, want\n%+v", n, c, want, before)

@@ -111,10 +111,9 @@ func (h *Handler) handle(ctx context.Context, in Input, log *slog.Logger) error 
 	switch in.Operation {
 	case "start":
 		// The policy doesn't depend on the row, so both are read at the same time.
-		loading, cancel := context.WithCancel(ctx)
-		policy := parallel.Begin(func() (*access.Index, error) { return h.loadPolicy(loading) })
-		defer policy()
-		defer cancel()
+		reads := parallel.Begin(ctx)
+		defer reads.End()
+		policy := parallel.Start(reads, h.loadPolicy)
 		step = func(ctx context.Context, r access.Request) error { return h.start(ctx, r, policy) }
 	case "confirm":
 		step = func(ctx context.Context, r access.Request) error { return h.confirm(ctx, r, log) }

@@ -4,17 +4,9 @@ import (
 	"context"
 	"time"
 
-	slackgo "github.com/slack-go/slack"
-
 	"sso-elevator/functions/access"
 	"sso-elevator/slack"
 )
-
-// opened is a view that shows "Loading", and the form that replaces it.
-type opened struct {
-	viewID, hash string
-	form         slackgo.ModalViewRequest
-}
 
 // alwaysInTime is for buttons that work whatever became of the request.
 func (p *press) alwaysInTime() (reply, bool) { return reply{}, false }
@@ -51,15 +43,14 @@ func (p *press) allowRepeat(context.Context) (refusal string, err error) {
 // any other.
 func (p *press) openRepeat(ctx context.Context) (reply, error) {
 	kind := p.request.Target.Kind
-	viewID, hash, err := p.Slack.OpenView(ctx, p.in.TriggerID, slack.LoadingView(kind))
+	o, err := p.openForm(ctx, ctx, p.log, p.in, kind, func(ctx context.Context, requester access.Person, form *slack.Form) error {
+		return p.repeat(ctx, requester, p.request, form)
+	})
 	if err != nil {
 		p.log.Error("form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return reply{text: "The form didn't open. Please press the button again."}, nil
 	}
-	form := p.formFor(ctx, p.log, p.in.UserID, kind, func(ctx context.Context, requester access.Person, form *slack.Form) error {
-		return p.repeat(ctx, requester, p.request, form)
-	})
-	return reply{opened: &opened{viewID, hash, form}}, nil
+	return reply{opened: &o}, nil
 }
 
 // repeat fills the form with the values of the requester's earlier request. It leaves out
@@ -72,7 +63,7 @@ func (h *Handler) repeat(ctx context.Context, requester access.Person, r access.
 		return err
 	}
 	form.Chosen = chosen
-	if err := h.preview(ctx, requester, form); err != nil {
+	if err := h.preview(ctx, func() (inForce, error) { return h.policyInForce(ctx) }, requester, form); err != nil {
 		return err
 	}
 	form.Note = repeatNote(r, *form)

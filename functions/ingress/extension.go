@@ -1,13 +1,12 @@
 package ingress
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/chains"
 )
 
@@ -20,27 +19,31 @@ func (h *Handler) longest() int64 {
 }
 
 // extendedCase returns the case as the policy in force sees it, and what a request for it
-// would extend; nil if nothing. It reads both at the same time. If either read fails,
-// nothing is known.
-func (h *Handler) extendedCase(ctx context.Context, requester access.Person, asked access.Case) (index *access.Index, c *access.Case, chain *access.Chain, err error) {
-	var caseErr, chainErr error
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		subject := access.Subject{Target: asked.Target, PrincipalID: requester.PrincipalID}
-		chain, _, chainErr = chains.Read(ctx, h.Table, subject, "", h.Now)
-	})
-	policy, digest, err := h.Policy.Load(ctx)
-	if err == nil {
-		index = h.menus.index(&policy, digest)
-		c, caseErr = h.Cases.Case(ctx, index, requester, asked)
+// would extend; nil if nothing. It reads both at the same time. If any read fails, nothing is
+// known: the error is that of the policy, of the case, or of the chain, in this order.
+func (h *Handler) extendedCase(ctx context.Context, policy policySource, requester access.Person, asked access.Case) (index *access.Index, c *access.Case, chain *access.Chain, err error) {
+	reads := parallel.Begin(ctx)
+	defer reads.End()
+	extends := parallel.Start(reads, func(ctx context.Context) (*access.Chain, error) { return h.chain(ctx, requester, asked.Target) })
+	now, err := policy()
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	wait.Wait()
-	if err := cmp.Or(err, caseErr, chainErr); err != nil {
+	if c, err = h.Cases.Case(ctx, now.index, requester, asked); err != nil {
+		return nil, nil, nil, err
+	}
+	if chain, err = extends(); err != nil {
 		return nil, nil, nil, err
 	}
 	c.Longest = h.longest()
 	c.Chain = chain.Length(asked.Duration)
-	return index, c, chain, nil
+	return now.index, c, chain, nil
+}
+
+// chain reads what a request for the target would extend; nil if nothing.
+func (h *Handler) chain(ctx context.Context, requester access.Person, t access.Target) (*access.Chain, error) {
+	chain, _, err := chains.Read(ctx, h.Table, access.Subject{Target: t, PrincipalID: requester.PrincipalID}, "", h.Now)
+	return chain, err
 }
 
 // longestExtension returns the longest offered duration that the policy grants

@@ -33,6 +33,11 @@ func TestSubmitExtension(t *testing.T) {
 		{name: "longer, and nobody can approve it", change: func(w *world) { w.holds(readOnly, time.Hour, time.Hour) },
 			want: map[string]string{"duration": "You have this access already. With this extension, it would last 3 hours in all. That needs an approval, and the policy names no other approver."}},
 		{name: "what they held has ended", change: func(w *world) { w.holds(readOnly, 2*time.Hour, 0) }},
+		{name: "it needs an approval whatever it extends, so the lease isn't read", change: func(w *world) {
+			w.policy.Accounts[0].ApprovalIsNotRequired = nil
+			w.policy.Accounts[0].Approvers = []string{"ann@example.com"}
+			w.leaseErr = access.Errorf(access.CodeUnavailable, "no answer")
+		}},
 		{name: "the lease can't be read: nothing is decided", change: func(w *world) { w.leaseErr = access.Errorf(access.CodeUnavailable, "no answer") },
 			want: map[string]string{"reason": "Something went wrong. Please try again in a moment."}},
 	}
@@ -78,7 +83,7 @@ func TestPreviewExtension(t *testing.T) {
 			tt.change(w)
 			target := access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: readOnly, PermissionSet: "ReadOnly"}
 			f := slack.Form{Kind: access.KindAccount, Chosen: target}
-			if err := w.handler().preview(t.Context(), jane, &f); err != nil {
+			if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(f.Extends, tt.extends) || f.Preview != tt.preview {

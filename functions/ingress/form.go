@@ -16,6 +16,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/slack"
 )
@@ -43,7 +44,9 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		}
 		return emptyResponse(http.StatusOK)
 	}
-	viewID, hash, err := h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind))
+	work, cancel := workContext(ctx)
+	defer cancel()
+	o, err := h.openForm(ctx, work, log, in, kind, with)
 	if err != nil {
 		log.Error("form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		if in.Kind == slack.KindCommand {
@@ -54,11 +57,30 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 		// to reach the person.
 		return emptyResponse(http.StatusInternalServerError)
 	}
-
-	work, cancel := workContext(ctx)
-	defer cancel()
-	h.update(ctx, log, viewID, hash, h.formFor(work, log, in.UserID, kind, with))
+	h.update(ctx, log, o.viewID, o.hash, o.form)
 	return emptyResponse(http.StatusOK)
+}
+
+// opened is a view that shows "Loading", and the form that replaces it.
+type opened struct {
+	viewID, hash string
+	form         slackgo.ModalViewRequest
+}
+
+// openForm opens a loading view. While Slack opens it, openForm prepares the form, with
+// work as its context. If the view doesn't open, nobody needs the form: openForm cancels
+// that, and returns Slack's error.
+func (h *Handler) openForm(ctx, work context.Context, log *slog.Logger, in slack.Interaction, kind access.Kind, with fill) (o opened, err error) {
+	reads := parallel.Begin(work)
+	defer reads.End()
+	form := parallel.Start(reads, func(ctx context.Context) (slackgo.ModalViewRequest, error) {
+		return h.formFor(ctx, log, in.UserID, kind, with), nil
+	})
+	if o.viewID, o.hash, err = h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind)); err != nil {
+		return opened{}, err
+	}
+	o.form, err = form()
+	return o, err
 }
 
 // fill fills a new form for a requester. If it fails, the form contains what was filled
@@ -71,9 +93,11 @@ func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string,
 	requester, err := h.People.Requester(ctx, slackID)
 	if err != nil {
 		text, personal := explain(err)
-		if personal {
+		switch {
+		case isAbandoned(ctx):
+		case personal:
 			log.Info("person can't request access", "code", access.CodeOf(err))
-		} else {
+		default:
 			log.Error("requester could not be looked up", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 		return slack.NoticeView(sorry, text)
@@ -81,7 +105,9 @@ func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string,
 	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	if with != nil {
 		if err := with(ctx, requester, &form); err != nil {
-			log.Error("form could not be filled", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			if !isAbandoned(ctx) {
+				log.Error("form could not be filled", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			}
 			form.Preview, _ = explain(err)
 		}
 	}
@@ -108,9 +134,17 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 		// what the person typed.
 		form.Tickets = []access.Ticket{{}}
 	}
+	// None of these reads needs another one. For people who can't request access, the other
+	// results are dropped.
+	reads := parallel.Begin(work)
+	defer reads.End()
+	completed := parallel.Start(reads, func(ctx context.Context) (access.Target, error) {
+		return h.Catalog.Complete(ctx, in.View.SelectedTarget())
+	})
+	policy := parallel.Start(reads, h.policyInForce) // if the preview doesn't need it, the next menu does
 	requester, err := h.People.Requester(work, in.UserID)
 	if err == nil {
-		form.Chosen, err = h.Catalog.Complete(work, in.View.SelectedTarget())
+		form.Chosen, err = completed()
 	} else if text, personal := explain(err); personal {
 		log.Info("person can't request access", "code", access.CodeOf(err))
 		h.update(ctx, log, in.View.ID, in.View.Hash, slack.NoticeView(sorry, text))
@@ -123,7 +157,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	case access.CodeOf(err) == access.CodeNotReady: // the person chose the option that says so
 		form.Chosen = access.Target{Kind: kind}
 	case err == nil:
-		err = h.preview(work, requester, &form)
+		err = h.preview(work, policy, requester, &form)
 	}
 	if err != nil {
 		var personal bool
@@ -148,8 +182,9 @@ func (h *Handler) update(ctx context.Context, log *slog.Logger, viewID, hash str
 }
 
 // preview fills in the form what the policy says about a request for the chosen target,
-// unless the target is incomplete. It is not binding: evaluate decides.
-func (h *Handler) preview(ctx context.Context, requester access.Person, form *slack.Form) error {
+// unless the target is incomplete. policy returns the policy in force. The preview is not
+// binding: evaluate decides.
+func (h *Handler) preview(ctx context.Context, policy policySource, requester access.Person, form *slack.Form) error {
 	t := form.Chosen
 	if t.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		form.Preview = "This would be refused. " + slack.ManagementAccount
@@ -158,7 +193,7 @@ func (h *Handler) preview(ctx context.Context, requester access.Person, form *sl
 	if t.Kind == access.KindAccount && (t.AccountID == "" || t.PermissionSet == "") || t.Kind == access.KindGroup && t.GroupID == "" {
 		return nil
 	}
-	index, c, chain, err := h.extendedCase(ctx, requester, access.Case{Target: t})
+	index, c, chain, err := h.extendedCase(ctx, policy, requester, access.Case{Target: t})
 	if err != nil {
 		return err
 	}

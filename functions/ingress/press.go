@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/approvals"
 	"sso-elevator/slack"
 )
@@ -78,6 +79,8 @@ type press struct {
 	request access.Request
 	run     access.Run
 
+	reads    *parallel.Group // those that checks need
+	approver *approverReads  // nil if not started yet
 	by       access.Person   // the person who pressed
 	as       access.Identity // that person as the policy sees them, if allow asked it
 	index    *access.Index   // of the policy in force, if allow loaded it
@@ -181,6 +184,11 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 		return reply{}, err
 	}
 	p.log = p.log.With(a.about.idKey, p.subjectID)
+	p.reads = parallel.Begin(ctx)
+	defer p.reads.End() // if the press comes too late, nobody needs the rest
+	if p.isForApprovers() {
+		p.startApproverReads() // beside the row: they don't need it
+	}
 	if err := a.about.load(p, ctx); err != nil {
 		return reply{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/tasktoken"
 	"sso-elevator/slack"
@@ -270,15 +271,37 @@ func (p *press) byRequester() bool { return p.in.UserID == p.request.Requester.S
 // people.PermitsDenial.
 type permission func(*access.Index, *access.Case, access.Request, access.Person, access.Identity) bool
 
+// approverReads are what allowApprover needs besides the request's row. None of them needs
+// another one, or the row. Each function waits for its read.
+type approverReads struct {
+	by     func() (access.Person, error)
+	blocks func() (access.Blocks, error)
+	policy policySource
+}
+
+// isForApprovers reports whether only approvers may press the button.
+func (p *press) isForApprovers() bool {
+	return p.action == slack.ActionApprove || p.action == slack.ActionDeny
+}
+
+// startApproverReads starts the reads that allowApprover waits for.
+func (p *press) startApproverReads() {
+	p.approver = &approverReads{
+		by:     parallel.Start(p.reads, func(ctx context.Context) (access.Person, error) { return p.People.Approver(ctx, p.in.UserID) }),
+		blocks: parallel.Start(p.reads, p.Table.Blocks),
+		policy: parallel.Start(p.reads, p.policyInForce),
+	}
+}
+
 // allowApprover looks up the person and allows those whom the policy in force permits
-// it. For the others, it returns refused and why, or who can do this instead.
+// it. For the others, it returns refused and why, or who can do this instead. If several
+// reads fail, the error is that of the person, of the blocks, or of the policy, in this
+// order.
 func (p *press) allowApprover(ctx context.Context, refused string, permits permission) (refusal string, err error) {
-	var blocks access.Blocks
-	var blocksErr error
-	var wait sync.WaitGroup
-	wait.Go(func() { blocks, blocksErr = p.Table.Blocks(ctx) })
-	by, err := p.People.Approver(ctx, p.in.UserID)
-	wait.Wait()
+	if p.approver == nil {
+		p.startApproverReads()
+	}
+	by, err := p.approver.by()
 	if err != nil {
 		text, personal := explain(err)
 		if !personal {
@@ -293,17 +316,18 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return refused + " " + text + " " + who, nil
 	}
 	p.by = by
-	if blocksErr != nil {
-		return "", blocksErr
+	blocks, err := p.approver.blocks()
+	if err != nil {
+		return "", err
 	}
 	if refusal = p.blockedText(ctx, blocks); refusal != "" {
 		return refusal, nil
 	}
-	policy, digest, err := p.Policy.Load(ctx)
+	policy, err := p.approver.policy()
 	if err != nil {
 		return "", err
 	}
-	p.index, p.digest = p.menus.index(&policy, digest), digest
+	p.index, p.digest = policy.index, policy.digest
 	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.askedCase(), by); err != nil {
 		return "", err
 	}

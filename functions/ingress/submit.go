@@ -6,12 +6,12 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/claims"
 	"sso-elevator/slack"
 )
@@ -31,17 +31,14 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 	}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	// Run both at once: they don't depend on each other, and Slack is
-	// waiting.
-	var requester access.Person
-	var requesterErr error
-	var wait sync.WaitGroup
-	var blocks access.Blocks
-	var blocksErr error
-	wait.Go(func() { requester, requesterErr = h.People.Requester(work, in.UserID) })
-	wait.Go(func() { blocks, blocksErr = h.Table.Blocks(work) })
+	// None of these reads needs another one, and Slack is waiting. The first error below
+	// counts, whichever read failed first.
+	reads := parallel.Begin(work)
+	defer reads.End()
+	foundRequester := parallel.Start(reads, func(ctx context.Context) (access.Person, error) { return h.People.Requester(ctx, in.UserID) })
+	foundBlocks := parallel.Start(reads, h.Table.Blocks)
+	policy := parallel.Start(reads, h.policyInForce)
 	submission, mistakes, err := h.validate(work, in.View, submission)
-	wait.Wait()
 	if err != nil {
 		log.Error("form could not be checked", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return askToResubmit(err)
@@ -50,6 +47,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		log.Info("form has mistakes", "target", submission.Target.String())
 		return jsonResponse(slack.FieldErrorsResponse(mistakes))
 	}
+	requester, requesterErr := foundRequester()
 	if requesterErr != nil {
 		text, personal := explain(requesterErr)
 		if personal {
@@ -58,7 +56,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		log.Error("requester could not be looked up", "code", access.CodeOf(requesterErr), "error", access.ErrorMessage(requesterErr))
 		return askToResubmit(requesterErr)
 	}
-	switch {
+	switch blocks, blocksErr := foundBlocks(); {
 	case blocksErr != nil:
 		log.Error("blocks could not be read", "code", access.CodeOf(blocksErr), "error", access.ErrorMessage(blocksErr))
 		return askToResubmit(blocksErr)
@@ -67,7 +65,7 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 		return keepFormOpen(cantRequestNow)
 	}
 
-	if mistakes, err = h.checkOffered(work, in.View, submission, requester); err != nil {
+	if mistakes, err = h.checkOffered(work, in.View, submission, policy, requester); err != nil {
 		log.Error("form could not be checked", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return askToResubmit(err)
 	}
@@ -256,15 +254,29 @@ func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submissio
 
 // checkOffered returns the mistakes in a form that requests access which the policy in force
 // refuses to this person, or which AWS doesn't let this app grant.
-func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submission, requester access.Person) (map[string]string, error) {
+func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submission, policy policySource, requester access.Person) (map[string]string, error) {
 	if s.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return map[string]string{v.AccountBlock(): slack.ManagementAccount}, nil
 	}
-	index, c, _, err := h.extendedCase(ctx, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
+	now, err := policy()
 	if err != nil {
 		return nil, err
 	}
-	switch d := index.Decide(c); {
+	c, err := h.Cases.Case(ctx, now.index, requester, access.Case{Target: s.Target, Duration: int64(s.Duration / time.Second), Ticket: &s.Ticket})
+	if err != nil {
+		return nil, err
+	}
+	c.Longest = h.longest()
+	d := now.index.Decide(c)
+	if d.DependsOnChain() {
+		chain, err := h.chain(ctx, requester, s.Target)
+		if err != nil {
+			return nil, err
+		}
+		c.Chain = chain.Length(c.Duration)
+		d = now.index.Decide(c)
+	}
+	switch {
 	case d.Reason == access.ReasonDurationTooLong:
 		longest := time.Duration(d.MaxDuration) * time.Second
 		return map[string]string{v.DurationBlock(): "The policy allows this access for at most " + access.FormatDuration(longest) + "."}, nil

@@ -26,11 +26,11 @@ const (
 // match as in the form's search. They may name a group, an account, a permission set, or an
 // account and then a permission set.
 func (h *Handler) fillByWords(ctx context.Context, requester access.Person, words string, form *slack.Form) error {
-	policy, digest, err := h.Policy.Load(ctx)
+	policy, err := h.policyInForce(ctx)
 	if err != nil {
 		return err
 	}
-	l := lists{h, h.menus.index(&policy, digest), ""}
+	l := lists{h, policy.index, ""}
 	who, err := h.Cases.Requester(ctx, l.index, requester)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (h *Handler) fillByWords(ctx context.Context, requester access.Person, word
 			form.Note = nothingNamed + " matches “" + words + "”. Choose from the list."
 		}
 	}
-	return h.preview(ctx, requester, form)
+	return h.preview(ctx, func() (inForce, error) { return policy, nil }, requester, form)
 }
 
 // named is what words name.

@@ -202,6 +202,11 @@ func (w *world) Load(context.Context) (access.Policy, string, error) {
 	return w.policy, "d1", w.policyErr
 }
 
+// inForce is a policySource.
+func (w *world) inForce() (inForce, error) {
+	return inForce{access.NewIndex(&w.policy), "d1"}, w.policyErr
+}
+
 func (w *world) OpenView(ctx context.Context, trigger string, view slackgo.ModalViewRequest) (string, string, error) {
 	if w.openErr != nil {
 		return "", "", w.openErr

@@ -62,16 +62,3 @@ func (g *group) note(i int, err error) {
 		}
 	}
 }
-
-// Begin starts a read and returns a function that waits for its result. The caller must
-// call that function before it returns, as often as it likes.
-func Begin[T any](read func() (T, error)) (wait func() (T, error)) {
-	var group sync.WaitGroup
-	var value T
-	var err error
-	group.Go(func() { value, err = read() })
-	return func() (T, error) {
-		group.Wait()
-		return value, err
-	}
-}

@@ -80,19 +80,3 @@ func TestFirstDeadline(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func TestBegin(t *testing.T) {
-	running, proceed := make(chan struct{}), make(chan struct{})
-	wait := Begin(func() (int, error) {
-		close(running)
-		<-proceed
-		return 7, nil
-	})
-	<-running // while the caller continues
-	close(proceed)
-	for range 2 {
-		if n, err := wait(); n != 7 || err != nil {
-			t.Errorf("%d, %v", n, err)
-		}
-	}
-}

@@ -203,8 +203,8 @@ type newest[T any] struct {
 
 // get returns the object, or nil if it was never read. It first checks for a newer
 // version, unless the last check was less than every ago. checked reports whether it checked now.
-// err is the error of the last check. read returns nil if version is still the
-// newest.
+// A check that the caller canceled doesn't count. err is the error of the last check. read
+// returns nil if version is still the newest.
 func (n *newest[T]) get(ctx context.Context, now time.Time, every time.Duration, read func(ctx context.Context, version string) (*T, string, error)) (value *T, checked bool, err error) {
 	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
 	select {
@@ -223,7 +223,7 @@ func (n *newest[T]) get(ctx context.Context, now time.Time, every time.Duration,
 	reading, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	value, version, err := read(reading, n.version)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() == context.Canceled {
 		// The caller gave up, which says nothing about the object. The next caller asks again.
 		return n.value, false, err
 	}

@@ -192,6 +192,31 @@ func TestEmailIndex(t *testing.T) {
 	has(two, 4)
 }
 
+// whileReading is a store of emails that calls do during each read.
+type whileReading struct {
+	*fakeEmails
+	do func()
+}
+
+func (w whileReading) GetEmails(ctx context.Context, version string) (*catalog.Emails, string, error) {
+	w.do()
+	return w.fakeEmails.GetEmails(ctx, version)
+}
+
+// A canceled read says nothing about the index, so the next caller reads it again.
+func TestCanceledReadOfTheIndex(t *testing.T) {
+	store := &fakeEmails{getErr: outage}
+	ctx, cancel := context.WithCancel(t.Context())
+	i := &catalog.EmailIndex{Store: whileReading{store, cancel}, Now: func() time.Time { return start }, Logger: quiet}
+	if got := i.Emails(ctx); got != nil || store.gets != 1 {
+		t.Errorf("got %v in %d reads, want none in 1", got, store.gets)
+	}
+	store.getErr, store.index = nil, catalog.NewEmails(nil)
+	if got := i.Emails(t.Context()); got != store.index {
+		t.Errorf("got %v in %d reads, want the index", got, store.gets)
+	}
+}
+
 // With 50,000 users whose emails have capital letters, this measures the time to read
 // and search the index at a cold start.
 func BenchmarkEmails(b *testing.B) {

@@ -71,7 +71,8 @@ func New(parameters Parameters, vault Vault, now func() time.Time, together ...s
 // a SecureString parameter, or "secretsmanager:" and the name or ARN of a secret.
 // White space around the secret is removed. If a secret was read before and AWS is
 // unavailable or throttles, Get returns the old value. If it doesn't exist, may not be
-// read or is empty, the error is Misconfigured and contains the reference.
+// read or is empty, the error is Misconfigured and contains the reference. A read that the
+// caller canceled is not kept: the next Get reads again.
 func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +80,11 @@ func (r *Reader) Get(ctx context.Context, reference string) (string, error) {
 	if last, ok := r.kept[reference]; ok && now.Before(last.until) {
 		return last.value, last.err
 	}
-	for read, a := range r.readTogether(ctx, reference, now) {
+	answers := r.readTogether(ctx, reference, now)
+	if err := answers[reference].err; err != nil && ctx.Err() == context.Canceled {
+		return "", err
+	}
+	for read, a := range answers {
 		r.keep(read, a, now)
 	}
 	return r.kept[reference].value, r.kept[reference].err

@@ -150,6 +150,21 @@ func TestGetKeepsAFailureForTwoSeconds(t *testing.T) {
 	}
 }
 
+// A canceled read says nothing about the secret, so the next caller reads it again.
+func TestGetDoesNotKeepACanceledRead(t *testing.T) {
+	fake := &fakeAWS{values: map[string]string{"/a": "one"}, err: context.Canceled}
+	get := secrets.New(fake, fake, time.Now).Source("ssm:/a")
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := get(canceled); got != "" || access.CodeOf(err) != access.CodeUnavailable {
+		t.Errorf("got %q, %v; want Unavailable", got, err)
+	}
+	fake.err = nil
+	if got, err := get(t.Context()); got != "one" || err != nil {
+		t.Errorf("got %q, %v; want the secret", got, err)
+	}
+}
+
 // A caller whose secret doesn't fit gets its replacement. A stranger whose signature
 // never fits does not cause a call each time.
 func TestRefresh(t *testing.T) {
