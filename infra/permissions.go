@@ -154,7 +154,7 @@ func (p permitter) grant() []awsiam.PolicyStatement {
 
 func (p permitter) revoke() []awsiam.PolicyStatement {
 	return join(
-		p.readRows(requests, leases, runs, removalRows, removalCount, leaves),
+		p.readRows(requests, leases, runs, removalRows, removalCount, leaves, blocks), // what blocked people decided about findings doesn't count
 		p.updateRequests(rows.BeginRevokeAttributes, rows.RebuildAttributes, rows.RecordRemovalAttributes),
 		p.askScansToYield(),
 		p.writeLeases(),

@@ -84,6 +84,8 @@ type Table interface {
 	// PutLeave writes a leave in place of an older one. It does nothing if the table has a
 	// newer one.
 	PutLeave(context.Context, access.Leave) error
+	// Blocks reads who is blocked.
+	Blocks(context.Context) (access.Blocks, error)
 	// Run reads a run's row; NotFound if there is none.
 	Run(ctx context.Context, id string) (access.Run, error)
 	// AddPressResult adds to a run's row how the removal ended that someone asked for. run

@@ -55,8 +55,9 @@ func (e *Engine) markExempt(ctx context.Context, policy *access.Policy, findings
 	return kept, unreadUsers.unread()
 }
 
-// markLeft marks the findings that a person left alone for now. If that can't be read,
-// the finding may be left alone, so it is dropped and counts as unread.
+// markLeft marks the findings that a person left alone for now, unless that person is
+// blocked. If that can't be read, the finding may be left alone, so it is dropped and
+// counts as unread.
 func (e *Engine) markLeft(ctx context.Context, findings []access.Finding, now time.Time) (kept []access.Finding, unread []access.Unread) {
 	reading, cancel := withWriteTime(ctx)
 	defer cancel()
@@ -68,6 +69,18 @@ func (e *Engine) markLeft(ctx context.Context, findings []access.Finding, now ti
 			left[i] = &l
 		}
 	})
+	if slices.ContainsFunc(left, func(l *access.Leave) bool { return l != nil }) {
+		blocks, err := e.Table.Blocks(reading)
+		for i, l := range left {
+			switch {
+			case l == nil:
+			case err != nil:
+				failed[i] = err
+			case blocks.Of(l.By) != nil:
+				left[i] = nil
+			}
+		}
+	}
 	var unreadFindings gaps
 	for i, f := range findings {
 		if failed[i] != nil {

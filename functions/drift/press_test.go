@@ -105,6 +105,45 @@ func TestUnreadableLeave(t *testing.T) {
 	}
 }
 
+// What a blocked person left alone is a finding like any other. If who is blocked can't be
+// read, it is not removed, and counts as unread.
+func TestLeaveByBlockedPerson(t *testing.T) {
+	dan := access.Person{SlackID: "UDAN", Email: "dan@example.com", PrincipalID: "u-dan"}
+	for name, test := range map[string]struct {
+		blocked access.Person
+		fails   bool
+		found   int
+		removed int
+	}{
+		"nobody is blocked":      {found: 1},
+		"someone else":           {blocked: dan, found: 1},
+		"who left it":            {blocked: pressBob, found: 1, removed: 1},
+		"under another user":     {blocked: access.Person{SlackID: "UBOB2", PrincipalID: pressBob.PrincipalID}, found: 1, removed: 1},
+		"nobody knows":           {fails: true},
+		"nobody knows, and more": {blocked: pressBob, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := small()
+			w.trusted(t)
+			w.policy.Groups = nil
+			e := w.engine()
+			w.collect(t, e, drift.Start{Run: "a", Mode: access.DriftWarn})
+			w.leave(t, e, "a", 0)
+			if test.blocked != (access.Person{}) {
+				w.blocks = access.Blocks{}.Add(access.Block{Person: test.blocked, By: dan, At: w.now, Reason: "x"}, 7)
+			}
+			if test.fails {
+				w.fail["Blocks"] = throttle
+			}
+			w.now = w.now.Add(time.Hour)
+			c, findings := w.collect(t, e, drift.Start{Run: "b", Mode: access.DriftRevoke})
+			if len(findings) != test.found || len(c.Removals) != test.removed || c.Complete == test.fails {
+				t.Errorf("found %v, collected %+v", names(findings), c)
+			}
+		})
+	}
+}
+
 // The settings' exemption counts beside a leave if it lasts longer, and gives no
 // buttons.
 func TestLeaveBesideAnExemption(t *testing.T) {

@@ -33,6 +33,7 @@ type world struct {
 	assignments map[access.Assignment]bool
 	members     map[[2]string]bool // group, user
 	leaves      map[string]access.Leave
+	blocks      access.Blocks
 	leases      map[string]access.Lease
 	policy      access.Policy
 
@@ -284,6 +285,12 @@ func (w *world) Leave(_ context.Context, key string) (access.Leave, bool, error)
 	defer w.unlock("Leave")
 	l, ok := w.leaves[key]
 	return l, ok && err == nil, err
+}
+
+func (w *world) Blocks(context.Context) (access.Blocks, error) {
+	err := w.call("Blocks", "")
+	defer w.unlock("Blocks")
+	return w.blocks, err
 }
 
 func (w *world) PutLeave(_ context.Context, l access.Leave) error {

@@ -37,13 +37,14 @@ func (p *press) earlierPress() reply {
 func formatTime(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
 
 // allowFinding checks whether the person may decide about the finding: it was reported
-// with buttons, the policy in force covers it, and lets the person approve its target;
-// and it is not the person's own access.
+// with buttons, the policy in force covers it, and lets the person approve its target; it
+// is not the person's own access; and nobody has blocked the person.
 func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	q := &p.question
 	var report access.DriftReport
-	var findingsErr, reportErr, policyErr, personErr error
+	var findingsErr, reportErr, policyErr, personErr, blocksErr error
 	var policy access.Policy
+	var blocks access.Blocks
 	var wait sync.WaitGroup
 	wait.Go(func() { q.findings, findingsErr = p.Findings.Findings(ctx, p.run.ID) })
 	wait.Go(func() { report, reportErr = p.Findings.Report(ctx, p.run.ID) })
@@ -55,6 +56,7 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 		}
 	})
 	wait.Go(func() { p.by, personErr = p.People.Approver(ctx, p.in.UserID) })
+	wait.Go(func() { blocks, blocksErr = p.Table.Blocks(ctx) })
 	wait.Wait()
 	why, personal := explain(personErr)
 	switch {
@@ -65,6 +67,11 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	case personErr != nil:
 		p.log.Info("press refused: person can't approve requests", "code", access.CodeOf(personErr))
 		return "You can't decide about this access. " + why + " Its approvers can.", nil
+	case blocksErr != nil:
+		return "", blocksErr
+	case blocks.Of(p.by) != nil:
+		p.log.Warn("press refused: person is blocked", "by", p.in.UserID)
+		return "You can't decide about this access at the moment. Ask the people who run this app.", nil
 	}
 	if p.finding >= len(q.findings) {
 		return "", access.Errorf(access.CodeNotFound, "run %s has %d findings, none with the index %d", p.run.ID, len(q.findings), p.finding)

@@ -193,6 +193,44 @@ func TestPressOnAFinding(t *testing.T) {
 	}
 }
 
+// Blocked people decide about no finding, as whichever Slack user of theirs. If who is
+// blocked can't be read, nobody does.
+func TestBlockedPersonPressesOnAFinding(t *testing.T) {
+	const isBlocked = "You can't decide about this access at the moment. Ask the people who run this app."
+	for _, tt := range []struct {
+		name, user string
+		blocked    access.Person
+		err        error
+		told       string // "" if the press counts
+	}{
+		{name: "the person", user: "UANN", blocked: ann, told: isBlocked},
+		{name: "the same user in Identity Center", user: "UTWIN", blocked: jane, told: isBlocked},
+		{name: "someone else", user: "UANN", blocked: bob},
+		{name: "nobody knows", user: "UANN", err: access.Errorf(access.CodeUnavailable, "no answer"), told: foundLate},
+	} {
+		for _, action := range []string{"finding_remove", "finding_leave"} {
+			t.Run(tt.name+" "+action, func(t *testing.T) {
+				w := newWorld()
+				w.findings, w.decidable = reportedFindings()
+				w.runs["run1"] = reported()
+				w.blocks = access.Blocks{}.Add(access.Block{Person: tt.blocked, By: dan, At: now, Reason: "x"}, 7)
+				w.blocksErr = tt.err
+				w.send(t, pressBy(tt.user, action, "run1.0"))
+				want := 0
+				if tt.told == "" {
+					want = 1
+				}
+				if got := w.runs["run1"].Presses; len(got) != want || len(w.pressed) != want {
+					t.Errorf("presses %+v, carried out %v; want %d", got, w.pressed, want)
+				}
+				if tt.told != "" && !slices.Equal(w.told, []string{tt.told}) {
+					t.Errorf("told %q, want %q", w.told, tt.told)
+				}
+			})
+		}
+	}
+}
+
 func TestPressOnAFindingFromElsewhere(t *testing.T) {
 	for _, foreign := range []object{{"team": object{"id": "T2"}}, {"api_app_id": "A2"}} {
 		w := newWorld()

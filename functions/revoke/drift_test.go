@@ -57,6 +57,8 @@ type rows struct {
 	removals int
 	leaves   map[string]access.Leave // by subject
 	leaveErr error
+	blocks   access.Blocks
+	blockErr error
 }
 
 func (r *rows) Run(_ context.Context, id string) (access.Run, error) {
@@ -79,6 +81,8 @@ func (r *rows) Leave(_ context.Context, subject string) (access.Leave, bool, err
 	l, found := r.leaves[subject]
 	return l, found && r.leaveErr == nil, r.leaveErr
 }
+
+func (r *rows) Blocks(context.Context) (access.Blocks, error) { return r.blocks, r.blockErr }
 
 // users are by id.
 type users struct {
@@ -119,6 +123,7 @@ func TestDrift(t *testing.T) {
 	inScope := asked()
 	inScope.Guard, inScope.InScope = access.GuardScopeGrew, [][2]int{{2, 3}}
 	ann := access.Person{SlackID: "U1", Email: "ann@example.com", PrincipalID: "p-ann"}
+	bob := access.Person{SlackID: "U2", Email: "bob@example.com", PrincipalID: "p-bob"}
 	said := func(remove bool, from, to int) access.RunAnswer {
 		return access.RunAnswer{Remove: remove, By: ann, At: nine, Findings: [][2]int{{from, to}}}
 	}
@@ -153,6 +158,8 @@ func TestDrift(t *testing.T) {
 		userGone   bool
 		left       *access.Leave
 		leaveErr   error
+		blocked    access.Person
+		blockErr   error
 		limit      int
 		err        error // of the leases
 		want       access.Code
@@ -237,6 +244,16 @@ func TestDrift(t *testing.T) {
 		{name: "someone pressed Remove now, and someone left it since", run: pressed(access.DriftWarn, ann), left: left(0, time.Minute), want: access.CodeExempt},
 		{name: "who left it can't be read", run: revoke, limit: 1, leaveErr: unavailable, want: access.CodeUnavailable},
 		{name: "who left it can't be read, and someone pressed", run: pressed(access.DriftWarn, ann), leaveErr: unavailable, want: access.CodeUnavailable},
+
+		{name: "left by someone who is blocked", run: revoke, limit: 1, left: left(-time.Hour, time.Minute), blocked: ann, calls: []string{removal}, reserved: 1},
+		{name: "left, and someone else is blocked", run: revoke, limit: 1, left: left(-time.Hour, time.Minute), blocked: bob, want: access.CodeExempt},
+		{name: "left, and who is blocked can't be read", run: revoke, limit: 1, left: left(-time.Hour, time.Minute), blockErr: unavailable, want: access.CodeUnavailable},
+		{name: "who pressed it is blocked", run: pressed(access.DriftWarn, ann), blocked: ann, want: access.CodeRefused},
+		{name: "who pressed it is blocked under another Slack user", run: pressed(access.DriftWarn, ann), blocked: access.Person{SlackID: "U9", PrincipalID: ann.PrincipalID}, want: access.CodeRefused},
+		{name: "pressed, and someone else is blocked", run: pressed(access.DriftWarn, ann), blocked: bob, calls: []string{removal}},
+		{name: "pressed, and who is blocked can't be read", run: pressed(access.DriftWarn, ann), blockErr: unavailable, want: access.CodeUnavailable},
+		{name: "who let it go is blocked", run: asked(said(true, 0, 4)), blocked: ann, want: access.CodeRefused},
+		{name: "nobody has to agree, and who is blocked can't be read", run: revoke, limit: 1, blockErr: unavailable, calls: []string{removal}, reserved: 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -248,6 +265,10 @@ func TestDrift(t *testing.T) {
 				approvers = []string{"Ann@example.com"}
 			}
 			table := &rows{runs: map[string]access.Run{"r": test.run}, err: test.rowErr, leaveErr: test.leaveErr}
+			table.blockErr = test.blockErr
+			if test.blocked != (access.Person{}) {
+				table.blocks = access.Blocks{}.Add(access.Block{Person: test.blocked, By: bob, At: nine, Reason: "x"}, 7)
+			}
 			if test.left != nil {
 				table.leaves = map[string]access.Leave{test.left.Subject: *test.left}
 			}

@@ -91,6 +91,8 @@ type Table interface {
 	// Leave reads whether someone left the access of a subject alone. The leave may be
 	// over.
 	Leave(ctx context.Context, subject string) (l access.Leave, found bool, err error)
+	// Blocks reads who is blocked.
+	Blocks(ctx context.Context) (access.Blocks, error)
 }
 
 // Users are the users in Identity Center.
@@ -180,7 +182,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 // since. A finding stays if the current policy doesn't cover it, or exempts it, or if
 // someone left it alone for now. It also stays if its account is protected and no
 // statement names it, or if the person who agreed to its removal may no longer decide
-// about it. Nobody decides about their own access with a button for one finding.
+// about it. Nobody decides about their own access with a button for one finding. What
+// blocked people decided doesn't count.
 func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger) error {
 	if h.RemovalsOff {
 		return access.Errorf(access.CodeRefused, "removals are turned off: allow_reconcile_removals is false")
@@ -224,11 +227,22 @@ func (h *Handler) removeFinding(ctx context.Context, in Input, log *slog.Logger)
 	if err != nil {
 		return err
 	}
-	if found && !l.IsOver(h.Now()) && !l.IsOverruledBy(press) {
+	by, _, consented := run.ConsentTo(in.Index)
+	isLeft := found && !l.IsOver(h.Now()) && !l.IsOverruledBy(press)
+	var blocks access.Blocks
+	if isLeft || consented {
+		if blocks, err = h.Table.Blocks(ctx); err != nil {
+			return err
+		}
+	}
+	if isLeft && blocks.Of(l.By) == nil {
 		return access.Errorf(access.CodeExempt, "%s left this access alone until %s", l.By.Email, l.Until.UTC().Format(time.RFC3339))
 	}
 	reserve := func(ctx context.Context) error { return h.Table.ReserveRemoval(ctx, h.Now().UTC(), h.Limit) }
-	if by, _, ok := run.ConsentTo(in.Index); ok {
+	if consented {
+		if blocks.Of(by) != nil {
+			return access.Errorf(access.CodeRefused, "%s approved the removal, but an incident responder has blocked them since", by.Email)
+		}
 		if press != nil && f.IsOf(by) {
 			return access.Errorf(access.CodeRefused, "%s asked to remove their own access", by.Email)
 		}

@@ -204,6 +204,22 @@ func (l *ledger) checkNotBlocked(r access.Request) {
 	}
 }
 
+// checkRunWrite checks that nobody decides about unknown access whose block the function
+// has read, or could have.
+func (l *ledger) checkRunWrite(was, is access.Run) {
+	what := "unknown access of run " + is.ID + " is decided"
+	for _, p := range is.Presses[min(len(was.Presses), len(is.Presses)):] {
+		if l.sawBlock(what, p.By, l.blocks.first) {
+			l.broken(15, "%s by %s, who is blocked", what, p.By.SlackID)
+		}
+	}
+	for _, a := range is.Answers[min(len(was.Answers), len(is.Answers)):] {
+		if l.sawBlock(what, a.By, l.blocks.first) {
+			l.broken(15, "%s by %s, who is blocked", what, a.By.SlackID)
+		}
+	}
+}
+
 // checkBlockedEnd checks an early end because of a block.
 func (l *ledger) checkBlockedEnd(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()

@@ -54,7 +54,7 @@ var troubles = []trouble{
 	{name: "rows deleted and stopped", rows: 0.7, stops: 0.3, kills: 0.05, errors: 0.02, lags: 0.3},
 	{name: "insider", insider: true, byHand: 0.2, slow: 0.05, lags: 0.3},
 	{name: "insider among faults", insider: true, errors: 0.02, kills: 0.03, slow: 0.1, lags: 0.5, stops: 0.3, drift: true},
-	{name: "drift", drift: true, byHand: 0.7, policy: 0.3, slow: 0.1},
+	{name: "drift", drift: true, blocks: 0.4, byHand: 0.7, policy: 0.3, slow: 0.1},
 	{name: "gone", gone: 0.8, errors: 0.02, kills: 0.02, lags: 0.3, slow: 0.1, policy: 0.1},
 	{name: "groups", groups: 0.4, policy: 0.3, lags: 0.3, slow: 0.05},
 	{name: "groups, reads fail", groups: 0.4, reads: 0.4, policy: 0.2, slow: 0.2},

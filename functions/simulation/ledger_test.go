@@ -364,7 +364,13 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 		}
 	}
 	if leave, ok := l.world.table.leave(key); ok && operation == "drift" && l.left[key].Before(inv.began) && !leave.IsOver(now) && !leave.IsOverruledBy(press) {
-		l.broken(6, "%s is removed for the run %s, and somebody left it: %+v", key, ref.Run, leave)
+		if l.blockedDuring(leave.By, inv.began, now) == nil {
+			l.broken(6, "%s is removed for the run %s, and somebody left it: %+v", key, ref.Run, leave)
+		}
+		l.count("removed although a blocked person left it")
+	}
+	if by, _, ok := run.ConsentTo(ref.Index); ok && operation == "drift" && l.sawBlock(key+" is removed", by, l.blocks.first) {
+		l.broken(15, "%s is removed for the run %s, released by %s, who is blocked", key, ref.Run, by.SlackID)
 	}
 	if run.Guard == access.GuardScopeGrew && slices.ContainsFunc(run.InScope, func(r [2]int) bool { return r[0] <= ref.Index && ref.Index < r[1] }) {
 		// Nobody is asked about what the scope had before.
@@ -508,6 +514,9 @@ func (l *ledger) checkWrite(key string, before, after row) {
 	}
 	if key == rows.BlocksKey {
 		l.checkBlocksWrite(before, after)
+	}
+	if strings.HasPrefix(key, "run#") && before != nil && after != nil {
+		l.checkRunWrite(as[access.Run](before), as[access.Run](after))
 	}
 	id, ok := strings.CutPrefix(key, "request#")
 	if !ok {

@@ -86,3 +86,5 @@ func (noLeases) Lease(context.Context, string) (access.Lease, bool, error) {
 func (noLeases) Leave(context.Context, string) (access.Leave, bool, error) {
 	return access.Leave{}, false, nil
 }
+
+func (noLeases) Blocks(context.Context) (access.Blocks, error) { return access.Blocks{}, nil }
