@@ -272,9 +272,18 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 	if err != nil || post.TS != "" {
 		return post, err
 	}
-	if begun || post.Channel == "" { // without a channel, it was never sent
+	switch {
+	case begun:
 		post = as
-	} else {
+	case post.Channel == "":
+		// It was never sent. Record where it goes now, or an attempt that sends it and stops
+		// would be repeated without a look.
+		as.Failed = post.Failed
+		post = as
+		if err := l.CompletePost(ctx, m.RequestID, m.Purpose, post); err != nil {
+			return access.Post{}, err
+		}
+	default:
 		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m.RequestID, m.Purpose)
 		if err != nil {
 			return access.Post{}, err

@@ -324,3 +324,38 @@ func TestFailedDirectMessageKeepsItsPlace(t *testing.T) {
 		t.Errorf("did %q, want %q", did, want)
 	}
 }
+
+// A direct message that could not be opened once gets a place before it is sent. So if the
+// function that sends it stops before it records the message, the next attempt finds it.
+func TestDirectMessageHasAPlaceBeforeItIsSent(t *testing.T) {
+	w := newWorld()
+	w.outside, w.failing = []string{"UANN"}, []string{"UANN"}
+	if err := w.handle(t, "announce", true, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	if post := w.row.Posts["approver-UANN"]; post != (access.Post{Failed: true}) {
+		t.Fatalf("the row says %+v", post)
+	}
+	w.failing = nil
+	remind := func(n int) []string {
+		t.Helper()
+		w.row.RemindersSent = n
+		w.inOrder()
+		if err := w.handle(t, "remind", true, true, 1); err != nil {
+			t.Fatal(err)
+		}
+		return w.inOrder()
+	}
+	w.stopsAfter = "approver-UANN"
+	if did := remind(1); !slices.Contains(did, "post DUANN approver-UANN") {
+		t.Fatalf("did %q", did)
+	}
+	w.stopsAfter = ""
+	did := remind(2)
+	if slices.Contains(did, "post DUANN approver-UANN") || !slices.Contains(did, "find DUANN approver-UANN") {
+		t.Errorf("did %q", did)
+	}
+	if post := w.row.Posts["approver-UANN"]; post.Channel != "DUANN" || post.TS == "" || post.Failed {
+		t.Errorf("the row says %+v", post)
+	}
+}
