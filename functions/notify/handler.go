@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -130,7 +131,7 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 		return err
 	}
 	h.reachApprovers(ctx, log, r, post.Channel)
-	if err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
+	if _, err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
 		// What matters is that the approvers have the message. So announce doesn't fail
 		// here.
 		log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -196,27 +197,37 @@ func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) er
 		_, threadErr := h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ThreadMessage(purpose, r))
 		err = firstError(err, threadErr)
 	}
-	return firstError(err, h.tellDirectly(ctx, r, post.Channel, purpose), h.updateDirect(ctx, r))
+	direct, directErr := h.tellDirectly(ctx, r, post.Channel, purpose)
+	if direct.TS != "" {
+		// The earlier direct messages leave the buttons to this one.
+		r.Posts = maps.Clone(r.Posts)
+		if r.Posts == nil {
+			r.Posts = map[string]access.Post{}
+		}
+		r.Posts[slack.DirectPurpose(purpose)] = direct
+	}
+	return firstError(err, directErr, h.updateDirect(ctx, r))
 }
 
 // tellDirectly sends a direct message to a requester outside the channel of the
 // request's message, who doesn't see what is posted there. People who left Slack get none.
-func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfPost, purpose string) error {
+// It returns the post; the zero Post if there is none.
+func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfPost, purpose string) (post access.Post, err error) {
 	if !h.SendDM {
-		return nil
+		return access.Post{}, nil
 	}
 	user := r.Requester.SlackID
 	if in, err := h.Slack.MembersAmong(ctx, channelOfPost, []string{user}); err != nil || in[user] {
-		return err
+		return access.Post{}, err
 	}
 	channel, err := h.Slack.OpenDM(ctx, user)
 	if err == nil {
-		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", directMessage(purpose, r))
+		post, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", directMessage(purpose, r))
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
-		return nil
+		return access.Post{}, nil
 	}
-	return err
+	return post, err
 }
 
 // channelOf returns the channel where the request is posted. If Slack refuses it, the
