@@ -56,7 +56,7 @@ func (p *press) openRepeat(ctx context.Context) (reply, error) {
 		p.log.Error("form could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return reply{text: "The form didn't open. Please press the button again."}, nil
 	}
-	form := p.formFor(ctx, p.log, p.in.UserID, kind, func(ctx context.Context, requester access.Person, form *slack.Form) error {
+	form := p.formFor(ctx, p.log, p.in, kind, func(ctx context.Context, requester access.Person, form *slack.Form) error {
 		return p.repeat(ctx, requester, p.request, form)
 	})
 	return reply{opened: &opened{viewID, hash, form}}, nil

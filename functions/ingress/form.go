@@ -57,7 +57,7 @@ func (h *Handler) open(ctx context.Context, log *slog.Logger, in slack.Interacti
 
 	work, cancel := workContext(ctx)
 	defer cancel()
-	h.update(ctx, log, viewID, hash, h.formFor(work, log, in.UserID, kind, with))
+	h.update(ctx, log, viewID, hash, h.formFor(work, log, in, kind, with))
 	return emptyResponse(http.StatusOK)
 }
 
@@ -67,8 +67,8 @@ type fill func(ctx context.Context, requester access.Person, form *slack.Form) e
 
 // formFor returns a new form, or a notice if this person can't request access. with may
 // be nil.
-func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string, kind access.Kind, with fill) slackgo.ModalViewRequest {
-	requester, err := h.People.Requester(ctx, slackID)
+func (h *Handler) formFor(ctx context.Context, log *slog.Logger, in slack.Interaction, kind access.Kind, with fill) slackgo.ModalViewRequest {
+	requester, err := h.People.Requester(ctx, in.UserID)
 	if err != nil {
 		text, personal := explain(err)
 		if personal {
@@ -78,7 +78,7 @@ func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string,
 		}
 		return slack.NoticeView(sorry, text)
 	}
-	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	form := slack.Form{Kind: kind, FromHome: in.OnHome(), Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	if with != nil {
 		if err := with(ctx, requester, &form); err != nil {
 			log.Error("form could not be filled", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -99,7 +99,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	form := slack.Form{Kind: kind, FromHome: in.View.IsFromHome(), Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	// Slack keeps what is in a field while its block id stays the same. We repeat it in case
 	// Slack shows the form anew, and because the duration's block id may change.
 	form.Duration, form.Reason, form.Ticket = in.View.Typed()
