@@ -383,7 +383,12 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 		b.text("Someone removed this access and added it again outside this app, so we left it. This request ended ").time(r.RevokedAt).text(".")
 		return
 	case s == stateKept:
-		b.text(to.verb("still have", "still has") + " this access through another request. This request ended ").time(r.RevokedAt).text(".")
+		kept := to.verb("still have", "still has") + " this access through another request"
+		if !r.KeptUntil.IsZero() {
+			b.text(kept + ", until ").time(r.KeptUntil)
+			kept = ""
+		}
+		b.text(kept + ". This request ended ").time(r.RevokedAt).text(".")
 		return
 	case r.Removal == access.RemovalNothing:
 		b.text("No access was left to remove. Checked ").time(r.RevokedAt).text(".")

@@ -43,8 +43,8 @@ func ActionOf(callback string) (action string, ok bool) {
 	}
 }
 
-// homeSuffix ends the callback id of a dialog that was opened from the Home tab. Slack
-// doesn't say where a dialog was opened, and the tab has to show what its submission
+// homeSuffix ends the callback id of a dialog or a form that was opened from the Home
+// tab. Slack doesn't say where it was opened, and the tab has to show what its submission
 // changed.
 const homeSuffix = "-home"
 
@@ -57,7 +57,7 @@ func FromHome(v slackgo.ModalViewRequest) slackgo.ModalViewRequest {
 // Dialog returns the callback id of the dialog, wherever it was opened.
 func (v *View) Dialog() string { return strings.TrimSuffix(v.CallbackID, homeSuffix) }
 
-// IsFromHome reports whether the dialog was opened from the Home tab.
+// IsFromHome reports whether the dialog or form was opened from the Home tab.
 func (v *View) IsFromHome() bool { return strings.HasSuffix(v.CallbackID, homeSuffix) }
 
 // Slash commands that do the same as the shortcuts.
@@ -133,7 +133,7 @@ const EventType = "sso_elevator"
 // KindOf returns the kind of access that a shortcut, a slash command or a form's
 // callback id requests. ok is false if the name is not one of this app.
 func KindOf(name string) (kind access.Kind, ok bool) {
-	switch name {
+	switch strings.TrimSuffix(name, homeSuffix) {
 	case CallbackAccount, CommandAccount:
 		return access.KindAccount, true
 	case CallbackGroup, CommandGroup:

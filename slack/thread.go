@@ -40,8 +40,8 @@ func ThreadMessage(purpose string, r access.Request) Message {
 // DirectMessage returns the same message as a direct message, for requesters outside
 // the channel. Because a direct message has no thread around it, it also names the
 // target and the duration. It has the requester's buttons: Withdraw while the request
-// is open, End now while the access exists, Ask again after the end. Purpose "announce" confirms the request, and
-// later says what became of it. Purpose "more_time" offers more time to every requester.
+// is open, End now while the access exists, Ask again after the end, only in the latest message. Purpose "announce" confirms the
+// request, and later says what became of it. Purpose "more_time" offers more time to every requester.
 func DirectMessage(purpose string, r access.Request) Message {
 	if purpose == PurposeMoreTime {
 		return moreTimeMessage(r)
@@ -76,10 +76,16 @@ func DirectMessage(purpose string, r access.Request) Message {
 		} else {
 			m.Blocks = append(m.Blocks, buttons(end))
 		}
-	case purpose != PurposeAnnounce && offersRepeat(s, r):
+	case purpose != PurposeAnnounce && offersRepeat(s, r) && !isReplaced(purpose, r):
 		m.Blocks = append(m.Blocks, buttons(askAgain(r)))
 	}
 	return m
+}
+
+// isReplaced reports whether a later direct message is known to have arrived, which has
+// the buttons instead.
+func isReplaced(purpose string, r access.Request) bool {
+	return purpose == PurposeGranted && r.Posts[DirectPurpose(PurposeRevoked)].TS != ""
 }
 
 // writeUpdate writes the requester's update, in a sentence or two.

@@ -58,6 +58,8 @@ func accountBlock(chosen access.Target) string {
 // Form is the content of the request form.
 type Form struct {
 	Kind access.Kind
+	// FromHome is set if the form was opened from the Home tab.
+	FromHome bool
 	// Chosen is the target chosen so far. It also goes into private_metadata. When a
 	// select asks for options, Slack does not reliably send the other inputs.
 	Chosen access.Target
@@ -155,6 +157,9 @@ func FormView(f Form) slackgo.ModalViewRequest {
 
 	v := modal(titleOf(f.Kind), blocks...)
 	v.CallbackID = callbackOf(f.Kind)
+	if f.FromHome {
+		v = FromHome(v)
+	}
 	v.Submit = plainText("Request access")
 	v.Close = plainText("Cancel")
 	chosen := f.Chosen

@@ -71,6 +71,22 @@ func (r *Request) IsExtendable(now time.Time) bool {
 	return r.IsActive() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
 }
 
+// LastEnd returns when the last of these requests for the same access ends. It is zero if
+// that is not known, because one of them waits for its grant, or if none is active.
+// A request that is being ended doesn't count.
+func LastEnd(requests []Request, now time.Time) time.Time {
+	var last time.Time
+	for _, r := range requests {
+		switch {
+		case !r.WasGranted() && !r.HasRemovalBegun() && !r.Tombstone:
+			return time.Time{}
+		case r.IsExtendable(now) && r.End.After(last):
+			last = r.End
+		}
+	}
+	return last
+}
+
 // IsExtension reports whether the request extends the access of another one. It is false
 // until the access is confirmed.
 func (r *Request) IsExtension() bool { return r.Extends != "" }

@@ -171,3 +171,34 @@ func TestDecideAllocates(t *testing.T) {
 		t.Errorf("a decision allocates %v times, want at most 2", got)
 	}
 }
+
+func TestLastEnd(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	approved := func(change func(*Request)) Request {
+		r := Request{Outcome: &Outcome{Kind: OutcomeApproved}, GrantedAt: now.Add(-time.Hour), End: now.Add(time.Hour)}
+		if change != nil {
+			change(&r)
+		}
+		return r
+	}
+	later := approved(func(r *Request) { r.End = now.Add(2 * time.Hour) })
+	for _, tt := range []struct {
+		name     string
+		requests []Request
+		want     time.Time
+	}{
+		{"none", nil, time.Time{}},
+		{"one", []Request{approved(nil)}, now.Add(time.Hour)},
+		{"the later of two", []Request{later, approved(nil)}, now.Add(2 * time.Hour)},
+		{"one waits for its grant", []Request{later, {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}},
+		{"one was never granted and is being removed", []Request{later, {RevokingAt: now}}, now.Add(2 * time.Hour)},
+		{"one is being ended", []Request{approved(nil), approved(func(r *Request) { r.End, r.EndRequest = later.End, &EndRequest{At: now} })}, now.Add(time.Hour)},
+		{"all are being ended", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} })}, time.Time{}},
+		{"one is being removed", []Request{approved(nil), approved(func(r *Request) { r.End, r.RevokingAt = later.End, now })}, now.Add(time.Hour)},
+		{"one has ended", []Request{approved(func(r *Request) { r.End = now })}, time.Time{}},
+	} {
+		if got := LastEnd(tt.requests, now); !got.Equal(tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -170,6 +170,9 @@ type Request struct {
 	RevokingExecutionARN string       `json:"revoking_execution_arn,omitempty"`
 	RevokedAt            time.Time    `json:"revoked_at,omitzero"`
 	Removal              RemovalState `json:"removal,omitempty"`
+	// KeptUntil is when other requests end this access, as of the removal, if Removal is
+	// RemovalKept; zero if that is not known. The previous release doesn't write it.
+	KeptUntil time.Time `json:"kept_until,omitzero"`
 	// AWSDeleteRequestID is AWS's request id of the latest call that deleted the access for
 	// this request; empty if there was none, or if it is not known.
 	AWSDeleteRequestID string `json:"aws_delete_request_id,omitempty"`

@@ -252,19 +252,25 @@ func TestAttacksOnBlocks(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := tt.w()
-			before := w.state()
-			got := w.send(t, tt.body)
-			if after := w.state(); after != before {
-				t.Errorf("it had an effect: %s\nbefore: %s", after, before)
-			}
-			told := answerText(got.Body) + strings.Join(w.told, "\n")
-			for _, v := range w.views {
-				told += shownText(v.view)
-			}
-			if !strings.Contains(told, tt.want) {
-				t.Errorf("told %q, want %q", told, tt.want)
-			}
+			w.wantRefused(t, tt.body, tt.want)
 		})
+	}
+}
+
+// wantRefused checks that the payload changes nothing, and that the person reads why.
+func (w *world) wantRefused(t *testing.T, body, why string) {
+	t.Helper()
+	before := w.state()
+	got := w.send(t, body)
+	if after := w.state(); after != before {
+		t.Errorf("it had an effect: %s\nbefore: %s", after, before)
+	}
+	told := answerText(got.Body) + strings.Join(w.told, "\n")
+	for _, v := range w.views {
+		told += shownText(v.view)
+	}
+	if !strings.Contains(told, why) {
+		t.Errorf("told %q, want %q", told, why)
 	}
 }
 
@@ -297,22 +303,11 @@ func TestBlockedPersonDecidesNothing(t *testing.T) {
 			w := guarded()
 			w.policy.IncidentResponders = append(w.policy.IncidentResponders, "dan@example.com")
 			w.blocks = access.Blocks{}.Add(access.Block{Person: tt.person, By: dan, At: now, Reason: "x"}, 7)
-			before := w.state()
-			got := w.send(t, tt.body)
-			if after := w.state(); after != before {
-				t.Errorf("it had an effect: %s\nbefore: %s", after, before)
-			}
-			told := answerText(got.Body) + strings.Join(w.told, "\n")
-			for _, v := range w.views {
-				told += shownText(v.view)
-			}
-			if !strings.Contains(told, tt.want) {
-				t.Errorf("told %q, want %q", told, tt.want)
-			}
+			w.wantRefused(t, tt.body, tt.want)
 			// The same with blocks that can't be read.
 			w = guarded()
 			w.blocksErr = access.Errorf(access.CodeUnavailable, "no answer")
-			before = w.state()
+			before := w.state()
 			w.send(t, tt.body)
 			if after := w.state(); after != before {
 				t.Errorf("without knowing who is blocked, it had an effect: %s\nbefore: %s", after, before)

@@ -74,7 +74,7 @@ func (h *Handler) openForm(ctx, work context.Context, log *slog.Logger, in slack
 	reads := parallel.Begin(work)
 	defer reads.End()
 	form := parallel.Start(reads, func(ctx context.Context) (slackgo.ModalViewRequest, error) {
-		return h.formFor(ctx, log, in.UserID, kind, with), nil
+		return h.formFor(ctx, log, in, kind, with), nil
 	})
 	if o.viewID, o.hash, err = h.Slack.OpenView(ctx, in.TriggerID, slack.LoadingView(kind)); err != nil {
 		return opened{}, err
@@ -89,8 +89,8 @@ type fill func(ctx context.Context, requester access.Person, form *slack.Form) e
 
 // formFor returns a new form, or a notice if this person can't request access. with may
 // be nil.
-func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string, kind access.Kind, with fill) slackgo.ModalViewRequest {
-	requester, err := h.People.Requester(ctx, slackID)
+func (h *Handler) formFor(ctx context.Context, log *slog.Logger, in slack.Interaction, kind access.Kind, with fill) slackgo.ModalViewRequest {
+	requester, err := h.People.Requester(ctx, in.UserID)
 	if err != nil {
 		text, personal := explain(err)
 		switch {
@@ -102,7 +102,7 @@ func (h *Handler) formFor(ctx context.Context, log *slog.Logger, slackID string,
 		}
 		return slack.NoticeView(sorry, text)
 	}
-	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	form := slack.Form{Kind: kind, FromHome: in.OnHome(), Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	if with != nil {
 		if err := with(ctx, requester, &form); err != nil {
 			if !isAbandoned(ctx) {
@@ -125,7 +125,7 @@ func (h *Handler) choose(ctx context.Context, log *slog.Logger, in slack.Interac
 	}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	form := slack.Form{Kind: kind, Chosen: access.Target{Kind: kind}, Durations: h.Durations}
+	form := slack.Form{Kind: kind, FromHome: in.View.IsFromHome(), Chosen: access.Target{Kind: kind}, Durations: h.Durations}
 	// Slack keeps what is in a field while its block id stays the same. We repeat it in case
 	// Slack shows the form anew, and because the duration's block id may change.
 	form.Duration, form.Reason, form.Ticket = in.View.Typed()

@@ -111,6 +111,8 @@ func TestChoose(t *testing.T) {
 		want   slackgo.ModalViewRequest
 	}{
 		{name: "an account", body: choice("account", production, ""), want: form(access.KindAccount, target(production, "Production", "", ""), "")},
+		{name: "in a form from the Home tab", body: fromHome(choice("account", production, "")),
+			want: slack.FromHome(form(access.KindAccount, target(production, "Production", "", ""), ""))},
 		{name: "a permission set first", body: payload("block_actions", "UJANE", object{"actions": []object{{"action_id": "permission_set"}},
 			"view": view("request_for_access", "", map[string][2]string{"account": {"account", ""}, "permission_set": {"permission_set", admin}})}),
 			want: form(access.KindAccount, target("", "", admin, "Admin"), "")},

@@ -40,7 +40,7 @@ func pressAtHome(user, action, requestID string) string {
 
 // fromHome is the submission of a dialog that was opened from the Home tab.
 func fromHome(body string) string {
-	for _, callback := range []string{slack.CallbackConfirmation, slack.CallbackDenial, slack.CallbackEnd} {
+	for _, callback := range []string{slack.CallbackConfirmation, slack.CallbackDenial, slack.CallbackEnd, slack.CallbackAccount} {
 		body = strings.ReplaceAll(body, "%22"+callback+"%22", "%22"+callback+"-home%22")
 	}
 	return body
@@ -308,13 +308,48 @@ func TestPressesAtHome(t *testing.T) {
 	// The buttons that open a form.
 	for _, callback := range []string{slack.CallbackAccount, slack.CallbackGroup} {
 		w := atHome()
-		if w.send(t, pressAtHome("UJANE", callback, "")); len(w.views) != 2 || w.views[1].view.CallbackID != callback || len(w.homes) > 0 {
+		if w.send(t, pressAtHome("UJANE", callback, "")); len(w.views) != 2 || w.views[1].view.CallbackID != callback+"-home" || len(w.homes) > 0 {
 			t.Errorf("%s: views %+v", callback, w.views)
 		}
 	}
 	w = atHome()
-	if w.send(t, pressAtHome("UJANE", slack.ActionAskAgain, "r2")); len(w.views) != 2 || w.views[1].view.CallbackID != slack.CallbackAccount || len(w.homes) > 0 {
+	if w.send(t, pressAtHome("UJANE", slack.ActionAskAgain, "r2")); len(w.views) != 2 || w.views[1].view.CallbackID != slack.CallbackAccount+"-home" || len(w.homes) > 0 {
 		t.Errorf("ask again: views %+v", w.views)
+	}
+}
+
+// A form that was opened in the Home tab shows its request there. A tab that can't be shown
+// doesn't change the answer: the request exists.
+func TestSubmissionAtHome(t *testing.T) {
+	submission := filled("UJANE", production, admin, "3600", "deploy")
+	for _, test := range []struct {
+		name, body string
+		publishErr error
+		homes      int
+	}{
+		{"opened in the tab", fromHome(submission), nil, 1},
+		{"opened in the tab, which can't be shown", fromHome(submission), access.Errorf(access.CodeUnavailable, "down"), 0},
+		{"opened elsewhere", submission, nil, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld()
+			w.publishErr = test.publishErr
+			got := w.send(t, test.body)
+			if got.StatusCode != http.StatusOK || got.Body != `{"response_action":"clear"}` || len(w.rows) != 1 || len(w.started) != 1 {
+				t.Fatalf("got %d %q, rows %+v, started %q", got.StatusCode, got.Body, w.rows, w.started)
+			}
+			if len(w.homes) != test.homes {
+				t.Fatalf("the tab was shown %d times", len(w.homes))
+			}
+			for id := range w.rows {
+				if test.homes == 0 {
+					continue
+				}
+				if _, buttons := w.home(t, "UJANE"); !slices.Contains(buttons, "withdraw "+id) {
+					t.Errorf("the tab has %q, and not request %s", buttons, id)
+				}
+			}
+		})
 	}
 }
 

@@ -101,6 +101,9 @@ func (h *Handler) submit(ctx context.Context, log *slog.Logger, in slack.Interac
 			"You already submitted this form with other values. This is what you requested: "+describe(stored)+
 				". To request something else, open a new form.")))
 	}
+	if in.View.IsFromHome() {
+		h.showHome(ctx, log, in.UserID, "", false) // the new request appears there
+	}
 	return jsonResponse(slack.ClearResponse())
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -131,7 +132,7 @@ func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Reque
 		return err
 	}
 	h.reachApprovers(ctx, log, r, post.Channel)
-	if err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
+	if _, err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
 		// What matters is that the approvers have the message. So announce doesn't fail
 		// here.
 		log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -199,27 +200,37 @@ func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) er
 		err = firstError(err, threadErr)
 	}
 	err = firstError(err, l.writeHeld(ctx, r.ID))
-	return firstError(err, h.tellDirectly(ctx, r, post.Channel, purpose), h.updateDirect(ctx, r))
+	direct, directErr := h.tellDirectly(ctx, r, post.Channel, purpose)
+	if direct.TS != "" {
+		// The earlier direct messages leave the buttons to this one.
+		r.Posts = maps.Clone(r.Posts)
+		if r.Posts == nil {
+			r.Posts = map[string]access.Post{}
+		}
+		r.Posts[slack.DirectPurpose(purpose)] = direct
+	}
+	return firstError(err, directErr, h.updateDirect(ctx, r))
 }
 
 // tellDirectly sends a direct message to a requester outside the channel of the
 // request's message, who doesn't see what is posted there. People who left Slack get none.
-func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfPost, purpose string) error {
+// It returns the post; the zero Post if there is none.
+func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfPost, purpose string) (post access.Post, err error) {
 	if !h.SendDM {
-		return nil
+		return access.Post{}, nil
 	}
 	user := r.Requester.SlackID
 	if in, err := h.Slack.MembersAmong(ctx, channelOfPost, []string{user}); err != nil || in[user] {
-		return err
+		return access.Post{}, err
 	}
 	channel, err := h.Slack.OpenDM(ctx, user)
 	if err == nil {
-		_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", directMessage(purpose, r))
+		post, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", directMessage(purpose, r))
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
-		return nil
+		return access.Post{}, nil
 	}
-	return err
+	return post, err
 }
 
 // channelOf returns the channel where the request is posted. If Slack refuses it, the
@@ -280,9 +291,18 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 	if err != nil || post.TS != "" {
 		return post, err
 	}
-	if begun || post.Channel == "" { // without a channel, it was never sent
+	switch {
+	case begun:
 		post = as
-	} else {
+	case post.Channel == "":
+		// It was never sent. Record where it goes now, or an attempt that sends it and stops
+		// would be repeated without a look.
+		as.Failed = post.Failed
+		post = as
+		if err := l.CompletePost(ctx, m.RequestID, m.Purpose, post); err != nil {
+			return access.Post{}, err
+		}
+	default:
 		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m.RequestID, m.Purpose)
 		if err != nil {
 			return access.Post{}, err

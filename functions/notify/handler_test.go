@@ -51,6 +51,8 @@ type world struct {
 	dmErr       error
 	membersErr  error
 	completeErr error
+	stopsAfter  string // purpose; nothing is recorded once that message is sent
+	stopped     bool
 	runsErr     error // the run's findings can't be read
 
 	users    map[string]slack.User // by email
@@ -105,6 +107,8 @@ func (w *world) CompletePost(_ context.Context, id, purpose string, p access.Pos
 		other.Posts = maps.Clone(other.Posts)
 		other.Posts[purpose] = p
 		w.others[id] = other
+	} else if w.stopped {
+		return access.Errorf(access.CodeUnavailable, "stopped")
 	} else if w.completeErr == nil {
 		w.row.Posts[purpose] = p
 	}
@@ -132,6 +136,7 @@ func (w *world) Post(_ context.Context, channel, thread string, m slack.Message)
 	ts := fmt.Sprint(len(w.sent) + 1)
 	w.sent[at+" "+m.Purpose] = ts
 	w.said = append(w.said, m)
+	w.stopped = m.Purpose == w.stopsAfter
 	return ts, w.lostAnswer
 }
 

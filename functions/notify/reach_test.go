@@ -219,6 +219,51 @@ func TestDirectMessagesStayCurrent(t *testing.T) {
 	}
 }
 
+// After the end, only the latest direct message to the requester offers to ask again. If
+// the end is not reported, that is the earlier one.
+func TestOnlyLatestDirectMessageOffersRepeat(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		postRevoke bool
+		lost       bool // the first answer about the later message
+		want       []string
+	}{
+		{"end reported", true, false, []string{"dm-revoked"}},
+		{"end reported, and the answer is lost", true, true, []string{"dm-revoked"}},
+		{"end not reported", false, false, []string{"dm-granted"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.inChannel = false
+			w.approve()
+			w.grant()
+			if err := w.handle(t, "granted", true, tt.postRevoke, 1); err != nil {
+				t.Fatal(err)
+			}
+			w.end()
+			if tt.lost {
+				w.lostAnswer = access.Errorf(access.CodeUnavailable, "no answer")
+				if err := w.handle(t, "revoked", true, tt.postRevoke, 1); err == nil {
+					t.Fatal("the task succeeds")
+				}
+				w.lostAnswer = nil
+			}
+			if err := w.handle(t, "revoked", true, tt.postRevoke, 1); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, purpose := range []string{"dm-announce", "dm-granted", "dm-revoked"} {
+				if strings.Contains(w.in(t, purpose), `"action_id":"ask_again"`) {
+					got = append(got, purpose)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("Ask again is in %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // buttons returns the action ids in each message as it is now.
 func (w *world) buttons(t *testing.T) string {
 	t.Helper()
@@ -322,5 +367,40 @@ func TestFailedDirectMessageKeepsItsPlace(t *testing.T) {
 	}
 	if did, want := w.inOrder(), []string{"find DUANN approver-UANN", "update C1 1", "update C1 1", "update DUANN 2"}; !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q", did, want)
+	}
+}
+
+// A direct message that could not be opened once gets a place before it is sent. So if the
+// function that sends it stops before it records the message, the next attempt finds it.
+func TestDirectMessageHasAPlaceBeforeItIsSent(t *testing.T) {
+	w := newWorld()
+	w.outside, w.failing = []string{"UANN"}, []string{"UANN"}
+	if err := w.handle(t, "announce", true, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	if post := w.row.Posts["approver-UANN"]; post != (access.Post{Failed: true}) {
+		t.Fatalf("the row says %+v", post)
+	}
+	w.failing = nil
+	remind := func(n int) []string {
+		t.Helper()
+		w.row.RemindersSent = n
+		w.inOrder()
+		if err := w.handle(t, "remind", true, true, 1); err != nil {
+			t.Fatal(err)
+		}
+		return w.inOrder()
+	}
+	w.stopsAfter = "approver-UANN"
+	if did := remind(1); !slices.Contains(did, "post DUANN approver-UANN") {
+		t.Fatalf("did %q", did)
+	}
+	w.stopsAfter = ""
+	did := remind(2)
+	if slices.Contains(did, "post DUANN approver-UANN") || !slices.Contains(did, "find DUANN approver-UANN") {
+		t.Errorf("did %q", did)
+	}
+	if post := w.row.Posts["approver-UANN"]; post.Channel != "DUANN" || post.TS == "" || post.Failed {
+		t.Errorf("the row says %+v", post)
 	}
 }

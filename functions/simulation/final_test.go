@@ -37,17 +37,19 @@ func (l *ledger) isGranting(key string) bool {
 // the row must have an outcome. After any other status, Slack shows a warning.
 func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation) {
 	text, told := l.answers[inv]
+	var answer struct {
+		StatusCode int    `json:"statusCode"`
+		Body       string `json:"body"` // what the dialog says
+	}
+	unreadable := json.Unmarshal(inv.raw, &answer) != nil
+	told = told || answer.StatusCode == 200 && answer.Body != ""
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
 		r.noted = l.world.clock.now()
 	}
 	if inv.failure != nil || inv.dead || told || l.dialogs[inv] != "" || action == "end" {
 		return
 	}
-	var answer struct {
-		StatusCode int    `json:"statusCode"`
-		Body       string `json:"body"` // what the dialog says
-	}
-	if json.Unmarshal(inv.raw, &answer) != nil || answer.StatusCode != 200 || answer.Body != "" {
+	if unreadable || answer.StatusCode != 200 {
 		return
 	}
 	r := l.request(id)

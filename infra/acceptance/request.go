@@ -64,6 +64,9 @@ func (r *run) request(ctx context.Context, s *Step, target access.Target, email 
 	if err != nil {
 		return f, err
 	}
+	if c := f.row.Chain; c != nil {
+		return f, heldError(f.row, c.Extends, c.End)
+	}
 	// Slack's clock is not AWS's.
 	took := max(posted.Sub(f.row.CreatedAt), 0)
 	r.recordTime("request_to_posted", took)
@@ -143,6 +146,9 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 		return errors.Join(err, f.watch.sight().err)
 	}
 	f.events = append(f.events, access.EventGranted)
+	if f.row.IsExtension() {
+		return heldError(f.row, f.row.Extends, f.row.End)
+	}
 	seen := f.watch.sight().seen
 	r.recordTime("press_to_assigned", seen.Sub(f.row.Outcome.At))
 	r.note(s, "%s: %s by %s; the assignment appeared %s later, and ends at %s", f, f.row.Outcome.Kind, decider(f.row), round(seen.Sub(f.row.Outcome.At)), f.row.End.UTC().Format(time.TimeOnly))
@@ -164,6 +170,14 @@ func (r *run) approve(ctx context.Context, s *Step, f *followed) error {
 		}
 		return f.active.ID != "", err
 	})
+}
+
+// heldError is the error for a request by someone who has the access already, through
+// another request. It would extend that access, so the access would neither appear nor end
+// when the acceptance expects it.
+func heldError(row access.Request, other string, end time.Time) error {
+	return fmt.Errorf("%s already has access to %s through request %s, until %s: press End now in its message, wait until the access is removed, and run this command again",
+		row.Requester.Email, describe(row.Target), other, end.UTC().Format("15:04:05 UTC on 2 January"))
 }
 
 func decider(row access.Request) string {

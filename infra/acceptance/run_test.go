@@ -173,6 +173,16 @@ func TestSees(t *testing.T) {
 
 		{name: "access goes early", breaks: func(w *world) { w.lasts = func(d time.Duration) time.Duration { return d - 20*time.Second } }, failed: []string{StepHeld}, says: "before its end"},
 		{name: "the end is another one than requested", breaks: func(w *world) { w.grant = func(r *access.Request) { r.End = r.End.Add(-time.Minute) } }, failed: []string{StepHeld}, says: "is not 2m0s after the grant"},
+		{name: "the person has the access already", breaks: func(w *world) {
+			w.evaluate = func(r *access.Request) {
+				if r.Target.AccountID == "111111111111" {
+					r.Chain = &access.Chain{Since: r.CreatedAt.Add(-time.Hour), End: r.CreatedAt.Add(time.Hour), Extends: "r-old"}
+				}
+			}
+		}, failed: []string{StepRequested, StepCapitals, StepCleanup}, says: "already has access to"},
+		{name: "the person got the access before the approval", breaks: func(w *world) {
+			w.grant = func(r *access.Request) { r.ChainSince, r.Extends = r.GrantedAt.Add(-time.Hour), "r-old" }
+		}, failed: []string{StepStopped, StepGranted, StepManagement, StepRecords, StepConditional}, says: "through request r-old, until"},
 		{name: "access comes back", breaks: func(w *world) { w.back = true }, failed: []string{StepCleanup}, says: "the access was gone, but it existed again"},
 		{name: "the removal is late", breaks: func(w *world) { w.late = removalPromise + 500*time.Millisecond }, failed: []string{StepRemoved, StepSwept, StepManagement}, says: "removed too late"},
 		{name: "the removal is very late", breaks: func(w *world) { w.late = 10 * time.Minute }, failed: []string{StepRemoved, StepSwept, StepManagement, StepRecords, StepCleanup}, says: "THE ACCESS IS STILL THERE"},

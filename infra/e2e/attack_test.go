@@ -26,14 +26,20 @@ func sign(secret string, at time.Time, body string) (timestamp, signature string
 	return timestamp, "v0=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// send posts a body to the app as Slack does.
+// send posts a form's body to the app as Slack does.
 func (s *stack) send(t *testing.T, body, timestamp, signature string) (status int, answer string) {
+	t.Helper()
+	return s.sendAs(t, "application/x-www-form-urlencoded", body, timestamp, signature)
+}
+
+// sendAs posts a body of this type to the app as Slack does.
+func (s *stack) sendAs(t *testing.T, contentType, body, timestamp, signature string) (status int, answer string) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, s.SlackRequestURL, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("X-Slack-Request-Timestamp", timestamp)
 	req.Header.Set("X-Slack-Signature", signature)
 	res, err := http.DefaultClient.Do(req)

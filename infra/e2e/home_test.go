@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -143,23 +142,7 @@ func TestHome(t *testing.T) {
 // postEvent posts an event to the app as Slack does.
 func (s *stack) postEvent(t *testing.T, body, timestamp, signature string) (status int, answer string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, s.SlackRequestURL, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Slack-Request-Timestamp", timestamp)
-	req.Header.Set("X-Slack-Signature", signature)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(text)
+	return s.sendAs(t, "application/json", body, timestamp, signature)
 }
 
 // TestVerification checks that the app answers Slack's challenge for the request URL only

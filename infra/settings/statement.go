@@ -223,7 +223,7 @@ var (
 	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
 		"true: everyone whom the statement allows gets the access without approval. false: approval is required, whatever other statements set. Self-approval can still give it.")
 	maxDuration = prop("MaxDuration", convertKind(duration(hours, time.Second, maxAccessDuration, ""), toSeconds), func(s *access.Statement) *int64 { return &s.MaxDuration },
-		"The longest access by this statement. The lowest of all statements that apply counts.")
+		"The longest access by this statement. The lowest of all statements that apply counts. Access without approval, extensions included, lasts no longer than this in total.")
 	ticket = prop("Ticket", convertKind(ticketRule, func(t access.Ticket) *access.Ticket { return &t }), func(s *access.Statement) **access.Ticket { return &s.Ticket },
 		"Adds a field for a ticket to the form. Required: true: it must not be empty. Pattern: a regular expression that must match the whole ticket. Hint: a text below the field.")
 	warning = prop("Warning", lineOfText(maxWarning), func(s *access.Statement) *string { return &s.Warning },

@@ -153,6 +153,9 @@ func TestOverlap(t *testing.T) {
 	if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists() {
 		t.Errorf("first leaves: %s, access %v", got, w.exists())
 	}
+	if got, want := w.rows["a"].KeptUntil, w.rows["b"].End; !got.Equal(want) || want.IsZero() {
+		t.Errorf("the access is kept until %v, want %v", got, want)
+	}
 	if got := w.release(t, l, "b"); got != access.RemovalDone {
 		t.Errorf("last leaves: %s", got)
 	}

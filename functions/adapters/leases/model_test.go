@@ -1226,9 +1226,13 @@ func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time,
 	if r.RevokingAt.IsZero() {
 		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
 	}
+	until := r.KeptUntil
 	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
 			r.RevokedAt, r.Removal, r.AWSDeleteRequestID = at, state, deleteRequestID
+			if state == access.RemovalKept {
+				r.KeptUntil = until
+			}
 			t.w.removedAt[r.ID] = t.w.steps
 			t.w.wantTruth(r.ID, state)
 		}

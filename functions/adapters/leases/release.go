@@ -68,7 +68,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 		untouchedUntil = time.Time{}
 	}
 	for range maxTries {
-		lease, holds, moved, err := l.leave(ctx, r)
+		lease, holds, moved, err := l.leave(ctx, &r)
 		if isLost(err) {
 			continue
 		}
@@ -118,8 +118,8 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 // leave removes the request from the lease if others hold it. If not, it moves the
 // lease to deleting: then holds is true, and the request is its only holder. If there
 // is no lease in the table, the returned lease is not stored. moved reports whether
-// this call moved it.
-func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Lease, holds, moved bool, err error) {
+// this call moved it. leave sets r.KeptUntil, if it knows that.
+func (l *Leases) leave(ctx context.Context, r *access.Request) (lease access.Lease, holds, moved bool, err error) {
 	const doing = "release the lease"
 	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
 	if err != nil {
@@ -132,7 +132,8 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 	if lease.State == access.LeaseDeleting {
 		return lease, true, false, nil
 	}
-	others, err := l.otherHolders(ctx, lease, r.ID)
+	others, until, err := l.lookAtOthers(ctx, lease, r.ID)
+	r.KeptUntil = until
 	if err == nil {
 		err = l.restoreOthers(ctx, lease, r.ID, others)
 	}
@@ -159,30 +160,33 @@ func (l *Leases) leave(ctx context.Context, r access.Request) (lease access.Leas
 // release its hold. The rows are read in parallel and within holdersTimeout together.
 // If there are several errors, it returns the one with the lowest request id.
 func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string) (map[string]access.Holder, error) {
+	others, _, err := l.lookAtOthers(ctx, lease, id)
+	return others, err
+}
+
+// lookAtOthers returns the same as otherHolders, and when the last of them ends
+// (access.LastEnd).
+func (l *Leases) lookAtOthers(ctx context.Context, lease access.Lease, id string) (others map[string]access.Holder, until time.Time, err error) {
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(lease.Holders)), func(other string) bool { return other == id })
 	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
 	defer cancel()
-	holds, errs := make([]bool, len(ids)), make([]error, len(ids))
+	rows, errs := make([]access.Request, len(ids)), make([]error, len(ids))
 	parallel.Do(len(ids), cmp.Or(l.Readers, holderReaders), func(i int) {
-		r, err := l.Table.Get(ctx, ids[i])
-		switch {
+		rows[i], errs[i] = l.Table.Get(ctx, ids[i])
+	})
+	others = map[string]access.Holder{}
+	var holding []access.Request
+	for i, other := range ids {
+		switch err := errs[i]; {
 		case access.CodeOf(err) == access.CodeNotFound:
 		case err != nil:
-			errs[i] = err
-		default:
-			holds[i] = !r.IsFinished()
-		}
-	})
-	others := map[string]access.Holder{}
-	for i, other := range ids {
-		if errs[i] != nil {
-			return nil, errs[i]
-		}
-		if holds[i] {
+			return nil, time.Time{}, err
+		case !rows[i].IsFinished():
 			others[other] = lease.Holders[other]
+			holding = append(holding, rows[i])
 		}
 	}
-	return others, nil
+	return others, access.LastEnd(holding, l.Now()), nil
 }
 
 // recoverLease writes a lease for access that was granted, was never recorded as

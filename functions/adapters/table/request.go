@@ -347,6 +347,9 @@ func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Tim
 	if deleteRequestID != "" {
 		c.set["aws_delete_request_id"] = deleteRequestID
 	}
+	if !r.KeptUntil.IsZero() && state == access.RemovalKept {
+		c.set["kept_until"] = r.KeptUntil.UTC()
+	}
 	r.RevokedAt, r.Removal = at.UTC(), state
 	if !access.RecordsRemoval(r) {
 		c.events = []access.Event{access.RemovalEvent(r)}

@@ -36,7 +36,7 @@
 //	BeginRevoke   revoking_at
 //	TakeOver      revoking_execution_arn
 //	Rebuild       rebuilt revoking_at open due
-//	RecordRemoval revoked_at removal events revoking_at
+//	RecordRemoval revoked_at removal kept_until events revoking_at
 //	AppendEvent   events
 //	MarkAudited   audited
 //	GiveUp        failure tombstone

@@ -214,7 +214,7 @@ func TestRoundTrip(t *testing.T) {
 	full.GroupMembershipID, full.OUPath = "m-1", []string{"r-1", "ou-1"}
 	full.TeamDomain, full.AWSCreateRequestID, full.AWSDeleteRequestID = "example", "aws-1", "aws-2"
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
-	full.RevokingAt, full.RevokedAt, full.Removal = monday, monday, access.RemovalKept
+	full.RevokingAt, full.RevokedAt, full.Removal, full.KeptUntil = monday, monday, access.RemovalKept, monday.Add(time.Hour)
 	full.RevokingExecutionARN = "arn:aws:states:::execution:m:full-2"
 	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}, "approver-U1": {Channel: "D1", Failed: true, Reminder: 2}}
 	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}, Rule: "w"}}
@@ -668,6 +668,32 @@ func TestRevokedOnce(t *testing.T) {
 	equal(t, "AWS's request id", again.AWSDeleteRequestID, "aws-1")
 	equal(t, "second call", again, first)
 	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventRevoked, At: monday, Reason: "removed"}})
+}
+
+// The row says until when others keep the access, if they do and that is known.
+func TestKeptUntil(t *testing.T) {
+	s, _, _ := newStore(t)
+	until := monday.Add(2 * time.Hour)
+	for _, tt := range []struct {
+		id          string
+		state       access.RemovalState
+		until, want time.Time
+	}{
+		{"kept", access.RemovalKept, until, until},
+		{"unknown", access.RemovalKept, time.Time{}, time.Time{}},
+		{"removed", access.RemovalDone, until, time.Time{}},
+	} {
+		r := create(t, s, tt.id)
+		r.KeptUntil = tt.until
+		if _, err := s.RecordRemoval(ctx, r, monday, tt.state, ""); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Get(ctx, tt.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, tt.id, r.KeptUntil, tt.want)
+	}
 }
 
 // A deleted row is created again from what the lease knows. Its removal can be
