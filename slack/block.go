@@ -102,7 +102,8 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 	}
 	b.text(" They can't request, approve or deny anything until an incident responder other than ").person(e.Block.By).text(" lifts the block.")
 	writeEndings(b, fmt.Sprintf("Requests refused: %d", len(e.Refused)), e.Refused)
-	writeEndings(b, fmt.Sprintf("Access that ends now: %d", len(e.Ending)), e.Ending)
+	ending := withoutRepeats(e.Ending)
+	writeEndings(b, fmt.Sprintf("Access that ends now: %d", len(ending)), ending)
 	if e.Unsure {
 		b.newLine().text("⚠️ Not everything could be checked in time. This app keeps checking every minute, and ends what is left.")
 	} else {
@@ -114,6 +115,19 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 	v := modal("Blocked", b.block("blocked"))
 	v.Close = plainText("Close")
 	return v
+}
+
+// withoutRepeats returns the first request for each target. Several give the same access if
+// one extends another.
+func withoutRepeats(all []access.Request) (first []access.Request) {
+	seen := map[string]bool{} // by target
+	for _, r := range all {
+		if !seen[r.Target.Key()] {
+			seen[r.Target.Key()] = true
+			first = append(first, r)
+		}
+	}
+	return first
 }
 
 // writeEndings writes the requests below a title.
