@@ -196,6 +196,7 @@ func (c *camera) takeMoreTime(demo *stack) {
 // takeHome takes an extension as approvers see it, an approver's Home tab, and what an
 // incident responder sees who blocks the requester.
 func (c *camera) takeHome(demo *stack) {
+	c.open(demo.Page + "?person=" + bob)
 	own := demo.askBecause(c.t, wish{bob, "shop-development", "DeveloperAccess", 3600}, "Check a fix before the release", func(string) {})
 	own.shows(c.t, "🟢")
 	demo.askBecause(c.t, wish{bob, "payments-staging", "DatabaseAdmin", 900}, "Copy test data", func(string) {}).shows(c.t, "🟡")
@@ -208,12 +209,10 @@ func (c *camera) takeHome(demo *stack) {
 	extension := demo.askBecause(c.t, w, "Still looking for the slow query", func(string) {})
 	extension.shows(c.t, "🟡")
 
-	c.open(demo.Page + "?person=" + bob)
 	ts := extension.message(c.t).TS
 	c.find("the extension", fmt.Sprintf(`document.querySelector('.message[data-ts="%s"] [data-action-id="approve"]')?.dataset.value`, ts))
 	c.take("extension.png", fmt.Sprintf(`.message[data-ts="%s"]`, ts))
 
-	c.open(demo.Page + "?person=" + bob)
 	c.openHome("approve")
 	c.take("home.png", "#home")
 

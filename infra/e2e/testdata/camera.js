@@ -20,7 +20,7 @@
     :root { font-family: Lato, sans-serif; }
     * { caret-color: transparent !important; scrollbar-width: none !important; }
     .still .modal { border-radius: 0; }
-    .still #home { flex: none; width: 620px; padding-top: 0; }
+    .still #home { flex: none; width: 600px; padding-top: 0; }
     #pointer { position: fixed; z-index: 99; width: 26px; left: -99px; pointer-events: none; filter: drop-shadow(0 2px 3px #0008); }
   `);
   document.adoptedStyleSheets.push(sheet);
