@@ -26,6 +26,10 @@ func offersRepeat(s state, r access.Request) bool {
 	}
 }
 
+// askForMoreTime is on the button for a repeat while the access is active: the new request
+// extends it.
+const askForMoreTime = "Ask for more time"
+
 // askAgain returns the button that opens the form with the values of the request.
 func askAgain(r access.Request) slackgo.BlockElement {
 	return button(ActionAskAgain, "Ask again", slackgo.StyleDefault, r.ID)
@@ -42,7 +46,7 @@ func moreTimeMessage(r access.Request) Message {
 	case s == stateActive && !over:
 		m.Text = fmt.Sprintf("⏰ Your access ends <!date^%d^%s|%s>: ", r.End.Unix(), dateFormat, fallbackTime(r.End)) + subject(r.Target, inText)
 		b.text("your access ends ").time(r.End).text(": " + targetName(r.Target) + ".")
-		m.Blocks = []slackgo.Block{b.block("message"), buttons(button(ActionMoreTime, "Ask for more time", slackgo.StylePrimary, r.ID))}
+		m.Blocks = []slackgo.Block{b.block("message"), buttons(button(ActionMoreTime, askForMoreTime, slackgo.StylePrimary, r.ID))}
 		return m
 	case over, s == stateKept:
 		b.text("another request gives you more time: ")

@@ -42,13 +42,13 @@ const (
 // BlockView returns the dialog in which an incident responder blocks a person.
 func BlockView() slackgo.ModalViewRequest {
 	person := slackgo.NewOptionsSelectBlockElement(slackgo.OptTypeUser, plainText("Choose a person"), ActionBlockedPerson)
-	reason := slackgo.NewPlainTextInputBlockElement(plainText("Why do you block this person?"), ActionBlockReason)
+	reason := slackgo.NewPlainTextInputBlockElement(plainText("Why are you blocking this person?"), ActionBlockReason)
 	reason.Multiline = true
 	reason.MaxLength = access.MaxBlockReasonLength
 	hint := plainText("Other incident responders can read this, and the audit log keeps it. Don't include secrets.")
 	v := modal("Block a person",
-		slackgo.NewSectionBlock(plainText("This app ends everything of this person: their access is removed, their pending requests are refused, and approvals that they gave no longer count. "+
-			"They can't request, approve or deny anything, until another incident responder lifts the block. You can't lift it yourself."), nil, nil),
+		slackgo.NewSectionBlock(plainText("This app removes the person's access and refuses their pending requests. Approvals that they gave no longer count. "+
+			"They can't request, approve or deny anything until another incident responder lifts the block. You can't lift it yourself."), nil, nil),
 		slackgo.NewInputBlock(BlockBlockedPerson, plainText("Person"), nil, person),
 		slackgo.NewInputBlock(BlockBlockReason, plainText("Reason"), hint, reason))
 	v.CallbackID = CallbackBlock
@@ -69,7 +69,7 @@ func (v *View) BlockSubmission() (slackID, reason string, mistakes map[string]st
 	reason = cleanLines(v.State[BlockBlockReason][ActionBlockReason].Value)
 	switch {
 	case !isVisible(reason):
-		mistakes[BlockBlockReason] = "Say why you block this person."
+		mistakes[BlockBlockReason] = "Enter a reason."
 	case tooLong(reason, access.MaxBlockReasonLength):
 		mistakes[BlockBlockReason] = fmt.Sprintf("Use at most %d characters.", access.MaxBlockReasonLength)
 	}
@@ -100,9 +100,10 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 	} else {
 		b.text(" is blocked.")
 	}
-	b.text(" They can't request, approve or deny anything, until an incident responder other than ").person(e.Block.By).text(" lifts the block.")
+	b.text(" They can't request, approve or deny anything until an incident responder other than ").person(e.Block.By).text(" lifts the block.")
 	writeEndings(b, fmt.Sprintf("Requests refused: %d", len(e.Refused)), e.Refused)
-	writeEndings(b, fmt.Sprintf("Access that ends now: %d", len(e.Ending)), e.Ending)
+	ending := withoutRepeats(e.Ending)
+	writeEndings(b, fmt.Sprintf("Access that ends now: %d", len(ending)), ending)
 	if e.Unsure {
 		b.newLine().text("⚠️ Not everything could be checked in time. This app keeps checking every minute, and ends what is left.")
 	} else {
@@ -110,10 +111,23 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 	}
 	b.newLine().strong("Open sessions stay active until they expire").text(", " + longestSession(e.Ending) +
 		" after the access is removed. To cut them, use your deny policy, and end the person's access portal session: docs/operate/compromised-account.md.")
-	b.newLine().text("Access that this person approved for others stays active. Check it with the query there.")
+	b.newLine().text("Access that this person approved for others stays active. The same page has a query that lists it.")
 	v := modal("Blocked", b.block("blocked"))
 	v.Close = plainText("Close")
 	return v
+}
+
+// withoutRepeats returns the first request for each target. Several give the same access if
+// one extends another.
+func withoutRepeats(all []access.Request) (first []access.Request) {
+	seen := map[string]bool{} // by target
+	for _, r := range all {
+		if !seen[r.Target.Key()] {
+			seen[r.Target.Key()] = true
+			first = append(first, r)
+		}
+	}
+	return first
 }
 
 // writeEndings writes the requests below a title.

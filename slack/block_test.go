@@ -30,12 +30,18 @@ func TestBlockViews(t *testing.T) {
 	group.SessionSeconds = 0
 	active.SessionSeconds = 4 * 3600
 	hostileRequest := requests()["pending_hostile"]
+	extension := active
+	extension.ID, extension.Extends = "an-extension", active.ID
+	many := slices.Repeat([]access.Request{requests()["active_longest"]}, 30)
+	for i := range many {
+		many[i].Target.AccountID = fmt.Sprintf("%012d", i)
+	}
 	views := map[string]slackgo.ModalViewRequest{
 		"block":           BlockView(),
-		"blocked":         BlockedView(Ended{Block: all["usual"], Refused: []access.Request{group}, Ending: []access.Request{active}}),
+		"blocked":         BlockedView(Ended{Block: all["usual"], Refused: []access.Request{group}, Ending: []access.Request{active, extension}}),
 		"blocked_again":   BlockedView(Ended{Block: all["usual"], Again: true, Unsure: true}),
 		"blocked_hostile": BlockedView(Ended{Block: all["hostile"], Refused: []access.Request{hostileRequest}, Ending: []access.Request{hostileRequest}}),
-		"blocked_longest": BlockedView(Ended{Block: all["longest"], Refused: slices.Repeat([]access.Request{requests()["pending_longest"]}, 30), Ending: slices.Repeat([]access.Request{requests()["active_longest"]}, 30)}),
+		"blocked_longest": BlockedView(Ended{Block: all["longest"], Refused: slices.Repeat([]access.Request{requests()["pending_longest"]}, 30), Ending: many}),
 		"lift_usual":      LiftView(all["usual"]),
 		"lift_hostile":    LiftView(all["hostile"]),
 		"lift_longest":    LiftView(all["longest"]),
@@ -56,6 +62,9 @@ func TestBlockViews(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in %q", want, text)
 		}
+	}
+	if n := strings.Count(text, "ReadOnly in Sandbox"); n != 1 {
+		t.Errorf("access that was extended is listed %d times: %q", n, text)
 	}
 	if text := shownWithMentions(t, Message{Blocks: views["blocked_longest"].Blocks.BlockSet}); strings.Count(text, "and 10 more") != 2 {
 		t.Errorf("the list doesn't say how many more there are: %q", text)

@@ -19,11 +19,13 @@ const (
 const CommandHint = "[name] or list or help"
 
 // CommandHelp answers "/access help".
-const CommandHelp = CommandAccount + " opens the form to request access to an AWS account.\n" +
-	CommandAccount + " prod shop opens it with the account whose name contains these words. Add a permission set to choose both: " + CommandAccount + " prod shop admin.\n" +
-	CommandGroup + " opens the form to request membership in a group. Add words of the group's name to choose it.\n" +
-	CommandAccount + " " + WordList + " shows the access that you have, and your requests without access yet.\n" +
-	CommandAccount + " " + WordHelp + " shows this text."
+const CommandHelp = "• " + CommandAccount + ": opens the form to request access to an AWS account.\n" +
+	"• " + CommandAccount + " prod shop: opens it with the account whose name contains these words.\n" +
+	"• " + CommandAccount + " prod shop admin: also chooses the permission set.\n" +
+	"• " + CommandGroup + ": opens the form to request membership in a group. Add words of the group's name to choose it.\n" +
+	"• " + CommandAccount + " " + WordList + ": shows the access that you have, and your requests without access yet.\n" +
+	"• " + CommandAccount + " " + WordHelp + ": shows this text.\n" +
+	"This app's Home tab shows your access, and the requests that you can approve."
 
 // AccessList is what a person has and waits for.
 type AccessList struct {
@@ -60,6 +62,9 @@ func accessList(l AccessList, linkOf func(access.Request) string) slackgo.Block 
 		switch stateOf(r) {
 		case stateActive:
 			b.text("ends ").time(r.End)
+			if r.IsExtension() {
+				b.text(", extended")
+			}
 		default:
 			b.text("is being removed")
 		}

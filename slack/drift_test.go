@@ -330,7 +330,7 @@ func TestDriftReportSays(t *testing.T) {
 				"Group Operators (g-1)", "• carol|, first seen |2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
 		{report: "protected", colour: "🟠", want: []string{"Removed: |0|", "Never removed, because the account is protected and no statement names it (1)"}},
-		{report: "protected_warn", colour: "🟠", want: []string{"Never removed, because the account is protected and no statement names it (1)", "The next removal will delete this access"}},
+		{report: "protected_warn", colour: "🟠", want: []string{"Never removed, because the account is protected and no statement names it (1)", "The next removal takes this access away"}},
 		{report: "protected_warn_only", colour: "🟠", want: []string{"If nobody needs this access, remove it"}, not: []string{"The next removal will delete"}},
 		{report: "grown", colour: "🔴", want: []string{"covers more than at earlier checks", "the access in this question stays"}, not: []string{"nothing was removed"}},
 		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total. Below are the 5 that are new"}},

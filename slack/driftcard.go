@@ -62,11 +62,10 @@ func (c *cards) card(f access.Finding, index int) []slackgo.Block {
 		b.text(" (").person(owner).text(")")
 	}
 	// Few elements, because the room is limited.
-	what := ": "
+	what := ": group " + nameWithID(f.GroupName, f.GroupID)
 	if f.Kind != access.KindGroup {
-		what += cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName) + " in "
+		what = ": " + targetName(f.Target)
 	}
-	what += placeOf(f.Target)
 	if by := f.Creation; by != nil {
 		b.text(what + "\nAdded by " + cut(clean(by.By), maxCreator) + ", ").time(by.At)
 		what = ", according to CloudTrail"
@@ -100,9 +99,9 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 	case press != nil && press.Remove:
 		switch result := c.run.PressResultOf(index); result {
 		case "":
-			b.strong("Removing").text(": asked by ").person(press.By).text(", ").time(press.At)
+			b.strong("Removing").text(": asked for by ").person(press.By).text(", ").time(press.At)
 		default:
-			b.strong(pressLabel(result)).text(": removal asked by ").person(press.By).text(", ").time(press.At)
+			b.strong(pressLabel(result)).text(": removal asked for by ").person(press.By).text(", ").time(press.At)
 		}
 	case press != nil:
 		b.strong("Left until ").time(press.Until).text(" by ").person(press.By)
@@ -111,7 +110,7 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 	case c.report.NextRevocation.IsZero():
 		b.text("Next: nothing. It stays until someone removes it.")
 	default:
-		b.text("Next: removed ").time(c.report.NextRevocation).text(", unless left or requested")
+		b.text("Next: removed ").time(c.report.NextRevocation).text(", unless someone leaves or requests it")
 	}
 }
 
@@ -137,6 +136,6 @@ func pressLabel(result access.RemovalResult) string {
 
 func confirmFindingRemoval() *slackgo.ConfirmationBlockObject {
 	return slackgo.NewConfirmationBlockObject(
-		plainText("Remove access?"), plainText("People who still need it must request it."), plainText("Remove"), plainText("Cancel"),
+		plainText("Remove access?"), plainText("If the person still needs it, they must request it."), plainText("Remove"), plainText("Cancel"),
 	)
 }

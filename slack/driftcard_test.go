@@ -121,17 +121,17 @@ func TestFindingCardsSay(t *testing.T) {
 	}{
 		"open": {
 			want: []string{
-				"alice| (|@U0ALICE|)|: ReadOnly in Account Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Next: removed |3 Mar 2026 05:30 UTC|, unless left or requested", "unless an exemption in the settings covers it or an approver leaves it.",
+				"alice| (|@U0ALICE|)|: ReadOnly in Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Next: removed |3 Mar 2026 05:30 UTC|, unless someone leaves or requests it", "unless an exemption in the settings covers it or an approver leaves it.",
 			},
 			buttons: both(11, 14, 10, 13, 12),
 		},
 		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it."}, buttons: both(11, 14, 10, 13, 12)},
 		"too_old":    {buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
-		"pressed": {want: []string{"Removing|: asked by |@U0BOB|, |2 Mar 2026 09:40 UTC|", "Left until |3 Mar 2026 09:40 UTC| by |@U0BOB|"},
+		"pressed": {want: []string{"Removing|: asked for by |@U0BOB|, |2 Mar 2026 09:40 UTC|", "Left until |3 Mar 2026 09:40 UTC| by |@U0BOB|"},
 			buttons: both(14, 13, 12)},
 		"ended": {want: []string{
-			"Removed|: removal asked by |@U0BOB|", "Kept because a request now covers it|: removal asked by", "Removal not confirmed|: removal asked by", "Already removed by someone else|: removal asked by",
-			"Kept because removals are off, or this person may no longer decide|: removal asked by",
+			"Removed|: removal asked for by |@U0BOB|", "Kept because a request now covers it|: removal asked for by", "Removal not confirmed|: removal asked for by", "Already removed by someone else|: removal asked for by",
+			"Kept because removals are off, or this person may no longer decide|: removal asked for by",
 		}, buttons: []string{remove(12)}},
 		"revoke": {want: []string{"Kept because it is exempt for now (1)", "Left by |@U0BOB| until |3 Mar 2026 15:30 UTC|"}},
 	} {

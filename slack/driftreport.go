@@ -157,9 +157,9 @@ func (o driftOutcome) summary() slackgo.Block {
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		text := "If nobody needs this access, remove it in IAM Identity Center."
 		if !o.NextRevocation.IsZero() && len(o.left) > 0 {
-			text = "The next removal will delete this access, unless an exemption in the settings covers it."
+			text = "The next removal takes this access away, unless an exemption in the settings covers it."
 			if len(o.Decidable) > 0 {
-				text = "The next removal will delete this access, unless an exemption in the settings covers it or an approver leaves it."
+				text = "The next removal takes this access away, unless an exemption in the settings covers it or an approver leaves it."
 			}
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)

@@ -36,7 +36,7 @@ func writeExtension(b *richText, r access.Request) {
 	if r.Chain == nil {
 		return
 	}
-	b.newLine().text("Extends access they have had since ").time(r.Chain.Since).text(": " + access.FormatChain(r.ChainSeconds()) + " in all")
+	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(": " + access.FormatChain(r.ChainSeconds()) + " in all")
 	if d := r.EvaluatedDecision; d != nil && d.ChainTooLong {
 		b.text(", which is too long without an approval")
 	}
@@ -45,6 +45,6 @@ func writeExtension(b *richText, r access.Request) {
 // writeGrantedExtension says what an extension did, as of its grant.
 func writeGrantedExtension(b *richText, r access.Request) {
 	if r.IsExtension() {
-		b.newLine().text("Extends access they have had since ").time(r.ChainSince)
+		b.newLine().strong("Extends access they have had since").text(" ").time(r.ChainSince)
 	}
 }

@@ -152,13 +152,13 @@ func (s HomeSection) end(blocks []slackgo.Block, id, none string) []slackgo.Bloc
 	case s.Failed:
 		text = "⚠️ This list couldn't be read. Open this tab again in a moment."
 	case more > 0 && s.More:
-		text = fmt.Sprintf("and %d more, or even more than that", more)
+		text = fmt.Sprintf("and at least %d more", more)
 	case more > 0:
 		text = fmt.Sprintf("and %d more", more)
 	case s.More && len(s.Requests) > 0:
 		text = "and maybe more"
 	case s.More:
-		text = none + " There may be some that this list doesn't include. Their messages have the same buttons."
+		text = none + " This list may be incomplete. Messages about requests have the same buttons."
 	case len(s.Requests) == 0:
 		text = none
 	}
@@ -175,7 +175,10 @@ func accessRow(b *richText, r access.Request) (elements []slackgo.BlockElement) 
 	b.strong(targetName(r.Target))
 	if s := stateOf(r); s == stateActive {
 		b.label("Until").time(r.End)
-		elements = append(elements, button(ActionEnd, "End now", slackgo.StyleDanger, r.ID), askAgain(r))
+		if r.IsExtension() {
+			b.newLine().text("Extends access you have had since ").time(r.ChainSince)
+		}
+		elements = append(elements, button(ActionEnd, "End now", slackgo.StyleDanger, r.ID), button(ActionAskAgain, askForMoreTime, slackgo.StyleDefault, r.ID))
 	} else {
 		b.newLine().text(titles[s])
 	}
@@ -209,9 +212,10 @@ func waitingRow(b *richText, r access.Request) []slackgo.BlockElement {
 		b.newLine().strong("⚠️ Found under a fallback email domain. Check that this is the right person.")
 	}
 	writeSince(b, r)
+	writeExtension(b, r)
 	writeTicket(b, r)
-	writeLink(b, r.MessageLink())
 	b.label("Reason").quote(cut(cleanLines(r.Reason), maxHomeReason))
+	writeLink(b, r.MessageLink())
 	if stateOf(r) != statePending {
 		return nil
 	}

@@ -219,7 +219,7 @@ func TestAttacksOnBlocks(t *testing.T) {
 		{"a block of nobody", guarded, blockBy("UANN", "", "x"), "Choose a person."},
 		{"a block of a stranger", guarded, blockBy("UANN", "UNOBODY", "x"), "Slack doesn't know this person."},
 		{"a block of markup", guarded, blockBy("UANN", "U1> <!channel>", "x"), "Choose a person."},
-		{"a block without a reason", guarded, blockBy("UANN", "UJANE", " \n\u3164"), "Say why you block this person."},
+		{"a block without a reason", guarded, blockBy("UANN", "UJANE", " \n\u3164"), "Enter a reason."},
 		{"a block with a reason that is too long", guarded, blockBy("UANN", "UJANE", strings.Repeat("x", 501)), "Use at most 500 characters."},
 		{"a block by a responder who is blocked", func() *world { return blocked(bob) }, blockBy("UBOB", "UANN", "x"), "You can't do this at the moment."},
 

@@ -242,7 +242,7 @@ func TestHomeIsBounded(t *testing.T) {
 	}
 	w.openHome(t, "UANN")
 	text, got := w.home(t, "UANN")
-	if len(got) != 2+2*20 || got[2] != "approve r0000" || got[40] != "approve r0019" || !strings.Contains(text, "and 180 more, or even more than that") {
+	if len(got) != 2+2*20 || got[2] != "approve r0000" || got[40] != "approve r0019" || !strings.Contains(text, "and at least 180 more") {
 		t.Errorf("buttons %q, and %s", got, text[max(0, len(text)-300):])
 	}
 	if reads := w.gets.Load(); reads != homeRows {

@@ -40,7 +40,9 @@ func TestPictures(t *testing.T) {
 	c.filmDemo(demo)
 	c.takeRequest(demo)
 	c.takeDenied(demo)
-	c.takeRemoval()
+	c.takeMoreTime(demo)
+	c.takeHome(demo)
+	c.takeUnknownAccess()
 	c.keepAnimation()
 }
 
@@ -134,10 +136,13 @@ func (c *camera) takePage() {
 	c.run(`(document.querySelector(".messages").scrollTop = 1e6, true)`)
 }
 
+// tall is the height of a page on which the longest message that is taken fits.
+const tall = 1500
+
 // takeRequest takes a request's form and messages.
 func (c *camera) takeRequest(demo *stack) {
 	const reason = "Roll back release 2.15, see the incident channel"
-	c.resize(1320, 1100)
+	c.resize(1320, tall)
 	c.open(demo.Page + "?person=" + alice)
 	c.click(`#composer [data-command="/access"]`)
 	c.choose("account", "shop-production")
@@ -177,8 +182,68 @@ func (c *camera) takeDenied(demo *stack) {
 	c.take("denied.png", message)
 }
 
-// takeRemoval takes the question that a reconciliation asks in a new deployment.
-func (c *camera) takeRemoval() {
+// takeMoreTime takes the direct message that offers to ask for more time.
+func (c *camera) takeMoreTime(demo *stack) {
+	c.open(demo.Page + "?person=" + grace)
+	demo.askBecause(c.t, wish{grace, "analytics-sandbox", "ReadOnlyAccess", 120}, "Look up a report", func(string) {})
+	c.openDirectMessages()
+	// The minute check sends it in the second half of the two minutes.
+	c.do("see the offer", 2*time.Minute+soon, chromedp.WaitVisible(chromedp.CSS(`.message [data-action-id="more_time"]`)))
+	ts := c.find("the offer", `document.querySelector('.message [data-action-id="more_time"]').closest(".message").dataset.ts`)
+	c.take("more-time.png", fmt.Sprintf(`.message[data-ts="%s"]`, ts))
+}
+
+// takeHome takes an extension as approvers see it, an approver's Home tab, and what an
+// incident responder sees who blocks the requester.
+func (c *camera) takeHome(demo *stack) {
+	c.open(demo.Page + "?person=" + bob)
+	own := demo.askBecause(c.t, wish{bob, "shop-development", "DeveloperAccess", 3600}, "Check a fix before the release", func(string) {})
+	own.shows(c.t, "🟢")
+	demo.askBecause(c.t, wish{bob, "payments-staging", "DatabaseAdmin", 900}, "Copy test data", func(string) {}).shows(c.t, "🟡")
+	w := wish{erin, "shop-production", "DeveloperAccess", 3600}
+	first := demo.askBecause(c.t, w, "Find out why orders are slow", func(string) {})
+	if res := demo.press(c.t, bob, first.message(c.t), "approve", false); !res.OK {
+		c.t.Fatalf("press: %+v", res)
+	}
+	first.shows(c.t, "🟢")
+	extension := demo.askBecause(c.t, w, "Still looking for the slow query", func(string) {})
+	extension.shows(c.t, "🟡")
+
+	ts := extension.message(c.t).TS
+	c.find("the extension", fmt.Sprintf(`document.querySelector('.message[data-ts="%s"] [data-action-id="approve"]')?.dataset.value`, ts))
+	c.take("extension.png", fmt.Sprintf(`.message[data-ts="%s"]`, ts))
+
+	c.openHome("approve")
+	c.take("home.png", "#home")
+
+	c.open(demo.Page + "?person=" + frank)
+	c.openHome("block")
+	c.click(`#home [data-action-id="block"]`)
+	c.choose("blocked_person", "Erin")
+	c.typeInto(`.modal textarea[data-action-id="block_reason"]`, "Laptop stolen at the station this morning")
+	c.take("block.png", ".modal")
+	c.click(`.modal [data-submit]`)
+	c.find("what the block did", `[...document.querySelectorAll(".modal")].find(m => m.textContent.includes("Access that ends now: 1"))?.dataset.viewId`)
+	c.take("blocked.png", ".modal")
+}
+
+// openDirectMessages opens the person's conversation with the app.
+func (c *camera) openDirectMessages() {
+	c.t.Helper()
+	c.click(`.conversations [data-kind="im"]`)
+}
+
+// openHome opens the app's Home tab, and waits for a button in it.
+func (c *camera) openHome(action string) {
+	c.t.Helper()
+	c.openDirectMessages()
+	c.click(`[data-tab-of-app="home"]`)
+	c.find("the Home tab", fmt.Sprintf(`document.querySelector('#home [data-action-id="%s"]')?.innerText`, action))
+}
+
+// takeUnknownAccess takes the question that a reconciliation asks in a new deployment,
+// and a report with a finding that an approver can decide about.
+func (c *camera) takeUnknownAccess() {
 	text, err := os.ReadFile("testdata/drift.yaml")
 	if err != nil {
 		c.t.Fatal(err)
@@ -200,6 +265,9 @@ func (c *camera) takeRemoval() {
 	question := s.run(c.t, "revoke", "").question(c.t)
 	c.become(carol)
 	c.take("removal.png", fmt.Sprintf(`.message[data-ts="%s"]`, question.TS))
+	report := s.runToEnd(c.t, "warn").report(c.t)
+	c.open(s.Page + "?person=" + carol)
+	c.take("findings.png", fmt.Sprintf(`.message[data-ts="%s"]`, report.TS))
 }
 
 // camera takes pictures of the page in a browser with sharp letters and no motion.

@@ -159,7 +159,7 @@ var (
 	restText    = regexp.MustCompile(`^: (\S+?)(?:, first seen )?$`)
 	// A finding with its own block: the name, perhaps a mention, and this.
 	ownerText = regexp.MustCompile(`^(\S+@\S+)$`)
-	cardText  = regexp.MustCompile(`(?s)^: (?:(\S+) in )?(?:Account|Group) (\S+) \([^)]*\)\n`)
+	cardText  = regexp.MustCompile(`(?s)^: (?:(\S+) in |group )(\S+) \([^)]*\)\n`)
 )
 
 // listed returns the findings that a message shows, by result ("" if it shows

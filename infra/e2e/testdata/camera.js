@@ -20,6 +20,7 @@
     :root { font-family: Lato, sans-serif; }
     * { caret-color: transparent !important; scrollbar-width: none !important; }
     .still .modal { border-radius: 0; }
+    .still #home { flex: none; width: 600px; padding-top: 0; }
     #pointer { position: fixed; z-index: 99; width: 26px; left: -99px; pointer-events: none; filter: drop-shadow(0 2px 3px #0008); }
   `);
   document.adoptedStyleSheets.push(sheet);
@@ -61,7 +62,7 @@
     },
     // moveTimes replaces times that the app writes out.
     moveTimes() {
-      const texts = document.createTreeWalker(document.querySelector(".messages"), NodeFilter.SHOW_TEXT);
+      const texts = document.createTreeWalker(document.getElementById("workspace"), NodeFilter.SHOW_TEXT);
       while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replace(/\d+ [A-Z][a-z]+ 20\d\d \d\d:\d\d UTC/g, "15 Jan 2026 10:30 UTC");
       return true;
     },

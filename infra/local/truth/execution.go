@@ -83,6 +83,9 @@ const (
 	todo       = "todo"
 )
 
+// modePress is the mode of executions that act on a decision about one finding.
+const modePress = "press"
+
 // steps returns the execution as steps for people. outcome is the event that the audit
 // log has for a request that nobody approved. finished is the sweep that finished the
 // request after its execution had gone, or nil.
@@ -97,6 +100,8 @@ func (e execution) steps(outcome access.EventKind, finished *execution) []simula
 			return append(steps, e.step("Closed", "Closing", "LookAtRequest", "Done"))
 		}
 		return append(steps, removed)
+	case modePress:
+		return []simulator.Step{{Name: "Decided", Status: done, At: e.started}, e.step("Finished", "Acting on it", "ReadPress", "ShowPress", "PressDone")}
 	default:
 		steps := []simulator.Step{e.step("Searched", "Searching", "Plan", "RecordFound", "Exempted?")}
 		if e.visited("Ask") {
@@ -196,6 +201,8 @@ func (e execution) title(n names, swept *execution) string {
 			return "Minute check"
 		}
 		return "Minute check: " + swept.title(n, nil)
+	case modePress:
+		return "Someone decided about unknown access"
 	case string(access.DriftRevoke):
 		return "Reconciliation: removes unknown access"
 	default:

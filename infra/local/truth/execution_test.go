@@ -44,6 +44,11 @@ func TestSteps(t *testing.T) {
 		e.data = data{Mode: "revoke"}
 		return e
 	}
+	pressed := func(status sfntypes.ExecutionStatus, states string) execution {
+		e := example(status, states)
+		e.data = data{Mode: modePress}
+		return e
+	}
 	stopped := example(aborted, active)
 	tests := []struct {
 		name     string
@@ -68,6 +73,8 @@ func TestSteps(t *testing.T) {
 			want: "Requested done, Stopped while waiting for approval failed, Closed by the minute check done"},
 		{name: "sweep", e: *sweepOf(stopped, running, "Mode? LookAtRequest Revoke"), want: "Found done, Removing now"},
 		{name: "reconciliation", e: reconcile(running, "Mode? Plan ScanEach Collect RecordFound Ask"), want: "Searched done, Waiting for an answer now, Finished todo"},
+		{name: "acts on a decision", e: pressed(running, "Mode? ReadPress PressedWhat? RemovePressed"), want: "Decided done, Acting on it now"},
+		{name: "acted on a decision", e: pressed(succeeded, "Mode? ReadPress PressedWhat? AuditPress ShowPress PressDone"), want: "Decided done, Finished done"},
 		{name: "removes", e: reconcile(succeeded, "Mode? Plan RecordFound RemoveEach ReportRemovals Tell Clean"), want: "Searched done, Removed done, Finished done"},
 	}
 	for _, tt := range tests {
