@@ -3,6 +3,7 @@ package parallel
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -95,4 +96,31 @@ func TestBegin(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 	}
+}
+
+// A read whose goroutine ends without a result has failed.
+func TestUnfinishedRead(t *testing.T) {
+	if value, err := Begin(func() (int, error) { runtime.Goexit(); return 1, nil })(); value != 0 || !errors.Is(err, errUnfinished) {
+		t.Errorf("%d, %v", value, err)
+	}
+	var both sync.WaitGroup
+	both.Add(2) // so that each has its own goroutine
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended) // also if the read ends this goroutine, which is one of the workers
+		err := First(t.Context(), 2, func(context.Context) error {
+			both.Done()
+			both.Wait()
+			runtime.Goexit()
+			return nil
+		}, func(context.Context) error {
+			both.Done()
+			both.Wait()
+			return nil
+		})
+		if !errors.Is(err, errUnfinished) {
+			t.Error(err)
+		}
+	}()
+	<-ended
 }
