@@ -32,7 +32,7 @@ var reasons = []reason{
 	{"ingress", "AWSStepFunctions.SendTaskSuccess", "ends the wait now instead of at the next reminder or the expiry. If the press comes before the token, `await` makes this call when it stores the token"},
 	{"ingress", "DynamoDB.DeleteItem", "deletes the person's claims if this was the only one: the target can be requested again"},
 
-	{"evaluate evaluate", "DynamoDB.GetItem", "the row: only the request's id is taken from the execution's input; the lease: whether the request is an extension"},
+	{"evaluate evaluate", "DynamoDB.GetItem", "the row: only the request's id is taken from the execution's input; the lease: whether the request is an extension; who is blocked"},
 	{"evaluate evaluate", "AmazonSSM.GetParameter", "the bot's token; the pointer to the policy in force"},
 	{"evaluate evaluate", "Slack.users.info", "checks that the requester is still a full member: an execution may evaluate long after the form"},
 	{"evaluate evaluate", "AWSIdentityStore.GetUserId", "finds the user who gets the access, as Identity Center has them now"},
@@ -51,7 +51,7 @@ var reasons = []reason{
 	{"await approval", "DynamoDB.UpdateItem", "stores the token for the button; the answer shows whether someone pressed before"},
 
 	{"grant start", "AWSIdentityStore.DescribeUser", "checks that the users of requester and approver are enabled right now"},
-	{"grant start", "DynamoDB.GetItem", "the row, which has the decision; the lease; the row again after the lease is written, so that grant and removal can't miss each other"},
+	{"grant start", "DynamoDB.GetItem", "the row, which has the decision; who is blocked; the lease; the row and the blocks again after the lease is written, so that grant can't miss a removal or a block"},
 	{"grant start", "AmazonSSM.GetParameter", "the pointer to the policy in force, perhaps long after the request was evaluated"},
 	{"grant start", "S3.GET", "the policy, which must still permit the decision; the catalog, which says which account manages the organization; the index of emails, to check that no other user shares the requester's or approver's"},
 	{"grant start", "SWBExternalService.DescribePermissionSet", "checks that the ARN in the row belongs to the permission set that the policy names"},
@@ -59,7 +59,7 @@ var reasons = []reason{
 	{"grant start", "DynamoDB.PutItem", "the lease: before the creation, with the time until which the creation may take effect; after it, with the operation's id"},
 	{"grant start", "SWBExternalService.CreateAccountAssignment", "creates the access"},
 
-	{"grant confirm", "DynamoDB.GetItem", "the row; the lease, with the operation's id"},
+	{"grant confirm", "DynamoDB.GetItem", "the row; the lease, with the operation's id; who is blocked, before and after the access is recorded"},
 	{"grant confirm", "SWBExternalService.DescribeAccountAssignmentCreationStatus", "checks the creation until it is done"},
 	{"grant confirm", "SWBExternalService.ListAccountAssignments", "checks that the access really exists"},
 	{"grant confirm", "DynamoDB.UpdateItem", "writes the start and the end, with the event, unless a removal has begun"},
@@ -75,7 +75,7 @@ var reasons = []reason{
 	{"await end", "DynamoDB.UpdateItem", "stores the token for \"End now\"; the answer shows whether someone ended the access before"},
 
 	{"notify granted", "DynamoDB.GetItem", "the row, from which the messages are made, and which message to update"},
-	{"notify granted", "DynamoDB.UpdateItem", "notes the content of the channel's message; one before and one after the message in the thread"},
+	{"notify granted", "DynamoDB.UpdateItem", "one before the message in the thread, which also notes the content of the channel's message, and one after it"},
 	{"notify granted", "Slack.chat.update", "turns the channel's message green, with End now instead of Approve and Deny"},
 	{"notify granted", "Slack.chat.postMessage", "tells the requester in the thread: Slack notifies nobody of an update"},
 

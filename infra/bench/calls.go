@@ -28,10 +28,13 @@ const (
 	addedForBackground = 1 // the requester's earlier requests
 	addedForMessage    = 1 // the row, after the message shows an approval
 	addedForEmails     = 3 // the index of emails, in ingress, evaluate and grant; kept when warm
+	addedForExtensions = 3 // the lease, in the form, at its submission and in evaluate
+	addedForBlocks     = 8 // who is blocked: three times in ingress, once in evaluate, four times in grant
 	polls              = 5
 	secondSecret       = 1
 
-	addedWarm = addedForClaims + addedForRequester + addedForUsers + addedForBackground + addedForMessage - polls
+	addedWarm = addedForClaims + addedForRequester + addedForUsers + addedForBackground + addedForMessage +
+		addedForExtensions + addedForBlocks - polls
 	addedCold = addedWarm + addedForEmails - secondSecret
 
 	coldSmallTarget = 70 + addedCold

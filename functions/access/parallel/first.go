@@ -2,8 +2,13 @@ package parallel
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
+
+// errUnfinished is the error of a read whose goroutine ended before it returned. Without
+// it, such a read would look like one that found nothing.
+var errUnfinished = errors.New("a read ended without a result")
 
 // First runs reads that don't depend on each other at the same time, on up to workers
 // goroutines, and returns when all of them have returned.
@@ -20,9 +25,12 @@ func First(ctx context.Context, workers int, reads ...func(context.Context) erro
 		defer group.cancels[i]()
 	}
 	Do(len(reads), workers, func(i int) {
-		if group.counts(i) {
-			group.note(i, reads[i](contexts[i]))
+		if !group.counts(i) {
+			return
 		}
+		err := errUnfinished
+		defer func() { group.note(i, err) }()
+		err = reads[i](contexts[i])
 	})
 	for _, err := range group.errs {
 		if err != nil {

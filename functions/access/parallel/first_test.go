@@ -3,6 +3,7 @@ package parallel
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -79,4 +80,34 @@ func TestFirstDeadline(t *testing.T) {
 	if err := First(ctx, 2, wait, wait); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// A read whose goroutine ends without a result has failed.
+func TestUnfinishedRead(t *testing.T) {
+	g := Begin(t.Context())
+	defer g.End()
+	exits := Start(g, func(context.Context) (int, error) { runtime.Goexit(); return 1, nil })
+	if value, err := exits(); value != 0 || !errors.Is(err, errUnfinished) {
+		t.Errorf("%d, %v", value, err)
+	}
+	var both sync.WaitGroup
+	both.Add(2) // so that each has its own goroutine
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended) // also if the read ends this goroutine, which is one of the workers
+		err := First(t.Context(), 2, func(context.Context) error {
+			both.Done()
+			both.Wait()
+			runtime.Goexit()
+			return nil
+		}, func(context.Context) error {
+			both.Done()
+			both.Wait()
+			return nil
+		})
+		if !errors.Is(err, errUnfinished) {
+			t.Error(err)
+		}
+	}()
+	<-ended
 }

@@ -31,7 +31,7 @@ func (g *Group) End() {
 // error that it asks for first, whichever read failed first.
 func Start[T any](g *Group, read func(context.Context) (T, error)) (result func() (T, error)) {
 	var value T
-	var err error
+	err := errUnfinished
 	done := make(chan struct{})
 	g.wait.Go(func() {
 		defer close(done)
