@@ -27,7 +27,7 @@ var reasons = []reason{
 	{"ingress", "S3.GET", "the policy in force, kept until the pointer names another; the catalog and the index of emails, kept for a minute"},
 	{"ingress", "DynamoDB.PutItem", "the claim, so that nobody has two undecided requests for one target. It is written without a read, on condition that the person has none; then the request's row, before anything starts, because every later step reads it"},
 	{"ingress", "AWSStepFunctions.StartExecution", "starts the request's execution"},
-	{"ingress", "DynamoDB.GetItem", "the lease in the form and at submit, to find what the request extends. At the press, the request's row, and the claims, to free this one. The row again after the message was updated, in case the updates came in the wrong order"},
+	{"ingress", "DynamoDB.GetItem", "the lease in the form, to find what the request extends. At submit, who is blocked. At the press, the request's row, who is blocked, and the claims, to free this one. The row again after the message was updated, in case the updates came in the wrong order"},
 	{"ingress", "DynamoDB.UpdateItem", "writes decision and event in one write, on condition that nobody decided before"},
 	{"ingress", "AWSStepFunctions.SendTaskSuccess", "ends the wait now instead of at the next reminder or the expiry. If the press comes before the token, `await` makes this call when it stores the token"},
 	{"ingress", "DynamoDB.DeleteItem", "deletes the person's claims if this was the only one: the target can be requested again"},

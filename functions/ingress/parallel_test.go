@@ -30,8 +30,7 @@ const (
 // watched is a world that knows which calls run at the same time.
 type watched struct {
 	*world
-	// together are calls that return only when all of them have begun, or when their
-	// context ends.
+	// together are calls that succeed only when all of them have begun.
 	together []string
 	// failing are calls that fail, with their names as errors. slow is one of them that
 	// returns last.
@@ -69,6 +68,7 @@ func (w *watched) call(ctx context.Context, name string) (err error) {
 		select {
 		case <-w.met:
 		case <-ctx.Done():
+			return access.Errorf(access.CodeUnavailable, "%s: the other calls have not begun", name)
 		}
 	}
 	if name == w.endless {
@@ -314,6 +314,10 @@ func TestReadsThatNobodyNeedsAreCanceled(t *testing.T) {
 	}{
 		{name: "the view doesn't open", body: payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"}),
 			change: func(w *world) { w.openErr = access.Errorf(access.CodeUnavailable, "no answer") }, endless: callRequester},
+		{name: "the view for Ask again doesn't open", body: pressBy("UJANE", "ask_again", "r1"),
+			change: func(w *world) {
+				w.rows["r1"], w.openErr = decided, access.Errorf(access.CodeUnavailable, "no answer")
+			}, endless: callComplete, told: "The form didn't open. Please press the button again."},
 		{name: "the press comes too late", body: pressBy("UBOB", "approve", "r1"),
 			change: func(w *world) { w.rows["r1"] = decided }, endless: callApprover, told: "ann@example.com already denied this request."},
 		{name: "the request doesn't exist", body: pressBy("UBOB", "deny", "r1"),

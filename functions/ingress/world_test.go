@@ -67,7 +67,7 @@ type world struct {
 	leaseErr   error
 	endErr     error                     // of EndHolder
 	ended      []string                  // the requests of EndHolder, sorted
-	mu         sync.Mutex                // guards rows and ended in EndHolder and Get
+	mu         sync.Mutex                // guards rows, ended and resumed in EndHolder, Get and Resume
 	behind     map[string]access.Request // rows as the requester index still has them
 	indexErr   error
 	policy     access.Policy
@@ -516,6 +516,8 @@ func (w *world) Start(_ context.Context, r access.Request) error {
 func (w *world) ExecutionARN(name string) string { return stateARN + name }
 
 func (w *world) Resume(_ context.Context, token, output string) error {
+	w.mu.Lock() // several executions are resumed at the same time
+	defer w.mu.Unlock()
 	w.resumed = append(w.resumed, token+" "+output)
 	return w.resumeErr
 }
