@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,8 +52,10 @@ func TestFirstRefreshPublishesPartialLists(t *testing.T) {
 	o, store, partials := tiny(), &fakeStore{}, &fakePartials{}
 	o.accounts = large().accounts[:400]
 	o.accounts[30].Management = true
-	o.beforePage = func() { now = now.Add(time.Second) }
+	var seconds atomic.Int64 // accounts and units are listed at the same time
+	o.beforePage = func() { seconds.Add(1) }
 	r := refresher(o, store, &now)
+	r.Now = func() time.Time { return start.Add(time.Duration(seconds.Load()) * time.Second) }
 	r.Partials = partials
 	store.put = func() {
 		if n := len(partials.all); n < 4 || n > 5 {
