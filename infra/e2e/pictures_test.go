@@ -266,7 +266,6 @@ func (c *camera) takeUnknownAccess() {
 	c.become(carol)
 	c.take("removal.png", fmt.Sprintf(`.message[data-ts="%s"]`, question.TS))
 	report := s.runToEnd(c.t, "warn").report(c.t)
-	c.open(s.Page + "?person=" + carol)
 	c.take("findings.png", fmt.Sprintf(`.message[data-ts="%s"]`, report.TS))
 }
 
