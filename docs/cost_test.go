@@ -103,13 +103,13 @@ explains the %d state transitions. Every function starts in a new process here. 
 people for one minute. The deployment names the Identity Center instance. Without that, each function that calls Identity Center looks it up once, with
 `+"`ListInstances`"+`.
 
-The test's settings send no direct messages and no message about the end. These add calls:
+The test's settings confirm each approval (`+"`approve_confirmation`"+`). They send no direct messages and no message about the end. This changes the calls:
 
-| setting | adds |
+| setting | change |
 |---|---|
-| a message about the end (`+"`revoker_post_update_to_slack`"+`) | one message and two writes |
-| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | `+"`conversations.members`"+` in each of the three tasks of `+"`notify`"+`, unless it was called within five minutes. For a requester or an approver outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes, and each later change an update and a write. If approvers are outside, the row is read once more and the message in the channel is updated once more |
-| a confirmed approval (`+"`approve_confirmation`"+`, or `+"`Confirm`"+` in the policy) | `+"`ingress`"+` runs once more for each approval. It reads the row and looks people up again, and calls `+"`views.open`"+` |
+| a message about the end (`+"`revoker_post_update_to_slack`"+`) | adds one message and two writes |
+| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | adds `+"`conversations.members`"+` in each of the three tasks of `+"`notify`"+`, unless it was called within five minutes. For a requester or an approver outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes, and each later change an update and a write. If approvers are outside, the row is read once more and the message in the channel is updated once more |
+| an approval that is not confirmed | `+"`ingress`"+` runs once less. It reads row, blocks and people once less, and doesn't call `+"`views.open`"+` again |
 | a denied request | `+"`ingress`"+` runs once more and calls `+"`views.open`"+`, unless `+"`deny_reason`"+` is `+"`off`"+` |
 | End now pressed by someone other than the requester | the same, for every setting |
 

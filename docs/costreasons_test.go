@@ -8,7 +8,7 @@ var noFunction = map[string]string{"HTTPAPI": "Slack", "Lambda": "Step Functions
 
 // reasons has one reason for each counted call, in the order of a request.
 var reasons = []reason{
-	{"", "HTTPAPI.POST", "what people do in Slack: the shortcut, two lists and two choices in the form, its submission, the press of Approve"},
+	{"", "HTTPAPI.POST", "what people do in Slack: the shortcut, two lists and two choices in the form, its submission, the press of Approve, and the dialog that confirms it"},
 	{"", "Lambda.evaluate", "the state Evaluate"},
 	{"", "Lambda.notify", "the states Announce, NotifyGranted and NotifyRevoked"},
 	{"", "Lambda.await", "the states AwaitApproval and AwaitEnd"},
@@ -19,15 +19,15 @@ var reasons = []reason{
 	{"ingress", "AmazonSSM.GetParameters", "the signing secrets (one, unless it is being changed) and the bot's token in one call, kept for five minutes"},
 	{"ingress", "AmazonSSM.GetParameter", "the pointer to the policy in force, kept for a minute"},
 	{"ingress", "Slack.chat.update", "shows at once who approved, without buttons"},
-	{"ingress", "Slack.views.open", "opens a loading form at once: Slack's trigger id lives for three seconds"},
-	{"ingress", "Slack.users.info", "checks that the requester is a full member, and reads their email, kept for a minute. At the press it checks the approver, and the requester again"},
-	{"ingress", "AWSIdentityStore.GetUserId", "finds the requester by email. At the press it finds both people again, without a cache"},
+	{"ingress", "Slack.views.open", "opens a loading form at once: Slack's trigger id lives for three seconds. Later it opens the dialog that confirms the approval"},
+	{"ingress", "Slack.users.info", "checks that the requester is a full member, and reads their email, kept for a minute. At the press and at the dialog it checks the approver, and the requester again"},
+	{"ingress", "AWSIdentityStore.GetUserId", "finds the requester by email. At the press and at the dialog it finds both people again, without a cache"},
 	{"ingress", "AWSIdentityStore.DescribeUser", "checks that the user is enabled and has that email: the search result alone is not trusted"},
 	{"ingress", "Slack.views.update", "shows the form once the person may request; after each choice, shows the next list and a preview of the decision"},
 	{"ingress", "S3.GET", "the policy in force, kept until the pointer names another; the catalog and the index of emails, kept for a minute"},
 	{"ingress", "DynamoDB.PutItem", "the claim, so that nobody has two undecided requests for one target. It is written without a read, on condition that the person has none; then the request's row, before anything starts, because every later step reads it"},
 	{"ingress", "AWSStepFunctions.StartExecution", "starts the request's execution"},
-	{"ingress", "DynamoDB.GetItem", "the lease in the form, to find what the request extends. At submit, who is blocked. At the press, the request's row, who is blocked, and the claims, to free this one. The row again after the message was updated, in case the updates came in the wrong order"},
+	{"ingress", "DynamoDB.GetItem", "the lease in the form, to find what the request extends. At submit, who is blocked. At the press and at the dialog, the request's row, and who is blocked. Then the claims, to free this one. The row again after the message was updated, in case the updates came in the wrong order"},
 	{"ingress", "DynamoDB.UpdateItem", "writes decision and event in one write, on condition that nobody decided before"},
 	{"ingress", "AWSStepFunctions.SendTaskSuccess", "ends the wait now instead of at the next reminder or the expiry. If the press comes before the token, `await` makes this call when it stores the token"},
 	{"ingress", "DynamoDB.DeleteItem", "deletes the person's claims if this was the only one: the target can be requested again"},
