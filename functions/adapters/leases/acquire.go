@@ -141,9 +141,24 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permi
 		}
 	}
 
-	now, err := l.checkAfterWrite(ctx, r.ID, check)
-	if err != nil {
+	if err := l.recheck(ctx, r.ID, lease, found, permit, check); err != nil {
+		if create {
+			l.withdraw(ctx, lease, before, err)
+		}
 		return false, err
+	}
+	if !create {
+		return false, nil
+	}
+	return false, l.create(ctx, lease, deadline, before)
+}
+
+// recheck checks, after the lease has the request as a holder, that the request may still
+// have the access.
+func (l *Leases) recheck(ctx context.Context, id string, lease access.Lease, found bool, permit Permit, check func(context.Context) error) error {
+	now, err := l.checkAfterWrite(ctx, id, check)
+	if err != nil {
+		return err
 	}
 	if now.IsOver() {
 		if !found {
@@ -152,20 +167,28 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permi
 			// gone.
 			_ = l.Table.DeleteLease(ctx, lease.Key, lease.Version)
 		}
-		return false, access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
+		return access.Errorf(access.CodeRefused, "the request is over: its removal has begun")
 	}
-	if !now.WasGranted() {
-		if now.EndRequest != nil {
-			return false, endedError(*now.EndRequest)
+	if now.WasGranted() {
+		return nil
+	}
+	if now.EndRequest != nil {
+		return endedError(*now.EndRequest)
+	}
+	_, err = l.extend(ctx, lease, now, permit)
+	return err
+}
+
+// withdraw records that a claimed creation was not made, because of why. Otherwise the
+// lease would wait for it, and take a membership that someone else adds meanwhile for ours.
+// If that can't be recorded, the lease settles anyway.
+func (l *Leases) withdraw(ctx context.Context, lease access.Lease, before time.Time, why error) {
+	claimed := lease.SettlesAt
+	_ = l.note(ctx, &lease, claimed, latest(before, l.Now()), func(lease *access.Lease) {
+		if lease.Subject.Kind == access.KindGroup {
+			recordAnswer(lease, claimed, "", why)
 		}
-		if _, err := l.extend(ctx, lease, now, permit); err != nil {
-			return false, err
-		}
-	}
-	if !create {
-		return false, nil
-	}
-	return false, l.create(ctx, lease, deadline, before)
+	})
 }
 
 // checkAfterWrite calls check, unless it is nil, and reads the request's row, at the same

@@ -87,6 +87,25 @@ func TestMadeByHandBeforeCreate(t *testing.T) {
 	}
 }
 
+// The check after the lease's write fails, so nothing is created. Someone creates the
+// membership by hand meanwhile. It is not the app's, and the removal needn't wait.
+func TestMadeByHandAfterARefusal(t *testing.T) {
+	w, l := stillOf(membership, "a")
+	refuse := func(context.Context) error { return access.Errorf(access.CodeBlocked, "blocked") }
+	wantCode(t, l.Acquire(ctx, w.rows["a"], nil, refuse), access.CodeBlocked)
+	w.replace()
+	began := w.now
+	if got := w.release(t, l, "a"); got != access.RemovalNothing {
+		t.Errorf("removal = %s", got)
+	}
+	if w.member() != "m-1" || len(w.leases) != 0 {
+		t.Errorf("left: membership %q, leases %v", w.member(), w.leases)
+	}
+	if waited := w.now.Sub(began); waited > time.Second {
+		t.Errorf("the removal waited %s for a creation that was never made", waited)
+	}
+}
+
 // A membership that someone creates again before the grant is confirmed is not the
 // granted one.
 func TestMadeAnewBeforeConfirm(t *testing.T) {
