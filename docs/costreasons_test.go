@@ -21,6 +21,7 @@ var reasons = []reason{
 	{"ingress", "Slack.chat.update", "shows at once who approved, without buttons"},
 	{"ingress", "Slack.views.open", "opens a loading form at once: Slack's trigger id lives for three seconds. Later it opens the dialog that confirms the approval"},
 	{"ingress", "Slack.users.info", "checks that the requester is a full member, and reads their email, kept for a minute. At the press and at the dialog it checks the approver, and the requester again"},
+	{"ingress", "Slack.users.lookupByEmail", "finds up to ten approvers in Slack, so that the form can warn if nobody is there; kept for ten minutes"},
 	{"ingress", "AWSIdentityStore.GetUserId", "finds the requester by email. At the press and at the dialog it finds both people again, without a cache"},
 	{"ingress", "AWSIdentityStore.DescribeUser", "checks that the user is enabled and has that email: the search result alone is not trusted"},
 	{"ingress", "Slack.views.update", "shows the form once the person may request; after each choice, shows the next list and a preview of the decision"},

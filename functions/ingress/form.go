@@ -215,6 +215,9 @@ func (h *Handler) preview(ctx context.Context, policy policySource, requester ac
 		form.Preview = "This would be refused. " + notSelfApproved
 		return nil
 	}
+	if form.Preview = h.unreachableText(ctx, d, requester); form.Preview != "" {
+		return nil
+	}
 	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
 	// The form doesn't report which duration is chosen.
 	session := h.Catalog.Session(ctx, t.PermissionSetARN)

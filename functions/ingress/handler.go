@@ -61,6 +61,7 @@ type Slack interface {
 type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
+	Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error)
 	CheckRequester(ctx context.Context, requester access.Person) error
 	CheckApprover(ctx context.Context, approver access.Person) error
 	Anyone(ctx context.Context, slackID string) (access.Person, error)

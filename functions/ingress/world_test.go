@@ -60,18 +60,20 @@ type world struct {
 	claims  map[string]access.Claims // by principal id
 	limit   int                      // of undecided requests
 	// denyReason and cooldown are settings.
-	denyReason DenyReason
-	cooldown   time.Duration
-	runs       map[string]access.Run
-	leases     map[string]access.Lease
-	leaseErr   error
-	endErr     error                     // of EndHolder
-	ended      []string                  // the requests of EndHolder, sorted
-	mu         sync.Mutex                // guards rows, ended and resumed in EndHolder, Get and Resume
-	behind     map[string]access.Request // rows as the requester index still has them
-	indexErr   error
-	policy     access.Policy
-	groups     casestest.Groups
+	notInSlack   []string // emails of approvers
+	approversErr error
+	denyReason   DenyReason
+	cooldown     time.Duration
+	runs         map[string]access.Run
+	leases       map[string]access.Lease
+	leaseErr     error
+	endErr       error                     // of EndHolder
+	ended        []string                  // the requests of EndHolder, sorted
+	mu           sync.Mutex                // guards rows, ended and resumed in EndHolder, Get and Resume
+	behind       map[string]access.Request // rows as the requester index still has them
+	indexErr     error
+	policy       access.Policy
+	groups       casestest.Groups
 	// units are the accounts in organizational units as the catalog has them.
 	units map[string][]string
 	// management is the management account as the catalog has it.
@@ -172,6 +174,18 @@ func (w *world) CheckRequester(_ context.Context, requester access.Person) error
 		return access.Errorf(access.CodeRefused, "The requester is gone.")
 	}
 	return nil
+}
+
+// Approvers finds everyone in Slack except w.notInSlack.
+func (w *world) Approvers(_ context.Context, emails []string) (known []access.Person, unknown []string, err error) {
+	for _, email := range emails {
+		if slices.Contains(w.notInSlack, email) {
+			unknown = append(unknown, email)
+		} else {
+			known = append(known, access.Person{SlackID: "U-" + email, Email: email})
+		}
+	}
+	return known, unknown, w.approversErr
 }
 
 func (w *world) Anyone(ctx context.Context, id string) (access.Person, error) {

@@ -41,13 +41,14 @@ func TestPreview(t *testing.T) {
 		self      = "This will be granted automatically: the policy lets you approve this yourself."
 		asked     = "Approvers (any one can approve): bob@example.com, carol@example.com"
 	)
+	const nobody = "This would be refused, because none of the approvers is a full member of this Slack workspace with a confirmed email address: nils@partner.example, nobody@example.com, olga@example.com, paul@example.com. Ask the people who run this app."
 	const sessions = "\nOpen sessions may last up to 1 hour after the access ends."
 	type choice struct{ what, want string }
 	for _, tt := range []struct {
 		name, person, account string // a group has no account
 		choices               []choice
 	}{
-		{"an account", grace, "playground", []choice{{"ReadOnlyAccess", automatic + sessions}, {"SupportAccess", self + sessions}, {"DeveloperAccess", asked + sessions}}},
+		{"an account", grace, "playground", []choice{{"ReadOnlyAccess", automatic + sessions}, {"SupportAccess", self + sessions}, {"DeveloperAccess", asked + sessions}, {"OrphanAccess", nobody}}},
 		{"a group", frank, "", []choice{{"Incident Responders", automatic}, {"Security Auditors", self}, {"Production Deployers", asked}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
