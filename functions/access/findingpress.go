@@ -28,9 +28,9 @@ func (p FindingPress) Action() string {
 	return ActionFindingLeave
 }
 
-// Creation says who created a finding's access, and when, as the CloudTrail event
-// says that started a run. Whoever can start executions can forge that event, so a
-// creation decides nothing, and no audit record has it.
+// Creation is who created a finding's access, and when, according to the CloudTrail event
+// that started a run. People who may start executions can forge that event, so a creation
+// decides nothing, and no audit record has it.
 type Creation struct {
 	By string    `json:"by"` // the ARN of the caller, or another name of them
 	At time.Time `json:"at"`

@@ -7,7 +7,7 @@ import (
 	"sso-elevator/functions/access/metric"
 )
 
-// What an execution does about a person's press on a finding.
+// The next step of an execution that carries out a press on a finding.
 const (
 	PressRemoves = "remove"
 	PressLeaves  = "leave"

@@ -226,8 +226,8 @@ func (h *Handler) permit(r access.Request) leases.Permit {
 	}
 }
 
-// caseOf returns the request as the policy sees it. What a request extends that was
-// granted automatically is checked when its access is (permit).
+// caseOf returns the request as the policy sees it. If the request was granted
+// automatically, permit checks the length of its chain later.
 func (h *Handler) caseOf(r access.Request) access.Case {
 	c := r.Case()
 	c.Longest = int64(h.Longest / time.Second)
