@@ -69,7 +69,7 @@ type world struct {
 	leaseErr     error
 	endErr       error                     // of EndHolder
 	ended        []string                  // the requests of EndHolder, sorted
-	mu           sync.Mutex                // guards rows, ended and resumed in EndHolder, Get and Resume
+	mu           sync.Mutex                // guards rows, claims, ended and resumed where the handler works on several requests at the same time
 	behind       map[string]access.Request // rows as the requester index still has them
 	indexErr     error
 	policy       access.Policy
@@ -329,6 +329,8 @@ func (w *world) RequestsOf(_ context.Context, principalID string, limit int) ([]
 }
 
 func (w *world) Claims(_ context.Context, principalID string) (access.Claims, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	c, ok := w.claims[principalID]
 	if !ok {
 		return access.Claims{PrincipalID: principalID}, w.claimsErr
@@ -338,6 +340,8 @@ func (w *world) Claims(_ context.Context, principalID string) (access.Claims, er
 }
 
 func (w *world) PutClaims(_ context.Context, c access.Claims, expect int64, _ time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.claimsErr != nil {
 		return w.claimsErr
 	}
@@ -353,6 +357,8 @@ func (w *world) PutClaims(_ context.Context, c access.Claims, expect int64, _ ti
 }
 
 func (w *world) Decide(_ context.Context, id string, o access.Outcome) (access.Request, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	r := w.rows[id]
 	if w.decideErr != nil {
 		return access.Request{}, false, w.decideErr
@@ -419,6 +425,8 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 }
 
 func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	r := w.rows[id]
 	if r.EndRequest != nil {
 		return r, false, nil
@@ -448,6 +456,8 @@ func (w *world) EndHolder(_ context.Context, id string, e access.EndRequest) (ac
 }
 
 func (w *world) AppendEvent(_ context.Context, r access.Request, e access.Event) (access.Request, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.appendErr != nil {
 		return access.Request{}, w.appendErr
 	}

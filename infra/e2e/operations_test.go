@@ -110,6 +110,25 @@ func TestCreationTakesLong(t *testing.T) {
 	}
 }
 
+// TestApprovalShowsAtOnce checks that the message says so as soon as someone has approved
+// the request, without the buttons, although AWS takes long to create the access.
+func TestApprovalShowsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := wish{lena, "shared-services", "DeveloperAccess", 10}
+	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, w)})
+	r := local.ask(t, w)
+	if res := local.press(t, bob, r.message(t), "approve", false); !res.OK || res.Detail != "" {
+		t.Fatalf("press: %+v", res)
+	}
+	r.shows(t, "🔵 Approved: setting up access")
+	if m := r.message(t); r.assigned(t) || m.has("approve") || m.has("deny") {
+		t.Errorf("there is access, or a button, while AWS is busy: %s", m.Blocks)
+	}
+	r.shows(t, "🟢")
+	r.endsByItself(t)
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+}
+
 // TestDeletionFailsLater checks a removal that AWS accepts and that fails later. It
 // is recorded, the execution has AWS's reason, and the removal retries until the
 // access is gone.
