@@ -141,8 +141,8 @@ type Run struct {
 
 // MayRemove reports whether the run is authorized to remove the finding with that
 // index. A person's press on Remove now authorizes it in every mode. If the run had to
-// ask about it, someone must have approved the removal of that finding. The policy in
-// force says whether they still may (Index.MayDecide).
+// ask about it, someone must have approved the removal of that finding. Callers
+// must also check that the policy in force still lets them (Index.MayDecide).
 func (r Run) MayRemove(finding int) bool {
 	if p := r.PressAbout(finding); p != nil && p.Remove {
 		return true

@@ -26,7 +26,7 @@ func checkRequest(r access.Request, execution string) error {
 	return nil
 }
 
-// checkRow refuses if the row alone shows that there is nothing to grant.
+// checkRow returns Refused if the row alone shows that nothing can be granted.
 func checkRow(r access.Request) error {
 	refuse := func(why string) error { return access.Errorf(access.CodeRefused, "%s", why) }
 	if !r.IsApproved() {

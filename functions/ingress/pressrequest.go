@@ -214,9 +214,9 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 	return p.allowApprover(ctx, "You can't end this access.", people.PermitsDenial)
 }
 
-// end records that the access ends early, and ends the other requests for it. Whoever may
-// end one of them may end all: they are the same person's access to the same target, and
-// it lasts as long as any of them. Only the requester ends it without a dialog.
+// end records that the access ends early, and ends the other requests for it. People
+// who may end one of them may end all: they are the same person's access to the same
+// target, and it lasts as long as any of them. Only the requester ends it without a dialog.
 func (p *press) end(ctx context.Context) (reply, error) {
 	if !p.byRequester() && !p.confirmed {
 		return p.openDialog(ctx, slack.EndView(p.request)), nil

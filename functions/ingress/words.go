@@ -166,8 +166,8 @@ func (l lists) accessNamed(ctx context.Context, who access.Identity, words strin
 	}
 }
 
-// namedByPairs returns what accounts with permission sets have in common. incomplete means
-// that there are more of them.
+// namedByPairs returns what accounts with permission sets have in common. incomplete
+// reports whether some were left out.
 func namedByPairs(pairs map[access.Target]bool, incomplete bool) named {
 	accounts, sets := map[string]bool{}, map[string]bool{}
 	var t access.Target

@@ -35,8 +35,8 @@ func (h *Handler) offerMoreTime(ctx context.Context, log *slog.Logger, r access.
 		warn(err)
 		return
 	}
-	// The access may have ended or been extended while the message was on its way. What did
-	// that could not update a message that it didn't know.
+	// The access may have ended or been extended while the message was on its way. The
+	// task that reported the change could not update a message that it didn't know.
 	if r, err = h.Table.Get(ctx, r.ID); err == nil {
 		if longer, err = h.isKeptLonger(ctx, r); err == nil && longer {
 			err = h.endOffer(ctx, r)
