@@ -108,8 +108,8 @@ The test's settings confirm each approval (`+"`approve_confirmation`"+`). They s
 | setting | change |
 |---|---|
 | a message about the end (`+"`revoker_post_update_to_slack`"+`) | adds one message and two writes |
-| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | adds `+"`conversations.members`"+` in each of the three tasks of `+"`notify`"+`, unless it was called within five minutes. For a requester or an approver outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes, and each later change an update and a write. If approvers are outside, the row is read once more and the message in the channel is updated once more |
-| an approval that is not confirmed | `+"`ingress`"+` runs once less. It reads row, blocks and people once less, and doesn't call `+"`views.open`"+` again |
+| direct messages (`+"`send_dm_if_user_not_in_channel`"+`) | adds `+"`conversations.members`"+` in the two later tasks of `+"`notify`"+`, unless it was called within five minutes. For a requester or an approver outside the channel, each message also adds `+"`conversations.open`"+`, one message and two writes, and each later change an update and a write. For each of these messages, a press of Approve or End now adds an update. If approvers are outside, the row is read once more and the message in the channel is updated once more |
+| an approval that is not confirmed | `+"`ingress`"+` runs once less. It reads the row once less, and the approver, unless they were looked up within a minute, and doesn't call `+"`views.open`"+` again |
 | a denied request | `+"`ingress`"+` runs once more and calls `+"`views.open`"+`, unless `+"`deny_reason`"+` is `+"`off`"+` |
 | End now pressed by someone other than the requester | the same, for every setting |
 

@@ -17,7 +17,7 @@ import (
 const catalogAttempts = 3
 
 // newCatalogBucket makes the bucket for the catalog (the accounts, permission sets
-// and groups that the form offers) and for the index of emails with capital letters.
+// and groups that the form offers) and for the index of emails.
 // Everything in it can be listed again. It is separate from the audit bucket, because
 // it gets a new version every few minutes. The audit bucket may belong to another
 // team, be locked for years, or be read by Athena as a whole.

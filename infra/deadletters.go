@@ -45,7 +45,7 @@ func tellOfFailures(f function, deadLetters awssqs.IQueue) {
 }
 
 // forgetInvocations limits how long an asynchronous invocation may be delayed, and
-// turns retries off: the next sweep invokes the function again.
+// turns retries off: the next sweep or minute check invokes the function again.
 func forgetInvocations(f function) {
 	f.alias.ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{MaxEventAge: seconds(invocationWaits), RetryAttempts: jsii.Number(0)})
 }

@@ -181,10 +181,11 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("what %s can't start goes to %v", schedule, got)
 		}
 	}
-	// The schedules invoke reconcile, and a minute check invokes revoke.
+	// The schedules invoke reconcile, and a minute check invokes revoke and notify.
 	destinations := map[string]any{
 		"ReconcileLive": map[string]any{"OnFailure": map[string]any{"Destination": arn}},
 		"RevokeLive":    nil,
+		"NotifyLive":    nil,
 	}
 	invocations := template.of("AWS::Lambda::EventInvokeConfig")
 	if len(invocations) != len(destinations) {

@@ -71,14 +71,14 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 	for _, ref := range s.SlackSigningSecrets {
 		signingSecrets = append(signingSecrets, p.secret(ref)...)
 	}
-	signingSecrets = append(signingSecrets, p.secretsTogether(append(slices.Clone(s.SlackSigningSecrets), s.SlackBotToken)...)...)
+	signingSecrets = append(signingSecrets, p.readTogether(append(slices.Clone(s.SlackSigningSecrets), s.SlackBotToken)...)...)
 	return join(
 		p.readRows(requests, leases, runs, claims, blocks), // leases: memberships that it granted don't decide
 		p.createRequests(),
 		p.writeClaims(),
 		p.rows([]string{"dynamodb:PutItem"}, []string{blocks}, nil),
-		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes),
-		p.updateRuns(rows.AnswerRunAttributes, rows.PressRunAttributes),
+		p.updateRequests(rows.DecideAttributes, rows.ApprovalAttributes, rows.RequestEndAttributes, rows.EndShownAttributes),
+		p.updateRuns(rows.AnswerRunAttributes, rows.PressRunAttributes, rows.RefusePressAttributes),
 		p.askScansToYield(),
 		p.readPolicy(),
 		p.readCatalog(),
@@ -88,7 +88,8 @@ func (p permitter) ingress() []awsiam.PolicyStatement {
 		p.query(rows.OpenIndex),      // for what waits for their approval
 		p.secret(s.SlackBotToken), signingSecrets,
 		p.identityCenter(),
-		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups"),
+		p.identityStore("GetUserId", "DescribeUser", "ListUsers", "IsMemberInGroups",
+			"ListGroupMemberships"), // to refuse a form that only an empty group could approve
 		permit("states:StartExecution states:SendTaskSuccess", requestMachineARN(p.stack, s)),
 		permit("states:StartExecution states:SendTaskSuccess", reconcileMachineARN(p.stack, s)), // it starts what carries out a press on a finding
 		permit("lambda:InvokeFunction", functionARN(p.stack, s, "reconcile")),                   // for a first catalog
@@ -105,6 +106,7 @@ func (p permitter) evaluate() []awsiam.PolicyStatement {
 		p.readPolicy(),
 		p.readCatalog(),
 		p.secret(p.props.settings.SlackBotToken),
+		p.readTogether(p.props.settings.SlackBotToken),
 		p.identityCenter(),
 		p.identityStore("GetUserId", "DescribeUser",
 			"ListUsers", // as long as there is no index of emails
@@ -354,11 +356,12 @@ func (p permitter) secret(ref settings.SecretRef) []awsiam.PolicyStatement {
 	}
 }
 
-// secretsTogether permits reading those of the secrets that are parameters in one call. A
-// secret needs its own permission besides: if one can't be read, the others are read alone.
-func (p permitter) secretsTogether(refs ...settings.SecretRef) []awsiam.PolicyStatement {
-	var arns []*string
-	for _, ref := range refs {
+// readTogether permits reading the policy's pointer and those of the secrets that are
+// parameters in one call. Each needs its own permission besides: if one can't be read, the
+// others are read alone.
+func (p permitter) readTogether(secrets ...settings.SecretRef) []awsiam.PolicyStatement {
+	arns := []*string{p.props.policy.arn}
+	for _, ref := range secrets {
 		if kind, name, _ := strings.Cut(ref.String(), ":"); kind == "ssm" {
 			arns = append(arns, p.parameterARN(name))
 		}

@@ -87,6 +87,7 @@ func newElevatorStack(scope constructs.Construct, props elevatorProps) awscdk.St
 	deadLetters := newDeadLetters(stack, s)
 	tellOfFailures(functions["reconcile"], deadLetters)
 	forgetInvocations(functions["revoke"])
+	forgetInvocations(functions["notify"])
 	refresh := newCatalogSchedule(stack, s, functions["reconcile"], deadLetters)
 	runs := newReconcileSchedules(stack, s, reconciliation.StateMachineArn(), reconcileMachineName(s), deadLetters.QueueArn())
 	newDriftEvents(stack, s, reconciliation.StateMachineArn(), functions["grant"].role.RoleArn(), deadLetters)

@@ -353,7 +353,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"lambda:InvokeFunction":                          "ingress reconcile", // TestWhoInvokesWhom
 		"secretsmanager:GetSecretValue":                  "ingress",
 		"identitystore:IsMemberInGroups":                 "evaluate grant ingress reconcile revoke", // who decides, or checks who decided
-		"identitystore:ListGroupMemberships":             "evaluate reconcile",                      // evaluate: to find an approver
+		"identitystore:ListGroupMemberships":             "evaluate ingress reconcile",              // evaluate and ingress: to find an approver
 		"sso:ProvisionPermissionSet":                     "",
 		"sso:AttachManagedPolicyToPermissionSet":         "",
 

@@ -10,14 +10,14 @@ import (
 
 // offersRepeat reports whether the request's final message offers to request the same
 // access again. It doesn't after a refusal or a denial, where a repeat would hardly change
-// the answer, and not while the requester still has the access in another way. Without
+// the answer, and not if the requester keeps the access in another way. Without
 // the requester's Slack user, nobody could use the button.
 func offersRepeat(s state, r access.Request) bool {
 	if r.Requester.SlackID == "" {
 		return false
 	}
 	switch s {
-	case stateEnded, stateWithdrawn, stateExpired, stateInterrupted:
+	case stateEnded, stateWithOthers, stateWithdrawn, stateExpired, stateInterrupted:
 		return true
 	case stateFailed:
 		return r.Failure == nil || r.Failure.Code != access.CodeForeign
@@ -48,10 +48,10 @@ func moreTimeMessage(r access.Request) Message {
 		b.text("your access ends ").time(r.End).text(": " + targetName(r.Target) + ".")
 		m.Blocks = []slackgo.Block{b.block("message"), buttons(button(ActionMoreTime, askForMoreTime, slackgo.StylePrimary, r.ID))}
 		return m
-	case over, s == stateKept:
-		b.text("another request gives you more time: ")
 	case s == stateEnding, s == stateStuck:
 		b.text("your access is being removed: ")
+	case s == stateActive, s == stateKept && r.EndRequest == nil:
+		b.text("another request gives you more time: ")
 	default:
 		b.text("this request has ended: ")
 	}

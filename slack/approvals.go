@@ -55,8 +55,9 @@ func writeRequirements(b *richText, r access.Request, t access.Tally) {
 	}
 }
 
-// writeAwaited writes the approvers, of whom needed are needed: "@A or @B", or "2 of @A,
-// @B, @C". It mentions those with a known Slack user. There are lines such lines.
+// writeAwaited writes the approvers: "@A or @B", or "2 of @A, @B, @C". needed is how many of
+// them must still approve. It mentions those with a known Slack user. lines is how many such
+// lines the message has; they share the limits.
 func writeAwaited(b *richText, r access.Request, t access.Tally, needed int, approvers []string, lines int) {
 	if len(approvers) == 0 {
 		b.text("more approvers than the policy has")
@@ -79,7 +80,7 @@ func writeAwaited(b *richText, r access.Request, t access.Tally, needed int, app
 		case isGroup:
 			g := awaitedGroup(r, t, group)
 			groups = append(groups, g)
-			others = append(others, "a member of the group "+cut(groupName(g.Name, g.ID), maxApproverGroup))
+			others = append(others, "a member of the group "+cut(GroupName(g.Name, g.ID), maxApproverGroup)+noneFound(g))
 		default:
 			others = append(others, cut(clean(approver), maxName))
 		}
@@ -129,7 +130,7 @@ func lapseReason(l access.Lapse) string {
 func awaitedApprovers(r access.Request) (people []access.Person, groups []access.ApproverGroup) {
 	t := r.Tally()
 	if len(t.Requirements) == 0 {
-		return r.Approvers, r.ApproverGroups
+		return r.Approvers, approverGroups(r)
 	}
 	for _, a := range t.Awaited() {
 		if group, ok := access.GroupOf(a); ok {
@@ -141,14 +142,33 @@ func awaitedApprovers(r access.Request) (people []access.Person, groups []access
 	return people, groups
 }
 
+// approverGroups returns the groups whose members may approve the request. NoneFound is
+// false once a reminder found a member of any of them: they may be in several.
+func approverGroups(r access.Request) []access.ApproverGroup {
+	all := slices.Clone(r.ApproverGroups)
+	for i := range all {
+		all[i].NoneFound = all[i].NoneFound && len(r.FurtherApprovers) == 0
+	}
+	return all
+}
+
+// noneFound says that no member of a group was found in Slack, if that is so.
+func noneFound(g access.ApproverGroup) string {
+	if g.NoneFound && !isSlackGroupID(g.SlackGroup) {
+		return " (none found in Slack so far)"
+	}
+	return ""
+}
+
 // awaitedGroup returns the group of approvers with this id, without the members whose
 // approval counts.
 func awaitedGroup(r access.Request, t access.Tally, id string) access.ApproverGroup {
-	i := slices.IndexFunc(r.ApproverGroups, func(g access.ApproverGroup) bool { return strings.EqualFold(g.ID, id) })
+	all := approverGroups(r)
+	i := slices.IndexFunc(all, func(g access.ApproverGroup) bool { return strings.EqualFold(g.ID, id) })
 	if i < 0 {
 		return access.ApproverGroup{ID: id}
 	}
-	g := r.ApproverGroups[i]
+	g := all[i]
 	g.Mentioned = slices.DeleteFunc(slices.Clone(g.Mentioned), func(p access.Person) bool {
 		return slices.ContainsFunc(t.Approvals, func(a access.Approval) bool { return a.Lapse == "" && a.By.SlackID == p.SlackID })
 	})

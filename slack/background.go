@@ -43,7 +43,7 @@ func writeBackground(b *richText, r access.Request) {
 
 func writeGrants(b *richText, bg *access.Background) {
 	if bg.Grants == 0 {
-		b.text("didn't have this access")
+		b.text("no access on record")
 		return
 	}
 	times, last := fmt.Sprintf("%d times", bg.Grants), "last approved"

@@ -1,7 +1,10 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	slackgo "github.com/slack-go/slack"
@@ -32,7 +35,7 @@ const (
 )
 
 const (
-	// maxEndings is how many requests the dialog lists after a block.
+	// maxEndings is how many lines each list after a block has.
 	maxEndings = 20
 	// maxHomeBlockReason is how many characters of a block's reason the Home tab shows. The
 	// dialog that lifts the block shows all of it.
@@ -82,10 +85,16 @@ func (v *View) BlockSubmission() (slackID, reason string, mistakes map[string]st
 // Ended is what a block did.
 type Ended struct {
 	Block access.Block
-	// Again reports that the person was blocked before.
-	Again bool
-	// Refused are the requests that were refused, and Ending those whose access ends.
+	// Again reports that the person was blocked before, and NotSaved that the responder gave
+	// another reason this time.
+	Again, NotSaved bool
+	// Refused are the requests that were refused, and Ending those whose access ends at At.
 	Refused, Ending []access.Request
+	At              time.Time
+	// Earlier are requests whose access ended before, so that their sessions may still be
+	// open. EarlierUnsure reports that some may be missing.
+	Earlier       []access.Request
+	EarlierUnsure bool
 	// Unsure reports that some requests could not be read or changed in time. The minute
 	// check ends them.
 	Unsure bool
@@ -97,65 +106,102 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 	b := new(richText).person(e.Block.Person)
 	if e.Again {
 		b.text(" was already blocked, by ").person(e.Block.By).text(", ").time(e.Block.At).text(".")
+		if e.NotSaved {
+			b.text(" The first reason stays. Yours wasn't saved.")
+		}
 	} else {
 		b.text(" is blocked.")
 	}
 	b.text(" They can't request, approve or deny anything until an incident responder other than ").person(e.Block.By).text(" lifts the block.")
-	writeEndings(b, fmt.Sprintf("Requests refused: %d", len(e.Refused)), e.Refused)
-	ending := withoutRepeats(e.Ending)
-	writeEndings(b, fmt.Sprintf("Access that ends now: %d", len(ending)), ending)
+	var refused []endingLine
+	for _, r := range e.Refused {
+		refused = append(refused, endingLine{target: r.Target})
+	}
+	writeEndings(b, "Requests refused", refused)
+	ending, earlier := e.sessions()
+	writeEndings(b, "Access that ends now", ending)
+	if len(earlier) > 0 {
+		writeEndings(b, "Access that ended earlier, with sessions that may still be open", earlier)
+	}
+	if e.EarlierUnsure {
+		b.newLine().text("⚠️ Not all earlier requests of this person could be read. Other access that ended in the last " + access.FormatDuration(access.MaxSession) + " may have open sessions, too.")
+	}
 	if e.Unsure {
 		b.newLine().text("⚠️ Not everything could be checked in time. This app keeps checking every minute, and ends what is left.")
 	} else {
 		b.newLine().text("This app checks again every minute, and ends what is left.")
 	}
-	b.newLine().strong("Open sessions stay active until they expire").text(", " + longestSession(e.Ending) +
-		" after the access is removed. To cut them, use your deny policy, and end the person's access portal session: docs/operate/compromised-account.md.")
+	b.newLine().strong("Open sessions stay active until they expire.").
+		text(" To cut them, use your deny policy, and end the person's access portal session: docs/operate/compromised-account.md.")
 	b.newLine().text("Access that this person approved for others stays active. The same page has a query that lists it.")
 	v := modal("Blocked", b.block("blocked"))
 	v.Close = plainText("Close")
 	return v
 }
 
-// withoutRepeats returns the first request for each target. Several give the same access if
-// one extends another.
-func withoutRepeats(all []access.Request) (first []access.Request) {
-	seen := map[string]bool{} // by target
-	for _, r := range all {
-		if !seen[r.Target.Key()] {
-			seen[r.Target.Key()] = true
-			first = append(first, r)
-		}
-	}
-	return first
+// endingLine is one line of a list after a block.
+type endingLine struct {
+	target access.Target
+	// until is when the last session may end, about access that ended before; longest is how
+	// long sessions last after the removal, about access that ends now.
+	until   time.Time
+	longest time.Duration
 }
 
-// writeEndings writes the requests below a title.
-func writeEndings(b *richText, title string, all []access.Request) {
-	b.newLine().strong(title)
-	for _, r := range all[:min(len(all), maxEndings)] {
-		writeAccess(b.newLine().text("• "), r.Target)
+// sessions returns the access that ends now, and the access that ended before whose
+// sessions may be open longer than that: one line for each target, the longest sessions
+// first. Several requests give the same access if one extends another.
+func (e Ended) sessions() (ending, earlier []endingLine) {
+	now := map[string]*endingLine{} // by target
+	for _, r := range e.Ending {
+		key := r.Target.Key()
+		if now[key] == nil {
+			now[key] = &endingLine{target: r.Target}
+		}
+		now[key].longest = max(now[key].longest, r.LongestSession())
+	}
+	before := map[string]*endingLine{}
+	for _, r := range e.Earlier {
+		key, until := r.Target.Key(), r.RevokedAt.Add(r.LongestSession())
+		known := e.At
+		if l := now[key]; l != nil {
+			known = e.At.Add(l.longest)
+		}
+		if l := before[key]; l != nil {
+			known = l.until
+		}
+		if until.After(known) {
+			before[key] = &endingLine{target: r.Target, until: until}
+		}
+	}
+	return sorted(now), sorted(before)
+}
+
+func sorted(lines map[string]*endingLine) (all []endingLine) {
+	for _, key := range slices.Sorted(maps.Keys(lines)) {
+		all = append(all, *lines[key])
+	}
+	slices.SortStableFunc(all, func(a, b endingLine) int {
+		return cmp.Or(b.until.Compare(a.until), cmp.Compare(b.longest, a.longest))
+	})
+	return all
+}
+
+// writeEndings writes the lines below a title with their number.
+func writeEndings(b *richText, title string, all []endingLine) {
+	b.newLine().strong(fmt.Sprintf("%s: %d", title, len(all)))
+	for _, l := range all[:min(len(all), maxEndings)] {
+		writeAccess(b.newLine().text("• "), l.target)
+		switch {
+		case !l.until.IsZero():
+			b.text(", open sessions end by ").time(l.until)
+		case l.longest > 0:
+			b.text(", open sessions end up to " + access.FormatDuration(l.longest) + " after the removal")
+		}
 	}
 	if more := len(all) - maxEndings; more > 0 {
 		b.newLine().text(fmt.Sprintf("and %d more", more))
 	}
-}
-
-// longestSession says how long sessions of the requests may last. Identity Center allows
-// twelve hours at most.
-func longestSession(all []access.Request) string {
-	longest := int64(0)
-	for _, r := range all {
-		if r.SessionSeconds <= 0 { // a group's permission sets are not known
-			longest = 0
-			break
-		}
-		longest = max(longest, r.SessionSeconds)
-	}
-	if longest == 0 {
-		return "up to 12 hours"
-	}
-	return "up to " + access.FormatDuration(time.Duration(longest)*time.Second)
 }
 
 // LiftView returns the dialog in which an incident responder lifts a block.

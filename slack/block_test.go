@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,15 +37,37 @@ func TestBlockViews(t *testing.T) {
 	for i := range many {
 		many[i].Target.AccountID = fmt.Sprintf("%012d", i)
 	}
+	at := all["usual"].At
+	before := func(r access.Request, ago time.Duration, session int64) access.Request {
+		r.RevokedAt, r.SessionSeconds = at.Add(-ago), session
+		return r
+	}
+	other := active
+	other.Target.PermissionSet, other.Target.PermissionSetARN = "Admin", "arn:ps-admin"
+	longer := active
+	longer.ID, longer.SessionSeconds = "longer", 5*3600
+	grouped := before(requests()["active_portal_group"], time.Hour, 0)
+	hostileEarlier := before(requests()["active_portal_hostile"], 0, 3600)
+	hostileEarlier.Target.AccountID = "444455556666"
+	earlierLongest := slices.Clone(many)
+	for i := range earlierLongest {
+		earlierLongest[i].Target.AccountID = fmt.Sprintf("9%011d", i)
+		earlierLongest[i] = before(earlierLongest[i], time.Minute, int64(3600+i*60))
+	}
 	views := map[string]slackgo.ModalViewRequest{
-		"block":           BlockView(),
-		"blocked":         BlockedView(Ended{Block: all["usual"], Refused: []access.Request{group}, Ending: []access.Request{active, extension}}),
-		"blocked_again":   BlockedView(Ended{Block: all["usual"], Again: true, Unsure: true}),
-		"blocked_hostile": BlockedView(Ended{Block: all["hostile"], Refused: []access.Request{hostileRequest}, Ending: []access.Request{hostileRequest}}),
-		"blocked_longest": BlockedView(Ended{Block: all["longest"], Refused: slices.Repeat([]access.Request{requests()["pending_longest"]}, 30), Ending: many}),
-		"lift_usual":      LiftView(all["usual"]),
-		"lift_hostile":    LiftView(all["hostile"]),
-		"lift_longest":    LiftView(all["longest"]),
+		"block":   BlockView(),
+		"blocked": BlockedView(Ended{Block: all["usual"], Refused: []access.Request{group}, Ending: []access.Request{active, extension}, At: at}),
+		"blocked_earlier": BlockedView(Ended{Block: all["usual"], Ending: []access.Request{active, longer}, At: at, Earlier: []access.Request{
+			before(other, 2*time.Hour, 4*3600), before(other, time.Hour, 8*3600), before(other, 3*time.Hour, 4*3600), grouped, before(active, time.Minute, 5*3600),
+		}}),
+		"blocked_earlier_same": BlockedView(Ended{Block: all["usual"], Ending: []access.Request{active}, At: at, Earlier: []access.Request{before(active, time.Minute, 8*3600)}}),
+		"blocked_unsure":       BlockedView(Ended{Block: all["usual"], At: at, Unsure: true, EarlierUnsure: true}),
+		"blocked_again":        BlockedView(Ended{Block: all["usual"], Again: true, NotSaved: true, Unsure: true}),
+		"blocked_hostile":      BlockedView(Ended{Block: all["hostile"], Refused: []access.Request{hostileRequest}, Ending: []access.Request{hostileRequest}, At: at, Earlier: []access.Request{hostileEarlier}}),
+		"blocked_longest":      BlockedView(Ended{Block: all["longest"], Refused: slices.Repeat([]access.Request{requests()["pending_longest"]}, 30), Ending: many, At: at, Earlier: earlierLongest, Unsure: true, EarlierUnsure: true}),
+		"lift_usual":           LiftView(all["usual"]),
+		"lift_hostile":         LiftView(all["hostile"]),
+		"lift_longest":         LiftView(all["longest"]),
 	}
 	for name, v := range views {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +81,7 @@ func TestBlockViews(t *testing.T) {
 		})
 	}
 	text := shownWithMentions(t, Message{Blocks: views["blocked"].Blocks.BlockSet})
-	for _, want := range []string{"@U0CAROL is blocked.", "an incident responder other than @U0ANN", "Requests refused: 1\n", "Access that ends now: 1\n", "up to 4 hours after the access is removed", "docs/operate/compromised-account.md"} {
+	for _, want := range []string{"@U0CAROL is blocked.", "an incident responder other than @U0ANN", "Requests refused: 1\n", "Access that ends now: 1\n", "ReadOnly in Sandbox (111122223333), open sessions end up to 4 hours after the removal", "docs/operate/compromised-account.md"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in %q", want, text)
 		}
@@ -66,8 +89,27 @@ func TestBlockViews(t *testing.T) {
 	if n := strings.Count(text, "ReadOnly in Sandbox"); n != 1 {
 		t.Errorf("access that was extended is listed %d times: %q", n, text)
 	}
-	if text := shownWithMentions(t, Message{Blocks: views["blocked_longest"].Blocks.BlockSet}); strings.Count(text, "and 10 more") != 2 {
+	if text := shownWithMentions(t, Message{Blocks: views["blocked_longest"].Blocks.BlockSet}); strings.Count(text, "and 10 more") != 3 {
 		t.Errorf("the list doesn't say how many more there are: %q", text)
+	}
+	text = shownWithMentions(t, Message{Blocks: views["blocked_earlier"].Blocks.BlockSet})
+	for _, want := range []string{
+		"Access that ends now: 1\n• ReadOnly in Sandbox (111122223333), open sessions end up to 5 hours after the removal\n",
+		"Access that ended earlier, with sessions that may still be open: 2\n• group ", "\n• Admin in Sandbox (111122223333), open sessions end by ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in %q", want, text)
+		}
+	}
+	raw, _ := json.Marshal(views["blocked_earlier"])
+	for _, until := range []time.Time{grouped.RevokedAt.Add(12 * time.Hour), at.Add(7 * time.Hour)} {
+		if !strings.Contains(string(raw), fmt.Sprintf(`"timestamp":%d`, until.Unix())) {
+			t.Errorf("the end %v is missing in %s", until, raw)
+		}
+	}
+	// Sessions of the access that ends now are not always the last ones.
+	if raw, _ := json.Marshal(views["blocked_earlier_same"]); !strings.Contains(string(raw), fmt.Sprintf(`"timestamp":%d`, at.Add(8*time.Hour-time.Minute).Unix())) {
+		t.Errorf("the longer sessions are missing in %s", raw)
 	}
 }
 

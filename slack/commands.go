@@ -23,7 +23,7 @@ const CommandHelp = "• " + CommandAccount + ": opens the form to request acces
 	"• " + CommandAccount + " prod shop: opens it with the account whose name contains these words.\n" +
 	"• " + CommandAccount + " prod shop admin: also chooses the permission set.\n" +
 	"• " + CommandGroup + ": opens the form to request membership in a group. Add words of the group's name to choose it.\n" +
-	"• " + CommandAccount + " " + WordList + ": shows the access that you have, and your requests without access yet.\n" +
+	"• " + CommandAccount + " " + WordList + ": shows your active access and your pending requests.\n" +
 	"• " + CommandAccount + " " + WordHelp + ": shows this text.\n" +
 	"This app's Home tab shows your access, and the requests that you can approve."
 
@@ -52,7 +52,7 @@ func AccessListResponse(l AccessList) []byte {
 func accessList(l AccessList, linkOf func(access.Request) string) slackgo.Block {
 	b := new(richText)
 	if len(l.Active)+len(l.Pending) == 0 {
-		b.text("You have no access through this app, and no requests that wait. To request access, use " + CommandAccount + " or " + CommandGroup + ".")
+		b.text("You have no access through this app, and no pending requests. To request access, use " + CommandAccount + " or " + CommandGroup + ".")
 	}
 	if len(l.Active) > 0 {
 		b.newLine().strong("Your access")

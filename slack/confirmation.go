@@ -19,6 +19,9 @@ type Confirmation struct {
 	Approvals access.Tally
 	// Last reports whether the access starts after this approval.
 	Last bool
+	// ChainOver reports whether the access has ended that the request would extend.
+	// Otherwise, the request's Chain is that access as it is now.
+	ChainOver bool
 }
 
 // ConfirmationView returns the dialog. Its private_metadata is the request's id, and
@@ -39,7 +42,7 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
 	writeSessions(b, statePending, r)
-	writeExtension(b, r)
+	writeExtension(b, r, c.ChainOver)
 	writeBackground(b, r)
 	if len(c.Approvals.Requirements) > 0 {
 		writeRequirements(b, r, c.Approvals)
@@ -49,7 +52,7 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	}
 	b.label("Reason").quoteLinked(r.Reason)
 	effect := "If you press Approve, the access starts at once."
-	if r.Chain != nil {
+	if r.Chain != nil && !c.ChainOver {
 		effect = "If you press Approve, the access is extended at once."
 	}
 	if !c.Last {
@@ -92,13 +95,13 @@ func (v *View) DenialReason(required bool) (reason string, mistakes map[string]s
 }
 
 // EndView returns the dialog in which an approver confirms that they end the access of
-// someone else.
+// someone else. It doesn't say until when they have it: requests that extend this one may last
+// longer.
 func EndView(r access.Request) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
-	b.label("Until").time(r.End)
 	b.label("Reason").quote(r.Reason)
-	effect := slackgo.NewSectionBlock(plainText("This is someone else's access. If you press End now, this app removes it at once, and every extension with it."), nil, nil)
+	effect := slackgo.NewSectionBlock(plainText("This is someone else's access. If you press End now, this app removes it at once. All other approved requests by this person for the same access end, too."), nil, nil)
 	return dialog(CallbackEnd, "End this access?", "End now", r, []slackgo.Block{b.block("request"), effect})
 }
 

@@ -33,8 +33,11 @@ func confirmations() map[string]Confirmation {
 	before(hostileBackground)(&hostileTicket.Request)
 	longest := of("pending_several_longest", false, slices.Repeat([]string{strings.Repeat("w", 5000)}, 20)...)
 	longest.Request.Ticket = strings.Repeat("名", access.MaxTicketLength)
+	over := of("pending_extension_too_long", true)
+	over.ChainOver = true
 	return map[string]Confirmation{
-		"pending": of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
+		"extension_over": over,
+		"pending":        of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
 		"several": of("pending_several", false), "several_one": of("pending_several_one", true), "several_lapsed": of("pending_several_lapsed", true),
 		"extension": of("pending_extension", true), "extension_too_long": of("pending_extension_too_long", true),
 		"fallback_domain": of("pending_fallback_domain", true),

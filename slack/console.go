@@ -3,6 +3,8 @@ package slack
 import (
 	"regexp"
 	"strings"
+
+	slackgo "github.com/slack-go/slack"
 )
 
 // executionARN matches the ARN of an execution. Its groups capture the partition and
@@ -29,4 +31,17 @@ func ConsoleURL(arn string) string {
 		host = region + ".console.amazonaws-us-gov.com"
 	}
 	return "https://" + host + "/states/home?region=" + region + "#/v2/executions/details/" + arn
+}
+
+// operatorsLink returns a link to an execution as a context block, which Slack shows small
+// and gray. It returns nil if arn is not the ARN of an execution. A context block takes no
+// rich text, so this is the only mrkdwn of all messages. It contains nothing that needs
+// escaping: only this app's words, and an address whose characters executionARN limits.
+func operatorsLink(arn string) slackgo.Block {
+	url := ConsoleURL(arn)
+	if url == "" {
+		return nil
+	}
+	text := slackgo.NewTextBlockObject(slackgo.MarkdownType, "For operators: <"+url+"|"+consoleLink+">", false, true)
+	return slackgo.NewContextBlock("operators", text)
 }

@@ -298,6 +298,9 @@ func shown(t *testing.T, m Message) string {
 			}
 		case map[string]any:
 			if s, ok := v["text"].(string); ok {
+				if v["type"] == "mrkdwn" {
+					s = markupLink.ReplaceAllString(s, "$1") // people see the link's text
+				}
 				all.WriteString(s)
 			}
 			if s, ok := v["user_id"].(string); ok {

@@ -55,7 +55,8 @@ func (c *cards) take(findings []access.Finding) (blocks []slackgo.Block, rest []
 }
 
 // card shows one finding: whose access it is, who created it, since when this app knows
-// it, and what happens next. Until someone decides, it has the buttons.
+// it, and what happens next. It has the buttons until someone decides. Remove now stays
+// while someone only left the access.
 func (c *cards) card(f access.Finding, index int) []slackgo.Block {
 	b := new(richText).strong(ownerName(f))
 	if owner, ok := c.owners[f.PrincipalID]; ok {
@@ -80,7 +81,7 @@ func (c *cards) card(f access.Finding, index int) []slackgo.Block {
 	blocks := []slackgo.Block{b.block(fmt.Sprintf("finding_%d", index))}
 	value := access.FindingRef{Run: c.report.RunID, Index: index}.ButtonValue()
 	var elements []slackgo.BlockElement
-	if press == nil || press.Remove && c.run.PressResultOf(index) == access.DriftFailed {
+	if press == nil || !press.Remove || c.run.PressResultOf(index) == access.DriftFailed {
 		elements = append(elements, slackgo.NewButtonBlockElement(ActionFindingRemove, value, plainText("Remove now")).
 			WithStyle(slackgo.StyleDanger).WithConfirm(confirmFindingRemoval()))
 	}
@@ -104,13 +105,19 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 			b.strong(pressLabel(result)).text(": removal asked for by ").person(press.By).text(", ").time(press.At)
 		}
 	case press != nil:
-		b.strong("Left until ").time(press.Until).text(" by ").person(press.By)
+		b.strong("Left until ").time(press.Until).text(" by ").person(press.By).text(". An approver can still remove it.")
 	case f.Exemption != nil:
 		b.exemption(*f.Exemption)
 	case c.report.NextRevocation.IsZero():
 		b.text("Next: nothing. It stays until someone removes it.")
 	default:
-		b.text("Next: removed ").time(c.report.NextRevocation).text(", unless someone leaves or requests it")
+		if f.ExemptionOver {
+			b.text(exemptionOver + "\n")
+		}
+		b.text("Next: removed ").time(c.report.NextRevocation)
+		if _, ok := f.LeaveUntil(c.report.At); ok {
+			b.text(", unless an approver leaves it for a day")
+		}
 	}
 }
 

@@ -52,11 +52,22 @@ func cardReports() map[string]cardReport {
 		}
 		r.Total = 60
 	}
+	over := decidableReport(func(r *access.DriftReport) {
+		for i := range r.Findings[:2] {
+			r.Findings[i].FirstSeen, r.Findings[i].ExemptionOver = monday.Add(-80*time.Hour), true
+		}
+	})
+	delete(over.Decidable, over.Findings[1].Key()) // so it is in the list
 	return map[string]cardReport{
-		"open":       {report: decidableReport(created)},
-		"no_removal": {report: decidableReport(func(r *access.DriftReport) { r.NextRevocation = time.Time{} })},
-		"too_old":    {report: decidableReport(func(r *access.DriftReport) { r.Findings[0].FirstSeen = monday.Add(-72 * time.Hour) })},
-		"pressed":    {report: decidableReport(created), run: access.Run{Presses: []access.FindingPress{pressed(10, true), pressed(11, false)}}},
+		"open":           {report: decidableReport(created)},
+		"no_removal":     {report: decidableReport(func(r *access.DriftReport) { r.NextRevocation = time.Time{} })},
+		"too_old":        {report: decidableReport(func(r *access.DriftReport) { r.Findings[0].FirstSeen = monday.Add(-72 * time.Hour) })},
+		"exemption_over": {report: over},
+		"overruled": {report: decidableReport(), run: access.Run{
+			Presses:      []access.FindingPress{pressed(10, false), pressed(11, false), pressed(12, false), pressed(10, true), pressed(11, true), pressed(12, true)},
+			PressResults: []access.PressResult{ended(11, access.DriftRemoved), ended(12, access.DriftFailed)},
+		}},
+		"pressed": {report: decidableReport(created), run: access.Run{Presses: []access.FindingPress{pressed(10, true), pressed(11, false)}}},
 		"ended": {report: decidableReport(), run: access.Run{
 			Presses: []access.FindingPress{pressed(10, true), pressed(11, true), pressed(12, true), pressed(13, true), pressed(14, true)},
 			PressResults: []access.PressResult{
@@ -121,14 +132,20 @@ func TestFindingCardsSay(t *testing.T) {
 	}{
 		"open": {
 			want: []string{
-				"alice| (|@U0ALICE|)|: ReadOnly in Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Next: removed |3 Mar 2026 05:30 UTC|, unless someone leaves or requests it", "unless an exemption in the settings covers it or an approver leaves it.",
+				"alice| (|@U0ALICE|)|: ReadOnly in Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Next: removed |3 Mar 2026 05:30 UTC|, unless an approver leaves it for a day", "An exemption in the settings or an approver can delay that, until 72 hours after the access was first found.",
 			},
 			buttons: both(11, 14, 10, 13, 12),
 		},
 		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it."}, buttons: both(11, 14, 10, 13, 12)},
 		"too_old":    {buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
+		"exemption_over": {want: []string{
+			"|Its exemption has ended: the access was first seen more than 72 hours ago. |Next: removed |3 Mar 2026 05:30 UTC|",
+			"• bob|: AdministratorAccess|, first seen |27 Feb 2026 01:30 UTC|. Its exemption has ended: the access was first seen more than 72 hours ago.|",
+		}, buttons: slices.Concat(both(14), []string{remove(10)}, both(13, 12))},
+		"overruled": {want: []string{"Removing|: asked for by |@U0BOB|", "Removed|: removal asked for by |@U0BOB|", "Removal not confirmed|: removal asked for by |@U0BOB|"},
+			buttons: slices.Concat(both(14, 13), []string{remove(12)})},
 		"pressed": {want: []string{"Removing|: asked for by |@U0BOB|, |2 Mar 2026 09:40 UTC|", "Left until |3 Mar 2026 09:40 UTC| by |@U0BOB|"},
-			buttons: both(14, 13, 12)},
+			buttons: slices.Concat([]string{remove(11)}, both(14, 13, 12))},
 		"ended": {want: []string{
 			"Removed|: removal asked for by |@U0BOB|", "Kept because a request now covers it|: removal asked for by", "Removal not confirmed|: removal asked for by", "Already removed by someone else|: removal asked for by",
 			"Kept because removals are off, or this person may no longer decide|: removal asked for by",

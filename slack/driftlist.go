@@ -142,9 +142,14 @@ func findingLine(f access.Finding, isDated bool) []slackgo.RichTextSectionElemen
 	}
 	if s := f.Exemption; s != nil {
 		b.text(". ").exemption(*s)
+	} else if f.ExemptionOver {
+		b.text(". " + exemptionOver)
 	}
 	return b.current
 }
+
+// exemptionOver says why an exemption in the settings doesn't keep the access.
+const exemptionOver = "Its exemption has ended: the access was first seen more than 72 hours ago."
 
 // ownerName returns the name of the user who has the access.
 func ownerName(f access.Finding) string {

@@ -157,10 +157,11 @@ func (o driftOutcome) summary() slackgo.Block {
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		text := "If nobody needs this access, remove it in IAM Identity Center."
 		if !o.NextRevocation.IsZero() && len(o.left) > 0 {
-			text = "The next removal takes this access away, unless an exemption in the settings covers it."
+			who := "An exemption in the settings"
 			if len(o.Decidable) > 0 {
-				text = "The next removal takes this access away, unless an exemption in the settings covers it or an approver leaves it."
+				who += " or an approver"
 			}
+			text = "The next removal takes this access away. " + who + " can delay that, until 72 hours after the access was first found. Its owner can request it after the removal."
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)
 	}

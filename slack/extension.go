@@ -25,21 +25,44 @@ func (e *Extension) block() slackgo.Block {
 	case e.Limited && e.Automatic > 0:
 		b.text(" An extension longer than " + access.FormatDuration(e.Automatic) + " needs an approval.")
 	case e.Limited:
-		b.text(" It would then last so long that the extension needs an approval.")
+		b.text(" Any extension of this access needs an approval.")
 	}
 	return b.block("extension")
 }
 
 // writeExtension says how long the access lasts in all with the request, as of the
-// request's evaluation.
-func writeExtension(b *richText, r access.Request) {
-	if r.Chain == nil {
+// request's evaluation. That access may end before an approval, and the row doesn't say
+// so. Therefore the text says until when it lasts, and what an approval does after that. over
+// reports whether it is known to have ended.
+func writeExtension(b *richText, r access.Request, over bool) {
+	switch {
+	case r.Chain == nil:
+		return
+	case over:
+		b.newLine().strong("The access that this request would extend has ended.").text(" An approval starts new access.")
 		return
 	}
-	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(": " + access.FormatChain(r.ChainSeconds()) + " in all")
+	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(", ending ").time(r.Chain.End).
+		text(". With this request: " + access.FormatChain(r.ChainSeconds()) + " in all")
 	if d := r.EvaluatedDecision; d != nil && d.ChainTooLong {
 		b.text(", which is too long without an approval")
 	}
+	b.text(". If that access ends before an approval, the approval starts new access.")
+}
+
+// rowShowsChainOver reports whether anything in the row happened after the end of the access that
+// the request would extend.
+func rowShowsChainOver(r access.Request) bool {
+	if r.Chain == nil {
+		return false
+	}
+	last := r.RemindedAt
+	for _, e := range r.Events {
+		if e.At.After(last) {
+			last = e.At
+		}
+	}
+	return !last.Before(r.Chain.End)
 }
 
 // writeGrantedExtension says what an extension did, as of its grant.

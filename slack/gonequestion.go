@@ -33,7 +33,7 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(slackgo.NewConfirmationBlockObject(
 		plainText("Remove access?"),
-		plainText("This ends only access in accounts and groups for which you are an approver. The question covers "+countText(r.Removals)+". We check first that each person is still gone. Anyone who comes back must request access again."),
+		plainText("This ends only access in accounts and groups for which you are an approver. The question covers "+countText(r.Removals)+". We check first that each person is still gone. People who are back keep their access. People who come back later must request it again."),
 		plainText("Remove"), plainText("Cancel"),
 	).WithStyle(slackgo.StyleDanger))
 	after := []slackgo.Block{buttons(remove, button(ActionDriftLeave, "Keep for 24 hours", slackgo.StyleDefault, r.ID))}

@@ -212,7 +212,7 @@ func waitingRow(b *richText, r access.Request) []slackgo.BlockElement {
 		b.newLine().strong("⚠️ Found under a fallback email domain. Check that this is the right person.")
 	}
 	writeSince(b, r)
-	writeExtension(b, r)
+	writeExtension(b, r, rowShowsChainOver(r))
 	writeTicket(b, r)
 	b.label("Reason").quote(cut(cleanLines(r.Reason), maxHomeReason))
 	writeLink(b, r.MessageLink())

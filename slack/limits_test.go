@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,8 @@ func (p *problems) blocks(blocks []any, most int, view bool) (hasInput bool) {
 			p.actions(at, b)
 		case "rich_text":
 			p.richText(at, list(b["elements"]))
+		case "context":
+			p.operatorsLink(at, b, view || i < len(blocks)-1)
 		case "input":
 			hasInput = true
 			if !view {
@@ -125,6 +128,22 @@ func (p *problems) blocks(blocks []any, most int, view bool) (hasInput bool) {
 		}
 	}
 	return hasInput
+}
+
+// operatorsText is the only mrkdwn that a message may contain: a link to an execution.
+var operatorsText = regexp.MustCompile(`^For operators: <https://[a-z0-9-]+\.console\.(aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)/states/home\?region=[a-z0-9-]+#/v2/executions/details/arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:execution:[A-Za-z0-9_.+!@=-]{1,80}:[A-Za-z0-9_.+!@=-]{1,80}\|View in the AWS console>$`)
+
+// operatorsLink checks a context block, which only the last block of a message may be.
+func (p *problems) operatorsLink(at string, b map[string]any, misplaced bool) {
+	elements := list(b["elements"])
+	if misplaced || b["block_id"] != "operators" || len(elements) != 1 {
+		p.add(at, "type context with the id %v and %d elements", b["block_id"], len(elements))
+		return
+	}
+	e := object(elements[0])
+	if text, _ := e["text"].(string); e["type"] != "mrkdwn" || e["verbatim"] != true || !operatorsText.MatchString(text) {
+		p.add(at, "type context with %v", e)
+	}
 }
 
 func (p *problems) section(at string, b map[string]any) {
@@ -254,10 +273,22 @@ func (p *problems) richText(at string, elements []any) {
 	}
 }
 
+func decoded(t *testing.T, text string) (v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // TestChecker checks that the checks above find what they should.
 func TestChecker(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	input := `{"type":"input","block_id":"b","label":{"type":"plain_text","text":"L"},"element":%s}`
+	const execution = "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#/v2/executions/details/arn:aws:states:eu-central-1:123456789012:execution:m:e"
+	link := func(kind, url string) string {
+		return fmt.Sprintf(`{"type":"context","block_id":"operators","elements":[{"type":%q,"verbatim":true,"text":%q}]}`, kind, "For operators: <"+url+"|View in the AWS console>")
+	}
 	view := `{"type":"modal","title":{"type":"plain_text","text":"T"},"submit":{"type":"plain_text","text":"S"},"blocks":[%s]}`
 	tests := []struct {
 		name string
@@ -270,6 +301,7 @@ func TestChecker(t *testing.T) {
 		{"no blocks", fmt.Sprintf(view, ""), "blocks: 0"},
 		{"unknown block", fmt.Sprintf(view, `{"type":"context"}`), "type context"},
 		{"header", fmt.Sprintf(view, `{"type":"header","text":{"type":"plain_text","text":"`+long+`"}}`), "want 1 to 150"},
+		{"a context block in a view", fmt.Sprintf(view, link("mrkdwn", execution)), "type context"},
 		{"mrkdwn", fmt.Sprintf(view, `{"type":"section","text":{"type":"mrkdwn","text":"x"}}`), "type mrkdwn"},
 		{"section", fmt.Sprintf(view, `{"type":"section","text":{"type":"plain_text","text":"`+long+`"}}`), "want 1 to 3000"},
 		{"block id twice", fmt.Sprintf(view, `{"type":"header","block_id":"b","text":{"type":"plain_text","text":"x"}},{"type":"header","block_id":"b","text":{"type":"plain_text","text":"x"}}`), "block_id b is there twice"},
@@ -280,12 +312,21 @@ func TestChecker(t *testing.T) {
 		{"action id", fmt.Sprintf(view, fmt.Sprintf(input, `{"type":"plain_text_input","action_id":"`+long[:256]+`","max_length":1}`)), "want 1 to 255"},
 		{"metadata", `{"type":"modal","title":{"type":"plain_text","text":"T"},"private_metadata":"` + long + `","blocks":[{"type":"header","text":{"type":"plain_text","text":"H"}}]}`, "want 0 to 3000"},
 	}
+	for _, tt := range []struct{ name, block, want string }{
+		{"the operators' link", link("mrkdwn", execution), ""},
+		{"another address", link("mrkdwn", "https://example.com"), "type context"},
+		{"more markup", link("mrkdwn", execution+"|x> <!channel"), "type context"},
+		{"plain text", link("plain_text", execution), "type context"},
+	} {
+		var p problems
+		p.blocks([]any{object(decoded(t, tt.block))}, 50, false)
+		if got := strings.Join(p, "; "); tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var v map[string]any
-			if err := json.Unmarshal([]byte(tt.json), &v); err != nil {
-				t.Fatal(err)
-			}
+			v := object(decoded(t, tt.json))
 			got := strings.Join(checkView(v), "; ")
 			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)

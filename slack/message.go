@@ -133,8 +133,8 @@ func requestMessage(r access.Request, quote quoter) Message {
 			m.Blocks = append(m.Blocks, buttons(askAgain(r)))
 		}
 	}
-	if url := ConsoleURL(r.ExecutionARN); url != "" {
-		m.Blocks = append(m.Blocks, new(richText).text("For operators: ").link(url, consoleLink).block("operators"))
+	if link := operatorsLink(r.ExecutionARN); link != nil {
+		m.Blocks = append(m.Blocks, link)
 	}
 	return m
 }
@@ -169,18 +169,17 @@ func secondaryDomainWarning(p access.Person) []slackgo.Block {
 // details says who requests what, and why. The first line has what matters most.
 func details(s state, r access.Request, quote quoter) slackgo.Block {
 	b := new(richText).person(r.Requester).text(" → ")
-	writeAccess(b, r.Target)
-	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
+	writeSummary(b, r)
 	if s == stateActive {
 		b.label("Until").time(r.End)
 		writeGrantedExtension(b, r)
 	}
 	writeSessions(b, s, r)
 	if s == statePending {
-		writeExtension(b, r)
+		writeExtension(b, r, rowShowsChainOver(r))
 		writeBackground(b, r)
 		writeApprovers(b, r)
-		writeReached(b, r)
+		writeReached(b, r, "this channel")
 	}
 	writeTicket(b, r)
 	quote(b.label("Reason"), r.Reason)
@@ -223,6 +222,12 @@ func writeTarget(b *richText, t access.Target) {
 	b.label("Permission set").text(permissionSetName(t))
 }
 
+// writeSummary says in a line what a request is for, and for how long.
+func writeSummary(b *richText, r access.Request) {
+	writeAccess(b, r.Target)
+	b.text(", " + access.FormatDuration(time.Duration(r.Duration)*time.Second))
+}
+
 // writeAccess names the target within a line.
 func writeAccess(b *richText, t access.Target) {
 	if t.Kind == access.KindGroup {
@@ -257,7 +262,7 @@ func writeApprovers(b *richText, r access.Request) {
 	if t := r.Tally(); len(t.Requirements) > 0 {
 		writeRequirements(b, r, t)
 	} else if len(r.Approvers)+len(r.ApproverGroups) > 0 {
-		b.label("Approvers (any one can approve)").approvers(r.Approvers, r.ApproverGroups)
+		b.label("Approvers (any one can approve)").approvers(r.Approvers, approverGroups(r))
 	}
 	if len(r.UnknownApprovers) > 0 {
 		b.label("Approvers not found in Slack")
@@ -332,10 +337,12 @@ func denialReason(r access.Request) string {
 func writeProgress(b *richText, s state, r access.Request) {
 	switch s {
 	case stateEnding:
-		writeEarlyEnd(b.newLine(), r.EndRequest)
+		if r.EndRequest != nil {
+			writeEarlyEnd(b.newLine(), r.EndRequest)
+		}
 	case stateStuck:
 		b.newLine().text("This access may still exist. We're still trying to remove it. An alarm was raised for the people who run this app.")
-	case stateEnded, stateKept, stateForeign:
+	case stateEnded, stateKept, stateWithOthers, stateForeign:
 		b.newLine()
 		writeEnd(b, s, r, aboutRequester)
 	case stateFailed:
@@ -390,6 +397,8 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 		}
 		b.text(kept + ". This request ended ").time(r.RevokedAt).text(".")
 		return
+	case s == stateWithOthers:
+		b.text("All other requests for this access are ending, too. The message of the last one says when the access is removed. This request ended ").time(r.RevokedAt)
 	case r.Removal == access.RemovalNothing:
 		b.text("No access was left to remove. Checked ").time(r.RevokedAt).text(".")
 		return
@@ -418,9 +427,12 @@ func writeFailure(b *richText, r access.Request, to audience) {
 	case code == access.CodeForeign:
 		return // the error's message says the same
 	case !r.IsRemoved():
-		b.text(" We're making sure that no access remains.")
+		b.text(" We're making sure that this request leaves no access behind.")
 	default:
-		b.text(" No access remains.")
+		b.text(" We checked: this request left no access behind.")
+		if r.KeptUntil.After(r.RevokedAt) {
+			b.text(" " + string(to) + " still had this access through another request when this one failed: until ").time(r.KeptUntil).text(".")
+		}
 	}
 	b.quote(why)
 }

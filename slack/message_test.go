@@ -184,6 +184,13 @@ func security(others int, mentioned ...access.Person) access.ApproverGroup {
 	return access.ApproverGroup{ID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", Name: "Security", Mentioned: mentioned, Others: others}
 }
 
+// securityNoneFound is the same group, none of whose members was found.
+func securityNoneFound(others int) access.ApproverGroup {
+	g := security(others)
+	g.NoneFound = true
+	return g
+}
+
 func hostileTexts(r *access.Request) {
 	r.Target.AccountName = hostile
 	r.Target.PermissionSet = hostile
@@ -207,6 +214,11 @@ func reached(told []access.Person, lost ...access.Person) func(*access.Request) 
 			r.Posts[ApproverPurpose(p.SlackID)] = access.Post{Failed: true}
 		}
 	}
+}
+
+// membersUnknown was posted while Slack didn't say who is in the channel.
+func membersUnknown(r *access.Request) {
+	r.Posts = map[string]access.Post{MembersUnknown: {Failed: true}}
 }
 
 // reachedLongest could tell some approvers and not others, more than a message names.
@@ -261,17 +273,31 @@ func extended(r *access.Request) {
 	r.ChainSince, r.Extends, r.End = r.Chain.Since, r.Chain.Extends, r.Chain.End.Add(time.Duration(r.Duration)*time.Second)
 }
 
+// othersEnd is the removal of a request that left its access to others, which were ending.
+func othersEnd(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(-time.Second) }
+
+func blockedPerson(r *access.Request) {
+	r.EndRequest = &access.EndRequest{By: carol, At: monday.Add(20 * time.Minute), Reason: access.EndBlocked}
+}
+
 // requests has a request in every state that a message shows.
 func requests() map[string]access.Request {
 	naturalEnd, early := 96*time.Minute+10*time.Second, 21*time.Minute
 	return map[string]access.Request{
-		"pending":                         pending(),
-		"pending_group":                   pending(asGroup),
-		"pending_unknown":                 pending(func(r *access.Request) { r.UnknownApprovers = []string{"dan@example.com", "eve@example.com"} }),
-		"pending_by_group":                pending(byGroups(nil, security(3, bob, carol))),
-		"pending_by_group_and_people":     pending(byGroups([]access.Person{bob}, security(3, carol))),
-		"pending_by_group_of_two":         pending(byGroups(nil, security(0, bob, carol))),
-		"pending_by_group_not_in_slack":   pending(byGroups(nil, security(3))),
+		"pending":                       pending(),
+		"pending_group":                 pending(asGroup),
+		"pending_unknown":               pending(func(r *access.Request) { r.UnknownApprovers = []string{"dan@example.com", "eve@example.com"} }),
+		"pending_by_group":              pending(byGroups(nil, security(3, bob, carol))),
+		"pending_by_group_and_people":   pending(byGroups([]access.Person{bob}, security(3, carol))),
+		"pending_by_group_of_two":       pending(byGroups(nil, security(0, bob, carol))),
+		"pending_by_group_not_in_slack": pending(byGroups(nil, security(3))),
+		"pending_by_group_none_found":   pending(byGroups([]access.Person{bob}, securityNoneFound(3))),
+		"pending_by_group_found_later": pending(byGroups(nil, securityNoneFound(3)), func(r *access.Request) {
+			r.FurtherApprovers = []access.FurtherApprover{{Person: carol, Group: security(0).ID, Reminder: 1}}
+		}),
+		"pending_several_none_found": pending(several, byGroups([]access.Person{bob}, securityNoneFound(3)), func(r *access.Request) {
+			r.EvaluatedDecision.Requirements[0].Approvers = []string{bob.Email, access.GroupEntry(security(0).ID)}
+		}),
 		"pending_by_group_not_in_catalog": pending(byGroups(nil, access.ApproverGroup{ID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d"})),
 		"pending_by_large_group": pending(byGroups(nil, func() access.ApproverGroup {
 			g := security(98, bob, carol)
@@ -315,11 +341,18 @@ func requests() map[string]access.Request {
 		"active_longest":                   pending(longest, approved, granted),
 		"pending_extension":                pending(extends),
 		"pending_extension_too_long":       pending(extends, chainTooLong),
+		"pending_extension_over":           pending(extends, chainTooLong, func(r *access.Request) { r.RemindedAt = r.Chain.End }),
+		"pending_extension_reminded":       pending(extends, func(r *access.Request) { r.RemindedAt = r.Chain.End.Add(-time.Second) }),
+		"pending_extension_approved_once":  pending(extends, several, by(bob, "", 0), func(r *access.Request) { r.Events = []access.Event{{Kind: access.EventApprovalGiven, At: r.Chain.End}} }),
 		"active_extension":                 pending(extends, approved, granted, extended),
 		"failed_extension": pending(extends, approved, failed(access.CodeRefused,
 			"bob@example.com ended this access after the request was approved. If the access is still needed, submit a new request."), revoked(access.RemovalNothing, early)),
+		"failed_kept": pending(extends, approved, failed(access.CodeRefused, "an incident responder blocked the approver"), revoked(access.RemovalNothing, early),
+			func(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(2 * time.Hour) }),
+		"failed_others_end":            pending(extends, approved, failed(access.CodeRefused, "an incident responder blocked the approver"), revoked(access.RemovalNothing, early), othersEnd),
 		"ending":                       pending(approved, granted, ending),
 		"stuck":                        pending(approved, granted, stuck),
+		"removing":                     pending(approved, granted, func(r *access.Request) { r.RevokingAt = r.End }),
 		"ended":                        pending(approved, granted, revoked(access.RemovalDone, naturalEnd)),
 		"ended_after_trouble":          pending(approved, granted, stuck, revoked(access.RemovalDone, naturalEnd)),
 		"ended_early":                  pending(approved, granted, ending, revoked(access.RemovalDone, early)),
@@ -330,6 +363,10 @@ func requests() map[string]access.Request {
 		"already_gone":                 pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
 		"kept":                         pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
 		"kept_until":                   pending(approved, granted, revoked(access.RemovalKept, naturalEnd), func(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(2 * time.Hour) }),
+		"kept_ended_early":             pending(approved, granted, ending, revoked(access.RemovalKept, early), func(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(2 * time.Hour) }),
+		"kept_ended_unknown":           pending(approved, granted, ending, revoked(access.RemovalKept, early)),
+		"kept_others_end":              pending(approved, granted, ending, revoked(access.RemovalKept, early), othersEnd),
+		"kept_others_blocked":          pending(approved, granted, blockedPerson, revoked(access.RemovalKept, early), othersEnd),
 		"foreign":                      pending(approved, granted, revoked(access.RemovalForeign, naturalEnd)),
 		"denied":                       pending(outcome(access.OutcomeDenied, bob, "", "")),
 		"denied_reason":                pending(outcome(access.OutcomeDenied, bob, "", ""), why("ReadOnly is enough here.\n\nSee the runbook.")),
@@ -357,6 +394,7 @@ func requests() map[string]access.Request {
 		"pending_told":                 pending(reached([]access.Person{bob})),
 		"pending_told_some":            pending(byGroups([]access.Person{bob}, security(3, carol)), reminded, reached([]access.Person{carol, dan}, bob)),
 		"pending_told_nobody":          pending(reached(nil, bob, carol)),
+		"pending_members_unknown":      pending(membersUnknown),
 		"pending_told_longest":         pending(reachedLongest),
 		"denied_told":                  pending(reached([]access.Person{bob}, carol), outcome(access.OutcomeDenied, bob, "", "")),
 		"pending_reminded":             pending(reminded),
@@ -414,6 +452,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeGranted, "ended_long_session"},
 		{PurposeGranted, "ending"},
 		{PurposeGranted, "stuck"},
+		{PurposeGranted, "removing"},
 		{PurposeGranted, "ended"},
 		{PurposeGranted, "kept"},
 		{PurposeGranted, "active_extension"},
@@ -438,10 +477,15 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRevoked, "already_gone"},
 		{PurposeRevoked, "kept"},
 		{PurposeRevoked, "kept_until"},
+		{PurposeRevoked, "kept_ended_early"},
+		{PurposeRevoked, "kept_others_end"},
+		{PurposeRevoked, "kept_others_blocked"},
+		{PurposeGranted, "kept_others_end"},
 		{PurposeRevoked, "ended_long_session"},
 		{PurposeRevoked, "foreign"},
 		{PurposeRevoked, "failed_unknown"},
 		{PurposeFailed, "failed"},
+		{PurposeFailed, "failed_kept"},
 		{PurposeFailed, "failed_foreign"},
 		{PurposeFailed, "failed_hostile"},
 	}
@@ -459,10 +503,22 @@ func TestThreadAndDirectMessages(t *testing.T) {
 			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
 		})
 	}
-	over := all["active"]
-	over.Posts = map[string]access.Post{access.PostMoreTime: {Channel: "D1", TS: "1.1", Over: true}}
-	all["active_over"] = over
-	for _, request := range []string{"active", "active_over", "active_portal_group", "active_portal_hostile", "active_portal_longest", "ending", "stuck", "ended", "kept", "foreign"} {
+	for _, request := range []string{"active", "ending", "stuck", "removing", "ended", "ended_early", "kept", "kept_ended_early", "kept_others_end", "kept_others_blocked"} {
+		over := all[request]
+		over.Posts = map[string]access.Post{access.PostMoreTime: {Channel: "D1", TS: "1.1", Over: true}}
+		all[request+"_over"] = over
+	}
+	for request, want := range map[string]string{
+		"active_over": "another request gives you more time", "kept_over": "another request gives you more time",
+		"ending_over": "your access is being removed", "stuck_over": "your access is being removed",
+		"ended_over": "this request has ended", "ended_early_over": "this request has ended", "kept_ended_early_over": "this request has ended",
+		"kept_others_end_over": "this request has ended", "kept_others_blocked_over": "this request has ended", "kept_others_end": "this request has ended",
+	} {
+		if text := shownWithMentions(t, DirectMessage(PurposeMoreTime, all[request])); !strings.Contains(text, want) {
+			t.Errorf("the offer of %s is %q, want %q", request, text, want)
+		}
+	}
+	for _, request := range []string{"active", "active_over", "active_portal_group", "active_portal_hostile", "active_portal_longest", "ending", "ending_over", "stuck", "removing", "ended", "ended_over", "kept", "foreign"} {
 		t.Run("more_time/"+request, func(t *testing.T) {
 			m := DirectMessage(PurposeMoreTime, all[request])
 			checked(t, "direct_more_time_"+request, m, all[request])
@@ -474,6 +530,54 @@ func TestThreadAndDirectMessages(t *testing.T) {
 	}
 	if got := DirectPurpose(PurposeMoreTime); got != access.PostMoreTime {
 		t.Errorf("the offer is posted as %q and looked for as %q", got, access.PostMoreTime)
+	}
+}
+
+// Once the row says that the access to extend has ended, no text claims that it continues.
+func TestExtensionOfWhatHasEnded(t *testing.T) {
+	const over, extends = "The access that this request would extend has ended. An approval starts new access.", "Extends access they have had since "
+	all := requests()
+	for name, ended := range map[string]bool{"pending_extension": false, "pending_extension_reminded": false, "pending_extension_over": true, "pending_extension_approved_once": true} {
+		r := all[name]
+		for where, text := range map[string]string{
+			"message": shownWithMentions(t, RequestMessage(r)), "direct message": shownWithMentions(t, ApproverMessage(r, "U0DAVE")),
+			"Home tab": shownWithMentions(t, Message{Blocks: HomeView(Home{Waiting: HomeSection{Requests: []access.Request{r}}}).Blocks.BlockSet}),
+			"dialog":   shownWithMentions(t, Message{Blocks: ConfirmationView(Confirmation{Request: r, Last: true, ChainOver: ended}).Blocks.BlockSet}),
+		} {
+			if strings.Contains(text, over) != ended || strings.Contains(text, extends) == ended || strings.Contains(text, "is too long") && ended {
+				t.Errorf("%s, %s: %s", name, where, text)
+			}
+			if !ended && !strings.Contains(text, "If that access ends before an approval, the approval starts new access.") {
+				t.Errorf("%s, %s claims without a condition that the access continues: %s", name, where, text)
+			}
+		}
+		raw, _ := json.Marshal(ConfirmationView(Confirmation{Request: r, Last: true, ChainOver: ended}))
+		if strings.Contains(string(raw), "the access is extended at once") == ended || strings.Contains(string(raw), "the access starts at once") != ended {
+			t.Errorf("%s: the dialog says %s", name, raw)
+		}
+	}
+}
+
+// If End now or a block ends all requests for the access, no message says that it
+// continues.
+func TestEndsWithOthers(t *testing.T) {
+	for _, name := range []string{"kept_others_end", "kept_others_blocked"} {
+		r := requests()[name]
+		for where, m := range map[string]Message{
+			"channel": RequestMessage(r), "thread": ThreadMessage(PurposeRevoked, r), "direct": DirectMessage(PurposeRevoked, r),
+			"granted": DirectMessage(PurposeGranted, r), "announce": DirectMessage(PurposeAnnounce, r),
+		} {
+			text := shownWithMentions(t, m)
+			if strings.Contains(m.Text+text, "continues") || strings.Contains(text, "still ha") {
+				t.Errorf("%s, %s: %s", name, where, text)
+			}
+			if want := "All other requests for this access are ending, too."; !strings.Contains(text, want) || !strings.Contains(text, "Open sessions stay active") {
+				t.Errorf("%s, %s doesn't say %q and that sessions stay: %s", name, where, want, text)
+			}
+			if raw, _ := json.Marshal(m.Blocks); (where == "channel" || where == "direct") && !strings.Contains(string(raw), ActionAskAgain) {
+				t.Errorf("%s, %s: Ask again is missing", name, where)
+			}
+		}
 	}
 }
 
@@ -508,16 +612,17 @@ func TestApproverMessages(t *testing.T) {
 	}
 }
 
-// Each direct message that shows the request's state is updated: what it shows follows
-// from the row and its purpose. Reminders and failed attempts are not.
+// Each direct message that shows the request's state is updated, and so is the reply that
+// the access is ready: what they show follows from the row and their purpose. Reminders,
+// other replies and failed attempts are not.
 func TestDirectPosts(t *testing.T) {
 	r := pending(approved, granted)
 	r.Posts = map[string]access.Post{
-		PurposeAnnounce: {Channel: "C1", TS: "1"}, "granted": {Channel: "C1", TS: "2"}, "remind-1": {Channel: "C1", TS: "3"},
+		PurposeAnnounce: {Channel: "C1", TS: "1"}, "granted": {Channel: "C1", TS: "2"}, "revoked": {Channel: "C1", TS: "7"}, "remind-1": {Channel: "C1", TS: "3"},
 		"dm-announce": {Channel: "D1", TS: "4"}, "dm-granted": {Channel: "D1"},
 		"approver-U0DAVE": {Channel: "D2", TS: "5"}, "approver-remind-1-U0DAVE": {Channel: "D2", TS: "6"}, "approver-U0EVE": {Failed: true},
 	}
-	want := map[string]Message{"approver-U0DAVE": ApproverMessage(r, "U0DAVE"), "dm-announce": DirectMessage("announce", r), "dm-granted": DirectMessage("granted", r)}
+	want := map[string]Message{"approver-U0DAVE": ApproverMessage(r, "U0DAVE"), "dm-announce": DirectMessage("announce", r), "dm-granted": DirectMessage("granted", r), "granted": ThreadMessage("granted", r)}
 	for i, s := range DirectPosts(r) {
 		purpose := s.Message.Purpose
 		if s.Post != r.Posts[purpose] || s.Message.Digest() != want[purpose].Digest() {
@@ -528,8 +633,39 @@ func TestDirectPosts(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("without %v", want)
 	}
-	if got := StatePurposes(r); strings.Join(got, " ") != "announce approver-U0DAVE dm-announce dm-granted" {
+	if got := StatePurposes(r); strings.Join(got, " ") != "announce approver-U0DAVE dm-announce dm-granted granted" {
 		t.Errorf("purposes %q", got)
+	}
+}
+
+// The message in the channel and the one to a requester outside it say who was not notified,
+// and whether that is known, until the request is decided.
+func TestReachedIsShown(t *testing.T) {
+	known := pending(reached([]access.Person{bob}, carol))
+	unknown := pending(membersUnknown)
+	lost, unchecked := "Not notified (weren't in %s): @U0CAROL", "Notifications: the app couldn't check who is in %s. Approvers outside it may not know about this request."
+	for _, tt := range []struct {
+		m    Message
+		want string
+	}{
+		{RequestMessage(known), fmt.Sprintf(lost, "this channel")},
+		{DirectMessage(PurposeAnnounce, known), fmt.Sprintf(lost, "the channel")},
+		{RequestMessage(unknown), fmt.Sprintf(unchecked, "this channel")},
+		{DirectMessage(PurposeAnnounce, unknown), fmt.Sprintf(unchecked, "the channel")},
+	} {
+		if text := shownWithMentions(t, tt.m); !strings.Contains(text, tt.want) {
+			t.Errorf("want %q in %s", tt.want, text)
+		}
+	}
+	denied := outcome(access.OutcomeDenied, bob, "", "")
+	denied(&known)
+	denied(&unknown)
+	for _, r := range []access.Request{known, unknown} {
+		for _, m := range []Message{RequestMessage(r), DirectMessage(PurposeAnnounce, r), ApproverMessage(pending(), bob.SlackID)} {
+			if text := shownWithMentions(t, m); strings.Contains(text, "otifi") {
+				t.Errorf("%s", text)
+			}
+		}
 	}
 }
 
@@ -630,6 +766,9 @@ func checked(t *testing.T, name string, m Message, r access.Request) {
 	golden(t, "message_"+name, posted(m))
 }
 
+// markupLink matches a link in mrkdwn. Its group is the link's text.
+var markupLink = regexp.MustCompile(`<https://[^<>|]+\|([^<>|]+)>`)
+
 // internalWord matches internal words that readers in Slack don't know.
 var internalWord = regexp.MustCompile(`(?i)\b(leases?|tables?|rows?|sweeps?|executions?|drift|tokens?|state machines?|discard(ed)?)\b`)
 
@@ -711,6 +850,7 @@ func TestButtonsAndColours(t *testing.T) {
 		{"active", "🟢", "end"},
 		{"ending", "🟠", ""},
 		{"stuck", "🟠", ""},
+		{"removing", "🟠", ""},
 		{"ended", "⚪", "ask_again"},
 		{"ended_after_trouble", "⚪", "ask_again"},
 		{"already_gone", "⚪", "ask_again"},
@@ -851,6 +991,30 @@ func TestConsoleURL(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// The link for operators is small, and the only markup of all messages. Only the ARN of an
+// execution becomes a link.
+func TestOperatorsLink(t *testing.T) {
+	r := pending()
+	find := func(arn string) (contexts int) {
+		r.ExecutionARN = arn
+		for _, b := range RequestMessage(r).Blocks {
+			if b.BlockType() == slackgo.MBTContext {
+				contexts++
+			}
+		}
+		return contexts
+	}
+	const arn = "arn:aws:states:eu-central-1:123456789012:execution:m:e-1"
+	if got := find(arn); got != 1 {
+		t.Errorf("%s: %d context blocks, want 1", arn, got)
+	}
+	for _, hostile := range []string{"", arn + "|<!channel>", arn + ">", arn + " *b*", arn + "\n", arn + "/:x:", "x" + arn} {
+		if got := find(hostile); got != 0 {
+			t.Errorf("%q: %d context blocks, want none", hostile, got)
+		}
 	}
 }
 

@@ -13,13 +13,23 @@ import (
 // maxReached is how many people each line about direct messages mentions.
 const maxReached = 7
 
+// MembersUnknown is a key in access.Request.Posts that stands for no message. Its post is
+// marked failed while the app can't check who is in the channel.
+const MembersUnknown = "members"
+
 // RemindedApprovers returns the people whom a reminder mentions and whose approval may
 // still help: those listed by email, the members of groups whom the request's message
-// mentions, and the members whom the latest reminder asks first.
+// mentions, and the members whom the latest reminder asks first. It also returns the
+// members whom an earlier reminder asked and who have no direct message.
 func RemindedApprovers(r access.Request) []access.Person {
 	people, groups := remindedApprovers(r)
 	for _, g := range groups {
 		people = append(people, g.Mentioned...)
+		for _, f := range r.FurtherApprovers {
+			if f.Group == g.ID && f.Reminder < r.RemindersSent && r.Posts[ApproverPurpose(f.SlackID)].TS == "" && !approvalCounts(r, f.Person) {
+				people = append(people, f.Person)
+			}
+		}
 	}
 	return people
 }
@@ -59,8 +69,8 @@ func knownApprovers(r access.Request) []access.Person {
 }
 
 // writeReached says which approvers got a direct message, because they are not in the
-// channel, and which could not get one.
-func writeReached(b *richText, r access.Request) {
+// channel, and which got none. channel is how the message calls the request's channel.
+func writeReached(b *richText, r access.Request, channel string) {
 	var told, lost []access.Person
 	seen := map[string]bool{}
 	for _, p := range knownApprovers(r) {
@@ -77,7 +87,7 @@ func writeReached(b *richText, r access.Request) {
 	for _, line := range []struct {
 		label  string
 		people []access.Person
-	}{{"Notified by direct message", told}, {"Could not be notified", lost}} {
+	}{{"Notified by direct message", told}, {"Not notified (weren't in " + channel + ")", lost}} {
 		if len(line.people) == 0 {
 			continue
 		}
@@ -85,6 +95,9 @@ func writeReached(b *richText, r access.Request) {
 		if more := len(line.people) - maxReached; more > 0 {
 			b.text(fmt.Sprintf(" and %d more", more))
 		}
+	}
+	if r.Posts[MembersUnknown].Failed {
+		b.label("Notifications").text("the app couldn't check who is in " + channel + ". Approvers outside it may not know about this request.")
 	}
 }
 
@@ -137,9 +150,10 @@ type Shown struct {
 	Message Message
 }
 
-// DirectPosts returns the request's direct messages that show its state: those to the
-// requester and those to approvers, without the reminders. They are in a fixed order. A
-// post without a timestamp may not have arrived.
+// DirectPosts returns all posts besides the request's message that show its state: the
+// direct messages to the requester and to approvers, and the reply in the channel that
+// says how to use the access. Reminders show the moment when they were sent. The posts are
+// in a fixed order. A post without a timestamp may not have arrived.
 func DirectPosts(r access.Request) []Shown {
 	var all []Shown
 	for purpose, post := range r.Posts {
@@ -152,16 +166,23 @@ func DirectPosts(r access.Request) []Shown {
 			all = append(all, Shown{post, m})
 		} else if id, ok := strings.CutPrefix(purpose, approverPrefix); ok && isSlackID(id) {
 			all = append(all, Shown{post, ApproverMessage(r, id)})
+		} else if purpose == PurposeGranted {
+			all = append(all, Shown{post, ThreadMessage(purpose, r)})
 		}
 	}
 	slices.SortFunc(all, func(a, b Shown) int { return strings.Compare(a.Message.Purpose, b.Message.Purpose) })
 	return all
 }
 
-// StatePurposes returns the purposes of all posts that show the state of a request.
+// StatePosts returns all posts that show the state of a request, that in the channel first.
+func StatePosts(r access.Request) []Shown {
+	return append([]Shown{{r.Posts[PurposeAnnounce], RequestMessage(r)}}, DirectPosts(r)...)
+}
+
+// StatePurposes returns the purposes of these posts.
 func StatePurposes(r access.Request) []string {
-	all := []string{PurposeAnnounce}
-	for _, s := range DirectPosts(r) {
+	var all []string
+	for _, s := range StatePosts(r) {
 		all = append(all, s.Message.Purpose)
 	}
 	return all

@@ -108,7 +108,7 @@ func (b *richText) slackGroup(id string) *richText {
 // group mentions a group's Slack user group, or says how many members it has besides
 // those who are mentioned.
 func (b *richText) group(g access.ApproverGroup, isFirst bool) *richText {
-	name := cut(groupName(g.Name, g.ID), maxApproverGroup)
+	name := cut(GroupName(g.Name, g.ID), maxApproverGroup)
 	separator := ", "
 	if isFirst {
 		separator = ""
@@ -117,7 +117,7 @@ func (b *richText) group(g access.ApproverGroup, isFirst bool) *richText {
 	case isSlackGroupID(g.SlackGroup):
 		return b.text(strings.TrimPrefix(separator, ",")).slackGroup(g.SlackGroup).text(" (" + name + ")")
 	case len(g.Mentioned) == 0:
-		return b.text(separator + "members of " + name)
+		return b.text(separator + "members of " + name + noneFound(g))
 	case g.More:
 		return b.text(fmt.Sprintf("%sand more than %d others from %s", separator, g.Others, name))
 	case g.Others > 0:

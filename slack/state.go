@@ -6,19 +6,20 @@ import "sso-elevator/functions/access"
 type state string
 
 const (
-	statePending   state = "pending"   // no decision yet
-	stateSettingUp state = "settingup" // approved; the access does not exist yet
-	stateActive    state = "active"    // the access exists
-	stateEnding    state = "ending"    // someone ended the access; it is being removed
-	stateStuck     state = "stuck"     // the removal failed; the app retries
-	stateEnded     state = "ended"     // the access was removed and checked
-	stateKept      state = "kept"      // the request ended, but another request holds the same access
-	stateForeign   state = "foreign"   // the request ended, but someone added the same access outside this app
-	stateFailed    state = "failed"    // approved, but the access never existed
-	stateDenied    state = "denied"
-	stateWithdrawn state = "withdrawn"
-	stateExpired   state = "expired"
-	stateRefused   state = "refused"
+	statePending    state = "pending"    // no decision yet
+	stateSettingUp  state = "settingup"  // approved; the access does not exist yet
+	stateActive     state = "active"     // the access exists
+	stateEnding     state = "ending"     // the access is being removed, or someone ended it
+	stateStuck      state = "stuck"      // the removal failed; the app retries
+	stateEnded      state = "ended"      // the access was removed and checked
+	stateKept       state = "kept"       // the request ended, but another request holds the same access
+	stateWithOthers state = "withothers" // the request ended, and all others that hold the same access are ending
+	stateForeign    state = "foreign"    // the request ended, but someone added the same access outside this app
+	stateFailed     state = "failed"     // approved, but the access never existed
+	stateDenied     state = "denied"
+	stateWithdrawn  state = "withdrawn"
+	stateExpired    state = "expired"
+	stateRefused    state = "refused"
 	// stateInterrupted is for requests that ended without an outcome. See
 	// access.Request.Interrupted.
 	stateInterrupted state = "interrupted"
@@ -60,6 +61,8 @@ func stateOfGrant(r access.Request) state {
 	switch {
 	case gone && !r.WasGranted():
 		return stateFailed
+	case gone && r.EndsWithOthers():
+		return stateWithOthers
 	case gone && r.Removal == access.RemovalKept:
 		return stateKept
 	case gone && r.Removal == access.RemovalForeign:
@@ -72,7 +75,7 @@ func stateOfGrant(r access.Request) state {
 		return stateFailed
 	case !r.WasGranted():
 		return stateSettingUp
-	case r.EndRequest != nil:
+	case r.EndRequest != nil, r.HasRemovalBegun():
 		return stateEnding
 	default:
 		return stateActive
@@ -88,6 +91,7 @@ var titles = map[state]string{
 	stateStuck:       "🟠 Access not removed yet: retrying",
 	stateEnded:       "⚪ Access has ended",
 	stateKept:        "⚪ Request ended: access continues through another request",
+	stateWithOthers:  "⚪ Request ended: the access ends with the last request for it",
 	stateForeign:     "⚪ Request ended: access continues outside this app",
 	stateFailed:      "🔴 Access not granted",
 	stateDenied:      "🔴 Access request denied",

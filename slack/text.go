@@ -91,12 +91,13 @@ func plainText(s string) *slackgo.TextBlockObject {
 
 // GroupMembers returns how texts name the members of a group of Identity Center. name is
 // "" if it is unknown.
-func GroupMembers(name, id string) string { return "members of " + groupName(name, id) }
+func GroupMembers(name, id string) string { return "members of " + GroupName(name, id) }
 
 // IsGroupMembers reports whether text begins as GroupMembers does.
 func IsGroupMembers(text string) bool { return strings.HasPrefix(text, "members of ") }
 
-func groupName(name, id string) string { return cut(firstNonEmpty(clean(name), clean(id)), maxName) }
+// GroupName returns a group's name, or its id if it has none.
+func GroupName(name, id string) string { return cut(firstNonEmpty(clean(name), clean(id)), maxName) }
 
 // AnyOf joins the names of people, any one of whom will do: "A, B or C". After ten
 // names, it gives the number of the others.

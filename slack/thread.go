@@ -1,8 +1,6 @@
 package slack
 
 import (
-	"time"
-
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
@@ -24,7 +22,11 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	} else {
 		m.Text = fallbackText(stateOf(r), r)
 		b.text("Hi ").person(r.Requester).text(", ")
-		writeUpdate(b, purpose, r)
+		if purpose == PurposeGranted && hasEnded(stateOf(r)) {
+			b.text(wasReady) // the message above says how it ended
+		} else {
+			writeUpdate(b, purpose, r)
+		}
 	}
 	ready := purpose == PurposeGranted && stateOf(r) == stateActive
 	if ready {
@@ -39,7 +41,7 @@ func ThreadMessage(purpose string, r access.Request) Message {
 
 // DirectMessage returns the same message as a direct message, for requesters outside
 // the channel. Because a direct message has no thread around it, it also names the
-// target and the duration. It has the requester's buttons: Withdraw while the request
+// target, and the duration or the end. It has the requester's buttons: Withdraw while the request
 // is open, End now while the access exists, Ask again after the end, only in the latest message. Purpose "announce" confirms the
 // request, and later says what became of it. Purpose "more_time" offers more time to every requester.
 func DirectMessage(purpose string, r access.Request) Message {
@@ -55,11 +57,13 @@ func DirectMessage(purpose string, r access.Request) Message {
 	} else {
 		writeUpdate(b, purpose, r)
 	}
-	writeTarget(b, r.Target)
-	b.label("Duration").text(access.FormatDuration(time.Duration(r.Duration) * time.Second))
+	if purpose != PurposeGranted || s != stateActive { // then, the update names the access and its end
+		writeSummary(b.label("Request"), r)
+	}
 	writeTicket(b, r)
 	if s == statePending {
 		writeApprovers(b, r)
+		writeReached(b, r, "the channel")
 	}
 	ready := s == stateActive && purpose != PurposeAnnounce // a later message has the buttons
 	if ready {
@@ -88,6 +92,18 @@ func isReplaced(purpose string, r access.Request) bool {
 	return purpose == PurposeGranted && r.Posts[DirectPurpose(PurposeRevoked)].TS != ""
 }
 
+// wasReady is what the message about access says after the end, if another one says how it
+// ended.
+const wasReady = "your access was ready. This request has ended since."
+
+// hasEnded reports whether the request's access was removed, or left to others.
+func hasEnded(s state) bool {
+	return s == stateEnded || s == stateKept || s == stateWithOthers || s == stateForeign
+}
+
+// isEnd reports whether a post with the purpose says that the access has ended, once it has.
+func isEnd(purpose string) bool { return purpose == PurposeGranted || purpose == PurposeRevoked }
+
 // writeUpdate writes the requester's update, in a sentence or two.
 func writeUpdate(b *richText, purpose string, r access.Request) {
 	s := stateOf(r)
@@ -96,19 +112,20 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 		b.text("your request was interrupted. " + submitAgain)
 	case purpose == PurposeGranted && s == stateActive:
 		writeReady(b, r)
-	case purpose == PurposeGranted && (s == stateEnding || s == stateStuck):
-		b.text("your access was ready and is now being removed.")
+	case purpose == PurposeGranted && s == stateEnding:
+		b.text("your access has ended. The app is removing it.")
+	case purpose == PurposeGranted && s == stateStuck:
+		b.text("your access has ended, but it isn't removed yet. The app keeps trying.")
 	case purpose == PurposeAnnounce && r.Outcome != nil:
 		b.text("your request was decided. ")
 		writeDecision(b, s, r)
 		writeProgress(b, s, r)
-	case purpose == PurposeGranted && (s == stateEnded || s == stateKept || s == stateForeign):
-		b.text("your access was ready, but this request has since ended. ")
-		writeEnd(b, s, r, toRequester)
-	case purpose == PurposeRevoked && (s == stateKept || s == stateForeign):
+	case isReplaced(purpose, r) && hasEnded(s):
+		b.text(wasReady)
+	case isEnd(purpose) && (s == stateKept || s == stateWithOthers || s == stateForeign):
 		b.text("your request has ended. ")
 		writeEnd(b, s, r, toRequester)
-	case purpose == PurposeRevoked && s == stateEnded:
+	case isEnd(purpose) && s == stateEnded:
 		b.text("your access has ended. ")
 		writeEnd(b, s, r, toRequester)
 	case purpose == PurposeFailed, s == stateFailed:

@@ -166,15 +166,15 @@ func (r *Request) Tally() Tally {
 	return t
 }
 
-// Count checks the approvals of the request r, which is the case c, under the policy. as
-// are the approvers as the policy sees them now. An approval that has lapsed because its
-// approver is gone or blocked (LapseGone, LapseBlocked) stays so; all others are judged
-// anew.
-func (x *Index) Count(c *Case, r Request, approvals []Approval, as []Identity) Tally {
+// Count checks the approvals of the request r, which is the case c, under the policy.
+// identities are the approvers as the policy sees them now. An approval that has lapsed
+// because its approver is gone or blocked (LapseGone, LapseBlocked) stays so; all others are
+// judged anew.
+func (x *Index) Count(c *Case, r Request, approvals []Approval, identities []Identity) Tally {
 	t := Tally{Approvals: slices.Clone(approvals)}
 	approvers := make([]Approver, len(approvals))
 	for i, a := range approvals {
-		approvers[i].Identity = as[i]
+		approvers[i].Identity = identities[i]
 		if a.Lapse != LapseGone && a.Lapse != LapseBlocked && x.mayCount(c, r.Requester, a.By) {
 			approvers[i].PrincipalID = a.By.PrincipalID
 		}

@@ -42,6 +42,25 @@ func FormatChain(seconds int64) string {
 // Only confirmed access counts. Two requests that are confirmed at the same moment run in
 // parallel: neither extends the other.
 func ChainOf(l Lease, rows map[string]Request, id string, now time.Time) *Chain {
+	return chainOf(l, rows, id, time.Time{}, now)
+}
+
+// ChainFor is ChainOf for r, but at most what its approvers are shown: it leaves out access
+// that ends after r.Chain. So an approved request never lasts longer than they knew. Beside
+// longer access, it may run in parallel. Only automatic
+// requests have no such limit: the policy decides about them once more.
+func ChainFor(l Lease, rows map[string]Request, r Request, now time.Time) *Chain {
+	switch {
+	case r.Outcome != nil && r.Outcome.Kind == OutcomeAutomatic:
+		return ChainOf(l, rows, r.ID, now)
+	case r.Chain == nil:
+		return nil
+	}
+	return chainOf(l, rows, r.ID, r.Chain.End, now)
+}
+
+// chainOf is ChainOf without access that ends after by, unless by is zero.
+func chainOf(l Lease, rows map[string]Request, id string, by, now time.Time) *Chain {
 	var c *Chain
 	for _, other := range slices.Sorted(maps.Keys(l.Holders)) {
 		since, end, counts := l.Holders[other].since(), l.Holders[other].End, false
@@ -51,7 +70,7 @@ func ChainOf(l Lease, rows map[string]Request, id string, now time.Time) *Chain 
 		} else {
 			counts = now.Before(end)
 		}
-		if other == id || !counts {
+		if other == id || !counts || !by.IsZero() && end.After(by) {
 			continue
 		}
 		if c == nil {
@@ -71,20 +90,30 @@ func (r *Request) IsExtendable(now time.Time) bool {
 	return r.IsActive() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
 }
 
-// LastEnd returns when the last of these requests for the same access ends. It is zero if
-// that is not known, because one of them waits for its grant, or if none is active.
-// A request that is being ended doesn't count.
+// LastEnd returns when the last of these requests for the same access ends; now for one
+// that is being ended, or whose time is over. It is zero if that is not known, because one
+// of them waits for its grant, or if there are none.
 func LastEnd(requests []Request, now time.Time) time.Time {
 	var last time.Time
 	for _, r := range requests {
+		end := now
 		switch {
-		case !r.WasGranted() && !r.HasRemovalBegun() && !r.Tombstone:
+		case r.IsExtendable(now):
+			end = r.End
+		case !r.WasGranted() && r.EndRequest == nil && !r.HasRemovalBegun() && !r.Tombstone:
 			return time.Time{}
-		case r.IsExtendable(now) && r.End.After(last):
-			last = r.End
+		}
+		if end.After(last) {
+			last = end
 		}
 	}
 	return last
+}
+
+// EndsWithOthers reports whether the removal left the access to other requests that were
+// all ending at that moment, so that the access ends with them.
+func (r *Request) EndsWithOthers() bool {
+	return r.Removal == RemovalKept && !r.KeptUntil.IsZero() && !r.KeptUntil.After(r.RevokedAt)
 }
 
 // IsExtension reports whether the request extends the access of another one. It is false

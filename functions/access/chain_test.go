@@ -112,6 +112,44 @@ func TestChainOf(t *testing.T) {
 	}
 }
 
+// An approved request extends at most what its approver was shown. For an undecided one,
+// the dialog of an approval shows the same.
+func TestChainFor(t *testing.T) {
+	nine := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	at := func(minutes int) time.Time { return nine.Add(time.Duration(minutes) * time.Minute) }
+	l := Lease{Holders: map[string]Holder{"a": {}, "b": {}, "new": {}}}
+	a := Request{GrantedAt: at(0), End: at(60)}
+	b := Request{GrantedAt: at(10), End: at(120), ChainSince: at(0), Extends: "a"}
+	both := map[string]Request{"a": a, "b": b}
+	shown := func(minutes int) *Chain { return &Chain{Since: at(0), End: at(minutes), Extends: "x"} }
+	toA, toB := &Chain{Since: at(0), End: at(60), Extends: "a"}, &Chain{Since: at(0), End: at(120), Extends: "b"}
+	for _, tt := range []struct {
+		name            string
+		shown           *Chain
+		rows            map[string]Request
+		now             int
+		want, automatic *Chain
+	}{
+		{"nothing was shown", nil, both, 30, nil, toB},
+		{"as shown", shown(120), both, 30, toB, toB},
+		{"longer than shown", shown(60), both, 30, toA, toB},
+		{"longer, and what was shown is over", shown(60), both, 60, nil, toB},
+		{"longer, and what was shown was removed", shown(60), map[string]Request{"a": {}, "b": b}, 30, nil, toB},
+		{"shorter", shown(120), map[string]Request{"a": a, "b": {}}, 30, toA, toA},
+		{"over", shown(120), map[string]Request{"a": {}, "b": {}}, 30, nil, nil},
+	} {
+		for kind, want := range map[OutcomeKind]*Chain{OutcomeApproved: tt.want, "": tt.want, OutcomeAutomatic: tt.automatic} {
+			r := Request{ID: "new", Chain: tt.shown}
+			if kind != "" {
+				r.Outcome = &Outcome{Kind: kind}
+			}
+			if got := ChainFor(l, tt.rows, r, at(tt.now)); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, outcome %q: got %+v, want %+v", tt.name, kind, got, want)
+			}
+		}
+	}
+}
+
 func TestChainLength(t *testing.T) {
 	nine := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	c := &Chain{Since: nine, End: nine.Add(time.Hour + time.Millisecond)}
@@ -193,9 +231,12 @@ func TestLastEnd(t *testing.T) {
 		{"one waits for its grant", []Request{later, {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}},
 		{"one was never granted and is being removed", []Request{later, {RevokingAt: now}}, now.Add(2 * time.Hour)},
 		{"one is being ended", []Request{approved(nil), approved(func(r *Request) { r.End, r.EndRequest = later.End, &EndRequest{At: now} })}, now.Add(time.Hour)},
-		{"all are being ended", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} })}, time.Time{}},
+		{"all are being ended", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} }), approved(func(r *Request) { r.RevokingAt = now })}, now},
+		{"the sweep gave it up", []Request{approved(func(r *Request) { r.Tombstone = true })}, now},
+		{"one was ended before its grant", []Request{{Outcome: &Outcome{Kind: OutcomeApproved}, EndRequest: &EndRequest{At: now}}}, now},
+		{"one is being ended, another waits for its grant", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} }), {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}},
 		{"one is being removed", []Request{approved(nil), approved(func(r *Request) { r.End, r.RevokingAt = later.End, now })}, now.Add(time.Hour)},
-		{"one has ended", []Request{approved(func(r *Request) { r.End = now })}, time.Time{}},
+		{"the time of one is over", []Request{approved(func(r *Request) { r.End = now })}, now},
 	} {
 		if got := LastEnd(tt.requests, now); !got.Equal(tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)

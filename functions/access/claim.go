@@ -51,3 +51,13 @@ func (c Claim) IsValid(principalID, key string, r *Request, now time.Time) bool 
 	}
 	return r.Open() && r.Requester.PrincipalID == principalID && r.Target.Key() == key
 }
+
+// IsClaimFreedByDecision reports whether the function that decided the request also frees its
+// claim, so that closing the request need not. If that function was stopped before, the sweep
+// of claims frees it.
+//
+// This is false for a denial: the same write records it, and the cooldown should begin as
+// soon as possible.
+func (r Request) IsClaimFreedByDecision() bool {
+	return r.Outcome != nil && (r.Outcome.Kind == OutcomeApproved || r.Outcome.Kind == OutcomeWithdrawn)
+}

@@ -36,6 +36,9 @@ type Finding struct {
 	Creation *Creation `json:"creation,omitempty"`
 	// Exemption is set while the policy exempts this access, or someone left it.
 	Exemption *Spared `json:"exemption,omitempty"`
+	// ExemptionOver is set if the policy exempts this access, but a run first found it
+	// MaxExemption ago, so the exemption doesn't count anymore.
+	ExemptionOver bool `json:"exemption_over,omitempty"`
 	// Protected is set if the account is protected, and only "*" or an organizational
 	// unit in the policy covers the access. Such access is only reported.
 	Protected bool `json:"protected,omitempty"`
@@ -127,10 +130,14 @@ type Run struct {
 	// Answer ends the question and is written once. It is the last of Answers, or says
 	// that the question expired.
 	Answer *RunAnswer `json:"answer,omitempty"`
-	// Presses are what people decided about single findings in the run's report, at most
-	// one for each. PressResults are how the removals ended that they asked for, in order.
+	// Presses are what people decided about single findings in the run's report. A finding
+	// has at most two: the first press, and a Remove now that overruled a Leave for a day.
+	// PressResults are the results of the removals that they asked for, in order.
 	Presses      []FindingPress `json:"presses,omitempty"`
 	PressResults []PressResult  `json:"press_results,omitempty"`
+	// RefusedPresses are presses on the buttons of the report or the question by people who
+	// may not decide, in order: at most MaxRefusedPresses.
+	RefusedPresses []RefusedPress `json:"refused_presses,omitempty"`
 	// Token resumes the wait for the answer. It is sent to Step Functions and nowhere
 	// else.
 	Token string `json:"token,omitempty"`

@@ -38,6 +38,7 @@ const (
 	CodeNotDecided    Code = "NotDecided"        // the request was Undecidable for too long
 	CodeExecutionGone Code = "ExecutionGone"     // the request's execution ended before the request
 	CodeRowLost       Code = "RowLost"           // someone deleted the request's row
+	CodeNotPosted     Code = "NotPosted"         // Slack did not take a message in time; the state machine goes on without it
 	CodeLost          Code = "Lost"              // a condition did not hold: someone else was first
 	CodeInternal      Code = "Internal"          // a bug
 )

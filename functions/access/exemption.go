@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// MaxExemption is the longest time after a deployment that an exemption can last.
+// MaxExemption is the longest time after a deployment that an exemption can last, and the
+// longest time after a run first found the access.
 const MaxExemption = 72 * time.Hour
 
 // Exemption is access that one person got outside this system in an emergency.
@@ -52,6 +53,33 @@ func (e Exemption) IsFor(names ...string) bool {
 		}
 	}
 	return false
+}
+
+// EndFor returns when the exemption ends for access that a run first found at that time;
+// zero if that isn't known. Then only the deployment limits the exemption.
+func (e Exemption) EndFor(firstSeen time.Time) time.Time { return limitExemption(e.Until, firstSeen) }
+
+func limitExemption(until, firstSeen time.Time) time.Time {
+	if latest := firstSeen.Add(MaxExemption); !firstSeen.IsZero() && until.After(latest) {
+		return latest
+	}
+	return until
+}
+
+// LimitExemption ends an exemption in the settings at most MaxExemption after a run first
+// found the access. If it has ended by now, it becomes ExemptionOver. Leaves are limited
+// when they are made.
+func (f *Finding) LimitExemption(now time.Time) {
+	s := f.Exemption
+	if s == nil || s.By != nil {
+		return
+	}
+	limited := *s
+	limited.Until = limitExemption(s.Until, f.FirstSeen)
+	f.Exemption = &limited
+	if f.ExemptionOver = !now.Before(limited.Until); f.ExemptionOver {
+		f.Exemption = nil
+	}
 }
 
 // Key identifies the exemption. With another Until or Reason it is another

@@ -99,3 +99,46 @@ func TestExemptionsOfOtherContentAreOthers(t *testing.T) {
 		t.Error("the same moment has two keys")
 	}
 }
+
+// An exemption ends 72 hours after the access was first found, and never later than it
+// says. If nobody knows when that was, it ends when it says.
+func TestExemptionsEndAfterTheFirstSighting(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	const hour = time.Hour
+	for _, test := range []struct {
+		name        string
+		seen, until time.Duration // since now
+		unknown     bool
+		want        time.Duration // 0: it is over
+	}{
+		{name: "found just now", until: 72 * hour, want: 72 * hour},
+		{name: "short", seen: -hour, until: 2 * hour, want: 2 * hour},
+		{name: "too long", seen: -70 * hour, until: 72 * hour, want: 2 * hour},
+		{name: "used up", seen: -72 * hour, until: 72 * hour},
+		{name: "used up long ago", seen: -1000 * hour, until: hour},
+		{name: "found in the future", seen: 10 * hour, until: 72 * hour, want: 72 * hour},
+		{name: "nobody knows when", unknown: true, until: 72 * hour, want: 72 * hour},
+	} {
+		until, seen := now.Add(test.until), now.Add(test.seen)
+		if test.unknown {
+			seen = time.Time{}
+		}
+		given := access.Spared{Key: "k", Until: until, Reason: "x"}
+		f := access.Finding{FirstSeen: seen, Exemption: &given}
+		f.LimitExemption(now)
+		end := access.Exemption{Until: until}.EndFor(seen)
+		switch {
+		case f.ExemptionOver != (test.want == 0) || (f.Exemption == nil) != (test.want == 0) || now.Before(end) != (test.want > 0):
+			t.Errorf("%s: over %t, exempt %+v, until %s", test.name, f.ExemptionOver, f.Exemption, end)
+		case test.want > 0 && (!end.Equal(now.Add(test.want)) || *f.Exemption != access.Spared{Key: "k", Until: end, Reason: "x"}):
+			t.Errorf("%s: exempt %+v, until %s; want %s", test.name, f.Exemption, end, now.Add(test.want))
+		}
+		if !given.Until.Equal(until) {
+			t.Errorf("%s: the given exemption changed", test.name)
+		}
+		left := access.Finding{FirstSeen: seen, Exemption: &access.Spared{Until: until, By: &access.Person{}}}
+		if left.LimitExemption(now); left.Exemption == nil || !left.Exemption.Until.Equal(until) || left.ExemptionOver {
+			t.Errorf("%s: a leave is limited: %+v", test.name, left.Exemption)
+		}
+	}
+}

@@ -10,7 +10,7 @@ const (
 	// LeaveFor is how long one press on Leave for a day leaves a finding alone.
 	LeaveFor = 24 * time.Hour
 	// MaxLeave is the longest time after a finding was first seen that people can leave it
-	// alone. Exemptions in the settings don't extend it.
+	// alone. Exemptions in the settings don't extend it, and end then, too.
 	MaxLeave = MaxExemption
 )
 
@@ -37,7 +37,8 @@ type Creation struct {
 }
 
 // FindingPress is a person's press on a button of one finding in a run's report: remove
-// the access now, or leave it for a day. The first press about a finding counts.
+// the access now, or leave it for a day. The first Remove now about a finding counts,
+// otherwise the first press.
 type FindingPress struct {
 	Finding int       `json:"finding"` // index in the run's findings
 	Remove  bool      `json:"remove"`
@@ -45,6 +46,49 @@ type FindingPress struct {
 	At      time.Time `json:"at"`
 	// Until is when the access stops being left alone; zero if Remove is set.
 	Until time.Time `json:"until,omitzero"`
+}
+
+// NoFinding is the Finding of a RefusedPress on the run's question.
+const NoFinding = -1
+
+// RefusedPress is a press on a button of a run's report or question that had no effect,
+// because the person may not decide.
+type RefusedPress struct {
+	Finding int       `json:"finding"` // index in the run's findings, or NoFinding
+	Action  string    `json:"action"`  // the button
+	By      Person    `json:"by"`
+	At      time.Time `json:"at"`
+	Reason  Refusal   `json:"reason"`
+	Message string    `json:"message,omitempty"` // what the reason doesn't say
+	// PolicyDigest is SHA-256 of the policy that refused it; "" if the policy didn't.
+	PolicyDigest string `json:"policy_digest,omitempty"`
+}
+
+// maxRefusedByOne is how many refused presses of one person are recorded for a run, so
+// that nobody can use up the place of others.
+const maxRefusedByOne = 5
+
+// Recorded returns the refused press of the same person on the same finding for the same
+// reason; nil if there is none.
+func (r Run) Recorded(p RefusedPress) *RefusedPress {
+	for i, has := range r.RefusedPresses {
+		if has.By.SlackID == p.By.SlackID && has.Finding == p.Finding && has.Reason == p.Reason {
+			return &r.RefusedPresses[i]
+		}
+	}
+	return nil
+}
+
+// HasRoomFor reports whether the refused press can be added: the run has fewer than
+// MaxRefusedPresses, and few of this person.
+func (r Run) HasRoomFor(p RefusedPress) bool {
+	ofOne := 0
+	for _, has := range r.RefusedPresses {
+		if has.By.SlackID == p.By.SlackID {
+			ofOne++
+		}
+	}
+	return ofOne < maxRefusedByOne && len(r.RefusedPresses) < MaxRefusedPresses
 }
 
 // PressResult is how the removal ended that someone asked for with a FindingPress.
@@ -89,15 +133,30 @@ func (f *Finding) IsOf(p Person) bool {
 	return p.Email != "" && (SameEmail(p.Email, f.Email) || SameEmail(p.Email, f.UserName))
 }
 
-// PressAbout returns the press about the finding with that index; nil if there is none.
+// PressAbout returns the press that counts for the finding with that index; nil if there is
+// none. Remove now overrules an earlier Leave for a day.
 func (r Run) PressAbout(finding int) *FindingPress {
-	for i := range r.Presses {
-		if r.Presses[i].Finding == finding {
-			return &r.Presses[i]
+	all := r.PressesAbout(finding)
+	if len(all) == 0 {
+		return nil
+	}
+	return &all[len(all)-1]
+}
+
+// PressesAbout returns the presses about the finding with that index that took effect, in
+// order: the first one, and the Remove now that overruled it, if there is one.
+func (r Run) PressesAbout(finding int) (all []FindingPress) {
+	for _, p := range r.Presses {
+		if p.Finding == finding && (len(all) == 0 || p.Overrules(all[len(all)-1])) {
+			all = append(all, p)
 		}
 	}
-	return nil
+	return all
 }
+
+// Overrules reports whether the press takes effect although the other one was first: it
+// removes the access, and the other one left it.
+func (p FindingPress) Overrules(first FindingPress) bool { return p.Remove && !first.Remove }
 
 // PressResultOf returns how the last try ended of the removal that someone asked for; ""
 // if none has ended.

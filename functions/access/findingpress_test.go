@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -87,6 +88,33 @@ func TestConsentTo(t *testing.T) {
 	for finding, want := range []bool{false, false, true, true, false} {
 		if got := r.MayRemove(finding); got != want {
 			t.Errorf("a run that warns may remove finding %d: %t", finding, got)
+		}
+	}
+}
+
+// Remove now overrules an earlier Leave for a day, and nothing overrules Remove now.
+func TestPressesAbout(t *testing.T) {
+	leave, remove, other := FindingPress{Finding: 1}, FindingPress{Finding: 1, Remove: true}, FindingPress{Finding: 2, Remove: true}
+	for _, test := range []struct {
+		presses []FindingPress
+		want    []bool // Remove, of each that took effect
+	}{
+		{}, {presses: []FindingPress{other}},
+		{[]FindingPress{leave}, []bool{false}}, {[]FindingPress{other, remove}, []bool{true}},
+		{[]FindingPress{leave, other, remove}, []bool{false, true}}, {[]FindingPress{remove, leave}, []bool{true}},
+		{[]FindingPress{leave, leave, remove, leave, remove}, []bool{false, true}}, {[]FindingPress{remove, remove}, []bool{true}},
+	} {
+		r := Run{Presses: test.presses}
+		var got []bool
+		for _, p := range r.PressesAbout(1) {
+			got = append(got, p.Remove)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%+v: %v, want %v", test.presses, got, test.want)
+		}
+		removes := len(test.want) > 0 && test.want[len(test.want)-1]
+		if p := r.PressAbout(1); (p == nil) != (len(test.want) == 0) || p != nil && p.Remove != removes || r.MayRemove(1) != removes {
+			t.Errorf("%+v: %+v counts, may remove %t", test.presses, p, r.MayRemove(1))
 		}
 	}
 }

@@ -6,10 +6,11 @@ import "time"
 const PostMoreTime = "dm-more_time"
 
 // MoreTimeAt returns when to offer the requester of granted access more time: before is how
-// long before the end, but not before half of the time is over. Then a short access doesn't
-// begin with the offer.
+// long before the end, but not before half of the duration is over. Then a short access
+// doesn't begin with the offer. The duration of an extension begins at the end of what it
+// extends.
 func (r *Request) MoreTimeAt(before time.Duration) time.Time {
-	at, half := r.End.Add(-before), r.GrantedAt.Add(r.End.Sub(r.GrantedAt)/2)
+	at, half := r.End.Add(-before), r.End.Add(-time.Duration(r.Duration)*time.Second/2)
 	if at.Before(half) {
 		return half
 	}
@@ -17,12 +18,10 @@ func (r *Request) MoreTimeAt(before time.Duration) time.Time {
 }
 
 // OffersMoreTime reports whether the requester is offered more time now: the access is
-// active until its end, nobody ended it early, and the moment of the offer has come. With
-// zero for before, there are no offers. Whether another request keeps the access longer,
+// usable, and the moment of the offer has come. With zero for before, there are no offers. Whether another request keeps the access longer,
 // only the lease says: Lease.IsKeptLonger.
 func (r *Request) OffersMoreTime(before time.Duration, now time.Time) bool {
-	return before > 0 && r.Rebuilt == nil && r.IsActive() && r.EndRequest == nil && !r.Tombstone &&
-		now.Before(r.End) && !now.Before(r.MoreTimeAt(before))
+	return before > 0 && r.IsUsable(now) && !now.Before(r.MoreTimeAt(before))
 }
 
 // IsKeptLonger reports whether another request keeps the access longer than this one.

@@ -8,7 +8,7 @@ import (
 func TestOffersMoreTime(t *testing.T) {
 	granted := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	row := func(lasts time.Duration, change func(*Request)) Request {
-		r := Request{GrantedAt: granted, End: granted.Add(lasts), Outcome: &Outcome{Kind: OutcomeApproved}}
+		r := Request{GrantedAt: granted, End: granted.Add(lasts), Duration: int64(lasts / time.Second), Outcome: &Outcome{Kind: OutcomeApproved}}
 		if change != nil {
 			change(&r)
 		}
@@ -24,7 +24,8 @@ func TestOffersMoreTime(t *testing.T) {
 		{"long access", row(8*time.Hour, nil), 30 * m, 7*time.Hour + 30*m, 8 * time.Hour},
 		{"exactly half", row(time.Hour, nil), 30 * m, 30 * m, time.Hour},
 		{"short access", row(20*m, nil), 30 * m, 10 * m, 20 * m},
-		{"an extension, whose end is not its duration after the grant", row(3*time.Hour, func(r *Request) { r.Duration = 3600 }), 120 * m, 90 * m, 3 * time.Hour},
+		{"an extension, whose end is not its duration after the grant", row(3*time.Hour, func(r *Request) { r.Duration = 3600 }), 120 * m, 150 * m, 3 * time.Hour},
+		{"a short extension", row(55*m, func(r *Request) { r.Duration = 1800 }), 30 * m, 40 * m, 55 * m},
 		{"a second", row(time.Second, nil), 30 * m, time.Second / 2, time.Second},
 		{"off", row(8*time.Hour, nil), 0, -1, 0},
 		{"ended early", row(time.Hour, func(r *Request) { r.EndRequest = &EndRequest{At: granted} }), 30 * m, -1, 0},

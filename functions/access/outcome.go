@@ -134,15 +134,17 @@ const (
 	RefusalNoApproval    Refusal = "NoApproval"    // they have given no approval that they could take back
 	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
 	RefusalBlocked       Refusal = "Blocked"       // an incident responder blocked them, or the requester; the message says whom
+	RefusalOwnAccess     Refusal = "OwnAccess"     // the unknown access is their own
+	RefusalNotOffered    Refusal = "NotOffered"    // the report has no such button; the message says why
 )
 
-// MaxRefusedPresses is how many refused presses of a request are recorded. An item of
-// the table holds at most 400 KB, and must keep room for the other events.
+// MaxRefusedPresses is how many refused presses of a request, or of a run, are recorded. An
+// item of the table holds at most 400 KB, and must keep room for the other events.
 const MaxRefusedPresses = 20
 
-// RecordsRefusedPress reports whether no event is added for the refused press e:
-// there already is one of the same person and reason, or there are MaxRefusedPresses.
-func RecordsRefusedPress(r Request, e Event) bool {
+// SkipsRefusedPress reports whether the refused press e gets no event, because there is one
+// of the same person and reason, or because there are MaxRefusedPresses.
+func SkipsRefusedPress(r Request, e Event) bool {
 	n := 0
 	for _, has := range r.Events {
 		if has.Kind != EventPressRefused {

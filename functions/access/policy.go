@@ -149,6 +149,15 @@ type Decision struct {
 	Confirm bool `json:"confirm,omitempty"`
 }
 
+// AllRequirements returns what a request must get if it needs approval: Requirements, or
+// one approval of any approver.
+func (d *Decision) AllRequirements() []Requirement {
+	if len(d.Requirements) > 0 {
+		return d.Requirements
+	}
+	return []Requirement{{Needed: 1, Approvers: d.Approvers}}
+}
+
 // TicketRequired reports whether the request needs a ticket.
 func (d *Decision) TicketRequired() bool {
 	return slices.ContainsFunc(d.Tickets, func(t Ticket) bool { return t.Required })

@@ -315,6 +315,18 @@ func GroupEntry(id string) string { return groupPrefix + id }
 // is false if the entry is an email.
 func GroupOf(entry string) (id string, ok bool) { return strings.CutPrefix(entry, groupPrefix) }
 
+// SplitApprovers returns the emails among approvers, and the ids of the groups.
+func SplitApprovers(approvers []string) (emails, groups []string) {
+	for _, a := range approvers {
+		if id, ok := GroupOf(a); ok {
+			groups = append(groups, id)
+		} else {
+			emails = append(emails, a)
+		}
+	}
+	return emails, groups
+}
+
 func isGroup(entry string) bool { return strings.HasPrefix(entry, groupPrefix) }
 
 func permits(r rules, c *Case, approver Identity) bool {

@@ -75,3 +75,16 @@ func ParseSession(s string) (time.Duration, error) {
 	}
 	return d, nil
 }
+
+// MaxSession is the longest session that Identity Center allows (API reference of
+// CreatePermissionSet, "SessionDuration").
+const MaxSession = 12 * time.Hour
+
+// LongestSession returns how long a session with the request's access may last:
+// MaxSession if that is not known.
+func (r *Request) LongestSession() time.Duration {
+	if r.SessionSeconds <= 0 || r.Target.Kind != KindAccount { // a group's permission sets are not known
+		return MaxSession
+	}
+	return time.Duration(r.SessionSeconds) * time.Second
+}

@@ -50,6 +50,9 @@ type ApproverGroup struct {
 	// group has more than those.
 	Others int  `json:"others,omitempty"`
 	More   bool `json:"more,omitempty"`
+	// NoneFound reports whether members were looked up in Slack before the request was
+	// announced, and none was found. The previous release doesn't write it.
+	NoneFound bool `json:"none_found,omitempty"`
 }
 
 // MaxMentionedMembers is how many members of groups a request's message mentions. Each
@@ -135,6 +138,8 @@ type Request struct {
 	Outcome *Outcome `json:"outcome,omitempty"`
 	// EndRequest ends the access early; written once, by ingress, grant or reconcile.
 	EndRequest *EndRequest `json:"end_request,omitempty"`
+	// EndShown is set once Slack has answered all updates by the press that ended the access.
+	EndShown bool `json:"end_shown,omitempty"`
 
 	// ApprovalToken and EndToken resume the execution's two waits. They leave the
 	// table only for Step Functions.
@@ -170,8 +175,10 @@ type Request struct {
 	RevokingExecutionARN string       `json:"revoking_execution_arn,omitempty"`
 	RevokedAt            time.Time    `json:"revoked_at,omitzero"`
 	Removal              RemovalState `json:"removal,omitempty"`
-	// KeptUntil is when other requests end this access, as of the removal, if Removal is
-	// RemovalKept; zero if that is not known. The previous release doesn't write it.
+	// KeptUntil is when other requests end this access, as of the removal, for RemovalKept and
+	// RemovalNothing. It is zero if no other request has the access, or if its end isn't known.
+	// If all of them were ending, it is not after RevokedAt (EndsWithOthers). The previous
+	// release doesn't write it.
 	KeptUntil time.Time `json:"kept_until,omitzero"`
 	// AWSDeleteRequestID is AWS's request id of the latest call that deleted the access for
 	// this request; empty if there was none, or if it is not known.
@@ -197,6 +204,8 @@ type Request struct {
 
 // Post is one Slack message of a request.
 type Post struct {
+	// Channel is where the message goes; empty if nothing was sent, because it could not be
+	// found out. Once set, it stays.
 	Channel string `json:"channel"`
 	TS      string `json:"ts,omitempty"` // empty: sent, but not known to have arrived
 	// Digest is the SHA-256 of the content last sent, so that an unchanged message is not
@@ -207,7 +216,8 @@ type Post struct {
 	// Reminder is set for the direct message to an approver: the number of the reminder
 	// with which it was sent, 0 if the request was new.
 	Reminder int `json:"reminder,omitempty"`
-	// Over is set for an offer of more time once another request keeps the access longer.
+	// Over is set for an offer of more time once another request keeps the access longer, and
+	// for a direct message that could not be sent once the requester doesn't need it any more.
 	Over bool `json:"over,omitempty"`
 }
 
@@ -217,6 +227,42 @@ type EndRequest struct {
 	At time.Time `json:"at"`
 	// Reason is why the app ended the access; empty if a person did.
 	Reason EndReason `json:"reason,omitempty"`
+	// ByPress identifies the press that ended the access, "" if none did. That press, and no
+	// other, updates the posts.
+	ByPress string `json:"by_press,omitempty"`
+}
+
+const (
+	// showWithin is how long after it has ended access a press may begin to show that.
+	showWithin = 2 * time.Second
+	// lateUpdate is how long after a press one of its updates may replace a newer one: the
+	// press sends them for five seconds, and Slack may apply them some seconds later.
+	lateUpdate = 12 * time.Second
+)
+
+// MayShowEnd reports whether this press ended the access, and so may update the posts now.
+func (r *Request) MayShowEnd(press string, now time.Time) bool {
+	return r.awaitsUpdates() && r.EndRequest.ByPress == press && now.Before(r.EndRequest.At.Add(showWithin))
+}
+
+// LateUpdates returns until when Slack may apply an older update of the posts, and so replace
+// a newer one: by the press that ended the access, or, if the access was overdue, by the minute
+// check. It is zero if there is none.
+func (r *Request) LateUpdates() time.Time {
+	switch end, ok := r.plannedEnd(); {
+	case r.awaitsUpdates():
+		return r.EndRequest.At.Add(lateUpdate)
+	case ok && r.IsRemoved() && r.RevokedAt.Sub(end) >= OverdueAfter:
+		return r.RevokedAt.Add(lateUpdate)
+	}
+	return time.Time{}
+}
+
+// OverdueAfter is how long after its end access is overdue, so that its messages say so.
+const OverdueAfter = time.Minute
+
+func (r *Request) awaitsUpdates() bool {
+	return r.EndRequest != nil && r.EndRequest.ByPress != "" && !r.EndShown
 }
 
 // EndReason is why the app ends access early.

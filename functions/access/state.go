@@ -59,6 +59,13 @@ func (r *Request) HasAccess() bool { return r.WasGranted() && !r.IsRemoved() }
 // access early.
 func (r *Request) IsActive() bool { return r.WasGranted() && !r.HasRemovalBegun() && !r.IsClosed() }
 
+// IsUsable reports whether the requester has the access and nothing ends it yet: it is
+// active, its end has not come, nobody ended it early, and the sweep did not give up on
+// it. It is false for a rebuilt row.
+func (r *Request) IsUsable(now time.Time) bool {
+	return r.Rebuilt == nil && r.IsActive() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
+}
+
 // IsPending reports whether the request has no access yet and may still get it: it is
 // undecided, or it was approved and its access is being set up.
 func (r *Request) IsPending() bool {
@@ -101,9 +108,15 @@ const GrantBudget = 3 * time.Hour
 // It should be gone at most its duration plus GrantBudget after the decision. ok is
 // false if the request gives no access, or no longer does.
 func (r *Request) AccessEnd() (at time.Time, ok bool) {
-	switch {
-	case r.IsFinished():
+	if r.IsFinished() {
 		return time.Time{}, false
+	}
+	return r.plannedEnd()
+}
+
+// plannedEnd is AccessEnd, also after the removal.
+func (r *Request) plannedEnd() (at time.Time, ok bool) {
+	switch {
 	case r.WasGranted():
 		at = r.End
 	case r.IsApproved():

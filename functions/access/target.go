@@ -67,3 +67,6 @@ type Subject struct {
 
 // Key identifies the subject; a lease is stored under it.
 func (s Subject) Key() string { return s.Target.Key() + "#" + s.PrincipalID }
+
+// PrincipalOf returns the principal of the subject with that key. Its id has no "#".
+func PrincipalOf(key string) string { return key[strings.LastIndexByte(key, '#')+1:] }

@@ -8,13 +8,20 @@ import (
 )
 
 // A request's claims are freed before it is closed, because nothing closes it again.
-// Only a transient error keeps the request open.
+// Only a transient error keeps the request open. If a press approved or withdrew the
+// request, ingress frees them.
 func TestCloseFreesTheClaim(t *testing.T) {
 	denied := access.Request{ID: "r1", Outcome: &access.Outcome{Kind: access.OutcomeDenied, At: now}, Events: events(access.EventRequested, access.EventDenied), Audited: 2}
 	granted := denied
 	granted.Outcome = &access.Outcome{Kind: access.OutcomeApproved, At: now}
 	revoked := granted
 	revoked.RevokedAt = now
+	of := func(r access.Request, k access.OutcomeKind) access.Request {
+		r.Outcome = &access.Outcome{Kind: k, At: now}
+		return r
+	}
+	gone := denied
+	gone.Outcome, gone.Tombstone, gone.RevokedAt = nil, true, now
 	over := denied
 	over.ClosedAt = now
 	tests := []struct {
@@ -26,7 +33,13 @@ func TestCloseFreesTheClaim(t *testing.T) {
 		closed bool
 	}{
 		{"denied", denied, nil, "", []string{"r1"}, true},
-		{"granted and revoked", revoked, nil, "", []string{"r1"}, true},
+		{"approved and revoked", revoked, nil, "", nil, true},
+		{"approved, while the table does not answer", revoked, access.Errorf(access.CodeUnavailable, "no answer"), "", nil, true},
+		{"withdrawn", of(denied, access.OutcomeWithdrawn), nil, "", nil, true},
+		{"granted automatically and revoked", of(revoked, access.OutcomeAutomatic), nil, "", []string{"r1"}, true},
+		{"expired", of(denied, access.OutcomeExpired), nil, "", []string{"r1"}, true},
+		{"refused", of(denied, access.OutcomeRefused), nil, "", []string{"r1"}, true},
+		{"given up before a decision", gone, nil, "", []string{"r1"}, true},
 		{"still active", granted, nil, access.CodeInternal, nil, false},
 		{"closed already", over, nil, "", nil, false},
 		{"the table does not answer", denied, access.Errorf(access.CodeUnavailable, "no answer"), access.CodeUnavailable, []string{"r1"}, false},

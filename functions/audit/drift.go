@@ -42,17 +42,38 @@ func (h *Handler) recordExemptions(ctx context.Context, log *slog.Logger, id str
 	return h.writeFindings(ctx, log, records)
 }
 
-// recordPress records what a person decided about a finding with a button. Refused: the
-// run's row has no press about that finding.
+// recordPress records what people decided about a finding with buttons: one record for each
+// press that took effect. Refused: the run's row has no press about that finding.
 func (h *Handler) recordPress(ctx context.Context, log *slog.Logger, ref access.FindingRef) error {
 	run, findings, err := h.readRun(ctx, ref.Run)
 	if err != nil {
 		return err
 	}
-	if run.PressAbout(ref.Index) == nil || ref.Index < 0 || ref.Index >= len(findings) {
+	presses := run.PressesAbout(ref.Index)
+	if len(presses) == 0 || ref.Index < 0 || ref.Index >= len(findings) {
 		return access.Errorf(access.CodeRefused, "nobody pressed a button of finding %d of run %q", ref.Index, ref.Run)
 	}
-	return h.writeFindings(ctx, log, []auditrecord.Finding{{Finding: findings[ref.Index], Kind: access.EventDriftPressed, Run: run, Index: ref.Index}})
+	var records []auditrecord.Finding
+	for i := range presses {
+		records = append(records, auditrecord.Finding{Finding: findings[ref.Index], Kind: access.EventDriftPressed, Run: run, Index: ref.Index, Press: i})
+	}
+	return h.writeFindings(ctx, log, records)
+}
+
+// recordRefusedPresses records the presses in the run's row that were refused. Records that
+// exist already stay as they are.
+func (h *Handler) recordRefusedPresses(ctx context.Context, log *slog.Logger, id string) error {
+	run, findings, err := h.readRun(ctx, id)
+	if err != nil {
+		return err
+	}
+	return h.writeAll(ctx, log, len(run.RefusedPresses), func(ctx context.Context, i int) (access.EventKind, error) {
+		p := auditrecord.RefusedPress{RefusedPress: run.RefusedPresses[i], Run: run, Index: i}
+		if p.Finding >= 0 && p.Finding < len(findings) {
+			p.Subject = findings[p.Finding]
+		}
+		return access.EventPressRefused, h.Records.WriteRefusedPress(ctx, p)
+	})
 }
 
 // recordFindingRemoval records that this system removed a finding. It doesn't trust
@@ -98,16 +119,23 @@ func (h *Handler) readRun(ctx context.Context, id string) (access.Run, []access.
 	return run, findings, err
 }
 
-// writeFindings writes the records. If the bucket refuses one, it raises the alarm and
-// returns Unavailable. The next try goes through all records again and writes the
-// missing ones.
+// writeFindings writes the records as writeAll does.
 func (h *Handler) writeFindings(ctx context.Context, log *slog.Logger, records []auditrecord.Finding) error {
+	return h.writeAll(ctx, log, len(records), func(ctx context.Context, i int) (access.EventKind, error) {
+		return records[i].Kind, h.Records.WriteFinding(ctx, records[i])
+	})
+}
+
+// writeAll writes n records about a run. If the bucket refuses one, it raises the alarm
+// and returns Unavailable. The next try goes through all records again and writes the
+// missing ones.
+func (h *Handler) writeAll(ctx context.Context, log *slog.Logger, n int, write func(ctx context.Context, i int) (access.EventKind, error)) error {
 	writing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
-	for _, f := range records {
-		if err := h.Records.WriteFinding(writing, f); err != nil {
+	for i := range n {
+		if kind, err := write(writing, i); err != nil {
 			h.Count(metric.AuditDeferred, nil)
-			log.Error("audit record could not be written", "event", f.Kind, "index", f.Index, "error", err)
+			log.Error("audit record could not be written", "event", kind, "index", i, "error", err)
 			return access.Wrap(access.CodeUnavailable, err, "write audit record")
 		}
 	}

@@ -282,6 +282,71 @@ func TestDriftPressed(t *testing.T) {
 	}
 }
 
+// A press that overruled another has a record, too, whichever execution writes it, and also
+// if the other press was recorded before.
+func TestDriftPressedTwice(t *testing.T) {
+	ann := access.Person{SlackID: "UANN", Email: "ann@example.com", PrincipalID: "p-ann"}
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	w := runWorld(-1)
+	leave := access.FindingPress{Finding: 2, By: bob, At: now, Until: now.Add(24 * time.Hour)}
+	remove := access.FindingPress{Finding: 2, Remove: true, By: ann, At: now.Add(25 * time.Hour)}
+	in := Input{Index: 2}
+	in.Operation, in.Run = "drift_pressed", "run1"
+	for i, presses := range [][]access.FindingPress{{leave}, {leave, remove}, {leave, remove}, {leave, remove, leave}} {
+		w.run.Presses = presses
+		if err := w.drift(t, in, now.Add(48*time.Hour)); err != nil || len(w.records) != min(i+1, 2) {
+			t.Fatalf("after %d presses: %v, %d records", len(presses), err, len(w.records))
+		}
+	}
+	for i, want := range []struct{ action, approver, time, key string }{
+		{"finding_leave", "bob@example.com", "2026-01-01T12:00:00Z", "logs/2026/01/01/run1-00002-drift_pressed.json"},
+		{"finding_remove", "ann@example.com", "2026-01-02T13:00:00Z", "logs/2026/01/02/run1-00002-drift_pressed-2.json"},
+	} {
+		rec, key := auditrecord.OfFinding(w.records[i]), auditrecord.FindingKey("logs", w.records[i])
+		if rec.Action != want.action || rec.ApproverEmail != want.approver || rec.Time != want.time || rec.Sequence != 2 || key != want.key {
+			t.Errorf("record %+v as %s, want %+v", rec, key, want)
+		}
+	}
+}
+
+// The row says which presses were refused. A finding that the run doesn't have is not
+// named.
+func TestDriftRefused(t *testing.T) {
+	bob := access.Person{SlackID: "UBOB", Email: "bob@example.com", PrincipalID: "p-bob"}
+	w := runWorld(-1)
+	w.run.RefusedPresses = []access.RefusedPress{
+		{Finding: 2, Action: "finding_remove", By: bob, At: now, Reason: access.RefusalNotApprover, PolicyDigest: "d1"},
+		{Finding: access.NoFinding, Action: "drift_remove", By: bob, At: now, Reason: access.RefusalBlocked},
+		{Finding: len(w.findings), Action: "finding_leave", By: bob, At: now, Reason: access.RefusalNotEligible, Message: "No guests."},
+	}
+	in := Input{}
+	in.Operation, in.Run = "drift_refused", "run1"
+	if err := w.drift(t, in, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.refused) != 3 {
+		t.Fatalf("%d records, want 3", len(w.refused))
+	}
+	for i, p := range w.refused {
+		if p.RefusedPress != w.run.RefusedPresses[i] || p.Run.ID != "run1" || p.Index != i {
+			t.Errorf("record %d is of %+v", i, p)
+		}
+		if named := p.Subject.Key() == w.findings[2].Key(); named != (i == 0) {
+			t.Errorf("record %d is about %q", i, p.Subject.Key())
+		}
+	}
+	w = runWorld(1)
+	w.run.RefusedPresses = slices.Repeat([]access.RefusedPress{{By: bob, At: now}}, 2)
+	if err := w.drift(t, in, now); access.CodeOf(err) != access.CodeUnavailable || len(w.refused) != 1 {
+		t.Errorf("the bucket refuses the second record: %v after %d records", err, len(w.refused))
+	}
+	w = runWorld(-1)
+	w.runsErr = access.Errorf(access.CodeNotFound, "no run")
+	if err := w.drift(t, in, now); access.CodeOf(err) != access.CodeNotFound {
+		t.Errorf("no run: %v", err)
+	}
+}
+
 // The first run that skips a finding because of an exemption records it, with the end
 // and the reason. Only runs in mode revoke do so.
 func TestDriftExempted(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 )
 
 // Input is a task's payload. Operations are outcome, granted, revoked, revoke_failed
-// and close for a request, drift_found, drift_exempted, drift_pressed and drift_revoked for
-// a run, and blocks for the people whom incident responders blocked.
+// and close for a request, drift_found, drift_exempted, drift_pressed, drift_refused and
+// drift_revoked for a run, and blocks for the people whom incident responders blocked.
 type Input struct {
 	host.Input
 	// Failure is the reason of revoke_failed, as a Catch writes it.
@@ -79,6 +79,7 @@ type Claims interface {
 type Records interface {
 	Write(ctx context.Context, r access.Request, seq int) error
 	WriteFinding(ctx context.Context, f auditrecord.Finding) error
+	WriteRefusedPress(ctx context.Context, p auditrecord.RefusedPress) error
 	WriteBlock(ctx context.Context, e access.BlockEvent) error
 	Archive(ctx context.Context, digest string, policy []byte) error
 }
@@ -139,6 +140,8 @@ func (h *Handler) Handle(ctx context.Context, in Input) (Output, error) {
 		return Output{}, h.recordExemptions(ctx, log, in.Run)
 	case "drift_pressed":
 		return Output{}, h.recordPress(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
+	case "drift_refused":
+		return Output{}, h.recordRefusedPresses(ctx, log, in.Run)
 	case "drift_revoked":
 		return Output{}, h.recordFindingRemoval(ctx, log, access.FindingRef{Run: in.Run, Index: in.Index})
 	case host.OperationBlocks:
@@ -351,14 +354,16 @@ func (h *Handler) closeRow(ctx context.Context, log *slog.Logger, r access.Reque
 	if err := h.flush(ctx, log, r); err != nil {
 		return err
 	}
-	// Claims are freed before the close, because the close is not repeated. The claim
-	// of a decided request does not count, so an unreadable claim must not keep the
-	// request open.
-	if err := h.Claims.Free(ctx, r); err != nil {
-		if access.CodeOf(err).Transient() {
-			return err
+	if !r.IsClaimFreedByDecision() {
+		// Claims are freed before the close, because the close is not repeated. The claim
+		// of a decided request does not count, so an unreadable claim must not keep the
+		// request open.
+		if err := h.Claims.Free(ctx, r); err != nil {
+			if access.CodeOf(err).Transient() {
+				return err
+			}
+			log.Error("claims of the request could not be freed", "error", err)
 		}
-		log.Error("claims of the request could not be freed", "error", err)
 	}
 	return h.Table.Close(ctx, r.ID, len(r.Events), h.Now().UTC(), table.KeepClosed)
 }

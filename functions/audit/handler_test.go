@@ -42,6 +42,7 @@ type world struct {
 
 	removalErr error
 	records    []auditrecord.Finding // findings that the bucket accepted, once each
+	refused    []auditrecord.RefusedPress
 }
 
 func (w *world) Blocks(context.Context) (access.Blocks, error) { return w.blocks, w.runsErr }
@@ -51,6 +52,14 @@ func (w *world) MarkBlocksRecorded(_ context.Context, sequence int64) error {
 		w.blocks.Recorded = max(w.blocks.Recorded, sequence)
 	}
 	return w.markErr
+}
+
+func (w *world) WriteRefusedPress(_ context.Context, p auditrecord.RefusedPress) error {
+	if w.refuses >= 0 && len(w.refused) >= w.refuses {
+		return access.Errorf(access.CodeUnavailable, "no answer")
+	}
+	w.refused = append(w.refused, p)
+	return nil
 }
 
 func (w *world) WriteBlock(_ context.Context, e access.BlockEvent) error {

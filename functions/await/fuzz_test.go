@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/adapters/table/tabletest"
 )
 
 // Whatever an execution sends, its token is stored only in the row that names this
@@ -18,37 +18,52 @@ import (
 func FuzzTask(f *testing.F) {
 	for _, payload := range []string{
 		`{"operation":"approval","request_id":"one","execution":"arn:one","token":"secret-token-1"}`, `{"operation":"end","request_id":"one","execution":"arn:one","token":"secret-token-1"}`,
-		`{"operation":"run","request_id":"one","execution":"arn:one","token":"secret-token-1"}`, `{"operation":"approval","execution":"","token":"secret-token-1"}`,
-		`{"operation":"token","execution":"arn:one","token":"secret-token-1"}`, `{"operation":"end","execution":"arn:two","token":"secret-token-1"}`, `{}`, `null`, `{"token":null}`,
+		`{"operation":"run","request_id":"one","execution":"arn:one","token":"secret-token-1"}`, `{"operation":"approval","request_id":"one","execution":"","token":"secret-token-1"}`,
+		`{"operation":"token","request_id":"one","execution":"arn:one","token":"secret-token-1"}`, `{"operation":"end","request_id":"one","execution":"arn:two","token":"secret-token-1"}`,
+		`{"operation":"run","request_id":"one","execution":"arn:two","token":"secret-token-1"}`, `{"operation":"approval","request_id":"two","execution":"arn:one","token":"secret-token-1"}`, `{}`, `null`, `{"token":null}`,
 	} {
-		f.Add([]byte(payload), true)
-		f.Add([]byte(payload), false)
+		for _, over := range []bool{false, true} {
+			f.Add([]byte(payload), over, false)
+			f.Add([]byte(payload), over, true)
+		}
 	}
-	f.Fuzz(func(t *testing.T, payload []byte, over bool) {
+	f.Fuzz(func(t *testing.T, payload []byte, over, previous bool) {
 		var in Input
 		if json.Unmarshal(payload, &in) != nil {
 			return
 		}
-		row, run := access.Request{ID: "one", ExecutionARN: "arn:one"}, access.Run{ID: "one", ExecutionARN: "arn:one"}
+		var outcome access.OutcomeKind
 		if over {
-			row.Outcome, row.EndRequest, run.Answer = &access.Outcome{Kind: access.OutcomeDenied}, &access.EndRequest{}, &access.RunAnswer{}
+			outcome = access.OutcomeDenied
 		}
-		stored := 0
-		keep := func(wait, token string) {
-			stored++
-			if wait != in.Operation || token != in.Token || in.Execution != "arn:one" {
-				t.Errorf("%+v stores %q for %q", in, token, wait)
+		stored, s := newRows(t, previous, outcome)
+		if over {
+			if _, _, err := s.RequestEnd(t.Context(), "one", access.EndRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := s.AnswerRun(t.Context(), access.Run{ID: "one"}, access.RunAnswer{}, true); err != nil {
+				t.Fatal(err)
 			}
 		}
+		before := map[string]map[string]any{}
+		for key, r := range stored {
+			before[key] = tabletest.PlainRow(r)
+			before[key][table.AttributeTokenExecution] = "arn:one" // may be added
+		}
+		attributes := map[string][2]string{
+			table.WaitApproval: {"request#one", "approval_token"}, table.WaitEnd: {"request#one", "end_token"}, table.WaitRun: {"run#one", "token"},
+		}
+		at, known := attributes[in.Operation]
+		right := known && in.RequestID == "one" && in.Execution == "arn:one" && in.Token != ""
+		if right {
+			before[at[0]][at[1]] = in.Token
+		}
+		resumed := false
 		h := &Handler{
-			Table: &mockTable{
-				get:      func(string) (access.Request, error) { return row, nil },
-				store:    func(_, wait, token string) (access.Request, error) { keep(wait, token); return row, nil },
-				run:      func(string) (access.Run, error) { return run, nil },
-				storeRun: func(_, token string) (access.Run, error) { keep(table.WaitRun, token); return run, nil },
-			},
+			Table: s,
 			Tokens: mockResumer(func(token, output string) error {
-				if stored == 0 || !over || token != in.Token || !json.Valid([]byte(output)) || strings.Contains(output, "approved") {
+				resumed = true
+				if !right || !over || token != in.Token || !json.Valid([]byte(output)) || strings.Contains(output, "approved") {
 					t.Errorf("%+v resumes %q with %q", in, token, output)
 				}
 				return nil
@@ -56,8 +71,32 @@ func FuzzTask(f *testing.F) {
 			Sleep: func(context.Context, time.Duration) error { return nil },
 		}
 		_, err := h.Handle(t.Context(), in)
-		if code := host.ErrorCode(err); err != nil && (code != access.CodeInvalid && code != access.CodeRefused || stored > 0 || len(in.Token) > 12 && strings.Contains(err.Error(), in.Token)) {
-			t.Errorf("%v of code %q", err, code)
+		switch code := access.CodeOf(err); {
+		case right && (err != nil || resumed != over):
+			t.Errorf("%+v: %v, resumed %v", in, err, resumed)
+		case !right && code != access.CodeInvalid && code != access.CodeRefused && code != access.CodeNotFound:
+			t.Errorf("%+v: %v of code %q", in, err, code)
+		case err != nil && len(in.Token) > 12 && strings.Contains(err.Error(), in.Token):
+			t.Errorf("%v has the token", err)
+		}
+		if len(stored) != len(before) {
+			t.Errorf("%+v creates a row", in)
+		}
+		for key, want := range before {
+			got := tabletest.PlainRow(stored[key])
+			got[table.AttributeTokenExecution] = "arn:one"
+			if g, w := jsonOf(t, got), jsonOf(t, want); g != w {
+				t.Errorf("%+v: row %s is %s, want %s", in, key, g, w)
+			}
 		}
 	})
+}
+
+func jsonOf(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -18,10 +18,8 @@ type Input struct {
 
 // Table holds the rows of requests and runs.
 type Table interface {
-	Get(ctx context.Context, id string) (access.Request, error)
-	StoreToken(ctx context.Context, id, wait, token string) (access.Request, error)
-	Run(ctx context.Context, id string) (access.Run, error)
-	StoreRunToken(ctx context.Context, id, token string) (access.Run, error)
+	StoreToken(ctx context.Context, id, wait, execution, token string) (access.Request, error)
+	StoreRunToken(ctx context.Context, id, execution, token string) (access.Run, error)
 }
 
 // Resumer resumes a wait. An expired token is not an error.
@@ -56,10 +54,13 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 	var err error
 	switch in.Operation {
 	case table.WaitApproval, table.WaitEnd:
-		output, resume, err = h.storeRequestToken(ctx, in)
+		var r access.Request
+		r, err = h.Table.StoreToken(ctx, in.RequestID, in.Operation, in.Execution, in.Token)
+		output, resume = pendingOutput(r, in.Operation)
 	case table.WaitRun:
-		output = tasktoken.AnswerOutput
-		resume, err = h.storeRunToken(ctx, in)
+		var r access.Run
+		r, err = h.Table.StoreRunToken(ctx, in.RequestID, in.Execution, in.Token)
+		output, resume = tasktoken.AnswerOutput, r.Answer != nil
 	default:
 		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
@@ -75,44 +76,6 @@ func (h *Handler) handle(ctx context.Context, in Input) error {
 			return err
 		}
 	}
-}
-
-// request stores the token of a request's wait.
-func (h *Handler) storeRequestToken(ctx context.Context, in Input) (output string, resume bool, err error) {
-	r, err := h.Table.Get(ctx, in.RequestID)
-	if err != nil {
-		return "", false, err
-	}
-	if err := checkExecution(in, r.ExecutionARN); err != nil {
-		return "", false, err
-	}
-	if r, err = h.Table.StoreToken(ctx, in.RequestID, in.Operation, in.Token); err != nil {
-		return "", false, err
-	}
-	output, resume = pendingOutput(r, in.Operation)
-	return output, resume, nil
-}
-
-// run stores the token of a run's wait for the answer to its question.
-func (h *Handler) storeRunToken(ctx context.Context, in Input) (resume bool, err error) {
-	r, err := h.Table.Run(ctx, in.RequestID)
-	if err != nil {
-		return false, err
-	}
-	if err := checkExecution(in, r.ExecutionARN); err != nil {
-		return false, err
-	}
-	r, err = h.Table.StoreRunToken(ctx, in.RequestID, in.Token)
-	return r.Answer != nil, err
-}
-
-// checkExecution refuses any execution other than the one in the row, because its
-// token would replace the right one.
-func checkExecution(in Input, execution string) error {
-	if in.Execution == "" || execution != in.Execution {
-		return access.Errorf(access.CodeRefused, "the row belongs to another execution")
-	}
-	return nil
 }
 
 // pendingOutput returns the output of the wait if the row already has it; then

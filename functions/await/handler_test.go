@@ -18,24 +18,19 @@ import (
 )
 
 type mockTable struct {
-	get   func(id string) (access.Request, error)
-	store func(id, wait, token string) (access.Request, error)
-
-	run      func(id string) (access.Run, error)
-	storeRun func(id, token string) (access.Run, error)
+	store    func(id, wait, execution, token string) (access.Request, error)
+	storeRun func(id, execution, token string) (access.Run, error)
 }
 
 var _ Table = (*mockTable)(nil)
 var _ Table = (*table.Table)(nil)
 
-func (m *mockTable) Get(_ context.Context, id string) (access.Request, error) { return m.get(id) }
-func (m *mockTable) StoreToken(_ context.Context, id, wait, token string) (access.Request, error) {
-	return m.store(id, wait, token)
+func (m *mockTable) StoreToken(_ context.Context, id, wait, execution, token string) (access.Request, error) {
+	return m.store(id, wait, execution, token)
 }
 
-func (m *mockTable) Run(_ context.Context, id string) (access.Run, error) { return m.run(id) }
-func (m *mockTable) StoreRunToken(_ context.Context, id, token string) (access.Run, error) {
-	return m.storeRun(id, token)
+func (m *mockTable) StoreRunToken(_ context.Context, id, execution, token string) (access.Run, error) {
+	return m.storeRun(id, execution, token)
 }
 
 type mockResumer func(token, output string) error
@@ -47,13 +42,11 @@ func TestHandle(t *testing.T) {
 	busy := access.Errorf(access.CodeThrottled, "x")
 	approved := func(r *access.Request) { r.Outcome = &access.Outcome{Kind: access.OutcomeApproved} }
 	tests := []struct {
-		name      string
-		wait      string
-		execution string                // if empty, the row's own
-		row       func(*access.Request) // as returned by the write of the token
-		get       error
-		store     error
-		busy      int // how often Step Functions doesn't answer
+		name  string
+		wait  string
+		row   func(*access.Request) // as returned by the write of the token
+		store error
+		busy  int // how often Step Functions doesn't answer
 
 		want    access.Code
 		stored  bool
@@ -72,27 +65,23 @@ func TestHandle(t *testing.T) {
 		{name: "Step Functions stumbles", wait: "end", row: func(r *access.Request) { r.EndRequest = &access.EndRequest{} }, busy: 2, stored: true, resumed: []string{`{}`, `{}`, `{}`}},
 		{name: "Step Functions does not answer", wait: "approval", row: approved, busy: 9, stored: true, want: access.CodeThrottled, resumed: slices.Repeat([]string{`{"next":"approved","wait_seconds":1}`}, 3)},
 
-		{name: "another execution", wait: "approval", execution: "arn:other", want: access.CodeRefused},
+		{name: "another execution", wait: "approval", row: approved, store: access.Errorf(access.CodeRefused, "x"), want: access.CodeRefused},
 		{name: "unknown wait", wait: "lunch", want: access.CodeInvalid},
-		{name: "no such request", wait: "end", get: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
+		{name: "no such request", wait: "end", store: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
 		{name: "table down", wait: "end", store: access.Errorf(access.CodeUnavailable, "x"), want: access.CodeUnavailable},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if test.execution == "" {
-				test.execution = "arn:one"
-			}
-			in := Input{Input: host.Input{Operation: test.wait, RequestID: "one", Execution: test.execution}, Token: "secret-token"}
+			in := Input{Input: host.Input{Operation: test.wait, RequestID: "one", Execution: "arn:one"}, Token: "secret-token"}
 			row := access.Request{ID: "one", ExecutionARN: "arn:one"}
 			stored := false
 			var resumed []string
 			var log strings.Builder
 			h := &Handler{
 				Table: &mockTable{
-					get: func(string) (access.Request, error) { return row, test.get },
-					store: func(id, wait, token string) (access.Request, error) {
-						if id != "one" || wait != test.wait || token != "secret-token" {
-							t.Errorf("stored %q, %q, %q", id, wait, token)
+					store: func(id, wait, execution, token string) (access.Request, error) {
+						if id != "one" || wait != test.wait || execution != "arn:one" || token != "secret-token" {
+							t.Errorf("stored %q, %q, %q, %q", id, wait, execution, token)
 						}
 						if test.store != nil {
 							return access.Request{}, test.store
@@ -135,26 +124,23 @@ func TestHandle(t *testing.T) {
 func TestRun(t *testing.T) {
 	unavailable := access.Errorf(access.CodeUnavailable, "x")
 	tests := []struct {
-		name      string
-		execution string
-		answer    *access.RunAnswer
-		get       error
-		store     error
-		busy      int // how often Step Functions doesn't answer
+		name   string
+		answer *access.RunAnswer
+		store  error
+		busy   int // how often Step Functions doesn't answer
 
 		want    access.Code
 		stored  bool
 		resumed int
 	}{
-		{name: "not answered", execution: "arn:run", stored: true},
-		{name: "answered before", execution: "arn:run", answer: &access.RunAnswer{Remove: true}, stored: true, resumed: 1},
-		{name: "left before", execution: "arn:run", answer: &access.RunAnswer{}, stored: true, resumed: 1},
-		{name: "Step Functions stumbles", execution: "arn:run", answer: &access.RunAnswer{}, busy: 2, stored: true, resumed: 3},
-		{name: "Step Functions does not answer", execution: "arn:run", answer: &access.RunAnswer{}, busy: 9, stored: true, resumed: 3, want: access.CodeThrottled},
-		{name: "another execution", execution: "arn:other", want: access.CodeRefused},
-		{name: "no execution", want: access.CodeRefused},
-		{name: "no such run", execution: "arn:run", get: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
-		{name: "table down", execution: "arn:run", store: unavailable, want: access.CodeUnavailable},
+		{name: "not answered", stored: true},
+		{name: "answered before", answer: &access.RunAnswer{Remove: true}, stored: true, resumed: 1},
+		{name: "left before", answer: &access.RunAnswer{}, stored: true, resumed: 1},
+		{name: "Step Functions stumbles", answer: &access.RunAnswer{}, busy: 2, stored: true, resumed: 3},
+		{name: "Step Functions does not answer", answer: &access.RunAnswer{}, busy: 9, stored: true, resumed: 3, want: access.CodeThrottled},
+		{name: "another execution", answer: &access.RunAnswer{}, store: access.Errorf(access.CodeRefused, "x"), want: access.CodeRefused},
+		{name: "no such run", store: access.Errorf(access.CodeNotFound, "x"), want: access.CodeNotFound},
+		{name: "table down", store: unavailable, want: access.CodeUnavailable},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,15 +148,9 @@ func TestRun(t *testing.T) {
 			stored, resumed := false, 0
 			h := &Handler{
 				Table: &mockTable{
-					run: func(id string) (access.Run, error) {
-						if id != "run-1" {
-							t.Errorf("read run %q", id)
-						}
-						return row, test.get
-					},
-					storeRun: func(id, token string) (access.Run, error) {
-						if id != "run-1" || token != "secret-token" {
-							t.Errorf("stored %q, %q", id, token)
+					storeRun: func(id, execution, token string) (access.Run, error) {
+						if id != "run-1" || execution != "arn:run" || token != "secret-token" {
+							t.Errorf("stored %q, %q, %q", id, execution, token)
 						}
 						if test.store != nil {
 							return access.Run{}, test.store
@@ -192,7 +172,7 @@ func TestRun(t *testing.T) {
 				}),
 				Sleep: func(context.Context, time.Duration) error { return nil },
 			}
-			in := Input{Input: host.Input{Operation: "run", RequestID: "run-1", Execution: test.execution}, Token: "secret-token"}
+			in := Input{Input: host.Input{Operation: "run", RequestID: "run-1", Execution: "arn:run"}, Token: "secret-token"}
 			if _, err := h.Handle(t.Context(), in); access.CodeOf(err) != test.want {
 				t.Errorf("error = %v, want %q", err, test.want)
 			}

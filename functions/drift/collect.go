@@ -102,10 +102,18 @@ func (e *Engine) collect(ctx context.Context, plan *Plan) ([]access.Finding, Col
 	c.Unread = append(c.Unread, unread...)
 	findings, unread = e.markLeft(ctx, findings, now)
 	c.Unread = append(c.Unread, unread...)
+	exemptions := make([]*access.Spared, len(findings))
+	for i, f := range findings {
+		exemptions[i] = f.Exemption
+	}
 	var before History
 	err = e.updateHistory(ctx, func(h *History) {
 		before = *h
 		c.New = enterFirstSeen(h, plan, findings)
+		for i := range findings {
+			findings[i].Exemption = exemptions[i] // an earlier try may have limited it
+			findings[i].LimitExemption(now)
+		}
 		enterCreation(h, plan, findings)
 		if !plan.Partial && len(c.Unread) == 0 {
 			dropGone(h, plan, findings)

@@ -3,6 +3,7 @@ package drift
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"sso-elevator/functions/access"
 )
@@ -84,10 +85,8 @@ func (p *planner) planEvent(ctx context.Context, raw json.RawMessage) error {
 	if err != nil {
 		p.engine.Logger.WarnContext(ctx, "history of earlier runs could not be read", "error", access.ErrorMessage(err))
 	}
-	for _, id := range history.Unmanageable.Names {
-		if id == t.AccountID {
-			return nil
-		}
+	if slices.Contains(history.Unmanageable.Names, t.AccountID) {
+		return nil
 	}
 	set, err := p.permissionSet(ctx, t.PermissionSetARN)
 	if err != nil {

@@ -268,3 +268,115 @@ func TestTheLimitCountsEarlierRuns(t *testing.T) {
 		t.Errorf("the number can't be read: %+v, %v", c, err)
 	}
 }
+
+// Access stays for at most 72 hours after it was first found, whatever combination of
+// leaves and exemptions people use.
+func TestSparedAccessStaysAtMost72HoursInAll(t *testing.T) {
+	const hour = time.Hour
+	type step struct {
+		at     time.Duration // since the access was first found
+		leave  bool          // after the run
+		exempt time.Duration // a deployment before the run exempts it for so long
+		lost   string        // what happens to the history before the run
+		until  time.Duration // since the start; 0 if the run, in mode revoke, removes it
+		over   bool          // an exemption in the settings doesn't count anymore
+	}
+	for name, steps := range map[string][]step{
+		"leave, then exemption": {
+			{at: 0, exempt: hour, until: hour, leave: true}, {at: hour, until: 24 * hour}, {at: 23 * hour, exempt: 72 * hour, until: 72 * hour},
+			{at: 71 * hour, until: 72 * hour}, {at: 72 * hour, over: true},
+		},
+		"exemption, then leave": {
+			{at: 0, exempt: 60 * hour, until: 60 * hour}, {at: 60*hour - 1, until: 60 * hour, leave: true}, {at: 60 * hour, until: 72 * hour}, {at: 72 * hour},
+		},
+		"exemption deployed again and again": {
+			{at: 0, exempt: 72 * hour, until: 72 * hour}, {at: 24 * hour, exempt: 72 * hour, until: 72 * hour}, {at: 71 * hour, exempt: 72 * hour, until: 72 * hour},
+			{at: 72 * hour, exempt: 72 * hour, over: true},
+		},
+		"exemption after the time": {{at: 0, exempt: hour, until: hour}, {at: 50 * hour}, {at: 100 * hour, exempt: 72 * hour, over: true}},
+		"no run finds it for 72 hours": {
+			{at: 0, exempt: hour, until: hour}, {at: 72 * hour, exempt: 72 * hour, over: true}, {at: 144*hour + 1, exempt: 72 * hour, until: 216*hour + 1}, {at: 216*hour + 1},
+		},
+		"history lost": {
+			{at: 0, exempt: 72 * hour, until: 72 * hour}, {at: 71 * hour, lost: "lost", until: 72 * hour}, {at: 72 * hour},
+		},
+		"history lost, exemption deployed again": {
+			{at: 0, exempt: 72 * hour, until: 72 * hour}, {at: 71 * hour, lost: "lost", exempt: 72 * hour, until: 143 * hour}, {at: 142 * hour, exempt: 72 * hour, until: 143 * hour}, {at: 143 * hour, over: true},
+		},
+		"history invalid": {{at: 0, exempt: 72 * hour, until: 72 * hour}, {at: 71 * hour, lost: "invalid", until: 72 * hour}, {at: 72 * hour}},
+		"history without the time": {
+			{at: 0, exempt: 72 * hour, until: 72 * hour}, {at: 71 * hour, lost: "no time", exempt: 72 * hour, until: 143 * hour}, {at: 143 * hour},
+		},
+		"gone and back": {
+			{at: 0, exempt: 72 * hour, until: 72 * hour}, {at: 71 * hour, lost: "gone", exempt: 72 * hour, until: 143 * hour}, {at: 143 * hour},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := small()
+			w.trusted(t)
+			w.policy.Groups = nil
+			w.emails = map[string][]string{"u-alice": {"alice@example.com"}}
+			e := w.engine()
+			start := w.now
+			for i, step := range steps {
+				w.now = start.Add(step.at)
+				run := string(rune('a' + i))
+				if step.exempt > 0 {
+					w.policy.Exemptions = []access.Exemption{exemption("alice@example.com", w.now.Add(step.exempt))}
+				}
+				switch step.lost {
+				case "gone":
+					w.unassign("111111111111", "arn:admin", "u-alice")
+					w.collect(t, e, drift.Start{Run: run + "-gone", Mode: access.DriftWarn})
+					w.assign("111111111111", "arn:admin", "u-alice")
+				case "lost", "no time", "invalid":
+					w.lose(t, step.lost)
+				}
+				c, findings := w.collect(t, e, drift.Start{Run: run, Mode: access.DriftRevoke})
+				if len(findings) != 1 {
+					t.Fatalf("at %s: found %v", step.at, names(findings))
+				}
+				f := findings[0]
+				switch {
+				case step.until == 0 && (f.Exemption != nil || len(c.Removals) != 1):
+					t.Errorf("at %s: exempt %+v, removes %v; want it removed", step.at, f.Exemption, c.Removals)
+				case step.until > 0 && (f.Exemption == nil || !f.Exemption.Until.Equal(start.Add(step.until)) || len(c.Removals) > 0):
+					t.Errorf("at %s: exempt %+v, removes %v; want it exempt until %s", step.at, f.Exemption, c.Removals, start.Add(step.until))
+				}
+				if f.ExemptionOver != step.over {
+					t.Errorf("at %s: the exemption is over: %t", step.at, f.ExemptionOver)
+				}
+				if step.leave {
+					report(t, w, e, run, nil)
+					w.leave(t, e, run, 0)
+				}
+			}
+		})
+	}
+}
+
+// lose makes the history lose what runs found: all of it, or when.
+func (w *world) lose(t *testing.T, how string) {
+	t.Helper()
+	h, version, err := w.store.History(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch how {
+	case "invalid":
+		if err := w.store.Objects.Put(t.Context(), "reconcile/known.json", []byte("no JSON")); err != nil {
+			t.Fatal(err)
+		}
+		return
+	case "lost":
+		h.Findings = map[string]drift.SeenFinding{}
+	case "no time":
+		for key, seen := range h.Findings {
+			seen.FirstSeen = time.Time{}
+			h.Findings[key] = seen
+		}
+	}
+	if err := w.store.PutHistory(t.Context(), h, version); err != nil {
+		t.Fatal(err)
+	}
+}

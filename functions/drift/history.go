@@ -43,6 +43,40 @@ func (e *Engine) readHistory(ctx context.Context) (History, string, error) {
 	return history, version, err
 }
 
+// forgottenAfter is how long the history knows a finding that no run finds any more. A
+// run that reads everything forgets it at once. But such a run may never come, for
+// example because one account can't be read.
+const forgottenAfter = access.MaxExemption
+
+// FirstSeen returns when a run first found the access of a subject. It is zero if that
+// is not known at that time.
+func (h History) FirstSeen(subject string, at time.Time) time.Time {
+	if seen := h.Findings[subject]; !seen.isForgotten(at) {
+		return seen.FirstSeen
+	}
+	return time.Time{}
+}
+
+func (s SeenFinding) isForgotten(at time.Time) bool {
+	return !s.LastSeen.IsZero() && at.Sub(s.LastSeen) > forgottenAfter
+}
+
+// endFinding enters that a finding was removed, or was gone already. If it is a membership
+// that was gone, the user may have another one by now, and so the access. The history then
+// still knows since when, and the next run reports it.
+func (h History) endFinding(f access.Finding, result access.RemovalResult) {
+	key := f.Key()
+	seen, ok := h.Findings[key]
+	switch {
+	case !ok:
+	case result == access.DriftAlreadyGone && f.MembershipID != "":
+		seen.ReportedAt, seen.ReportedRun = time.Time{}, ""
+		h.Findings[key] = seen
+	case result == access.DriftRemoved, result == access.DriftAlreadyGone:
+		delete(h.Findings, key)
+	}
+}
+
 // enterFirstSeen enters the findings in the history, sets when each was first
 // seen, and returns how many this run is the first to see.
 func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
@@ -50,10 +84,13 @@ func enterFirstSeen(h *History, plan *Plan, findings []access.Finding) int {
 	for i := range findings {
 		key := findings[i].Key()
 		seen, ok := h.Findings[key]
-		if !ok {
+		if !ok || seen.isForgotten(plan.StartedAt) {
 			seen = SeenFinding{FirstSeen: plan.StartedAt, FirstRun: plan.Run}
-			h.Findings[key] = seen
 		}
+		if plan.StartedAt.After(seen.LastSeen) {
+			seen.LastSeen = plan.StartedAt
+		}
+		h.Findings[key] = seen
 		findings[i].FirstSeen = seen.FirstSeen
 		if seen.FirstRun == plan.Run {
 			n++

@@ -74,17 +74,7 @@ func (p *planner) planAsBefore(ctx context.Context, l *Listing, discovery, cover
 		p.discover(ctx)
 		return true
 	}
-	for a, account := range p.plan.Accounts {
-		pair := AccountSets{Account: a}
-		for s, set := range p.plan.Sets {
-			if p.covers(account, set.Name) {
-				pair.Sets = append(pair.Sets, s)
-			}
-		}
-		if len(pair.Sets) > 0 {
-			p.pairs = append(p.pairs, pair)
-		}
-	}
+	p.addPairs(func(int, int) bool { return true })
 	return true
 }
 

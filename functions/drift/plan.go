@@ -468,10 +468,15 @@ func (p *planner) discover(ctx context.Context) {
 			}
 		})
 	}
-	for a, account := range accounts {
+	p.addPairs(func(account, set int) bool { return in[account][set] })
+}
+
+// addPairs adds the covered pairs of account and permission set that may exist.
+func (p *planner) addPairs(mayExist func(account, set int) bool) {
+	for a, account := range p.plan.Accounts {
 		pair := AccountSets{Account: a}
-		for s, set := range sets {
-			if in[a][s] && p.covers(account, set.Name) {
+		for s, set := range p.plan.Sets {
+			if mayExist(a, s) && p.covers(account, set.Name) {
 				pair.Sets = append(pair.Sets, s)
 			}
 		}

@@ -196,7 +196,11 @@ func TestPressIsBelievedOnlyOfTheTable(t *testing.T) {
 		"nobody pressed":      {next: "nothing"},
 		"another finding":     {index: 1, presses: []access.FindingPress{remove}, next: "nothing"},
 		"another run":         {run: "other", presses: []access.FindingPress{remove}, next: "nothing"},
-		"the first counts":    {presses: []access.FindingPress{leave, remove}, next: "leave", until: day},
+		"a leave overruled":   {presses: []access.FindingPress{leave, remove}, next: "remove", until: day},
+		"overruled in time":   {presses: []access.FindingPress{leave, remove}, seen: 72 * time.Hour, next: "remove"},
+		"leave after remove":  {presses: []access.FindingPress{remove, leave}, next: "remove"},
+		"the first leave":     {presses: []access.FindingPress{leave, {By: pressBob, At: monday.Add(time.Hour), Until: day.Add(time.Hour)}}, next: "leave", until: day},
+		"overruled, removed":  {presses: []access.FindingPress{leave, remove}, results: []access.PressResult{{Result: access.DriftRemoved}}, next: "show"},
 		"removed before":      {presses: []access.FindingPress{remove}, results: []access.PressResult{{Result: access.DriftRemoved}}, next: "show"},
 		"failed before":       {presses: []access.FindingPress{remove}, results: []access.PressResult{{Result: access.DriftFailed}}, next: "remove"},
 		"another was removed": {presses: []access.FindingPress{remove}, results: []access.PressResult{{Finding: 1, Result: access.DriftRemoved}}, next: "remove"},
@@ -233,6 +237,9 @@ func TestPressIsBelievedOnlyOfTheTable(t *testing.T) {
 
 func TestEndPress(t *testing.T) {
 	w := small()
+	if err := w.store.PutFindings(t.Context(), "r", []access.Finding{{Subject: subject("111111111111", "arn:admin", "u-alice"), FirstSeen: monday}}); err != nil {
+		t.Fatal(err)
+	}
 	w.rows["r"] = access.Run{ID: "r", Presses: []access.FindingPress{{Remove: true, By: pressBob, At: monday}, {Finding: 1, By: pressBob, At: monday}}}
 	e := w.engine()
 	end := func(index int, failure string) (bool, access.Code) {
@@ -275,6 +282,120 @@ func TestEndPress(t *testing.T) {
 			t.Errorf("%s is noted as %q, want %q", failure, got, want)
 		}
 	}
+}
+
+// A report names one membership, which may be gone while the user has another one in the
+// same group. Then a press on that report doesn't make the access new. The next run reports
+// the access at once.
+func TestAnotherMembershipIsNotNew(t *testing.T) {
+	key := member("g-1", "u-alice").Key()
+	for failure, isNew := range map[string]bool{"": true, "AlreadyGone": false} {
+		w := small()
+		w.trusted(t)
+		w.policy.Accounts = nil
+		w.members[[2]string{"g-1", "u-alice"}] = true
+		e := w.engine()
+		w.collect(t, e, drift.Start{Run: "a", Mode: access.DriftWarn})
+		report(t, w, e, "a", nil)
+		start := w.now
+		r := w.rows["a"]
+		r.Presses = []access.FindingPress{{Remove: true, By: pressBob, At: start.Add(time.Minute)}}
+		w.rows["a"] = r
+		w.now = start.Add(2 * time.Minute)
+		if _, err := e.EndPress(t.Context(), access.FindingRef{Run: "a"}, failure); err != nil {
+			t.Fatal(err)
+		}
+		_, findings := w.collect(t, e, drift.Start{Run: "b", Mode: access.DriftWarn})
+		if len(findings) != 1 || findings[0].Key() != key || findings[0].FirstSeen.Equal(w.now) != isNew {
+			t.Errorf("after %q: found %+v, want it new: %t", failure, findings, isNew)
+		}
+		if got, _, _ := report(t, w, e, "b", nil); len(got.Findings) != 1 {
+			t.Errorf("after %q: reported %+v", failure, got.Findings)
+		}
+	}
+}
+
+// After a removal, the leave that it overruled is over, in whatever order the two
+// executions run: if the same access appears again, it is a finding. If the removal was
+// refused, the leave counts.
+func TestLeaveEndsWithARemoval(t *testing.T) {
+	key := subject("111111111111", "arn:admin", "u-alice").Key()
+	carol := access.Person{SlackID: "UCAROL", Email: "carol@example.com", PrincipalID: "u-carol"}
+	at := func(minutes int) time.Time { return monday.Add(time.Duration(minutes) * time.Minute) }
+	leave := access.FindingPress{By: pressBob, At: at(1), Until: at(1).Add(access.LeaveFor)}
+	remove := access.FindingPress{Remove: true, By: carol, At: at(2)}
+	elsewhere := func(made int) *access.Leave {
+		return &access.Leave{FindingRef: access.FindingRef{Run: "b"}, Subject: key, By: pressBob, At: at(made), Until: at(made).Add(access.LeaveFor)}
+	}
+	for name, test := range map[string]struct {
+		presses []access.FindingPress
+		leave   *access.Leave // in the table, from another report
+		failure string
+		late    bool // the leave's execution writes it after the removal
+		left    bool // it still counts afterwards
+		rows    int  // leaves in the table
+	}{
+		"overruled":                               {presses: []access.FindingPress{leave, remove}, rows: 1},
+		"overruled, and the leave is late":        {presses: []access.FindingPress{leave, remove}, late: true, rows: 1},
+		"someone else removed it":                 {presses: []access.FindingPress{leave, remove}, failure: "AlreadyGone", rows: 1},
+		"the removal was refused":                 {presses: []access.FindingPress{leave, remove}, failure: "Refused", left: true, rows: 1},
+		"the removal failed":                      {presses: []access.FindingPress{leave, remove}, failure: "Unavailable", left: true, rows: 1},
+		"a request holds it":                      {presses: []access.FindingPress{leave, remove}, failure: "Held", left: true, rows: 1},
+		"left in another report":                  {presses: []access.FindingPress{remove}, leave: elsewhere(1), rows: 1},
+		"left in another report afterwards":       {presses: []access.FindingPress{remove}, leave: elsewhere(3), left: true, rows: 1},
+		"left in another report, and it was over": {presses: []access.FindingPress{remove}, leave: elsewhere(-3000), rows: 1},
+		"nobody left it":                          {presses: []access.FindingPress{remove}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := small()
+			w.trusted(t)
+			w.policy.Groups = nil
+			e := w.engine()
+			w.collect(t, e, drift.Start{Run: "a", Mode: access.DriftWarn})
+			if test.leave != nil {
+				w.leaves[key] = *test.leave
+			}
+			ref := access.FindingRef{Run: "a"}
+			r := w.rows["a"]
+			r.Presses = test.presses
+			w.rows["a"] = r
+			if !test.late {
+				if next, err := e.Press(t.Context(), ref); next != drift.PressRemoves || err != nil {
+					t.Fatalf("%q, %v", next, err)
+				}
+			}
+			w.now = at(5)
+			if _, err := e.EndPress(t.Context(), ref, test.failure); err != nil {
+				t.Fatal(err)
+			}
+			if test.late {
+				if err := w.PutLeave(t.Context(), access.Leave{FindingRef: ref, Subject: key, By: leave.By, At: leave.At, Until: leave.Until}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if l, ok := w.leaves[key]; ok && !l.IsOver(w.now) != test.left || len(w.leaves) != test.rows {
+				t.Errorf("leaves %+v, want one in force: %t", w.leaves, test.left)
+			}
+			_, findings := w.collect(t, e, drift.Start{Run: "c", Mode: access.DriftRevoke})
+			if len(findings) != 1 || (findings[0].Exemption != nil) != test.left {
+				t.Fatalf("found %+v, want it left: %t", findings, test.left)
+			}
+			removed := test.failure == "" || test.failure == "AlreadyGone"
+			if isNew := findings[0].FirstSeen.Equal(w.now); isNew != removed {
+				t.Errorf("first seen %s, at %s", findings[0].FirstSeen, w.now)
+			}
+		})
+	}
+	t.Run("the table does not answer", func(t *testing.T) {
+		w := small()
+		e := w.engine()
+		w.collect(t, e, drift.Start{Run: "a", Mode: access.DriftWarn})
+		w.rows["a"] = access.Run{ID: "a", Presses: []access.FindingPress{leave, remove}}
+		w.fail["PutLeave"] = throttle
+		if _, err := e.EndPress(t.Context(), access.FindingRef{Run: "a"}, ""); access.CodeOf(err) != access.CodeThrottled || len(w.rows["a"].PressResults) > 0 {
+			t.Errorf("%v, results %+v; want a step that is repeated", err, w.rows["a"].PressResults)
+		}
+	})
 }
 
 // While removals are off, no finding has buttons, and neither have findings that nothing

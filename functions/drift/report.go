@@ -3,7 +3,6 @@ package drift
 import (
 	"context"
 	"encoding/json"
-	"maps"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
@@ -41,8 +40,8 @@ func (all *Removals) UnmarshalJSON(text []byte) error {
 }
 
 // EndQuestion ends the run's question. It returns "remove" if there is anything to
-// remove: someone agreed to it, or it needs no answer. Otherwise it returns "report". Later presses get the reply that
-// the question has ended.
+// remove: someone agreed to it, or it needs no answer. Otherwise it returns "report".
+// Later presses get the reply that the question has ended.
 func (e *Engine) EndQuestion(ctx context.Context, run string) (string, error) {
 	row, err := e.endQuestion(ctx, run)
 	if err != nil || !mayRemoveAny(row) {
@@ -181,14 +180,15 @@ func (e *Engine) claimReport(ctx context.Context, plan *Plan, r *access.DriftRep
 			key := f.Key()
 			seen, ok := h.Findings[key]
 			if !ok {
-				seen = SeenFinding{FirstSeen: f.FirstSeen, FirstRun: plan.Run}
+				// Someone had it removed in another report meanwhile.
+				seen = SeenFinding{FirstSeen: plan.StartedAt, FirstRun: plan.Run, LastSeen: plan.StartedAt}
 			}
 			seen.ReportedAt, seen.ReportedRun = r.At, plan.Run
 			h.Findings[key] = seen
 		}
-		maps.DeleteFunc(h.Findings, func(key string, _ SeenFinding) bool {
-			return r.Results[key] == access.DriftRemoved || r.Results[key] == access.DriftAlreadyGone
-		})
+		for _, f := range findings {
+			h.endFinding(f, r.Results[f.Key()])
+		}
 		enterReported(plan, &h.Unmanageable, c.Unmanageable)
 		enterReported(plan, &h.Provisioned, c.Provisioned)
 	})

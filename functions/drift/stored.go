@@ -174,8 +174,10 @@ type Created struct {
 // SeenFinding is a finding of an earlier run. The run's name is stored with each
 // time, so that a repeated step recognizes what its first try wrote.
 type SeenFinding struct {
-	FirstSeen   time.Time `json:"first_seen"`
-	FirstRun    string    `json:"first_run"`
+	FirstSeen time.Time `json:"first_seen"`
+	FirstRun  string    `json:"first_run"`
+	// LastSeen is when the last run that found it began. The previous release writes none.
+	LastSeen    time.Time `json:"last_seen,omitzero"`
 	ReportedAt  time.Time `json:"told_at,omitzero"`
 	ReportedRun string    `json:"told_run,omitempty"`
 	// Creation says who created the access, if an event did.

@@ -14,20 +14,16 @@ import (
 // findApprovers enters in e who can approve the request. nobody is "" if that is enough
 // people; otherwise it says why not.
 func (h *Handler) findApprovers(ctx context.Context, x *access.Index, d access.Decision, requester access.Person, e *table.Evaluation) (nobody string, err error) {
-	emails, groups := split(d.Approvers)
+	emails, groups := access.SplitApprovers(d.Approvers)
 	known, unknown, err := h.People.Approvers(ctx, emails)
 	if err != nil {
 		return "", err
 	}
 	e.UnknownApprovers = unknown
 	e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return access.SamePerson(p, requester) })
-	requirements := d.Requirements
-	if len(requirements) == 0 {
-		requirements = []access.Requirement{{Needed: 1, Approvers: d.Approvers}}
-	}
 	hasOther := map[string]bool{} // by group
-	for _, q := range requirements {
-		emails, groups := split(q.Approvers)
+	for _, q := range d.AllRequirements() {
+		emails, groups := access.SplitApprovers(q.Approvers)
 		if countPeople(e.Approvers, emails) >= q.Needed {
 			continue
 		}
@@ -53,18 +49,6 @@ func (h *Handler) findApprovers(ctx context.Context, x *access.Index, d access.D
 	return "", err
 }
 
-// split returns the emails among approvers, and the ids of the groups.
-func split(approvers []string) (emails, groups []string) {
-	for _, a := range approvers {
-		if id, ok := access.GroupOf(a); ok {
-			groups = append(groups, id)
-		} else {
-			emails = append(emails, a)
-		}
-	}
-	return emails, groups
-}
-
 // countPeople returns how many people have one of the emails. A person with several
 // counts once.
 func countPeople(all []access.Person, emails []string) int {
@@ -82,7 +66,7 @@ func countPeople(all []access.Person, emails []string) int {
 // Slack.
 func (h *Handler) explainNobody(ctx context.Context, q access.Requirement, unknown []string) string {
 	const most = 10
-	emails, groups := split(q.Approvers)
+	emails, groups := access.SplitApprovers(q.Approvers)
 	lost := slices.DeleteFunc(slices.Clone(unknown), func(email string) bool { return !slices.Contains(emails, email) })
 	var sentences []string
 	if len(lost) > 0 {
@@ -138,9 +122,18 @@ func (h *Handler) describeGroups(ctx context.Context, ids []string, requester ac
 		}
 		all, members = append(all, g), append(members, users)
 	}
-	found, _, err := h.People.Approvers(ctx, candidates(members, mostLookups))
+	emails := candidates(members)
+	emails = emails[:min(len(emails), mostLookups)]
+	found, _, err := h.People.Approvers(ctx, emails)
 	if err != nil {
 		return nil, err
+	}
+	for i, users := range members {
+		// A member without an email can't be in Slack.
+		all[i].NoneFound = slices.ContainsFunc(users, func(m catalog.Member) bool { return m.Email == "" || slices.Contains(emails, m.Email) }) &&
+			!slices.ContainsFunc(found, func(p access.Person) bool {
+				return !access.SamePerson(p, requester) && slices.ContainsFunc(users, func(m catalog.Member) bool { return m.Email == p.Email })
+			})
 	}
 	isMentioned := map[string]bool{requester.SlackID: true}
 	for _, p := range listed {
@@ -166,8 +159,9 @@ func (h *Handler) describeGroups(ctx context.Context, ids []string, requester ac
 	return all, nil
 }
 
-// candidates returns the emails of at most most members, of each group in turn.
-func candidates(groups [][]catalog.Member, most int) (emails []string) {
+// candidates returns the emails of the members, of each group in turn.
+func candidates(groups [][]catalog.Member) (emails []string) {
+	isListed := map[string]bool{"": true}
 	for i, more := 0, true; more; i++ {
 		more = false
 		for _, members := range groups {
@@ -175,14 +169,10 @@ func candidates(groups [][]catalog.Member, most int) (emails []string) {
 				continue
 			}
 			more = true
-			email := members[i].Email
-			if email == "" || slices.Contains(emails, email) {
-				continue
+			if email := members[i].Email; !isListed[email] {
+				isListed[email] = true
+				emails = append(emails, email)
 			}
-			if len(emails) == most {
-				return emails
-			}
-			emails = append(emails, email)
 		}
 	}
 	return emails
@@ -190,7 +180,9 @@ func candidates(groups [][]catalog.Member, most int) (emails []string) {
 
 // furtherApprovers returns the members of groups whom reminder n asks: those whom earlier
 // reminders asked, and up to access.MaxMentionedMembers others. If the others can't be
-// looked up, only those who were asked before get the reminder.
+// looked up, only those who were asked before get the reminder. The row doesn't say who
+// isn't in Slack. So if a reminder asked fewer people than it may, the next one starts
+// further down the list of members. At the end of the list, it goes on at the start.
 func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int) []access.FurtherApprover {
 	further := slices.Clone(r.FurtherApprovers)
 	known := append([]access.Person{r.Requester}, r.Approvers...)
@@ -199,7 +191,7 @@ func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int)
 	}
 	t := r.Tally()
 	var groups []string
-	var members [][]catalog.Member // of each group, whom nobody asked yet
+	var members [][]catalog.Member // of each group
 	for _, g := range r.ApproverGroups {
 		known = append(known, g.Mentioned...)
 		if g.SlackGroup == "" && (len(t.Requirements) == 0 || slices.ContainsFunc(t.Awaited(), func(a string) bool {
@@ -209,16 +201,23 @@ func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int)
 			groups = append(groups, g.ID)
 		}
 	}
-	isKnown := func(u catalog.Member) bool {
-		return slices.ContainsFunc(known, func(p access.Person) bool {
-			return p.PrincipalID != "" && p.PrincipalID == u.UserID || access.SameEmail(p.Email, u.Email)
-		})
-	}
+	isKnown := map[string]bool{} // by email: they were asked, or are the requester
 	for _, id := range groups {
 		_, m := h.Catalog.ApproverGroup(ctx, id)
-		members = append(members, slices.DeleteFunc(slices.Clone(m.Users), isKnown))
+		members = append(members, m.Users)
+		for _, u := range m.Users {
+			isKnown[u.Email] = isKnown[u.Email] || slices.ContainsFunc(known, func(p access.Person) bool {
+				return p.PrincipalID != "" && p.PrincipalID == u.UserID || access.SameEmail(p.Email, u.Email)
+			})
+		}
 	}
-	emails := candidates(members, mostReminderLookups)
+	emails := candidates(members)
+	if len(emails) > 0 {
+		from := mostReminderLookups * fruitless(further, n) % len(emails)
+		emails = append(slices.Clone(emails[from:]), emails[:from]...)
+	}
+	emails = slices.DeleteFunc(emails, func(email string) bool { return isKnown[email] })
+	emails = emails[:min(len(emails), mostReminderLookups)]
 	most := min(access.MaxMentionedMembers, access.MaxFurtherApprovers-len(further))
 	for asked := 0; most > 0 && len(emails) > 0; {
 		next := emails[:min(len(emails), mostLookups)]
@@ -250,4 +249,22 @@ func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int)
 		}
 	}
 	return further
+}
+
+// fruitless returns how many reminders before reminder n asked fewer people than they
+// may. If one of them was never sent, or couldn't look members up, the members that it
+// would have looked up come again at the end.
+func fruitless(further []access.FurtherApprover, n int) (count int) {
+	for earlier := 1; earlier < n; earlier++ {
+		asked := 0
+		for _, f := range further {
+			if f.Reminder == earlier {
+				asked++
+			}
+		}
+		if asked < access.MaxMentionedMembers {
+			count++
+		}
+	}
+	return count
 }

@@ -116,6 +116,9 @@ func TestMentionedMembers(t *testing.T) {
 		}
 		return g
 	}
+	noneFound := func(id string, others int) access.ApproverGroup {
+		return access.ApproverGroup{ID: id, Others: others, NoneFound: true}
+	}
 	for _, tt := range []struct {
 		name    string
 		by      access.Statement
@@ -129,7 +132,17 @@ func TestMentionedMembers(t *testing.T) {
 		{name: "five in all, of each group in turn", by: by("ann@example.com", "group:g-1", "group:g-2"), members: map[string]catalog.Members{"g-1": members(false, 0, 4), "g-2": members(true, 10, 14)},
 			want: []access.ApproverGroup{group("g-1", 1, false, 0, 1, 2), group("g-2", 2, true, 10, 11)}, lookups: 9},
 		{name: "at most ten are looked up", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": members(false, 100, 150)},
-			want: []access.ApproverGroup{group("g-1", 50, false)}, lookups: 11},
+			want: []access.ApproverGroup{noneFound("g-1", 50)}, lookups: 11},
+		{name: "nobody in one group, and someone in the other", by: by("ann@example.com", "group:g-1", "group:g-2"), members: map[string]catalog.Members{"g-1": members(false, 100, 102), "g-2": members(false, 1, 2)},
+			want: []access.ApproverGroup{noneFound("g-1", 2), group("g-2", 0, false, 1)}, lookups: 4},
+		{name: "only the requester under another email", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": members(false, 1, 2)},
+			change: func(w *world) { w.known[2].SlackID = "UJANE" }, want: []access.ApproverGroup{noneFound("g-1", 0)}, lookups: 2},
+		{name: "only a member without an email", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-0"}}}},
+			want: []access.ApproverGroup{noneFound("g-1", 1)}, lookups: 1},
+		{name: "one member more than are mentioned", by: by("ann@example.com", "group:g-1", "group:g-2", "group:g-3", "group:g-4", "group:g-5", "group:g-6"), members: map[string]catalog.Members{
+			"g-1": members(false, 0, 1), "g-2": members(false, 1, 2), "g-3": members(false, 2, 3), "g-4": members(false, 3, 4), "g-5": members(false, 4, 5), "g-6": members(false, 5, 6)},
+			want: []access.ApproverGroup{group("g-1", 0, false, 0), group("g-2", 0, false, 1), group("g-3", 0, false, 2), group("g-4", 0, false, 3), group("g-5", 0, false, 4), group("g-6", 1, false)}, lookups: 7},
+		{name: "the members of a group are not known", by: by("ann@example.com", "group:g-1"), want: []access.ApproverGroup{group("g-1", 0, false)}, lookups: 1},
 		{name: "not the requester", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-jane", Email: "jane@example.com"}, {UserID: "p-1", Email: "m1@example.com"}}}},
 			want: []access.ApproverGroup{group("g-1", 0, false, 1)}, lookups: 2},
 		{name: "not the requester under another email", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": members(false, 1, 3)},
@@ -158,12 +171,6 @@ func TestMentionedMembers(t *testing.T) {
 				t.Errorf("got %+v after looking up %q; want %+v after %d lookups", w.row.ApproverGroups, w.asked, tt.want, tt.lookups)
 			}
 		})
-	}
-}
-
-func TestSlackGroups(t *testing.T) {
-	if got, want := slackGroups([]string{"G-1=S1", "g-2=S2"}), (map[string]string{"g-1": "S1", "g-2": "S2"}); !reflect.DeepEqual(got, want) {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -299,5 +306,52 @@ func TestMostFurtherApprovers(t *testing.T) {
 			t.Errorf("%s is asked twice", f.SlackID)
 		}
 		seen[f.SlackID] = true
+	}
+}
+
+// Every member's turn comes, even if Slack knows none of those before them.
+func TestFurtherApproversRotate(t *testing.T) {
+	person := func(i int) access.Person {
+		return access.Person{SlackID: fmt.Sprint("U", i), Email: fmt.Sprintf("m%d@example.com", i)}
+	}
+	for _, tt := range []struct {
+		name    string
+		members int
+		inSlack []int
+		want    map[int]int // the reminder that asks each
+	}{
+		{"the last of forty", 40, []int{39}, map[int]int{39: 2}},
+		{"the last of a hundred", 100, []int{99}, map[int]int{99: 4}},
+		{"one of the first thirty and the last", 61, []int{29, 60}, map[int]int{29: 1, 60: 3}},
+		// A reminder that asks five doesn't look further.
+		{"six of the first ten", 40, []int{0, 1, 2, 3, 4, 5, 39}, map[int]int{0: 1, 1: 1, 2: 1, 3: 1, 4: 1, 5: 2, 39: 3}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(by("group:g-1"))
+			var m catalog.Members
+			for i := range tt.members {
+				m.Users = append(m.Users, catalog.Member{UserID: fmt.Sprint("p-", i), Email: person(i).Email})
+			}
+			w.members, w.known = map[string]catalog.Members{"g-1": m}, nil
+			for _, i := range tt.inSlack {
+				w.known = append(w.known, person(i))
+			}
+			h := &Handler{People: w, Catalog: w}
+			r := access.Request{ID: "r1", ApproverGroups: []access.ApproverGroup{{ID: "g-1"}}}
+			for n := 1; n <= 8; n++ {
+				w.asked = nil
+				r.FurtherApprovers = h.furtherApprovers(t.Context(), r, n)
+				if len(w.asked) > mostReminderLookups {
+					t.Errorf("reminder %d looks up %d people", n, len(w.asked))
+				}
+			}
+			got := map[int]int{}
+			for _, f := range r.FurtherApprovers {
+				got[slices.IndexFunc(m.Users, func(u catalog.Member) bool { return u.Email == f.Email })] = f.Reminder
+			}
+			if !reflect.DeepEqual(got, tt.want) || len(got) != len(r.FurtherApprovers) {
+				t.Errorf("asked %v by reminder, want %v", got, tt.want)
+			}
+		})
 	}
 }

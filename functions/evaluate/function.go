@@ -6,7 +6,6 @@ package evaluate
 import (
 	"cmp"
 	"context"
-	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -26,15 +25,13 @@ import (
 
 // Settings are the function's settings, from its environment.
 type Settings struct {
-	Stack          host.Stack
-	Table          table.Settings
-	Policy         policyinforce.Settings
-	Catalog        catalog.Settings
-	IdentityCenter identitycenter.Settings
-	Slack          slackclient.Settings
-	People         people.Settings
-	// SlackGroups are pairs "<group id>=<id of a Slack user group>".
-	SlackGroups        []string      `env:"ELEVATOR_APPROVER_GROUP_MENTIONS"`
+	Stack              host.Stack
+	Table              table.Settings
+	Policy             policyinforce.Settings
+	Catalog            catalog.Settings
+	IdentityCenter     identitycenter.Settings
+	Slack              slackclient.Settings
+	People             people.Settings
 	MaxDuration        time.Duration `env:"ELEVATOR_MAX_DURATION_SECONDS,required"`
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
 	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
@@ -47,7 +44,7 @@ type Settings struct {
 type Clients struct {
 	DynamoDB      table.API
 	S3            catalog.S3
-	SSM           policyinforce.Parameters
+	Pointer       policyinforce.Source // to the policy in force
 	SSOAdmin      identitycenter.SSOAdminAPI
 	IdentityStore identitycenter.IdentityStoreAPI
 	Organizations identitycenter.OrganizationsAPI
@@ -58,11 +55,12 @@ type Clients struct {
 func Open(s Settings, p host.Process) (*Handler, error) {
 	rows := table.Connect(p.AWS)
 	sso := identitycenter.Urgent(p.AWS, table.New(rows, s.Table.Name).AskToYield, p.Now, p.Logger)
-	secrets := secrets.Connect(p.AWS)
+	// A process that starts reads the token and the policy's pointer in one call.
+	secrets := secrets.Connect(p.AWS, s.Slack.BotToken)
 	h, err := New(s, Clients{
 		DynamoDB:      rows,
 		S3:            buckets.Connect(p.AWS),
-		SSM:           policyinforce.Connect(p.AWS),
+		Pointer:       secrets.Beside(s.Policy.Pointer),
 		SSOAdmin:      identitycenter.ConnectAdmin(sso, s.IdentityCenter),
 		IdentityStore: identitycenter.ConnectStore(sso, s.IdentityCenter),
 		Organizations: identitycenter.ConnectParents(p.AWS),
@@ -85,28 +83,17 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Table:       rows,
 		Claims:      &claims.Claims{Table: rows, Now: p.Now},
 		People:      people.New(c.Slack, directory.New(center, names, p), s.People, p.Now),
-		Policy:      policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
+		Policy:      policyinforce.NewFrom(c.Pointer, c.S3, s.Policy.Pointer, p.Now),
 		Catalog:     catalog.New(names, p),
 		Cases:       cases.New(center, rows, cases.Live{Organization: center}),
 		Account:     s.Stack.Account,
 		Longest:     s.MaxDuration,
 		Portal:      access.Portal{URL: s.PortalURL, Region: cmp.Or(s.IdentityCenter.Region, p.AWS.Region)},
-		SlackGroups: slackGroups(s.SlackGroups),
+		SlackGroups: s.People.SlackGroups(),
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
 		Expiration:  s.Expiration,
 		AnnounceFor: s.AnnounceFor,
 		Now:         p.Now,
 		Logger:      p.Logger,
 	}, nil
-}
-
-// slackGroups reads Settings.SlackGroups.
-func slackGroups(pairs []string) map[string]string {
-	all := map[string]string{}
-	for _, pair := range pairs {
-		if group, slackGroup, ok := strings.Cut(pair, "="); ok {
-			all[strings.ToLower(group)] = slackGroup
-		}
-	}
-	return all
 }

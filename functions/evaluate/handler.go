@@ -343,7 +343,8 @@ func (h *Handler) recordOutcome(ctx context.Context, r access.Request, o access.
 }
 
 // freeClaim frees the claims of a decided request. If that fails, the function that
-// closes the request frees them. A claim that is left until then blocks nobody.
+// closes the request frees them, or the sweep of claims. A claim that is left until then
+// blocks nobody.
 func (h *Handler) freeClaim(ctx context.Context, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		h.Logger.WarnContext(ctx, "claim of the decided request could not be freed", "request_id", r.ID, "error", access.ErrorMessage(err))

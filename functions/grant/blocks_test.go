@@ -72,7 +72,35 @@ func TestBlockAndGrant(t *testing.T) {
 			s.row.GrantedAt = monday
 			s.blocks = blocking(alice)
 		}, confirmed: 1, ends: 1},
-		{name: "the approver is blocked: the grant was checked before", operation: "confirm", scene: block(bob), confirmed: 1},
+		{name: "the approver was blocked before the access is confirmed", operation: "confirm", scene: block(bob), want: access.CodeRefused, message: "blocked the approver", recorded: true},
+		{name: "confirmed before, and the approver is blocked", operation: "confirm", scene: func(s *scene) {
+			s.row.GrantedAt = monday
+			s.blocks = blocking(bob)
+		}, confirmed: 1},
+		{name: "another attempt confirms it while the approver is found blocked", operation: "confirm", scene: func(s *scene) {
+			s.blocks = blocking(bob)
+			s.later = func(r *access.Request) { r.GrantedAt = monday }
+		}, confirmed: 1},
+		{name: "the approver is blocked, and nobody knows whether it is confirmed", operation: "confirm", scene: func(s *scene) {
+			s.blocks = blocking(bob)
+			s.later = func(*access.Request) { s.errs["get"] = down }
+		}, want: access.CodeUnavailable},
+		{name: "one of two approvers was blocked before, and the other is not enough", operation: "confirm", scene: func(s *scene) {
+			two(s)
+			s.blocks = blocking(bob)
+		}, want: access.CodeRefused, message: "No longer counted: ", recorded: true},
+		{name: "one of three was blocked before, and two are enough", operation: "confirm", scene: func(s *scene) {
+			two(s)
+			s.row.Approvals = append(s.row.Approvals, access.Approval{By: access.Person{SlackID: "UEVE", Email: "eve@example.com", PrincipalID: "p-eve"}})
+			s.policy.Accounts[0].Approvers = append(s.policy.Accounts[0].Approvers, "eve@example.com")
+			s.blocks = blocking(bob)
+		}, confirmed: 1},
+		{name: "the approver is blocked, and the policy can't be read", operation: "confirm", scene: func(s *scene) {
+			s.blocks, s.errs["policy"] = blocking(bob), down
+		}, want: access.CodeUnavailable},
+		{name: "someone else was blocked: the policy isn't read again", operation: "confirm", scene: func(s *scene) {
+			s.blocks, s.errs["policy"] = blocking(dan), down
+		}, confirmed: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := inOrder()

@@ -328,10 +328,15 @@ func runAll(checks []func() error) error {
 
 // confirm waits for the access and records it. It reads who is blocked before and after
 // that. Someone who blocks the requester first writes the block, and then ends access that
-// is recorded. So either this function sees the block, or they see the access.
+// is recorded. So either this function sees the block, or they see the access. Approvals by
+// people who were blocked before don't count anymore.
 func (h *Handler) confirm(ctx context.Context, r access.Request, log *slog.Logger) error {
 	if !r.WasGranted() {
-		if _, err := h.checkBlocks(ctx, r); err != nil {
+		blocks, err := h.checkBlocks(ctx, r)
+		if err == nil {
+			err = h.checkBlockedApprovers(ctx, r, blocks)
+		}
+		if err != nil {
 			return err
 		}
 	}

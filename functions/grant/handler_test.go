@@ -164,12 +164,20 @@ type scene struct {
 	blocks    access.Blocks
 	meanwhile func(*scene)        // happens while the lease is taken, or the access confirmed
 	ends      []access.EndRequest // that were recorded
+
+	later func(*access.Request) // changes the row after its first read
 }
 
 func (s *scene) handler() *Handler {
 	return &Handler{
 		Table: &mockTable{
-			get: func(string) (access.Request, error) { return s.row, s.errs["get"] },
+			get: func(string) (access.Request, error) {
+				r, err := s.row, s.errs["get"]
+				if s.later != nil {
+					s.later(&s.row)
+				}
+				return r, err
+			},
 			fail: func(_ string, f access.Failure) error {
 				s.failures = append(s.failures, f)
 				return s.errs["fail"]

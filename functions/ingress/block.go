@@ -29,9 +29,10 @@ var (
 const (
 	// blockTries is how often the blocks are written while others write them.
 	blockTries = 10
-	// cantRequestNow and cantDecideNow are for people who are blocked.
+	// cantRequestNow, cantDecideNow and cantEndNow are for people who are blocked.
 	cantRequestNow = "You can't request access at the moment. Ask the people who run this app."
 	cantDecideNow  = "You can't approve or deny requests at the moment. Ask the people who run this app."
+	cantEndNow     = "You can't end someone else's access at the moment. Ask the people who run this app."
 )
 
 // responder is an incident responder, as they were found at this press.
@@ -194,7 +195,7 @@ func (h *Handler) block(ctx context.Context, log *slog.Logger, in slack.Interact
 	log = log.With("block", block.ID, "blocked", block.Person.SlackID)
 	log.Warn("person blocked", "again", again, "principal", block.Person.PrincipalID)
 	ended := h.endAll(ctx, work, log, block)
-	ended.Again = again
+	ended.Again, ended.NotSaved = again, again && reason != block.Reason
 	if in.View.IsFromHome() {
 		h.showHome(ctx, log, in.UserID, "", false)
 	}

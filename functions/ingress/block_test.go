@@ -133,9 +133,189 @@ func TestBlockEndsEverything(t *testing.T) {
 	before := w.blocks
 	for _, user := range []string{"UANN", "UBOB"} {
 		text := answerText(w.send(t, blockBy(user, "UJANE", "another reason")).Body)
-		if !reflect.DeepEqual(w.blocks, before) || !strings.Contains(text, "was already blocked, by") || !strings.Contains(text, "Access that ends now: 1") {
+		if !reflect.DeepEqual(w.blocks, before) || !strings.Contains(text, "was already blocked, by") || !strings.Contains(text, "The first reason stays. Yours wasn't saved.") || !strings.Contains(text, "Access that ends now: 1") {
 			t.Errorf("%s: %+v, %q", user, w.blocks, text)
 		}
+	}
+	// A repeated submission loses nothing.
+	if text := answerText(w.send(t, blockBy("UANN", "UJANE", " Her laptop was stolen\n")).Body); !strings.Contains(text, "was already blocked, by") || strings.Contains(text, "not saved") {
+		t.Errorf("submitted twice: %q", text)
+	}
+}
+
+// The posts of the requests whose access a block ends show that at once.
+func TestBlockShowsTheEnd(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err  error
+		want []string
+	}{
+		"it does":     {nil, []string{"🟠 Removing access"}},
+		"Slack fails": {access.Errorf(access.CodeUnavailable, "no answer"), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := guarded()
+			w.updateErr = tt.err
+			for _, id := range []string{"r1", "r2", "r3"} {
+				r := w.rows[id]
+				r.Posts = postsOf(id)
+				w.rows[id] = r
+			}
+			h := w.handler()
+			h.Slack = afterResume{w, t}
+			got, err := h.Handle(t.Context(), sign(blockBy("UANN", "UJANE", "stolen"), now))
+			if text := answerText(got.Body); err != nil || !strings.Contains(text, "Access that ends now: 1") {
+				t.Errorf("%v, %q", err, text)
+			}
+			w.checkShown(t, tt.want, "C1 1.r2", "DANN 2.r2", "DJANE 3.r2")
+		})
+	}
+}
+
+// A block ends memberships in groups, too.
+func TestBlockEndsMemberships(t *testing.T) {
+	w := guarded()
+	for _, id := range []string{"r1", "r2"} {
+		r := w.rows[id]
+		r.Target = access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}
+		w.rows[id] = r
+	}
+	text := answerText(w.send(t, blockBy("UANN", "UJANE", "stolen")).Body)
+	if o := w.rows["r1"].Outcome; o == nil || o.Reason != "Blocked" {
+		t.Errorf("the undecided request: %+v", o)
+	}
+	if e := w.rows["r2"].EndRequest; e == nil || e.By != ann || e.Reason != access.EndBlocked || !slices.Contains(w.resumed, "end-token {}") {
+		t.Errorf("the membership ends with %+v, resumed %q", e, w.resumed)
+	}
+	if !strings.Contains(text, "Access that ends now: 1") {
+		t.Errorf("told %q", text)
+	}
+}
+
+// A block ends what the index of requesters lacks, too, and no one else's requests.
+func TestBlockEndsWhatTheIndexLacks(t *testing.T) {
+	w := guarded()
+	w.unindexed = map[string]bool{"r1": true, "r2": true, "r4": true}
+	w.send(t, blockBy("UANN", "UJANE", "stolen"))
+	for _, id := range []string{"r1", "r4"} {
+		if o := w.rows[id].Outcome; o == nil || o.Reason != "Blocked" {
+			t.Errorf("%s: %+v", id, o)
+		}
+	}
+	if e := w.rows["r2"].EndRequest; e == nil || e.Reason != access.EndBlocked {
+		t.Errorf("r2: %+v", e)
+	}
+	if w.rows["r3"].Outcome != nil {
+		t.Error("bob's request was decided")
+	}
+}
+
+// The dialog also lists access that ended before, while its sessions may be open. The row
+// says how long they last; the index doesn't.
+func TestBlockShowsEarlierSessions(t *testing.T) {
+	const title, unsure = "Access that ended earlier, with sessions that may still be open: ", "Not all earlier requests of this person could be read."
+	down := access.Errorf(access.CodeUnavailable, "no answer")
+	ended := func(id string, ago time.Duration, session int64, change ...func(*access.Request)) func(*world) {
+		return func(w *world) {
+			r := active()
+			r.ID, r.SessionSeconds, r.Target.AccountName = id, session, "Account-"+id
+			r.Target.AccountID = fmt.Sprintf("%012d", len(w.rows))
+			r.RevokingAt, r.RevokedAt, r.Removal, r.ClosedAt = now.Add(-ago), now.Add(-ago), access.RemovalDone, now.Add(-ago)
+			for _, c := range change {
+				c(&r)
+			}
+			w.rows[id] = r
+		}
+	}
+	h := int64(3600)
+	for _, tt := range []struct {
+		name   string
+		change []func(*world)
+		shown  map[string]time.Time
+		unsure bool
+	}{
+		{"nothing", nil, nil, false},
+		{"sessions of 8 hours, ended 30 minutes ago", []func(*world){ended("e1", 30*time.Minute, 8*h)}, map[string]time.Time{"e1": now.Add(450 * time.Minute)}, false},
+		{"its sessions have ended", []func(*world){ended("e1", time.Hour, h)}, nil, false},
+		{"the session is not known", []func(*world){ended("e1", 2*time.Hour, 0)}, map[string]time.Time{"e1": now.Add(10 * time.Hour)}, false},
+		{"not known, and long ago", []func(*world){ended("e1", 12*time.Hour, 0)}, nil, false},
+		{"several", []func(*world){ended("e1", 30*time.Minute, 2*h), ended("e2", time.Minute, h), ended("e3", 2*time.Hour, h)},
+			map[string]time.Time{"e1": now.Add(90 * time.Minute), "e2": now.Add(59 * time.Minute)}, false},
+		{"never granted", []func(*world){ended("e1", time.Minute, h, func(r *access.Request) { r.GrantedAt = time.Time{} })}, nil, false},
+		{"someone else's", []func(*world){ended("e1", time.Minute, h, func(r *access.Request) { r.Requester = bob })}, nil, false},
+		{"the index says that it is active", []func(*world){ended("e1", time.Minute, h), func(w *world) {
+			r := w.rows["e1"]
+			r.RevokingAt, r.RevokedAt, r.ClosedAt = time.Time{}, time.Time{}, time.Time{}
+			w.behind = map[string]access.Request{"e1": r}
+		}}, map[string]time.Time{"e1": now.Add(59 * time.Minute)}, false},
+		{"the index can't be read", []func(*world){ended("e1", time.Minute, h), func(w *world) { w.indexErr = down }}, nil, true},
+		{"more requests than are read", []func(*world){ended("e1", time.Minute, h), func(w *world) {
+			for i := range mostOfBlocked {
+				ended(fmt.Sprint("old", i), 24*time.Hour, h)(w)
+			}
+		}}, map[string]time.Time{"e1": now.Add(59 * time.Minute)}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := guarded()
+			for _, change := range tt.change {
+				change(w)
+			}
+			body := w.send(t, blockBy("UANN", "UJANE", "stolen")).Body
+			text := answerText(body)
+			if got := strings.Contains(text, title); got != (len(tt.shown) > 0) || got && !strings.Contains(text, fmt.Sprint(title, len(tt.shown))) {
+				t.Errorf("the dialog says %q", text)
+			}
+			if strings.Contains(text, unsure) != tt.unsure {
+				t.Errorf("that some may be missing, want %t: %q", tt.unsure, text)
+			}
+			if n := strings.Count(text, "Account-"); n != len(tt.shown) {
+				t.Errorf("%d accounts, want %d: %q", n, len(tt.shown), text)
+			}
+			for id, until := range tt.shown {
+				if _, after, found := strings.Cut(body, "Account-"+id); !found || !strings.Contains(after, fmt.Sprintf(`"timestamp":%d`, until.Unix())) {
+					t.Errorf("%s doesn't have the end %v: %s", id, until, body)
+				}
+			}
+			if w.blocks.Of(jane) == nil {
+				t.Error("nobody is blocked")
+			}
+		})
+	}
+}
+
+// A row that can't be read has sessions of unknown duration.
+func TestBlockWithoutAnEarlierRow(t *testing.T) {
+	w := guarded()
+	r := active()
+	r.ID, r.SessionSeconds, r.Target.AccountID = "e1", 3600, "999999999999"
+	r.RevokingAt, r.RevokedAt, r.ClosedAt = now.Add(-2*time.Hour), now.Add(-2*time.Hour), now.Add(-2*time.Hour)
+	w.rows["e1"] = r
+	handler := w.handler()
+	handler.Table = failingGet{w, "e1"}
+	got, err := handler.Handle(t.Context(), sign(blockBy("UANN", "UJANE", "stolen"), now))
+	if want := fmt.Sprintf(`"timestamp":%d`, now.Add(10*time.Hour).Unix()); err != nil || !strings.Contains(got.Body, want) {
+		t.Errorf("want %s in %s, %v", want, got.Body, err)
+	}
+}
+
+// A block also ends what a person has who has no user in Identity Center any more, or
+// shares their email. It says that there may be more.
+func TestBlockOfSomeoneWithoutAUser(t *testing.T) {
+	w := guarded()
+	someone := w.people["UJANE"]
+	someone.PrincipalID = ""
+	w.people["UJANE"] = someone
+	got := w.send(t, blockBy("UANN", "UJANE", "stolen"))
+	if o := w.rows["r1"].Outcome; o == nil || o.Reason != "Blocked" {
+		t.Errorf("r1: %+v", o)
+	}
+	if e := w.rows["r2"].EndRequest; e == nil || e.Reason != access.EndBlocked {
+		t.Errorf("r2: %+v", e)
+	}
+	if w.rows["r3"].Outcome != nil {
+		t.Error("bob's request was decided")
+	}
+	if text := answerText(got.Body); !strings.Contains(text, "Not everything could be checked in time.") || !strings.Contains(text, "Not all earlier requests of this person could be read.") {
+		t.Errorf("the answer is %q", text)
 	}
 }
 
@@ -149,6 +329,7 @@ func TestBlockWithFailures(t *testing.T) {
 		blocked bool
 		text    string
 	}{
+		{"the open requests can't be listed", func(w *world) { w.openRequestsErr = down }, true, "Not everything could be checked in time."},
 		{"the requests can't be listed", func(w *world) { w.indexErr = down }, true, "Not everything could be checked in time."},
 		{"the claims can't be read", func(w *world) { w.claimsErr = down }, true, "Not everything could be checked in time."},
 		{"a request can't be refused", func(w *world) { w.decideErr = down }, true, "Not everything could be checked in time."},
@@ -285,16 +466,22 @@ func TestBlockedPersonDecidesNothing(t *testing.T) {
 	}{
 		{"approve", ann, pressBy("UANN", "approve", "r1"), cantDecideNow},
 		{"approve as another Slack user", ann, pressBy("UANN2", "approve", "r4"), cantDecideNow},
-		{"approve in the Home tab", ann, pressOnHomeBy("UANN", "approve", "r1"), cantDecideNow},
+		// Opening the dialog decides nothing. Its submission is refused.
+		{"open the dialog in the Home tab", ann, pressOnHomeBy("UANN", "approve", "r1"), "Approve this request?"},
+		{"open the dialog in the Home tab, of a blocked person's request", jane, pressOnHomeBy("UANN", "approve", "r1"), "Approve this request?"},
+		{"open the dialog to end somebody's access", ann, pressBy("UANN", "end", "r2"), "End this access?"},
+		{"approve in the Home tab's dialog", ann, fromHome(confirmedBy("UANN", "r1")), cantDecideNow},
+		{"approve in the Home tab the last of two", bob, pressOnHomeBy("UBOB", "approve", "r4"), cantDecideNow},
 		{"approve in the dialog", ann, confirmedBy("UANN", "r1"), cantDecideNow},
 		{"approve the last of two", bob, pressBy("UBOB", "approve", "r4"), cantDecideNow},
 		{"deny", ann, pressBy("UANN", "deny", "r1"), cantDecideNow},
 		{"deny in the dialog", ann, deniedBy("UANN", "r1", "no"), cantDecideNow},
-		{"end somebody's access", ann, submittedBy("UANN", slack.CallbackEnd, "r2"), cantDecideNow},
+		{"end somebody's access", ann, submittedBy("UANN", slack.CallbackEnd, "r2"), cantEndNow},
 		{"answer a question", ann, pressBy("UANN", "drift_remove", "run1"), "You can't answer this at the moment."},
 		{"request", jane, filled("UJANE", production, admin, "3600", "deploy"), cantRequestNow},
 		{"request as another Slack user", jane, filled("UTWIN", production, admin, "3600", "deploy"), cantRequestNow},
 		{"request what needs no approval", jane, filled("UJANE", production, readOnly, "3600", "deploy"), cantRequestNow},
+		{"somebody approves the blocked person's request in the Home tab's dialog", jane, fromHome(confirmedBy("UANN", "r1")), "This request can't be approved, because an incident responder blocked the requester."},
 		{"somebody approves the blocked person's request", jane, pressBy("UANN", "approve", "r1"), "This request can't be approved, because an incident responder blocked the requester."},
 		{"somebody gives the last of two approvals", jane, pressBy("UBOB", "approve", "r4"), "This request can't be approved, because an incident responder blocked the requester."},
 	}

@@ -3,6 +3,7 @@ package ingress
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"slices"
@@ -15,22 +16,25 @@ import (
 )
 
 const (
-	// mostOfBlocked is how many requests of a person are read when they are blocked, the
-	// latest first. The minute check ends others.
+	// mostOfBlocked is how many requests of a person, and how many open requests, are read
+	// when the person is blocked, the latest first. The minute check ends others.
 	mostOfBlocked = 100
 	// enders is how many of them are ended at the same time.
 	enders = 10
 )
 
 // endAll refuses the blocked person's undecided requests and ends their active access. It
-// looks things up and writes with work, and resumes executions with ctx.
+// looks things up and writes with work, and resumes executions with ctx. As far as there is
+// time, it also updates the posts of the requests whose access ends.
 func (h *Handler) endAll(ctx, work context.Context, log *slog.Logger, block access.Block) slack.Ended {
-	ended := slack.Ended{Block: block}
-	ids, complete := h.requestsToEnd(work, log, block)
-	ended.Unsure = !complete
+	press := rand.Text()
+	ended := slack.Ended{Block: block, At: h.Now().UTC()}
+	found := h.findRequests(work, log, block)
+	ids := found.toEnd
+	ended.Unsure = !found.complete
 	var mu sync.Mutex
 	parallel.Do(len(ids), enders, func(i int) {
-		r, end, err := h.endBlocked(work, block, ids[i])
+		r, end, err := h.endBlocked(work, block, press, ids[i])
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -41,6 +45,8 @@ func (h *Handler) endAll(ctx, work context.Context, log *slog.Logger, block acce
 			ended.Refused = append(ended.Refused, r)
 		case end == endActive:
 			ended.Ending = append(ended.Ending, r)
+		case end == endBefore:
+			ended.Earlier = append(ended.Earlier, r)
 		}
 	})
 	all := slices.Concat(ended.Refused, ended.Ending)
@@ -50,38 +56,87 @@ func (h *Handler) endAll(ctx, work context.Context, log *slog.Logger, block acce
 	}
 	slices.SortFunc(ended.Refused, byTarget)
 	slices.SortFunc(ended.Ending, byTarget)
+	showing, cancel := context.WithTimeout(work, showTime) // leaves time to show the result
+	defer cancel()
+	var wait sync.WaitGroup
+	wait.Go(func() { h.showRequests(showing, log, source{press, block.By.SlackID}, ended.Ending) })
+	ended.Earlier = append(ended.Earlier, h.rowsOf(work, found.earlier)...)
+	wait.Wait()
+	ended.EarlierUnsure = !found.allEarlier
 	return ended
 }
 
-// requestsToEnd returns the ids of the person's requests that may have to be ended. The
-// claims have all undecided ones, and the index has the others, as far as it knows them.
-// complete is false if something could not be read.
-func (h *Handler) requestsToEnd(ctx context.Context, log *slog.Logger, block access.Block) (ids []string, complete bool) {
+// rowsOf reads the rows of requests in the index, which lacks the duration of sessions. If
+// a row can't be read, that is not known.
+func (h *Handler) rowsOf(ctx context.Context, indexed []access.Request) []access.Request {
+	rows := slices.Clone(indexed)
+	parallel.Do(len(rows), enders, func(i int) {
+		if r, err := h.Table.Get(ctx, rows[i].ID); err == nil {
+			rows[i] = r
+		}
+	})
+	return rows
+}
+
+// foundRequests are a blocked person's requests, as far as they were found.
+type foundRequests struct {
+	// toEnd are the ids of requests that may have to be ended; some may be other people's.
+	// complete is false if some may be missing.
+	toEnd    []string
+	complete bool
+	// earlier are requests in the index whose access ended so short a time ago that sessions
+	// may be open. allEarlier is false if some may be missing.
+	earlier    []access.Request
+	allEarlier bool
+}
+
+// findRequests finds the person's requests. The claims have all undecided ones, and the
+// index of requesters has the others, as far as it knows them. The open requests with the
+// latest end or expiry are for those that it lacks: it may be behind, and release 0.1.0
+// didn't fill it.
+func (h *Handler) findRequests(ctx context.Context, log *slog.Logger, block access.Block) foundRequests {
 	principal := block.Person.PrincipalID
-	if principal == "" {
-		return nil, true
+	if principal == "" { // Identity Center has no one user with their email; the rows may have one
+		ids, _, err := h.Table.LatestOpenRequests(ctx, mostOfBlocked)
+		if err != nil {
+			log.Error("open requests could not be listed; the minute check ends those of the blocked person", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+		return foundRequests{toEnd: ids}
 	}
 	var claims access.Claims
 	var found []access.Request
+	var open []string
 	var more bool
-	var claimsErr, indexErr error
+	var claimsErr, indexErr, openErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { claims, claimsErr = h.Table.Claims(ctx, principal) })
 	wait.Go(func() { found, more, indexErr = h.Table.RequestsOf(ctx, principal, mostOfBlocked) })
+	wait.Go(func() { open, _, openErr = h.Table.LatestOpenRequests(ctx, mostOfBlocked) })
 	wait.Wait()
-	if err := cmp.Or(claimsErr, indexErr); err != nil {
+	if err := cmp.Or(claimsErr, indexErr, openErr); err != nil {
 		log.Error("requests of the blocked person could not be listed; the minute check ends them", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 	all := map[string]bool{}
 	for _, c := range claims.Claims {
 		all[c.RequestID] = true
 	}
+	for _, id := range open {
+		all[id] = true
+	}
+	var earlier []access.Request
 	for _, r := range found {
-		if r.Open() || r.IsApproved() && !r.IsFinished() {
+		switch {
+		case r.Open() || r.IsApproved() && !r.IsFinished():
 			all[r.ID] = true
+		case all[r.ID]:
+		case r.WasGranted() && r.RevokedAt.Add(access.MaxSession).After(h.Now()):
+			earlier = append(earlier, r)
 		}
 	}
-	return slices.Sorted(maps.Keys(all)), claimsErr == nil && indexErr == nil && !more
+	return foundRequests{
+		toEnd: slices.Sorted(maps.Keys(all)), complete: claimsErr == nil && indexErr == nil && openErr == nil && !more,
+		earlier: earlier, allEarlier: indexErr == nil && !more,
+	}
 }
 
 // endOfBlocked is what was done with a request of a blocked person.
@@ -91,11 +146,12 @@ const (
 	endNothing endOfBlocked = iota // it gives no access
 	endRefused                     // it was refused
 	endActive                      // its access ends
+	endBefore                      // its access has ended before
 )
 
 // endBlocked refuses the request if it is undecided, and ends its access if it is active.
 // Access that is just being created is ended by grant.
-func (h *Handler) endBlocked(ctx context.Context, block access.Block, id string) (access.Request, endOfBlocked, error) {
+func (h *Handler) endBlocked(ctx context.Context, block access.Block, press, id string) (access.Request, endOfBlocked, error) {
 	r, err := h.Table.Get(ctx, id)
 	switch {
 	case access.CodeOf(err) == access.CodeNotFound: // only claimed so far
@@ -116,13 +172,16 @@ func (h *Handler) endBlocked(ctx context.Context, block access.Block, id string)
 		}
 	}
 	if r.IsActive() && r.EndRequest == nil {
-		r, _, err = h.Table.RequestEnd(ctx, r.ID, access.EndRequest{By: block.By, At: now, Reason: access.EndBlocked})
+		r, _, err = h.Table.RequestEnd(ctx, r.ID, access.EndRequest{By: block.By, At: now, Reason: access.EndBlocked, ByPress: press})
 		if err != nil {
 			return r, endNothing, err
 		}
 	}
 	if r.IsApproved() && !r.IsFinished() || r.HasAccess() {
 		return r, endActive, nil
+	}
+	if r.WasGranted() {
+		return r, endBefore, nil
 	}
 	return r, endNothing, nil
 }

@@ -52,5 +52,5 @@ func (h *Handler) listMine(ctx context.Context, log *slog.Logger, in slack.Inter
 		text, _ := explain(err)
 		return ephemeralResponse(text)
 	}
-	return jsonResponse(slack.AccessListResponse(slack.AccessList{Active: m.Active, Pending: m.Pending, More: m.More, Older: m.Older}))
+	return jsonResponse(slack.AccessListResponse(slack.AccessList{Active: m.withoutExtended(), Pending: m.Pending, More: m.More, Older: m.Older}))
 }

@@ -205,6 +205,15 @@ func TestHelpAndList(t *testing.T) {
 		{name: "help for a guest", command: "/access", user: "UGUEST", words: "help", want: ephemeral(slack.CommandHelp)},
 		{name: "list", command: "/access", words: "list", want: list(slack.AccessList{Active: []access.Request{granted}, Pending: []access.Request{waiting()}})},
 		{name: "list of groups", command: "/group-access", words: "List", want: list(slack.AccessList{Active: []access.Request{granted}, Pending: []access.Request{waiting()}})},
+		{name: "list of extended access", command: "/access", words: "list", change: func(w *world) {
+			first, extension := w.rows["r2"], active()
+			extension.ID, extension.Extends, extension.End = "r3", "r2", first.End.Add(time.Hour)
+			w.rows["r3"] = extension
+		}, want: func() string {
+			extension := active()
+			extension.ID, extension.Extends, extension.End = "r3", "r2", granted.End.Add(time.Hour)
+			return list(slack.AccessList{Active: []access.Request{extension}, Pending: []access.Request{waiting()}})
+		}()},
 		{name: "nothing to list", command: "/access", user: "UBOB", words: "list", want: list(slack.AccessList{})},
 		{name: "long list", command: "/access", words: "list", change: func(w *world) {
 			w.rows = map[string]access.Request{}

@@ -2,13 +2,17 @@ package ingress
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
+	"sso-elevator/functions/adapters/chains"
 	"sso-elevator/slack"
 )
 
@@ -40,18 +44,77 @@ func (p *press) confirmAgain() string {
 	return "Close this dialog, then press " + dialogTexts[p.action].button + " " + where + "."
 }
 
+// opensDialog reports whether the press opens a dialog whatever the policy says, if the
+// person may press the button. Then it decides nothing: the submission of the dialog does.
+// The row must be known for End now.
+//
+// The Home tab shows less of a request than its message does: it cuts the reason, and lacks
+// the policy's warnings. So an approval there always needs the dialog, which shows all of it.
+func (p *press) opensDialog() bool {
+	if p.confirmed {
+		return false
+	}
+	switch p.action {
+	case slack.ActionApprove:
+		return p.ConfirmApprovals || p.in.OnHome()
+	case slack.ActionDeny:
+		return p.DenyReason.asks()
+	case slack.ActionEnd:
+		return !p.byRequester()
+	default:
+		return false
+	}
+}
+
 // mustConfirm reports whether the person has to confirm the approval in the dialog. d is
-// the decision of the policy in force. The Home tab shows less of a request than its
-// message does: it cuts the reason, and lacks the policy's warnings. So an approval there
-// always needs the dialog, which shows all of it.
+// the decision of the policy in force.
 func (p *press) mustConfirm(d access.Decision) bool {
-	return !p.confirmed && (p.ConfirmApprovals || d.Confirm || p.in.OnHome())
+	return p.opensDialog() || !p.confirmed && d.Confirm
+}
+
+// chainSource waits for the chain that a request would extend; nil if there is none.
+type chainSource func() (*access.Chain, error)
+
+// chainReadTime limits the read of what a request would extend. The dialog opens without it.
+const chainReadTime = 500 * time.Millisecond
+
+// startChainRead starts to read what the request would extend, if it is an extension. Only
+// the dialog needs that.
+func (p *press) startChainRead() {
+	if p.extends == nil && p.request.Chain != nil {
+		r := p.request
+		p.extends = parallel.Start(p.reads, func(ctx context.Context) (*access.Chain, error) {
+			ctx, cancel := context.WithTimeout(ctx, chainReadTime)
+			defer cancel()
+			return chains.ReadFor(ctx, p.Table, r, p.Now)
+		})
+	}
 }
 
 // askToConfirm opens the dialog that confirms an approval. last reports whether this
-// approval would be enough.
+// approval would be enough. For an extension, the dialog shows what it would extend now, which
+// is at most what the row says: grant extends no more than that. If the current state can't
+// be read, the dialog shows what the row says, which may be out of date.
 func (p *press) askToConfirm(ctx context.Context, d access.Decision, last bool) reply {
-	return p.openDialog(ctx, slack.ConfirmationView(slack.Confirmation{Request: p.request, Warnings: d.Warnings, Approvals: p.standing, Last: last}))
+	c := slack.Confirmation{Request: p.request, Warnings: d.Warnings, Approvals: p.standing, Last: last}
+	if was := p.request.Chain; was != nil {
+		p.startChainRead()
+		switch chain, err := p.extends(); {
+		case err != nil:
+			p.log.Warn("the access to extend could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			c.ChainOver = !p.Now().Before(was.End)
+		case chain == nil:
+			c.ChainOver = true
+		default:
+			c.Request.Chain = chain
+			if d := c.Request.EvaluatedDecision; d != nil && !chain.Since.Equal(was.Since) {
+				// It was the earlier chain that was too long.
+				other := *d
+				other.ChainTooLong, c.Request.EvaluatedDecision = false, &other
+			}
+		}
+	}
+	return p.openDialog(ctx, slack.ConfirmationView(c))
 }
 
 // openDialog opens a dialog, which shows the request's row. The message, whose button was
@@ -74,6 +137,7 @@ func (p *press) openDialog(ctx context.Context, view slackgo.ModalViewRequest) r
 // the dialog, even if someone else opened it.
 func (h *Handler) confirm(ctx context.Context, log *slog.Logger, in slack.Interaction, action string) events.APIGatewayV2HTTPResponse {
 	p := &press{
+		id:      rand.Text(),
 		Handler: h, in: in, log: log.With("action", action, "confirmed", true),
 		action: action, subjectID: in.View.PrivateMetadata, confirmed: true,
 	}
@@ -85,7 +149,12 @@ func (h *Handler) confirm(ctx context.Context, log *slog.Logger, in slack.Intera
 	}
 	work, cancel := workContext(ctx)
 	defer cancel()
-	text := p.carryOut(ctx, p.handle(work))
+	r := p.handle(work)
+	text := p.carryOut(ctx, r)
+	if r.failed && action == slack.ActionDeny {
+		// The dialog stays open, with the reason that they wrote.
+		return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockDenialReason: text}))
+	}
 	if in.View.IsFromHome() {
 		p.refreshHome(ctx, "")
 	}

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,16 @@ func (w *world) holds(set string, since, until time.Duration) {
 	w.rows["r2"] = r
 	key := r.Subject().Key()
 	w.leases = map[string]access.Lease{key: {Key: key, Holders: map[string]access.Holder{"r2": {}}}}
+}
+
+// extends has jane extend the access of a request, from now on and for that long.
+func (w *world) extends(id string, until time.Duration) {
+	r := w.rows[id]
+	r.ID, r.Extends, r.ChainSince = "r3", id, r.GrantedAt
+	r.Outcome = &access.Outcome{Kind: access.OutcomeApproved, At: now}
+	r.GrantedAt, r.End = now, now.Add(until)
+	w.rows["r3"] = r
+	w.leases[r.Subject().Key()].Holders["r3"] = access.Holder{}
 }
 
 func TestSubmitExtension(t *testing.T) {
@@ -114,5 +125,96 @@ func TestRequesterCantApproveALongExtension(t *testing.T) {
 				t.Errorf("outcome %+v, told %q", w.rows["r1"].Outcome, w.told)
 			}
 		})
+	}
+}
+
+// The dialog shows what the request would extend now. The row only has what it would have
+// extended when it was evaluated.
+func TestConfirmShowsWhatIsExtended(t *testing.T) {
+	const over = "The access that this request would extend has ended."
+	row := waiting()
+	row.Chain = &access.Chain{Since: now.Add(-time.Hour), End: now.Add(time.Hour), Extends: "r2"}
+	past := row
+	past.Chain = &access.Chain{Since: now.Add(-2 * time.Hour), End: now, Extends: "r2"}
+	shorter := row
+	shorter.Chain = &access.Chain{Since: now.Add(-time.Hour), End: now.Add(30 * time.Minute), Extends: "r2"}
+	ended := func(change func(*access.Request)) func(*world) {
+		return func(w *world) {
+			w.holds(admin, time.Hour, time.Hour)
+			r := w.rows["r2"]
+			change(&r)
+			w.rows["r2"] = r
+		}
+	}
+	tooLong := row
+	tooLong.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval, ChainTooLong: true}
+	other := tooLong // the access that was too long has ended, and jane got some anew
+	other.Chain = &access.Chain{Since: now.Add(-10 * time.Minute), End: now.Add(20 * time.Minute), Extends: "r2"}
+	other.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval}
+	broken := access.Errorf(access.CodeUnavailable, "no answer")
+	for _, tt := range []struct {
+		name   string
+		row    access.Request
+		change func(*world)
+		shows  access.Request
+		over   bool
+	}{
+		{"as in the row", row, func(w *world) { w.holds(admin, time.Hour, time.Hour) }, row, false},
+		{"shorter by now", row, func(w *world) { w.holds(admin, time.Hour, 30*time.Minute) }, shorter, false},
+		{"longer by now: grant extends what the row says", row, func(w *world) {
+			w.holds(admin, time.Hour, time.Hour)
+			w.extends("r2", 3*time.Hour)
+		}, row, false},
+		{"longer by now, and what the row says has ended", past, func(w *world) {
+			w.holds(admin, 2*time.Hour, 0)
+			w.extends("r2", 3*time.Hour)
+		}, past, true},
+		{"its requester ended it", row, ended(func(r *access.Request) { r.EndRequest = &access.EndRequest{By: jane, At: now} }), row, true},
+		{"it is being removed", row, ended(func(r *access.Request) { r.RevokingAt = now }), row, true},
+		{"it is gone", row, func(*world) {}, row, true},
+		{"its time is over", past, func(w *world) { w.holds(admin, 2*time.Hour, 0) }, past, true},
+		{"too long, as in the row", tooLong, func(w *world) { w.holds(admin, time.Hour, time.Hour) }, tooLong, false},
+		{"too long, and other access by now", tooLong, func(w *world) { w.holds(admin, 10*time.Minute, 20*time.Minute) }, other, false},
+		{"the table stalls", row, func(w *world) { w.leaseStalls = true }, row, false},
+		{"the table doesn't answer", row, func(w *world) { w.leaseErr = broken }, row, false},
+		{"the table doesn't answer, after its end", past, func(w *world) { w.leaseErr = broken }, past, true},
+	} {
+		for _, bySetting := range []bool{false, true} {
+			w := confirming()
+			w.confirms = bySetting
+			w.policy.Accounts[1].Confirm = !bySetting
+			tt.change(w)
+			w.rows["r1"] = tt.row
+			w.send(t, pressBy("UANN", "approve", "r1"))
+			want := slack.ConfirmationView(slack.Confirmation{Request: tt.shows, Last: true, ChainOver: tt.over})
+			if len(w.views) != 1 || !reflect.DeepEqual(w.views[0].view, want) {
+				t.Errorf("%s: told %q, dialogs %+v", tt.name, w.told, w.views)
+				continue
+			}
+			if left := w.timeLeft(); left < time.Second {
+				t.Errorf("%s: the dialog opened with %s left", tt.name, left)
+			}
+			if got := strings.Contains(shownText(w.views[0].view), over); got != tt.over {
+				t.Errorf("%s: over %t, want %t", tt.name, got, tt.over)
+			}
+		}
+	}
+}
+
+// Neither a request that extends nothing nor a press without a dialog reads a lease.
+func TestApproveReadsNoLease(t *testing.T) {
+	extends := waiting()
+	extends.Chain = &access.Chain{Since: now.Add(-time.Hour), End: now.Add(time.Hour), Extends: "r2"}
+	for name, tt := range map[string]struct {
+		row   access.Request
+		world *world
+	}{"no extension": {waiting(), confirming()}, "no dialog": {extends, newWorld()}} {
+		w := tt.world
+		w.rows["r1"] = tt.row
+		w.leaseErr = access.Errorf(access.CodeUnavailable, "no answer")
+		w.send(t, pressBy("UANN", "approve", "r1"))
+		if len(w.views) == 0 && w.rows["r1"].Outcome == nil || strings.Contains(w.log.String(), "no answer") {
+			t.Errorf("%s: told %q, log:\n%s", name, w.told, &w.log)
+		}
 	}
 }

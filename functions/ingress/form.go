@@ -215,10 +215,15 @@ func (h *Handler) preview(ctx context.Context, policy policySource, requester ac
 		form.Preview = "This would be refused. " + notSelfApproved
 		return nil
 	}
-	if form.Preview = h.unreachableText(ctx, d, requester); form.Preview != "" {
+	warning, refused := h.unreachableText(ctx, d, requester)
+	if refused {
+		form.Preview = warning
 		return nil
 	}
 	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
+	if warning != "" {
+		form.Preview = warning + "\n" + form.Preview
+	}
 	// The form doesn't report which duration is chosen.
 	session := h.Catalog.Session(ctx, t.PermissionSetARN)
 	if d.Outcome != access.DecideRefused && slices.ContainsFunc(h.Durations, func(d time.Duration) bool { return d < session }) {

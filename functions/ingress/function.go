@@ -51,7 +51,7 @@ type Settings struct {
 type Clients struct {
 	DynamoDB       table.API
 	S3             catalog.S3
-	SSM            policyinforce.Parameters
+	Pointer        policyinforce.Source // to the policy in force
 	SSOAdmin       identitycenter.SSOAdminAPI
 	IdentityStore  identitycenter.IdentityStoreAPI
 	StepFunctions  StepFunctionsAPI
@@ -84,7 +84,7 @@ type SigningSecrets interface {
 
 // Open returns the function as it runs in Lambda.
 func Open(s Settings, p host.Process) (*Handler, error) {
-	// A process that starts reads all its secrets in one call.
+	// A process that starts reads all its secrets and the policy's pointer in one call.
 	secrets := secrets.Connect(p.AWS, append([]string{s.Slack.BotToken}, s.SigningSecrets...)...)
 	slack := slackclient.Connect(s.Slack, secrets)
 	slack.OnError = func(err error) {
@@ -97,7 +97,7 @@ func Open(s Settings, p host.Process) (*Handler, error) {
 	return New(s, Clients{
 		DynamoDB:       rows,
 		S3:             buckets.Connect(p.AWS),
-		SSM:            policyinforce.Connect(p.AWS),
+		Pointer:        secrets.Beside(s.Policy.Pointer),
 		SSOAdmin:       identitycenter.ConnectAdmin(sso, s.IdentityCenter),
 		IdentityStore:  identitycenter.ConnectStore(sso, s.IdentityCenter),
 		StepFunctions:  tasktoken.Connect(p.AWS),
@@ -125,17 +125,20 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 	}
 	rows := table.New(c.DynamoDB, s.Table.Name)
 	fresh := cases.New(center, rows, names)
+	finder := people.New(c.Slack, directory.New(center, object, p), s.People, p.Now)
 	return &Handler{
-		Table:   rows,
-		Claims:  &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Cooldown: s.DenyCooldown, Now: p.Now},
-		Slack:   c.Slack,
-		People:  people.New(c.Slack, directory.New(center, object, p), s.People, p.Now),
-		Catalog: names,
-		Policy:  policyinforce.New(c.SSM, c.S3, s.Policy.Pointer, p.Now),
-		Cases:   fresh.Cached(p.Now), FreshCases: fresh,
+		Table:  rows,
+		Claims: &claims.Claims{Table: rows, Limit: s.MaxOpenRequests, Cooldown: s.DenyCooldown, Now: p.Now},
+		Slack:  c.Slack,
+		People: finder, CachedPeople: finder.Cached(),
+		SlackGroups: s.People.SlackGroups(),
+		Catalog:     names,
+		Policy:      policyinforce.NewFrom(c.Pointer, c.S3, s.Policy.Pointer, p.Now),
+		Cases:       fresh.Cached(p.Now), FreshCases: fresh,
 		Machine:  requests,
 		Tokens:   tasktoken.Resumer{API: c.StepFunctions},
 		Pressed:  presses.Start,
+		Refused:  presses.StartRefused,
 		Findings: findings.New(c.S3, s.Catalog.Bucket),
 		SigningSecrets: c.SigningSecrets.AnySource(s.SigningSecrets, func(err error) {
 			p.Logger.Error("a signing secret can't be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))

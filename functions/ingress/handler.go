@@ -30,6 +30,7 @@ type Table interface {
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
 	EndHolder(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
+	EndShown(ctx context.Context, id string) error
 	AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error)
 	LatestOpenRequests(ctx context.Context, limit int) (ids []string, more bool, err error)
 	RequestsOf(ctx context.Context, principalID string, limit int) (found []access.Request, more bool, err error)
@@ -39,6 +40,7 @@ type Table interface {
 	Run(ctx context.Context, id string) (access.Run, error)
 	AnswerRun(ctx context.Context, run access.Run, a access.RunAnswer, last bool) (r access.Run, won bool, err error)
 	AddPress(ctx context.Context, run access.Run, p access.FindingPress) (r access.Run, won bool, err error)
+	AddRefusedPress(ctx context.Context, run access.Run, p access.RefusedPress) (recorded *access.RefusedPress, err error)
 }
 
 // Findings reads what runs found, and their reports.
@@ -62,9 +64,18 @@ type People interface {
 	Requester(ctx context.Context, slackID string) (access.Person, error)
 	Approver(ctx context.Context, slackID string) (access.Person, error)
 	Approvers(ctx context.Context, emails []string) (known []access.Person, unknown []string, err error)
+	// KnownApprovers asks nobody. ok is false if it doesn't know all of them.
+	KnownApprovers(emails []string) (known []access.Person, unknown []string, ok bool)
 	CheckRequester(ctx context.Context, requester access.Person) error
 	CheckApprover(ctx context.Context, approver access.Person) error
 	Anyone(ctx context.Context, slackID string) (access.Person, error)
+}
+
+// CachedPeople looks people up with answers that may be a minute old. Nothing may be
+// decided by it.
+type CachedPeople interface {
+	Approver(ctx context.Context, slackID string) (access.Person, error)
+	CheckRequester(ctx context.Context, requester access.Person) error
 }
 
 // Catalog lists what can be requested.
@@ -108,6 +119,8 @@ var (
 	_ Slack   = (*slack.Client)(nil)
 	_ People  = (*people.Finder)(nil)
 	_ Catalog = (*catalog.Catalog)(nil)
+
+	_ CachedPeople = people.Cached{}
 )
 
 // Slack waits three seconds for a response,
@@ -148,9 +161,14 @@ func workContext(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // Handler responds to Slack.
 type Handler struct {
-	Table   Table
-	Slack   Slack
-	People  People
+	Table  Table
+	Slack  Slack
+	People People
+	// CachedPeople is for presses that only open a dialog.
+	CachedPeople CachedPeople
+	// SlackGroups are the ids of Slack user groups, by the id of a group of approvers.
+	SlackGroups map[string]string
+
 	Catalog Catalog
 	Policy  Policy
 	Claims  *claims.Claims
@@ -164,6 +182,8 @@ type Handler struct {
 	Findings Findings
 	// Pressed has a recorded press on a finding carried out, and doesn't wait for that.
 	Pressed func(context.Context, access.FindingRef) error
+	// Refused has the refused presses in a run's row recorded, and doesn't wait for that.
+	Refused func(ctx context.Context, run string) error
 
 	// SigningSecrets returns the secrets that Slack may sign with. There are
 	// two during a rotation.

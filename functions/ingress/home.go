@@ -106,12 +106,27 @@ func (h *Handler) publish(ctx context.Context, log *slog.Logger, slackID string,
 // home reads the lists of a person's Home tab at the same time.
 func (h *Handler) home(ctx context.Context, log *slog.Logger, who access.Person) slack.Home {
 	var home slack.Home
+	var m mine
+	var open []access.Request
+	var mineErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { home.Kinds = h.kinds(ctx) })
-	wait.Go(func() { home.Access, home.Pending = h.own(ctx, log, who) })
-	wait.Go(func() { home.Waiting = h.waitingFor(ctx, log, who) })
+	wait.Go(func() { m, mineErr = h.mine(ctx, who.PrincipalID, searchedRequests) })
+	wait.Go(func() {
+		var more bool
+		var err error
+		open, more, err = h.latestOpen(ctx)
+		home.Waiting = h.waitingFor(ctx, log, who, open, more, err)
+	})
 	wait.Go(func() { home.Responder = h.blocksFor(ctx, log, who) })
 	wait.Wait()
+	if mineErr != nil {
+		log.Error("the person's requests could not be read", "code", access.CodeOf(mineErr), "error", access.ErrorMessage(mineErr))
+		home.Access.Failed, home.Pending.Failed = true, true
+		return home
+	}
+	m.add(who, open)
+	home.Access, home.Pending = slack.HomeSection{Requests: m.withoutExtended(), More: m.Older}, slack.HomeSection{Requests: m.Pending, More: m.Older}
 	return home
 }
 
@@ -126,14 +141,4 @@ func (h *Handler) kinds(ctx context.Context) []access.Kind {
 	default:
 		return []access.Kind{access.KindAccount, access.KindGroup}
 	}
-}
-
-// own lists what the person has and waits for.
-func (h *Handler) own(ctx context.Context, log *slog.Logger, who access.Person) (active, pending slack.HomeSection) {
-	m, err := h.mine(ctx, who.PrincipalID, searchedRequests)
-	if err != nil {
-		log.Error("the person's requests could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-		return slack.HomeSection{Failed: true}, slack.HomeSection{Failed: true}
-	}
-	return slack.HomeSection{Requests: m.Active, More: m.Older}, slack.HomeSection{Requests: m.Pending, More: m.Older}
 }

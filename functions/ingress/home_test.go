@@ -141,6 +141,17 @@ func TestHome(t *testing.T) {
 	}
 }
 
+// A person sees their requests also if the index of requesters lacks them.
+func TestHomeShowsWhatTheIndexLacks(t *testing.T) {
+	w := atHome()
+	w.unindexed = map[string]bool{"r1": true, "r2": true}
+	w.openHome(t, "UJANE")
+	want := []string{"request_for_access", "request_for_group_membership", "end r2", "ask_again r2", "withdraw r1", "approve r3", "deny r3"}
+	if _, got := w.home(t, "UJANE"); !slices.Equal(got, want) {
+		t.Errorf("buttons %q, want %q", got, want)
+	}
+}
+
 // One list that can't be read says so, and the others are there. Nothing of it decides
 // anything, so the person may still press what they see.
 func TestHomeWithoutALists(t *testing.T) {

@@ -63,7 +63,7 @@ func (m *machine) Start(ctx context.Context, r access.Request) error {
 	return host.AWSError(err, "start the execution")
 }
 
-// pressMachine is the reconcile machine, as far as a press on a finding starts it.
+// pressMachine is the reconcile machine, as far as presses start it.
 type pressMachine struct {
 	client StartAPI
 	arn    string
@@ -75,13 +75,24 @@ type pressMachine struct {
 // Nobody can occupy the execution's name in advance, because a part of it is random. If
 // two executions start for one press, the second finds the removal under way.
 func (m pressMachine) Start(ctx context.Context, ref access.FindingRef) error {
+	return m.start(ctx, "press-", ref.ButtonValue(), map[string]any{"mode": "press", "run": ref.Run, "index": ref.Index})
+}
+
+// StartRefused starts an execution that writes the audit records of the refused presses
+// in a run's row. Its input names only the run.
+func (m pressMachine) StartRefused(ctx context.Context, run string) error {
+	return m.start(ctx, "refused-", run, map[string]any{"mode": "refused", "run": run})
+}
+
+// start starts an execution. Its name has a hash of what it is about.
+func (m pressMachine) start(ctx context.Context, prefix, about string, fields map[string]any) error {
 	const doing = "start the execution for a press"
-	input, err := json.Marshal(map[string]any{"mode": "press", "run": ref.Run, "index": ref.Index})
+	input, err := json.Marshal(fields)
 	if err != nil {
 		return access.Wrap(access.CodeInternal, err, doing)
 	}
-	sum := sha256.Sum256([]byte(ref.ButtonValue()))
-	name := "press-" + hex.EncodeToString(sum[:8]) + "-" + strings.ToLower(m.random()[:8])
+	sum := sha256.Sum256([]byte(about))
+	name := prefix + hex.EncodeToString(sum[:8]) + "-" + strings.ToLower(m.random()[:8])
 	_, err = m.client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &m.arn, Name: &name, Input: aws.String(string(input))})
 	return host.AWSError(err, doing)
 }

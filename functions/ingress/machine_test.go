@@ -94,3 +94,18 @@ func TestStartOfAPress(t *testing.T) {
 		}
 	}
 }
+
+func TestStartOfRefusedPresses(t *testing.T) {
+	m := pressMachine{arn: machineARN, random: func() string { return "ABCDEFGHIJ" }, client: startFunc(func(in *sfn.StartExecutionInput) error {
+		if got, want := aws.ToString(in.StateMachineArn)+" "+aws.ToString(in.Input), machineARN+` {"mode":"refused","run":"r1"}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if !regexp.MustCompile(`^refused-[0-9a-f]{16}-abcdefgh$`).MatchString(aws.ToString(in.Name)) {
+			t.Errorf("the execution is named %q", aws.ToString(in.Name))
+		}
+		return nil
+	})}
+	if err := m.StartRefused(t.Context(), "r1"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -60,13 +60,49 @@ func (h *Handler) mine(ctx context.Context, principalID string, most int) (mine,
 		case access.CodeOf(errs[i]) == access.CodeNotFound:
 		case errs[i] != nil:
 			return mine{}, errs[i]
-		case r.HasAccess():
-			m.Active = append(m.Active, r)
-		case r.IsPending():
-			m.Pending = append(m.Pending, r)
+		default:
+			m.put(r)
 		}
 	}
+	m.sort()
+	return m, nil
+}
+
+func (m *mine) put(r access.Request) {
+	switch {
+	case r.HasAccess():
+		m.Active = append(m.Active, r)
+	case r.IsPending():
+		m.Pending = append(m.Pending, r)
+	}
+}
+
+// withoutExtended returns the requests with access for a list, without those that another
+// one in it extends: they are the same access, and end with it. An extension that is
+// ending hides nothing.
+func (m *mine) withoutExtended() []access.Request {
+	extended := map[string]bool{}
+	for _, r := range m.Active {
+		if r.IsActive() && r.EndRequest == nil && !r.Tombstone {
+			extended[r.Extends] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(m.Active), func(r access.Request) bool { return extended[r.ID] })
+}
+
+func (m *mine) sort() {
 	slices.SortStableFunc(m.Active, func(a, b access.Request) int { return a.End.Compare(b.End) })
 	slices.SortStableFunc(m.Pending, func(a, b access.Request) int { return b.CreatedAt.Compare(a.CreatedAt) })
-	return m, nil
+}
+
+// add adds those of the rows that are the person's and that the index doesn't have: it may
+// be behind, and it lacks requests that release 0.1.0 evaluated.
+func (m *mine) add(who access.Person, rows []access.Request) {
+	for _, r := range rows {
+		is := func(has access.Request) bool { return has.ID == r.ID }
+		if r.Requester.PrincipalID == who.PrincipalID && !slices.ContainsFunc(m.Active, is) && !slices.ContainsFunc(m.Pending, is) {
+			m.put(r)
+		}
+	}
+	m.sort()
 }

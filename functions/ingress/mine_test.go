@@ -120,3 +120,80 @@ func TestMineFailsWithARow(t *testing.T) {
 		t.Errorf("got %+v, %v", m, err)
 	}
 }
+
+// An access and its extension are one row, as long as the extension has access. Then its
+// buttons end all of it, and extend it.
+func TestExtendedAccessIsOneRow(t *testing.T) {
+	row := func(id, extends string, end time.Duration, change ...func(*access.Request)) access.Request {
+		r := active()
+		r.ID, r.Extends, r.End = id, extends, now.Add(end)
+		for _, c := range change {
+			c(&r)
+		}
+		return r
+	}
+	ended := func(r *access.Request) { r.EndRequest = &access.EndRequest{By: jane, At: now} }
+	for _, tt := range []struct {
+		name string
+		rows []access.Request
+		want string
+	}{
+		{"an extension", []access.Request{row("a", "", time.Hour), row("b", "a", 2*time.Hour)}, "b"},
+		{"a chain of three", []access.Request{row("a", "", time.Hour), row("b", "a", 2*time.Hour), row("c", "b", 3*time.Hour)}, "c"},
+		{"two that run in parallel", []access.Request{row("a", "", time.Hour), row("b", "", 2*time.Hour)}, "a b"},
+		{"an extension of what has ended", []access.Request{row("b", "a", 2*time.Hour)}, "b"},
+		{"someone ended the extension", []access.Request{row("a", "", time.Hour), row("b", "a", 2*time.Hour, ended)}, "a b"},
+		{"the extension is being removed", []access.Request{row("a", "", time.Hour), row("b", "a", 2*time.Hour, func(r *access.Request) { r.RevokingAt = now })}, "a b"},
+		{"the extension is given up on", []access.Request{row("a", "", time.Hour), row("b", "a", 2*time.Hour, func(r *access.Request) { r.Tombstone = true })}, "a b"},
+		{"the extension isn't granted yet", []access.Request{row("a", "", time.Hour), row("b", "a", 2*time.Hour, func(r *access.Request) { r.GrantedAt = time.Time{} })}, "a"},
+	} {
+		for _, unindexed := range []bool{false, true} {
+			w := newWorld()
+			w.unindexed = map[string]bool{}
+			for _, r := range tt.rows {
+				w.rows[r.ID] = r
+				w.unindexed[r.ID] = unindexed
+			}
+			h := w.handler()
+			m, err := h.mine(t.Context(), "p-jane", 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			home := h.home(t.Context(), h.Logger, jane)
+			lists := map[string][]access.Request{"home": home.Access.Requests}
+			if !unindexed {
+				lists["/access list"] = m.withoutExtended()
+			}
+			for where, list := range lists {
+				if got := strings.Join(idsIn(list), " "); got != tt.want {
+					t.Errorf("%s, %s: %q, want %q", tt.name, where, got, tt.want)
+				}
+			}
+		}
+	}
+}
+
+func idsIn(requests []access.Request) (ids []string) {
+	for _, r := range requests {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// End now on the row of the extension ends the access that isn't shown, too.
+func TestEndNowOnTheOnlyRow(t *testing.T) {
+	w := newWorld()
+	w.rows["r1"] = active()
+	w.beside("r2", func(r *access.Request) { r.Extends, r.End = "r1", now.Add(2*time.Hour) })
+	h := w.handler()
+	h.showHome(t.Context(), h.Logger, "UJANE", "", true)
+	if text := shownText(w.homes[0].view); strings.Count(text, "End now") != 1 || !strings.Contains(text, "r2") || strings.Contains(text, "r1") {
+		t.Errorf("the tab shows %q", text)
+	}
+	w.send(t, pressOnHomeBy("UJANE", "end", "r2"))
+	for _, id := range []string{"r1", "r2"} {
+		if w.rows[id].EndRequest == nil {
+			t.Errorf("%s goes on", id)
+		}
+	}
+}

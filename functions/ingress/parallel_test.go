@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	slackgo "github.com/slack-go/slack"
@@ -25,6 +26,7 @@ const (
 	callPolicy    = "load the policy"
 	callBlocks    = "read the blocks"
 	callRow       = "read the row"
+	callLease     = "read the lease"
 )
 
 // watched is a world that knows which calls run at the same time.
@@ -144,6 +146,13 @@ func (w *watched) Get(ctx context.Context, id string) (access.Request, error) {
 	return w.world.Get(ctx, id)
 }
 
+func (w *watched) Lease(ctx context.Context, key string) (access.Lease, bool, error) {
+	if err := w.call(ctx, callLease); err != nil {
+		return access.Lease{}, false, err
+	}
+	return w.world.Lease(ctx, key)
+}
+
 // watchedCatalog is the catalog of a watched world.
 type watchedCatalog struct {
 	Catalog
@@ -160,7 +169,7 @@ func (c watchedCatalog) Complete(ctx context.Context, t access.Target) (access.T
 func (w *watched) send(t *testing.T, body string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	h := w.handler()
-	h.Table, h.Slack, h.People, h.Policy, h.Catalog = w, w, w, w, watchedCatalog{h.Catalog, w}
+	h.Table, h.Slack, h.People, h.CachedPeople, h.Policy, h.Catalog = w, w, w, w, w, watchedCatalog{h.Catalog, w}
 	response, err := h.Handle(t.Context(), sign(body, now))
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +182,8 @@ type chain struct {
 	name string
 	body string
 	row  access.Request // before; a zero one doesn't exist
+	// setting is on.
+	setting func(*world)
 	// together run at the same time.
 	together []string
 	// errors are those of the reads that fail, the one that counts first.
@@ -184,9 +195,14 @@ type chain struct {
 func allChains() []chain {
 	shortcut := payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"})
 	filledIn := func(w *world) bool { return len(w.views) == 2 && w.views[1].view.Submit != nil }
+	opened := func(callback string) func(*world) bool {
+		return func(w *world) bool { return len(w.views) == 1 && w.views[0].view.CallbackID == callback }
+	}
 	decided := func(kind access.OutcomeKind) func(*world) bool {
 		return func(w *world) bool { o := w.rows["r1"].Outcome; return o != nil && o.Kind == kind }
 	}
+	extension := waiting()
+	extension.Chain = &access.Chain{Since: now.Add(-time.Hour), End: now.Add(time.Hour), Extends: "r2"}
 	return []chain{
 		{name: "a shortcut", body: shortcut, together: []string{callOpen, callRequester}, done: filledIn},
 		{name: "Ask again", body: pressBy("UJANE", "ask_again", "r1"), row: waiting(), together: []string{callOpen, callRequester}, done: filledIn},
@@ -208,6 +224,24 @@ func allChains() []chain {
 			done:     decided(access.OutcomeApproved)},
 		{name: "Approve, with the requester", body: pressBy("UANN", "approve", "r1"), row: waiting(),
 			together: []string{callApprover, callCheck}, done: decided(access.OutcomeApproved)},
+		{name: "Approve, in a dialog", body: confirmedBy("UANN", "r1"), row: waiting(), setting: func(w *world) { w.confirms = true },
+			together: []string{callRow, callApprover, callBlocks, callPolicy},
+			errors:   []string{callRow, callApprover, callBlocks, callPolicy, callCheck},
+			done:     decided(access.OutcomeApproved)},
+		{name: "Approve, which opens the dialog", body: pressBy("UANN", "approve", "r1"), row: waiting(), setting: func(w *world) { w.confirms = true },
+			together: []string{callRow, callApprover, callPolicy},
+			errors:   []string{callRow, callApprover, callPolicy, callCheck},
+			done:     opened(slack.CallbackConfirmation)},
+		{name: "Approve an extension, which opens the dialog", body: pressBy("UANN", "approve", "r1"), row: extension, setting: func(w *world) { w.confirms = true },
+			together: []string{callApprover, callCheck, callLease}, done: opened(slack.CallbackConfirmation)},
+		{name: "Deny, which opens the dialog", body: pressBy("UANN", "deny", "r1"), row: waiting(), setting: func(w *world) { w.denyReason = DenyReasonOptional },
+			together: []string{callRow, callApprover, callPolicy},
+			errors:   []string{callRow, callApprover, callPolicy},
+			done:     opened(slack.CallbackDenial)},
+		{name: "End now, which opens the dialog", body: pressBy("UANN", "end", "r1"), row: active(),
+			together: []string{callApprover, callPolicy},
+			errors:   []string{callRow, callApprover, callPolicy},
+			done:     opened(slack.CallbackEnd)},
 		{name: "Deny", body: pressBy("UANN", "deny", "r1"), row: waiting(),
 			together: []string{callRow, callApprover, callBlocks, callPolicy},
 			errors:   []string{callRow, callApprover, callBlocks, callPolicy},
@@ -222,6 +256,9 @@ func allChains() []chain {
 func (c chain) world() *watched {
 	w := newWorld()
 	w.denyReason = DenyReasonOff
+	if c.setting != nil {
+		c.setting(w)
+	}
 	if c.row.ID != "" {
 		w.rows[c.row.ID] = c.row
 	}

@@ -2,7 +2,9 @@ package ingress
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
+	"math"
 	"net/http"
 	"regexp"
 
@@ -11,6 +13,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/approvals"
+	"sso-elevator/functions/adapters/cases"
 	"sso-elevator/slack"
 )
 
@@ -64,12 +67,13 @@ var actions = map[string]action{
 // resuming the execution.
 type press struct {
 	*Handler
+	id  string // new for each press
 	in  slack.Interaction
 	log *slog.Logger
 
 	action    string // id of the button
 	subjectID string // of the row that the button acts on
-	finding   int    // index in the run's findings, if the button is about one
+	finding   int    // index in the run's findings, or access.NoFinding
 	// confirmed means that the person submitted the dialog, which showed them the row.
 	// denialReason is what they wrote in it.
 	confirmed    bool
@@ -79,8 +83,12 @@ type press struct {
 	request access.Request
 	run     access.Run
 
+	// cached means that the people may be as they were a minute ago, and that the blocks
+	// were not read. Then the press may open a dialog, and do nothing else.
+	cached   bool
 	reads    *parallel.Group // those that checks need
 	approver *approverReads  // nil if not started yet
+	extends  chainSource     // what the request would extend now; nil if not started yet
 	by       access.Person   // the person who pressed
 	as       access.Identity // that person as the policy sees them, if allow asked it
 	index    *access.Index   // of the policy in force, if allow loaded it
@@ -89,6 +97,7 @@ type press struct {
 	check    *approvals.Check // of the approvals given before
 	standing access.Tally     // of these, when they were last counted
 	question question         // of the run
+	refused  bool             // whether an execution records the refused presses of the run
 }
 
 // reply is what happens after a press, in the order of the fields.
@@ -96,15 +105,19 @@ type reply struct {
 	// token and output resume a wait of the execution. Without a token, the
 	// wait hasn't begun and will read the row.
 	token, output string
-	// others are the tokens of other requests whose access ends with this one.
-	others []string
+	// others are other requests whose access ends with this one. Their executions are resumed,
+	// and their posts updated.
+	others []access.Request
 	// notResumed replaces text if the execution can't be resumed.
 	notResumed string
 	// decided means that this press decided the request, so its claim is freed. If it
-	// approved the request, the message is updated, too. That may fail: notify updates it
+	// approved the request, the posts are updated, too. That may fail: notify updates them
 	// again.
 	decided bool
-	// changed means that the request's message is updated to show its approvals.
+	// ending means that the request's access ends, so its posts are updated, unless the
+	// person has to press End now again.
+	ending bool
+	// changed means that the request's posts are updated to show its approvals.
 	changed bool
 	// answered means that the run's question is updated to show the answers for findings,
 	// which may be nil if the question has ended.
@@ -117,6 +130,8 @@ type reply struct {
 	// pressed means that the press about the finding is carried out: an execution removes the
 	// access or records that it stays, and the report shows it.
 	pressed bool
+	// failed means that the app could not do what the button does. A second press may.
+	failed bool
 	// text is for the person who pressed. It is "" if the message shows the
 	// result.
 	text string
@@ -128,7 +143,7 @@ func (h *Handler) press(ctx context.Context, log *slog.Logger, in slack.Interact
 	if in.Action.ID == slack.ActionOpenPortal {
 		return emptyResponse(http.StatusOK) // the browser follows the link
 	}
-	p := &press{Handler: h, in: in, log: log.With("action", in.Action.ID), action: in.Action.ID, subjectID: in.Action.Value}
+	p := &press{Handler: h, id: rand.Text(), in: in, log: log.With("action", in.Action.ID), action: in.Action.ID, subjectID: in.Action.Value}
 	work, cancel := workContext(ctx)
 	defer cancel()
 	r := p.handle(work)
@@ -163,16 +178,17 @@ func (p *press) handle(ctx context.Context) reply {
 		// If a write got no response, we don't know whether it took effect. A
 		// second press shows it, and repeats nothing that the first one did.
 		text, personal := explain(err)
-		if p.confirmed && !personal {
+		if p.confirmed && !personal && p.action != slack.ActionDeny {
 			text += " " + p.confirmAgain()
 		}
-		return reply{text: text}
+		return reply{text: text, failed: !personal}
 	}
 	return r
 }
 
 // perform loads the row, runs the checks and does the action.
 func (a action) perform(ctx context.Context, p *press) (reply, error) {
+	p.finding = access.NoFinding
 	if a.about.hasIndex {
 		ref, ok := access.ParseButtonValue(p.subjectID)
 		if !ok {
@@ -187,6 +203,7 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 	p.reads = parallel.Begin(ctx)
 	defer p.reads.End() // if the press comes too late, nobody needs the rest
 	if p.isForApprovers() {
+		p.cached = p.opensDialog()
 		p.startApproverReads() // beside the row: they don't need it
 	}
 	if err := a.about.load(p, ctx); err != nil {
@@ -199,11 +216,47 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 		}
 		return r, nil
 	}
+	if p.action == slack.ActionEnd {
+		p.cached = p.opensDialog()
+	}
+	if p.cached && p.mayChangeApprovals() {
+		p.lookAgain()
+	}
 	refusal, err := a.allow(p, ctx)
+	if err == nil && refusal != "" && p.cached {
+		p.lookAgain() // only what is true now refuses a press
+		refusal, err = a.allow(p, ctx)
+	}
 	if err != nil || refusal != "" {
 		return reply{text: refusal}, err
 	}
 	return a.do(p, ctx)
+}
+
+// errCached is the error of a press that would decide something by cached lookups.
+var errCached = access.Errorf(access.CodeUnavailable, "a press decides nothing by cached lookups")
+
+// lookAgain drops the cached lookups, and looks everything up as a press that decides.
+func (p *press) lookAgain() {
+	p.cached = false
+	p.by, p.as, p.asked = access.Person{}, access.Identity{}, nil
+	p.startApproverReads()
+}
+
+// people returns how the press looks people up.
+func (p *press) people() CachedPeople {
+	if p.cached {
+		return p.CachedPeople
+	}
+	return p.People
+}
+
+// cases returns how the press reads memberships.
+func (p *press) cases() cases.Reader {
+	if p.cached {
+		return p.Cases
+	}
+	return p.FreshCases
 }
 
 // idPattern matches the values of this app's buttons: the id of a request, or
@@ -224,16 +277,27 @@ func checkID(value string) error {
 func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	text = r.text
 	p.resumeOthers(ctx, r.others)
-	if !p.resume(ctx, r.token, r.output) && r.notResumed != "" {
+	show := r.others
+	switch resumed := p.resume(ctx, r.token, r.output); {
+	case !resumed && r.notResumed != "":
 		text = r.notResumed
+	case r.ending:
+		show = append(show, p.request)
 	}
 	if r.decided {
 		p.freeClaim(ctx, p.log, p.request)
 		if p.request.IsApproved() {
-			p.showRequest(ctx)
+			show = append(show, p.request)
 		}
 	}
-	if r.changed && !p.showRequest(ctx) && text == "" {
+	showing := ctx
+	if text != "" || p.in.OnHome() {
+		var cancel context.CancelFunc
+		showing, cancel = workContext(ctx) // leaves time to tell the text, or to show Home
+		defer cancel()
+	}
+	p.showRequests(showing, p.log, source{p.id, p.in.UserID}, show)
+	if r.changed && !p.showRequest(showing, p.log, source{p.id, p.in.UserID}, p.request, math.MaxInt) && text == "" {
 		text = "Your press is recorded. The message will show it later."
 	}
 	if r.answered {
@@ -244,6 +308,9 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	}
 	if r.pressed {
 		text = p.carryOutFinding(ctx, text)
+	}
+	if p.refused {
+		p.recordRefused(ctx)
 	}
 	return text
 }

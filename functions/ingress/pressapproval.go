@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/approvals"
 	"sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -20,8 +18,24 @@ const approvalTries = 10
 
 // lookUpApprovers looks up those who approved before.
 func (p *press) lookUpApprovers(ctx context.Context) error {
-	p.check = &approvals.Check{People: p.People, Cases: p.FreshCases, Blocks: p.Table}
+	p.check = &approvals.Check{People: p.People, Cases: p.FreshCases, Blocks: pressBlocks{p}}
 	return p.check.LookUp(ctx, p.request.Approvals)
+}
+
+// pressBlocks are the blocks as the press read them for the person who pressed.
+type pressBlocks struct{ *press }
+
+func (b pressBlocks) Blocks(ctx context.Context) (access.Blocks, error) {
+	if b.approver.blocks == nil {
+		return b.Table.Blocks(ctx)
+	}
+	return b.approver.blocks()
+}
+
+// mayChangeApprovals reports whether a press of Approve may change the approvals in the
+// row even if it only opens the dialog: an earlier one may no longer count.
+func (p *press) mayChangeApprovals() bool {
+	return p.action == slack.ActionApprove && len(p.request.Approvals) > 0
 }
 
 // addApproval adds the person's approval to those of the request, and approves the
@@ -40,6 +54,9 @@ func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, erro
 		}
 		if approves := change.Event != nil || change.Outcome != nil; approves && p.mustConfirm(d) {
 			return p.askToConfirm(ctx, d, change.Outcome != nil), nil
+		}
+		if p.cached {
+			return reply{}, errCached
 		}
 		r, won, err := p.Table.ChangeApprovals(ctx, p.request, *change)
 		if err != nil {
@@ -115,8 +132,7 @@ func (p *press) allowTakeBack(ctx context.Context) (refusal string, err error) {
 		return "", err
 	}
 	if p.request.ApprovalBy(p.by) < 0 && !p.tookBack() {
-		p.log.Info("press refused: person has not approved the request")
-		p.recordRefusal(ctx, access.RefusalNoApproval, "")
+		p.refuse(ctx, access.RefusalNoApproval, "", "person has not approved the request")
 		return "You haven't approved this request, so there is nothing to take back.", nil
 	}
 	return "", nil
@@ -169,74 +185,4 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 func (p *press) messageIsBehind() bool {
 	post := p.request.Posts[slack.PurposeAnnounce]
 	return post.TS != "" && post.Digest == ""
-}
-
-const (
-	// showTries limits how often a press updates the request's message, and showWorkers how
-	// many posts it updates at the same time.
-	showTries, showWorkers = 3, 6
-	// showTime limits how long a press waits for an update. Until then, Slack shows the
-	// person that the button works.
-	showTime = time.Second
-)
-
-// showRequest updates the request's message, and reports whether it could. While the
-// request waits for more approvals, it also tries to update the direct messages. The next
-// update of the request repeats an update that failed. After a decision, the function
-// notify updates them within seconds, and an update from here could replace a newer one.
-func (p *press) showRequest(ctx context.Context) bool {
-	var direct []slack.Shown
-	if p.request.Open() {
-		direct = slack.DirectPosts(p.request)
-	}
-	shown := false
-	parallel.Do(1+len(direct), showWorkers, func(i int) {
-		if i == 0 {
-			shown = p.showInChannel(ctx)
-			return
-		}
-		s := direct[i-1]
-		if s.Post.TS == "" {
-			return
-		}
-		if err := p.Slack.Update(ctx, s.Post.Channel, s.Post.TS, s.Message); err != nil {
-			p.log.Warn("direct message could not be updated", "purpose", s.Message.Purpose, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-		}
-	})
-	return shown
-}
-
-// showInChannel updates the message in the channel, and reports whether it could. Another
-// press or the function notify may update it at the same time, and Slack may apply the
-// older update last. So the row is read again after the update, even if its result is
-// unknown. If the row shows something else by now, the message is updated again.
-func (p *press) showInChannel(ctx context.Context) bool {
-	r := p.request
-	for range showTries {
-		post := r.Posts[slack.PurposeAnnounce]
-		if post.TS == "" {
-			return false // the message is not there yet, and will show the row
-		}
-		m := slack.RequestMessage(r)
-		updateErr := p.update(ctx, post, m)
-		if updateErr != nil {
-			p.log.Error("message could not be updated", "code", access.CodeOf(updateErr), "error", access.ErrorMessage(updateErr))
-		}
-		now, err := p.Table.Get(ctx, r.ID)
-		if err != nil {
-			p.log.Warn("request could not be read after its message was updated", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-			return updateErr == nil
-		}
-		if slack.RequestMessage(now).Digest() == m.Digest() {
-			return updateErr == nil
-		}
-		r = now
-	}
-	return true
-}
-
-func (p *press) update(ctx context.Context, post access.Post, m slack.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, showTime)
-	defer cancel()
-	return p.Slack.Update(ctx, post.Channel, post.TS, m)
 }

@@ -11,11 +11,13 @@ import (
 	"sso-elevator/slack"
 )
 
-// tooLateForFinding reports whether someone already decided about the finding. Whoever
-// still sees the buttons gets the answer, and the decision is carried out again: the
-// execution or the message may have missed it.
+// tooLateForFinding reports whether someone already decided about the finding, and this
+// press doesn't overrule that. A person who still sees the buttons gets the answer,
+// and the decision is carried out again: the execution or the message may have missed it.
 func (p *press) tooLateForFinding() (reply, bool) {
-	return p.earlierPress(), p.run.PressAbout(p.finding) != nil
+	made := p.run.PressAbout(p.finding)
+	this := access.FindingPress{Remove: p.action == slack.ActionFindingRemove}
+	return p.earlierPress(), made != nil && !this.Overrules(*made)
 }
 
 // earlierPress tells who decided about the finding, and what.
@@ -49,9 +51,8 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	wait.Go(func() { q.findings, findingsErr = p.Findings.Findings(ctx, p.run.ID) })
 	wait.Go(func() { report, reportErr = p.Findings.Report(ctx, p.run.ID) })
 	wait.Go(func() {
-		var digest string
-		if policy, digest, policyErr = p.Policy.Load(ctx); policyErr == nil {
-			q.index = p.menus.index(&policy, digest)
+		if policy, p.digest, policyErr = p.Policy.Load(ctx); policyErr == nil {
+			q.index = p.menus.index(&policy, p.digest)
 			q.ousOf, policyErr = p.Catalog.OUsOf(ctx, q.index.OUs())
 		}
 	})
@@ -66,11 +67,13 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 		return "", cmp.Or(findingsErr, reportErr, policyErr)
 	case personErr != nil:
 		p.log.Info("press refused: person can't approve requests", "code", access.CodeOf(personErr))
+		p.recordRunRefusal(ctx, access.RefusalNotEligible, why)
 		return "You can't decide about this access. " + why + " Its approvers can.", nil
 	case blocksErr != nil:
 		return "", blocksErr
 	case blocks.Of(p.by) != nil:
 		p.log.Warn("press refused: person is blocked", "by", p.in.UserID)
+		p.recordRunRefusal(ctx, access.RefusalBlocked, "")
 		return "You can't decide about this access at the moment. Ask the people who run this app.", nil
 	}
 	if p.finding >= len(q.findings) {
@@ -80,10 +83,12 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	p.log = p.log.With("index", p.finding, "subject", f.Key())
 	if index, ok := report.Decidable[f.Key()]; !ok || index != p.finding {
 		p.log.Warn("press refused: the report has no buttons for this finding")
+		p.recordRunRefusal(ctx, access.RefusalNotOffered, "The report has no buttons for this access.")
 		return "Nobody can decide about this access with a button.", nil
 	}
 	ous := q.ousOf(f.AccountID)
 	if !q.index.CoversByName(f.Target, ous) {
+		p.recordRunRefusal(ctx, access.RefusalNotPermitted, "The policy does not cover this access.")
 		return "The policy no longer covers this access, so this app leaves it alone.", nil
 	}
 	deciders := func() string {
@@ -97,6 +102,7 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	}
 	if f.IsOf(p.by) {
 		p.log.Info("press refused: it is the person's own access")
+		p.recordRunRefusal(ctx, access.RefusalOwnAccess, "")
 		return "This is your own access, so you can't decide about it. " + deciders(), nil
 	}
 	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, []access.Target{f.Target}, q.ousOf)
@@ -105,15 +111,18 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	}
 	if !q.mayDecide(p.by, p.finding) {
 		p.log.Info("press refused: person is no approver of this access")
+		p.recordRunRefusal(ctx, access.RefusalNotApprover, "")
 		return "You can't decide about this access, because you aren't an approver of this account or group. " + deciders(), nil
 	}
 	if _, ok := f.LeaveUntil(p.Now()); !ok && p.action == slack.ActionFindingLeave {
-		return "This access was found more than 72 hours ago, so it can't be left any longer. Remove it, or ask its owner to request it.", nil
+		p.recordRunRefusal(ctx, access.RefusalNotOffered, "The access can't be left any longer.")
+		return "This access was found more than 72 hours ago, so it can't be left any longer. Press Remove now. If its owner still needs it, they can request it after the removal.", nil
 	}
 	return "", nil
 }
 
-// decideFinding records the person's decision about the finding. The first one counts.
+// decideFinding records the person's decision about the finding. The first one counts, but
+// Remove now overrules an earlier Leave for a day.
 func (p *press) decideFinding(ctx context.Context) (reply, error) {
 	now := p.Now().UTC()
 	made := access.FindingPress{Finding: p.finding, Remove: p.action == slack.ActionFindingRemove, By: p.by, At: now}
@@ -123,6 +132,9 @@ func (p *press) decideFinding(ctx context.Context) (reply, error) {
 		text = "This app leaves the access alone until " + formatTime(made.Until) + "."
 	}
 	for range answerTries {
+		if left := p.run.PressAbout(p.finding); left != nil && made.At.Before(left.At.Add(time.Millisecond)) {
+			made.At = left.At.Add(time.Millisecond) // that clock may be ahead, and the later decision counts
+		}
 		run, won, err := p.Table.AddPress(ctx, p.run, made)
 		if err != nil {
 			return reply{}, err
@@ -132,7 +144,7 @@ func (p *press) decideFinding(ctx context.Context) (reply, error) {
 			p.log.Info("finding decided", "remove", made.Remove)
 			return reply{pressed: true, text: text}, nil
 		}
-		if run.PressAbout(p.finding) != nil {
+		if _, late := p.tooLateForFinding(); late {
 			return p.earlierPress(), nil
 		}
 	}

@@ -42,6 +42,29 @@ const (
 	notAnApprover = "You can't decide about this access, because you aren't an approver of this account or group. "
 )
 
+// foundRefusals are the recorded refusals, by the beginning of the text that says so. They
+// lack who pressed what.
+var foundRefusals = map[string]access.RefusedPress{
+	"You can't decide about this access, because": {Reason: access.RefusalNotApprover, PolicyDigest: "d1"},
+	"You can't decide about this access. No":      {Reason: access.RefusalNotEligible, Message: "No guests."},
+	"This is your own access":                     {Reason: access.RefusalOwnAccess},
+	"The policy no longer covers":                 {Reason: access.RefusalNotPermitted, Message: "The policy does not cover this access.", PolicyDigest: "d1"},
+	"Nobody can decide about this access":         {Reason: access.RefusalNotOffered, Message: "The report has no buttons for this access."},
+	"This access was found more than 72 hours":    {Reason: access.RefusalNotOffered, Message: "The access can't be left any longer."},
+}
+
+// wantRefusedPresses checks the refused presses in the row of the only run, and that those were
+// given to the execution that records them.
+func (w *world) wantRefusedPresses(t *testing.T, want []access.RefusedPress) {
+	t.Helper()
+	if got := w.runs["run1"].RefusedPresses; len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+		t.Errorf("refused presses %+v, want %+v", got, want)
+	}
+	if !slices.Equal(w.refusals, slices.Repeat([]string{"run1"}, len(want))) {
+		t.Errorf("refused presses recorded for %q, want %d of run1", w.refusals, len(want))
+	}
+}
+
 func TestPressOnAFinding(t *testing.T) {
 	remove := func(by access.Person, finding int) access.FindingPress {
 		return access.FindingPress{Finding: finding, Remove: true, By: by, At: now}
@@ -50,6 +73,8 @@ func TestPressOnAFinding(t *testing.T) {
 		return access.FindingPress{Finding: finding, By: by, At: now, Until: until}
 	}
 	day := now.Add(24 * time.Hour)
+	later := func(p access.FindingPress) access.FindingPress { p.At = p.At.Add(time.Millisecond); return p }
+	leftBefore := func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{leave(ann, 0, day)} }
 	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
 	tests := []struct {
 		name, user, action, value string // the action without its prefix
@@ -65,7 +90,7 @@ func TestPressOnAFinding(t *testing.T) {
 			want:   []access.FindingPress{leave(ann, 0, now.Add(2*time.Hour))}, carried: []int{0}, told: "This app leaves the access alone until 1 Jan 2026 14:00 UTC."},
 		{name: "leave after its time", user: "UANN", action: "leave", value: "run1.0",
 			change: func(w *world, _ *access.Run) { w.findings[0].FirstSeen = now.Add(-72 * time.Hour) },
-			told:   "This access was found more than 72 hours ago, so it can't be left any longer. Remove it, or ask its owner to request it."},
+			told:   "This access was found more than 72 hours ago, so it can't be left any longer. Press Remove now. If its owner still needs it, they can request it after the removal."},
 		{name: "remove after that time", user: "UANN", action: "remove", value: "run1.0",
 			change: func(w *world, _ *access.Run) { w.findings[0].FirstSeen = now.Add(-100 * time.Hour) },
 			want:   []access.FindingPress{remove(ann, 0)}, carried: []int{0}, told: foundRemoving},
@@ -119,13 +144,57 @@ func TestPressOnAFinding(t *testing.T) {
 		{name: "decided before", user: "UTWIN", action: "leave", value: "run1.0",
 			change: func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{remove(ann, 0)} },
 			want:   []access.FindingPress{remove(ann, 0)}, carried: []int{0}, told: "Already decided: ann@example.com chose to remove this access."},
-		{name: "left before", user: "UTWIN", action: "remove", value: "run1.0",
-			change: func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{leave(ann, 0, day)} },
-			want:   []access.FindingPress{leave(ann, 0, day)}, carried: []int{0}, told: "Already decided: ann@example.com chose to leave this access until 2 Jan 2026 12:00 UTC."},
-		{name: "decided a moment before", user: "UANN", action: "remove", value: "run1.0",
+		{name: "removed before", user: "UTWIN", action: "remove", value: "run1.0",
+			change: func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{remove(ann, 0)} },
+			want:   []access.FindingPress{remove(ann, 0)}, carried: []int{0}, told: "Already decided: ann@example.com chose to remove this access."},
+		{name: "left before", user: "UTWIN", action: "leave", value: "run1.0", change: leftBefore,
+			want: []access.FindingPress{leave(ann, 0, day)}, carried: []int{0}, told: "Already decided: ann@example.com chose to leave this access until 2 Jan 2026 12:00 UTC."},
+		{name: "left a moment before", user: "UANN", action: "leave", value: "run1.0",
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Presses = []access.FindingPress{leave(twin, 0, day)} }}
 			}, want: []access.FindingPress{leave(twin, 0, day)}, carried: []int{0}, told: "Already decided: twin@example.com chose to leave this access until 2 Jan 2026 12:00 UTC."},
+		{name: "removed a moment before", user: "UANN", action: "leave", value: "run1.0",
+			change: func(w *world, _ *access.Run) {
+				w.rivals = []func(*access.Run){func(r *access.Run) { r.Presses = []access.FindingPress{remove(twin, 0)} }}
+			}, want: []access.FindingPress{remove(twin, 0)}, carried: []int{0}, told: "Already decided: twin@example.com chose to remove this access."},
+		{name: "removed a moment before, twice", user: "UANN", action: "remove", value: "run1.0",
+			change: func(w *world, _ *access.Run) {
+				w.rivals = []func(*access.Run){func(r *access.Run) { r.Presses = []access.FindingPress{remove(twin, 0)} }}
+			}, want: []access.FindingPress{remove(twin, 0)}, carried: []int{0}, told: "Already decided: twin@example.com chose to remove this access."},
+
+		{name: "remove what someone left", user: "UTWIN", action: "remove", value: "run1.0", change: leftBefore,
+			want: []access.FindingPress{leave(ann, 0, day), later(remove(twin, 0))}, carried: []int{0}, told: foundRemoving},
+		{name: "remove what one left oneself", user: "UANN", action: "remove", value: "run1.0", change: leftBefore,
+			want: []access.FindingPress{leave(ann, 0, day), later(remove(ann, 0))}, carried: []int{0}, told: foundRemoving},
+		{name: "remove after the end of a leave", user: "UTWIN", action: "remove", value: "run1.0",
+			change: func(w *world, r *access.Run) {
+				leftBefore(w, r)
+				r.Presses[0].At, r.Presses[0].Until = now.Add(-25*time.Hour), now.Add(-time.Hour)
+			}, want: []access.FindingPress{{By: ann, At: now.Add(-25 * time.Hour), Until: now.Add(-time.Hour)}, remove(twin, 0)}, carried: []int{0}, told: foundRemoving},
+		{name: "remove what someone left, with a clock that is ahead", user: "UTWIN", action: "remove", value: "run1.0",
+			change: func(w *world, r *access.Run) { leftBefore(w, r); r.Presses[0].At = now.Add(time.Minute) },
+			want:   []access.FindingPress{{By: ann, At: now.Add(time.Minute), Until: day}, {Remove: true, By: twin, At: now.Add(time.Minute + time.Millisecond)}}, carried: []int{0}, told: foundRemoving},
+		{name: "remove what someone leaves at the same moment", user: "UANN", action: "remove", value: "run1.0",
+			change: func(w *world, _ *access.Run) {
+				w.rivals = []func(*access.Run){func(r *access.Run) { r.Presses = []access.FindingPress{leave(twin, 0, day)} }}
+			}, want: []access.FindingPress{leave(twin, 0, day), later(remove(ann, 0))}, carried: []int{0}, told: foundRemoving},
+		{name: "leave what someone overruled", user: "UTWIN", action: "leave", value: "run1.0",
+			change: func(w *world, r *access.Run) { leftBefore(w, r); r.Presses = append(r.Presses, later(remove(ann, 0))) },
+			want:   []access.FindingPress{leave(ann, 0, day), later(remove(ann, 0))}, carried: []int{0}, told: "Already decided: ann@example.com chose to remove this access."},
+		{name: "remove what someone overruled", user: "UTWIN", action: "remove", value: "run1.0",
+			change: func(w *world, r *access.Run) { leftBefore(w, r); r.Presses = append(r.Presses, later(remove(ann, 0))) },
+			want:   []access.FindingPress{leave(ann, 0, day), later(remove(ann, 0))}, carried: []int{0}, told: "Already decided: ann@example.com chose to remove this access."},
+		{name: "remove what someone left, without being an approver", user: "UJANE", action: "remove", value: "run1.0", change: leftBefore,
+			want: []access.FindingPress{leave(ann, 0, day)}, told: notAnApprover + "These people can: ann@example.com, twin@example.com."},
+		{name: "remove what one left, no longer an approver", user: "UANN", action: "remove", value: "run1.0",
+			change: func(w *world, r *access.Run) {
+				leftBefore(w, r)
+				w.policy.Accounts[1].Approvers = []string{"bob@example.com"}
+			},
+			want: []access.FindingPress{leave(ann, 0, day)}, told: notAnApprover + "These people can: bob@example.com."},
+		{name: "remove one's own access that someone left", user: "UJANE", action: "remove", value: "run1.2",
+			change: func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{leave(ann, 2, day)} },
+			want:   []access.FindingPress{leave(ann, 2, day)}, told: "This is your own access, so you can't decide about it. The policy names no one else who can. Add an approver to the policy, or remove the access in IAM Identity Center."},
 		{name: "another finding is decided a moment before", user: "UANN", action: "remove", value: "run1.0",
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Presses = []access.FindingPress{leave(jane, 1, day)} }}
@@ -186,6 +255,17 @@ func TestPressOnAFinding(t *testing.T) {
 			if !slices.Equal(w.told, []string{test.told}) {
 				t.Errorf("told %q, want %q", w.told, test.told)
 			}
+			var refused []access.RefusedPress
+			for text, press := range foundRefusals {
+				if strings.HasPrefix(test.told, text) {
+					press.Action, press.At = action, now
+					press.Finding = slices.Index([]string{"run1.0", "run1.1", "run1.2", "run1.3"}, test.value)
+					press.By = w.people[test.user]
+					press.By.SlackID = test.user
+					refused = []access.RefusedPress{press}
+				}
+			}
+			w.wantRefusedPresses(t, refused)
 			if len(w.started)+len(w.resumed)+len(w.updated) > 0 {
 				t.Error("it did something else, too")
 			}
@@ -208,11 +288,17 @@ func TestBlockedPersonPressesOnAFinding(t *testing.T) {
 		{name: "someone else", user: "UANN", blocked: bob},
 		{name: "nobody knows", user: "UANN", err: access.Errorf(access.CodeUnavailable, "no answer"), told: foundLate},
 	} {
-		for _, action := range []string{"finding_remove", "finding_leave"} {
-			t.Run(tt.name+" "+action, func(t *testing.T) {
+		for _, what := range []string{"finding_remove", "finding_leave", "finding_remove of what someone left"} {
+			t.Run(tt.name+" "+what, func(t *testing.T) {
+				action, _, isLeft := strings.Cut(what, " of ")
 				w := newWorld()
 				w.findings, w.decidable = reportedFindings()
-				w.runs["run1"] = reported()
+				run := reported()
+				if isLeft {
+					run.Presses = []access.FindingPress{{By: twin, At: now.Add(-time.Hour), Until: now.Add(23 * time.Hour)}}
+				}
+				before := len(run.Presses)
+				w.runs["run1"] = run
 				w.blocks = access.Blocks{}.Add(access.Block{Person: tt.blocked, By: dan, At: now, Reason: "x"}, 7)
 				w.blocksErr = tt.err
 				w.send(t, pressBy(tt.user, action, "run1.0"))
@@ -220,14 +306,78 @@ func TestBlockedPersonPressesOnAFinding(t *testing.T) {
 				if tt.told == "" {
 					want = 1
 				}
-				if got := w.runs["run1"].Presses; len(got) != want || len(w.pressed) != want {
-					t.Errorf("presses %+v, carried out %v; want %d", got, w.pressed, want)
+				if got := w.runs["run1"].Presses; len(got)-before != want || len(w.pressed) != want {
+					t.Errorf("presses %+v, carried out %v; want %d more", got, w.pressed, want)
 				}
 				if tt.told != "" && !slices.Equal(w.told, []string{tt.told}) {
 					t.Errorf("told %q, want %q", w.told, tt.told)
 				}
+				var refused []access.RefusedPress
+				if tt.told == isBlocked {
+					by := w.people[tt.user]
+					by.SlackID = tt.user
+					refused = []access.RefusedPress{{Action: action, By: by, At: now, Reason: access.RefusalBlocked}}
+				}
+				w.wantRefusedPresses(t, refused)
 			})
 		}
+	}
+}
+
+// A refused press is added once for each person, finding and reason. The answer is the
+// same if that fails.
+func TestRefusedPressesOnFindings(t *testing.T) {
+	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
+	for _, tt := range []struct {
+		name    string
+		presses [][2]string // who, and the finding
+		change  func(*world, *access.Run)
+		rows    int
+		begun   int // executions that record them
+	}{
+		{name: "again", presses: [][2]string{{"UBOB", "run1.0"}, {"UBOB", "run1.0"}}, rows: 1, begun: 2}, // the first execution may have failed
+		{name: "again, long after it", presses: [][2]string{{"UBOB", "run1.0"}}, rows: 1,
+			change: func(_ *world, r *access.Run) {
+				r.RefusedPresses = []access.RefusedPress{{By: access.Person{SlackID: "UBOB"}, Reason: access.RefusalNotApprover, At: now.Add(-recordAgainFor)}}
+			}},
+		{name: "one person has enough", presses: [][2]string{{"UBOB", "run1.0"}}, rows: 5,
+			change: func(_ *world, r *access.Run) {
+				for i := range 5 {
+					r.RefusedPresses = append(r.RefusedPresses, access.RefusedPress{Finding: i + 1, By: access.Person{SlackID: "UBOB"}, Reason: access.RefusalNotApprover, At: now})
+				}
+			}},
+		{name: "another finding", presses: [][2]string{{"UBOB", "run1.0"}, {"UBOB", "run1.1"}}, rows: 2, begun: 2},
+		{name: "another person", presses: [][2]string{{"UBOB", "run1.0"}, {"UGUEST", "run1.0"}}, rows: 2, begun: 2},
+		{name: "the row is full", presses: [][2]string{{"UBOB", "run1.0"}}, rows: access.MaxRefusedPresses,
+			change: func(_ *world, r *access.Run) {
+				r.RefusedPresses = slices.Repeat([]access.RefusedPress{{By: access.Person{SlackID: "UX"}}}, access.MaxRefusedPresses)
+			}},
+		{name: "the table does not answer", presses: [][2]string{{"UBOB", "run1.0"}}, change: func(w *world, _ *access.Run) { w.refuseErr = unavailable }},
+		{name: "no execution starts", presses: [][2]string{{"UBOB", "run1.0"}}, rows: 1, begun: 1, change: func(w *world, _ *access.Run) { w.carryErr = unavailable }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.findings, w.decidable = reportedFindings()
+			run := reported()
+			if tt.change != nil {
+				tt.change(w, &run)
+			}
+			w.runs["run1"] = run
+			for _, p := range tt.presses {
+				w.send(t, pressBy(p[0], "finding_remove", p[1]))
+			}
+			if rows := len(w.runs["run1"].RefusedPresses); rows != tt.rows || len(w.refusals) != tt.begun {
+				t.Errorf("%d refused presses in the row, want %d; %d executions, want %d", rows, tt.rows, len(w.refusals), tt.begun)
+			}
+			for _, told := range w.told {
+				if !strings.HasPrefix(told, "You can't decide about this access") {
+					t.Errorf("told %q", told)
+				}
+			}
+			if len(w.told) != len(tt.presses) || len(w.pressed) > 0 {
+				t.Errorf("told %q, carried out %v", w.told, w.pressed)
+			}
+		})
 	}
 }
 

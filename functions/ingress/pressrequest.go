@@ -40,9 +40,12 @@ func (p *press) tooLateToDecide() (reply, bool) {
 // allowApprove allows the approvers of the policy in force, as long as the
 // requester still exists.
 func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
+	if p.opensDialog() {
+		p.startChainRead()
+	}
 	var gone, lookUpErr error
 	var wait sync.WaitGroup
-	wait.Go(func() { gone = p.People.CheckRequester(ctx, p.request.Requester) })
+	wait.Go(func() { gone = p.people().CheckRequester(ctx, p.request.Requester) })
 	wait.Go(func() { lookUpErr = p.lookUpApprovers(ctx) })
 	refusal, err = p.allowApprover(ctx, "You can't approve or deny this request.", people.Permits)
 	wait.Wait()
@@ -53,8 +56,7 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 		return "", lookUpErr
 	}
 	if why := notPermittedText(p.index.Decide(p.asked)); why != "" {
-		p.log.Info("approval refused: the policy in force refuses the request", "policy_digest", p.digest)
-		p.recordRefusal(ctx, access.RefusalNotPermitted, why)
+		p.refuse(ctx, access.RefusalNotPermitted, why, "the policy in force refuses the request", "policy_digest", p.digest)
 		return "This request can't be approved. " + why, nil
 	}
 	if gone == nil {
@@ -64,8 +66,7 @@ func (p *press) allowApprove(ctx context.Context) (refusal string, err error) {
 	if !personal {
 		return "", gone
 	}
-	p.log.Info("approval refused: requester is gone", "code", access.CodeOf(gone))
-	p.recordRefusal(ctx, access.RefusalRequesterGone, text)
+	p.refuse(ctx, access.RefusalRequesterGone, text, "requester is gone", "code", access.CodeOf(gone))
 	return text + " This request can't be approved. Please deny it.", nil
 }
 
@@ -103,7 +104,7 @@ func (p *press) approve(ctx context.Context) (reply, error) {
 }
 
 func (p *press) deny(ctx context.Context) (reply, error) {
-	if p.DenyReason.asks() && !p.confirmed {
+	if p.opensDialog() {
 		return p.openDialog(ctx, slack.DenialView(p.request, p.DenyReason == DenyReasonRequired)), nil
 	}
 	return p.decideByPolicy(ctx, access.OutcomeDenied, p.index.Decide(p.asked))
@@ -131,8 +132,7 @@ func (p *press) tooLateToWithdraw() (reply, bool) {
 // allowWithdraw allows only the requester.
 func (p *press) allowWithdraw(ctx context.Context) (refusal string, err error) {
 	if !p.byRequester() {
-		p.log.Info("withdrawal refused: person is not the requester")
-		p.recordRefusal(ctx, access.RefusalNotRequester, "")
+		p.refuse(ctx, access.RefusalNotRequester, "", "person is not the requester")
 		return "Only the requester can withdraw this request. Approvers can deny it.", nil
 	}
 	p.by = p.request.Requester
@@ -145,6 +145,9 @@ func (p *press) withdraw(ctx context.Context) (reply, error) {
 
 // decide records an outcome, unless the request already has one.
 func (p *press) decide(ctx context.Context, o access.Outcome) (reply, error) {
+	if p.cached {
+		return reply{}, errCached
+	}
 	r, won, err := p.Table.Decide(ctx, p.request.ID, o)
 	if err != nil {
 		return reply{}, err
@@ -218,10 +221,13 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 // who may end one of them may end all: they are the same person's access to the same
 // target, and it lasts as long as any of them. Only the requester ends it without a dialog.
 func (p *press) end(ctx context.Context) (reply, error) {
-	if !p.byRequester() && !p.confirmed {
+	if p.opensDialog() {
 		return p.openDialog(ctx, slack.EndView(p.request)), nil
 	}
-	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC()})
+	if p.cached {
+		return reply{}, errCached
+	}
+	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC(), ByPress: p.id})
 	if err != nil {
 		return reply{}, err
 	}
@@ -247,7 +253,7 @@ func (p *press) endReply(text string) reply {
 	if r.EndToken == "" {
 		return reply{text: notResumed}
 	}
-	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed}
+	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed, ending: true}
 }
 
 // notActiveText returns why there is no access to end, or "" if there is.
@@ -275,7 +281,7 @@ type permission func(*access.Index, *access.Case, access.Request, access.Person,
 // another one, or the row. Each function waits for its read.
 type approverReads struct {
 	by     func() (access.Person, error)
-	blocks func() (access.Blocks, error)
+	blocks func() (access.Blocks, error) // nil if the lookups are cached
 	policy policySource
 }
 
@@ -284,13 +290,21 @@ func (p *press) isForApprovers() bool {
 	return p.action == slack.ActionApprove || p.action == slack.ActionDeny
 }
 
-// startApproverReads starts the reads that allowApprover waits for.
+// startApproverReads starts the reads that allowApprover waits for. If it starts them
+// again, it keeps the policy.
 func (p *press) startApproverReads() {
-	p.approver = &approverReads{
-		by:     parallel.Start(p.reads, func(ctx context.Context) (access.Person, error) { return p.People.Approver(ctx, p.in.UserID) }),
-		blocks: parallel.Start(p.reads, p.Table.Blocks),
-		policy: parallel.Start(p.reads, p.policyInForce),
+	var reads approverReads
+	if p.approver != nil {
+		reads.policy = p.approver.policy // it isn't about people
+	} else {
+		reads.policy = parallel.Start(p.reads, p.policyInForce)
 	}
+	people := p.people()
+	reads.by = parallel.Start(p.reads, func(ctx context.Context) (access.Person, error) { return people.Approver(ctx, p.in.UserID) })
+	if !p.cached {
+		reads.blocks = parallel.Start(p.reads, p.Table.Blocks)
+	}
+	p.approver = &reads
 }
 
 // allowApprover looks up the person and allows those whom the policy in force permits
@@ -307,8 +321,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		if !personal {
 			return "", err
 		}
-		p.log.Info("press refused: person can't approve requests", "code", access.CodeOf(err))
-		p.recordRefusal(ctx, access.RefusalNotEligible, text)
+		p.refuse(ctx, access.RefusalNotEligible, text, "person can't approve requests", "code", access.CodeOf(err))
 		who := "The request's message names the approvers."
 		if p.action == slack.ActionEnd {
 			who = "The requester or an approver can."
@@ -316,24 +329,25 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		return refused + " " + text + " " + who, nil
 	}
 	p.by = by
-	blocks, err := p.approver.blocks()
-	if err != nil {
-		return "", err
-	}
-	if refusal = p.blockedText(ctx, blocks); refusal != "" {
-		return refusal, nil
+	if p.approver.blocks != nil {
+		blocks, err := p.approver.blocks()
+		if err != nil {
+			return "", err
+		}
+		if refusal = p.blockedText(ctx, blocks); refusal != "" {
+			return refusal, nil
+		}
 	}
 	policy, err := p.approver.policy()
 	if err != nil {
 		return "", err
 	}
 	p.index, p.digest = policy.index, policy.digest
-	if p.asked, p.as, err = p.FreshCases.CaseAndIdentity(ctx, p.index, p.request.Requester, p.askedCase(), by); err != nil {
+	if p.asked, p.as, err = p.cases().CaseAndIdentity(ctx, p.index, p.request.Requester, p.askedCase(), by); err != nil {
 		return "", err
 	}
 	if !permits(p.index, p.asked, p.request, by, p.as) {
-		p.log.Info("press refused: person is not an approver", "policy_digest", p.digest)
-		p.recordRefusal(ctx, access.RefusalNotApprover, "")
+		p.refuse(ctx, access.RefusalNotApprover, "", "person is not an approver", "policy_digest", p.digest)
 		if p.action == slack.ActionApprove && people.PermitsDenial(p.index, p.asked, p.request, by, p.as) {
 			refused = "You can deny this request, but you can't approve it."
 		}
@@ -356,6 +370,9 @@ func (p *press) blockedText(ctx context.Context, blocks access.Blocks) string {
 	switch {
 	case blocks.Of(p.by) != nil:
 		text = cantDecideNow
+		if p.action == slack.ActionEnd {
+			text = cantEndNow
+		}
 		p.recordRefusal(ctx, access.RefusalBlocked, "An incident responder blocked this person.")
 	case p.action == slack.ActionApprove && blocks.Of(p.request.Requester) != nil:
 		text = "This request can't be approved, because an incident responder blocked the requester. It will be refused within minutes."
@@ -393,6 +410,9 @@ func (p *press) whoCanText(ctx context.Context) string {
 		}
 	}
 	approvers = slices.DeleteFunc(approvers, func(email string) bool { return access.SameEmail(email, p.by.Email) })
+	if p.action == slack.ActionApprove {
+		approvers = stillNeeded(r, approvers)
+	}
 	approvers = p.approverNames(ctx, approvers)
 	switch {
 	case p.action == slack.ActionEnd:
@@ -406,12 +426,40 @@ func (p *press) whoCanText(ctx context.Context) string {
 	}
 }
 
+// stillNeeded returns those of the approvers whose approval doesn't count yet. It leaves out
+// those who are not in Slack, unless nobody else is left.
+func stillNeeded(r access.Request, approvers []string) []string {
+	approvers = slices.DeleteFunc(approvers, func(approver string) bool {
+		return slices.ContainsFunc(r.Approvals, func(a access.Approval) bool { return a.Lapse == "" && access.SameEmail(a.By.Email, approver) })
+	})
+	var reachable []string
+	for _, approver := range approvers {
+		if !slices.ContainsFunc(r.UnknownApprovers, func(email string) bool { return access.SameEmail(email, approver) }) {
+			reachable = append(reachable, approver)
+		}
+	}
+	if len(reachable) == 0 {
+		return approvers
+	}
+	return reachable
+}
+
 func canText(approvers []string) string {
 	text := slack.AnyOf(approvers) + " can."
 	if slack.IsGroupMembers(text) {
 		return strings.ToUpper(text[:1]) + text[1:]
 	}
 	return text // an email stays as it is
+}
+
+// refuse logs a refused press, and records it. why is for the log. Cached lookups refuse
+// nothing: the press is checked again.
+func (p *press) refuse(ctx context.Context, reason access.Refusal, message, why string, args ...any) {
+	if p.cached {
+		return
+	}
+	p.log.Info("press refused: "+why, args...)
+	p.recordRefusal(ctx, reason, message)
 }
 
 // recordRefusal records a refused press in the request's row, for the audit log. The

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/tasktoken"
@@ -59,7 +61,7 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 	wait.Go(func() {
 		policy, digest, err := p.Policy.Load(ctx)
 		if policyErr = err; err == nil {
-			q.index = p.menus.index(&policy, digest)
+			p.digest, q.index = digest, p.menus.index(&policy, digest)
 			q.ousOf, policyErr = p.Catalog.OUsOf(ctx, q.index.OUs())
 		}
 	})
@@ -75,11 +77,13 @@ func (p *press) allowAnswer(ctx context.Context) (refusal string, err error) {
 		return "", cmp.Or(findingsErr, policyErr)
 	case personErr != nil:
 		p.log.Info("answer refused: person can't approve requests", "code", access.CodeOf(personErr))
+		p.recordRunRefusal(ctx, access.RefusalNotEligible, why)
 		return "You can't answer this. " + why + " The approvers of this access can.", nil
 	case blocksErr != nil:
 		return "", blocksErr
 	case blocks.Of(p.by) != nil:
 		p.log.Warn("answer refused: person is blocked", "by", p.in.UserID)
+		p.recordRunRefusal(ctx, access.RefusalBlocked, "")
 		return "You can't answer this at the moment. Ask the people who run this app.", nil
 	}
 	q.groups, err = p.FreshCases.GroupsOfDecider(ctx, q.index, p.by, q.targets(q.asked), q.ousOf)
@@ -100,6 +104,9 @@ func (p *press) answer(ctx context.Context, remove bool) (reply, error) {
 		mine, others := q.split(p.run, p.by)
 		if len(mine) == 0 {
 			p.log.Info("answer refused: person can't decide about these findings")
+			if !q.hasAnswerable(p.run, p.by) {
+				p.recordRunRefusal(ctx, access.RefusalNotApprover, "")
+			}
 			return reply{text: q.notYoursText(p.run, p.by, p.approverNames(ctx, q.deciders(others)))}, nil
 		}
 		a := access.RunAnswer{Remove: remove, By: p.by, At: p.Now().UTC(), Findings: access.Ranges(mine)}
@@ -170,12 +177,16 @@ func (q question) notYoursText(run access.Run, by access.Person, deciders []stri
 	if len(deciders) > 0 {
 		who = "These people can: " + slack.ListNames(deciders) + "."
 	}
-	for _, i := range q.asked {
-		if a := run.AnswerAbout(i); a != nil && q.mayDecide(by, i) {
-			return "Everything that you may answer is already answered. " + who
-		}
+	if q.hasAnswerable(run, by) {
+		return "Everything that you may answer is already answered. " + who
 	}
 	return "You can't answer, because you aren't an approver of any of these accounts or groups. " + who
+}
+
+// hasAnswerable reports whether someone answered about a finding that the person may decide
+// about, too.
+func (q question) hasAnswerable(run access.Run, by access.Person) bool {
+	return slices.ContainsFunc(q.asked, func(i int) bool { return run.AnswerAbout(i) != nil && q.mayDecide(by, i) })
 }
 
 // answeredReply returns the answers, for a person who pressed too late. If they still
@@ -215,5 +226,34 @@ func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
 	}
 	if err := p.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(p.run, findings)); err != nil {
 		p.log.Warn("removal question could not be updated; the report will update it", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	}
+}
+
+// recordAgainFor is how long after a refused press the same press has it recorded again, in
+// case that failed before.
+const recordAgainFor = 10 * time.Minute
+
+// recordRunRefusal adds a refused press to the run's row, for the audit log. The table
+// accepts one for each person, finding and reason, and a limited number for each person and
+// each run. If the write fails, only the log has it.
+func (p *press) recordRunRefusal(ctx context.Context, reason access.Refusal, message string) {
+	by := p.by
+	by.SlackID = p.in.UserID
+	press := access.RefusedPress{Finding: p.finding, Action: p.action, By: by, At: p.Now().UTC(), Reason: reason, Message: message}
+	if reason == access.RefusalNotApprover || reason == access.RefusalNotPermitted {
+		press.PolicyDigest = p.digest
+	}
+	recorded, err := p.Table.AddRefusedPress(ctx, p.run, press)
+	p.refused = recorded != nil && press.At.Before(recorded.At.Add(recordAgainFor))
+	if err != nil {
+		p.log.Error("refused press could not be recorded", "reason", reason, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	}
+}
+
+// recordRefused has the refused presses of the run recorded. If that fails, the next
+// refused press has all of them recorded.
+func (p *press) recordRefused(ctx context.Context) {
+	if err := p.Refused(ctx, p.run.ID); err != nil {
+		p.log.Error("refused press could not be recorded yet", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }

@@ -233,6 +233,18 @@ func TestPressOfARun(t *testing.T) {
 			if !slices.Equal(w.updated, test.updated) {
 				t.Errorf("updated %q, want %q", w.updated, test.updated)
 			}
+			var refused []access.RefusedPress
+			for text, press := range map[string]access.RefusedPress{
+				"You can't answer, because":  {Reason: access.RefusalNotApprover, PolicyDigest: "d1"},
+				"You can't answer this. No ": {Reason: access.RefusalNotEligible, Message: "No guests."},
+			} {
+				if len(test.told) == 1 && strings.HasPrefix(test.told[0], text) {
+					press.Finding, press.Action, press.At, press.By = access.NoFinding, test.action, now, w.people[test.user]
+					press.By.SlackID = test.user
+					refused = append(refused, press)
+				}
+			}
+			w.wantRefusedPresses(t, refused)
 			if !slices.Equal(w.told, test.told) {
 				t.Errorf("told %q, want %q", w.told, test.told)
 			}

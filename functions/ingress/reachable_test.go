@@ -4,18 +4,34 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/slack"
 )
 
-// The form says so if evaluate would refuse the request because nobody in Slack could
-// approve it.
+// The form says so if nobody in Slack could approve the request. Evaluate refuses some of
+// these requests, and the others would wait in vain.
 func TestNobodyReachable(t *testing.T) {
 	const warning = "This would be refused, because none of the approvers is a full member of this Slack workspace with a confirmed email address: "
+	const inVain = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can submit it. Tell the people who run this app, or ask an approver yourself.\nApprovers (any one can approve): "
+	const noMembers = "This would be refused, because the group Auditors has no enabled member besides you. Ask the people who run this app."
+	const first = "Approvers (any one can approve): "
 	var many []string
 	for i := range mostReachLookups + 1 {
 		many = append(many, fmt.Sprintf("a%d@example.com", i))
+	}
+	users := func(more bool, emails ...string) catalog.Members {
+		m := catalog.Members{More: more}
+		for _, email := range emails {
+			local, _, _ := strings.Cut(email, "@")
+			m.Users = append(m.Users, catalog.Member{UserID: "p-" + local, Email: email})
+		}
+		return m
+	}
+	group := func(m catalog.Members, notInSlack ...string) func(*world) {
+		return func(w *world) { w.members, w.notInSlack = map[string]catalog.Members{"g-1": m}, notInSlack }
 	}
 	tests := []struct {
 		name      string
@@ -27,8 +43,39 @@ func TestNobodyReachable(t *testing.T) {
 			warning + "gone@example.com, left@example.com. Ask the people who run this app."},
 		{"one of two", []string{"ann@example.com", "gone@example.com"}, func(w *world) { w.notInSlack = []string{"gone@example.com"} },
 			"Approvers (any one can approve): ann@example.com, gone@example.com"},
-		{"nobody, but a group", []string{"gone@example.com", "group:g-1"}, func(w *world) { w.notInSlack = []string{"gone@example.com"} },
-			"Approvers (any one can approve): gone@example.com"},
+		{"nobody, and a group whose members aren't known", []string{"gone@example.com", "group:g-1"}, func(w *world) { w.notInSlack = []string{"gone@example.com"} },
+			first + "gone@example.com"},
+		{"nobody, but a member of a group", []string{"gone@example.com", "group:g-1"}, group(users(false, "left@example.com", "ann@example.com"), "gone@example.com", "left@example.com"),
+			first + "gone@example.com"},
+		{"nobody, and no member of a group", []string{"gone@example.com", "group:g-1"}, group(users(false, "left@example.com"), "gone@example.com", "left@example.com"), inVain},
+		{"no member of two groups", []string{"group:g-1", "group:g-2"}, func(w *world) {
+			w.members = map[string]catalog.Members{"g-1": users(false, "gone@example.com"), "g-2": users(false, "left@example.com", "gone@example.com")}
+			w.notInSlack = []string{"gone@example.com", "left@example.com"}
+		}, inVain},
+		{"a member of the second of two groups", []string{"group:g-1", "group:g-2"}, func(w *world) {
+			w.members = map[string]catalog.Members{"g-1": users(false, "gone@example.com"), "g-2": users(false, "ann@example.com")}
+			w.notInSlack = []string{"gone@example.com"}
+		}, first + "members of "},
+		{"the requester is the only member", []string{"group:g-1"}, group(users(false, "jane@example.com")), noMembers},
+		{"the group has no members", []string{"group:g-1"}, group(users(false)), noMembers},
+		{"no member yet of those that are read", []string{"group:g-1"}, group(users(true)), first + "members of "},
+		{"the only member in Slack is the requester, under another email", []string{"group:g-1"}, func(w *world) {
+			group(users(false, "gone@example.com", "j@example.com"), "gone@example.com")(w)
+			w.renamed = map[string]string{"j@example.com": "UJANE"}
+		}, inVain},
+		{"the only other member has no email", []string{"group:g-1"}, group(catalog.Members{Users: []catalog.Member{{UserID: "p-1"}}}), inVain},
+		{"the last of ten members", []string{"group:g-1"}, group(users(false, append(many[:9:9], "ann@example.com")...), many[:9]...), first + "members of "},
+		{"ten members", []string{"group:g-1"}, group(users(false, many[:10]...), many[:10]...), inVain},
+		{"too many members to look up", []string{"group:g-1"}, group(users(false, many...), many...), first + "members of "},
+		{"more members than the catalog has", []string{"group:g-1"}, group(users(true, "gone@example.com"), "gone@example.com"), first + "members of "},
+		{"a group that is mentioned in Slack", []string{"group:g-1"}, func(w *world) {
+			group(users(false, "gone@example.com"), "gone@example.com")(w)
+			w.slackGroups = map[string]string{"g-1": "S1"}
+		}, first + "members of "},
+		{"Slack doesn't answer about members", []string{"group:g-1"}, func(w *world) {
+			group(users(false, "gone@example.com"), "gone@example.com")(w)
+			w.approversErr = access.Errorf(access.CodeUnavailable, "no answer")
+		}, first + "members of "},
 		{"Slack doesn't answer", []string{"gone@example.com"}, func(w *world) {
 			w.notInSlack, w.approversErr = []string{"gone@example.com"}, access.Errorf(access.CodeUnavailable, "no answer")
 		}, "Approvers (any one can approve): gone@example.com"},
@@ -47,6 +94,68 @@ func TestNobodyReachable(t *testing.T) {
 			if !strings.HasPrefix(f.Preview, tt.want) {
 				t.Errorf("the form says %q, want %q", f.Preview, tt.want)
 			}
+			if len(w.asked) > mostReachLookups {
+				t.Errorf("%d people were looked up", len(w.asked))
+			}
 		})
+	}
+}
+
+// A submission is refused in the form, with the form's own warning, if this process knows
+// that nobody in Slack can approve it. It asks nobody. Otherwise evaluate decides.
+func TestSubmitKnownUnreachable(t *testing.T) {
+	const refused = "None of the approvers is a full member of this Slack workspace with a confirmed email address: gone@example.com, left@example.com. Ask the people who run this app."
+	gone := []string{"gone@example.com", "left@example.com"}
+	for _, tt := range []struct {
+		name      string
+		approvers []string
+		asked     []string
+		change    func(*world)
+		want      string // at the permission set; "": a request is created
+	}{
+		{"nobody", gone, gone, nil, refused},
+		{"nobody, but one wasn't looked up", gone, gone[:1], nil, ""},
+		{"nobody was looked up", gone, nil, nil, ""},
+		{"someone", []string{"ann@example.com", "gone@example.com"}, []string{"ann@example.com", "gone@example.com"}, nil, ""},
+		{"a group, which evaluate doesn't look up", append(gone[:2:2], "group:g-1"), gone, func(w *world) {
+			w.members = map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-gone", Email: "gone@example.com"}}}}
+		}, ""},
+		{"no approval is needed", gone, gone, func(w *world) { yes := true; w.policy.Accounts[1].ApprovalIsNotRequired = &yes }, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.policy.Accounts[1].Approvers = tt.approvers
+			w.notInSlack, w.asked = gone, tt.asked
+			if tt.change != nil {
+				tt.change(w)
+			}
+			got := w.send(t, filled("UJANE", production, admin, "3600", "deploy"))
+			if errors := fieldErrors(got.Body); errors["permission_set-"+production] != tt.want || (len(w.rows) == 0) != (tt.want != "") {
+				t.Errorf("got %d %s and %d rows, want %q", got.StatusCode, got.Body, len(w.rows), tt.want)
+			}
+			if len(w.asked) != len(tt.asked) {
+				t.Errorf("the submission looked up %q", w.asked[len(tt.asked):])
+			}
+		})
+	}
+}
+
+// A warning replaces nothing: the form still says who can approve, and how long sessions
+// last.
+func TestWarningAndApprovers(t *testing.T) {
+	w := newWorld()
+	w.session = 8 * time.Hour
+	w.policy.Accounts[1].Approvers = []string{"gone@example.com", "group:g-1"}
+	w.notInSlack = []string{"gone@example.com"}
+	w.members = map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-gone", Email: "gone@example.com"}}}}
+	f := slack.Form{Kind: access.KindAccount, Chosen: access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: admin, PermissionSet: "Admin"}}
+	if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
+		t.Fatal(err)
+	}
+	const want = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can submit it. Tell the people who run this app, or ask an approver yourself.\n" +
+		"Approvers (any one can approve): gone@example.com, members of Auditors\n" +
+		"Open sessions may last up to 8 hours after the access ends."
+	if f.Preview != want {
+		t.Errorf("the form says %q, want %q", f.Preview, want)
 	}
 }

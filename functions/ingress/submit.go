@@ -174,8 +174,8 @@ func (h *Handler) startAgain(ctx context.Context, log *slog.Logger, r access.Req
 	}
 }
 
-// freeClaim frees the claim of a decided request. If that fails, closing the
-// request frees it; until then the claim doesn't count.
+// freeClaim frees the claim of a decided request. If that fails, the claim doesn't count,
+// and the sweep of claims frees it. After a denial, closing the request frees it.
 func (h *Handler) freeClaim(ctx context.Context, log *slog.Logger, r access.Request) {
 	if err := h.Claims.Free(ctx, r); err != nil {
 		log.Warn("claim of the decided request could not be freed", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -256,7 +256,8 @@ func (h *Handler) validate(ctx context.Context, v *slack.View, s slack.Submissio
 }
 
 // checkOffered returns the mistakes in a form that requests access which the policy in force
-// refuses to this person, or which AWS doesn't let this app grant.
+// refuses to this person, which AWS doesn't let this app grant, or which nobody can
+// approve.
 func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submission, policy policySource, requester access.Person) (map[string]string, error) {
 	if s.Target.OutOfReach(h.Account, h.Catalog.ManagementAccount(ctx)) {
 		return map[string]string{v.AccountBlock(): slack.ManagementAccount}, nil
@@ -298,6 +299,9 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 		return map[string]string{v.AccountBlock(): "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."}, nil
 	case d.Outcome == access.DecideRefused:
 		return map[string]string{targetBlock(v, s.Target): notOffered}, nil
+	}
+	if text := h.knownUnreachable(ctx, now.index, d, requester); text != "" {
+		return map[string]string{targetBlock(v, s.Target): text}, nil
 	}
 	return nil, nil
 }

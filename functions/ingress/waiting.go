@@ -17,23 +17,28 @@ const (
 	homeReaders = 16  // at the same time
 )
 
-// waitingFor lists the requests that wait for the person's approval, the latest first. It
-// is only a list: a press is checked as anywhere else. It reads at most homeRows of the
-// open requests, those with the latest end or expiry.
-func (h *Handler) waitingFor(ctx context.Context, log *slog.Logger, who access.Person) slack.HomeSection {
+// latestOpen reads at most homeRows of the open requests, those with the latest end or
+// expiry. more reports whether there may be others.
+func (h *Handler) latestOpen(ctx context.Context) (rows []access.Request, more bool, err error) {
+	ids, more, err := h.Table.LatestOpenRequests(ctx, homeRows)
+	if err != nil {
+		return nil, false, err
+	}
+	rows, err = h.requests(ctx, ids)
+	return rows, more, err
+}
+
+// waitingFor lists those of the open requests that wait for the person's approval, the
+// latest first. It is only a list: a press is checked as anywhere else.
+func (h *Handler) waitingFor(ctx context.Context, log *slog.Logger, who access.Person, open []access.Request, more bool, err error) slack.HomeSection {
 	failed := func(err error) slack.HomeSection {
 		log.Error("requests that wait for the person could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		return slack.HomeSection{Failed: true}
 	}
-	ids, more, err := h.Table.LatestOpenRequests(ctx, homeRows)
 	if err != nil {
 		return failed(err)
 	}
-	rows, err := h.requests(ctx, ids)
-	if err != nil {
-		return failed(err)
-	}
-	rows = slices.DeleteFunc(rows, func(r access.Request) bool { return !r.Open() || access.SamePerson(r.Requester, who) })
+	rows := slices.DeleteFunc(slices.Clone(open), func(r access.Request) bool { return !r.Open() || access.SamePerson(r.Requester, who) })
 	member, err := h.approverGroups(ctx, who, rows)
 	if err != nil {
 		return failed(err)

@@ -59,14 +59,24 @@ type world struct {
 	rows    map[string]access.Request
 	claims  map[string]access.Claims // by principal id
 	limit   int                      // of undecided requests
-	// denyReason and cooldown are settings.
+	// memory has the people as cached lookups find them; nil: as they are now. remembered
+	// counts these lookups, and looked the others that presses make.
+	memory             map[string]access.Person
+	remembered, looked atomic.Int64
+	// denyReason, cooldown and confirms are settings.
+	confirms     bool
 	notInSlack   []string // emails of approvers
 	approversErr error
+	asked        []string // the emails of approvers who were looked up
+	members      map[string]catalog.Members
+	slackGroups  map[string]string
+	renamed      map[string]string // the Slack ids of some emails
 	denyReason   DenyReason
 	cooldown     time.Duration
 	runs         map[string]access.Run
 	leases       map[string]access.Lease
 	leaseErr     error
+	leaseStalls  bool                      // a read of a lease ends only with its context
 	endErr       error                     // of EndHolder
 	ended        []string                  // the requests of EndHolder, sorted
 	mu           sync.Mutex                // guards rows, claims, ended and resumed where the handler works on several requests at the same time
@@ -93,8 +103,9 @@ type world struct {
 	blockLost int                      // how many writes of the blocks lose against another one
 	strangers map[string]access.Person // whom only Anyone finds
 
-	gets  atomic.Int64 // calls of Get
-	homes []home       // what people saw in the Home tab
+	gets       atomic.Int64 // calls of Get
+	unreadable string       // the id of a request that Get can't read
+	homes      []home       // what people saw in the Home tab
 
 	publishErr, openRequestsErr error
 
@@ -111,8 +122,10 @@ type world struct {
 	rivals                                                                                                                                                      []func(*access.Run)
 	findings                                                                                                                                                    []access.Finding
 	decidable                                                                                                                                                   map[string]int // of the report
-	reportErr, pressErr, carryErr                                                                                                                               error
+	reportErr, pressErr, carryErr, refuseErr, getErr                                                                                                            error
 	pressed                                                                                                                                                     []access.FindingRef // carried out
+	refusals                                                                                                                                                    []string            // runs whose refused presses are recorded
+	unindexed                                                                                                                                                   map[string]bool     // requests that the index of requesters lacks
 	findingsErr                                                                                                                                                 error
 }
 
@@ -162,11 +175,37 @@ func (w *world) Requester(ctx context.Context, id string) (access.Person, error)
 }
 
 func (w *world) Approver(ctx context.Context, id string) (access.Person, error) {
+	w.looked.Add(1)
 	return w.Requester(ctx, id)
+}
+
+// remembering is a world whose people are those in its memory.
+type remembering struct{ *world }
+
+func (r remembering) Approver(ctx context.Context, id string) (access.Person, error) {
+	r.remembered.Add(1)
+	return r.then().Requester(ctx, id)
+}
+
+func (r remembering) CheckRequester(ctx context.Context, requester access.Person) error {
+	r.remembered.Add(1)
+	return r.then().checkRequester(requester)
+}
+
+func (r remembering) then() *world {
+	if r.memory == nil {
+		return r.world
+	}
+	return &world{people: r.memory}
 }
 
 // CheckRequester returns what people.Finder does if the person has changed or is gone.
 func (w *world) CheckRequester(_ context.Context, requester access.Person) error {
+	w.looked.Add(1)
+	return w.checkRequester(requester)
+}
+
+func (w *world) checkRequester(requester access.Person) error {
 	if w.remainsErr != nil {
 		return w.remainsErr
 	}
@@ -182,10 +221,26 @@ func (w *world) Approvers(_ context.Context, emails []string) (known []access.Pe
 		if slices.Contains(w.notInSlack, email) {
 			unknown = append(unknown, email)
 		} else {
-			known = append(known, access.Person{SlackID: "U-" + email, Email: email})
+			known = append(known, access.Person{SlackID: cmp.Or(w.renamed[email], "U-"+email), Email: email})
 		}
 	}
+	w.asked = append(w.asked, emails...)
 	return known, unknown, w.approversErr
+}
+
+// KnownApprovers knows those who were looked up.
+func (w *world) KnownApprovers(emails []string) (known []access.Person, unknown []string, ok bool) {
+	for _, email := range emails {
+		if !slices.Contains(w.asked, email) {
+			return nil, nil, false
+		}
+		if slices.Contains(w.notInSlack, email) {
+			unknown = append(unknown, email)
+		} else {
+			known = append(known, access.Person{SlackID: cmp.Or(w.renamed[email], "U-"+email), Email: email})
+		}
+	}
+	return known, unknown, true
 }
 
 func (w *world) Anyone(ctx context.Context, id string) (access.Person, error) {
@@ -251,6 +306,8 @@ func (w *world) LatestOpenRequests(_ context.Context, limit int) (ids []string, 
 }
 
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.updateErr == nil {
 		w.updated = append(w.updated, channel+" "+ts+" "+m.Text)
 		w.shows = append(w.shows, m)
@@ -301,7 +358,10 @@ func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 	defer w.mu.Unlock()
 	w.gets.Add(1)
 	if r, ok := w.rows[id]; ok {
-		return r, nil
+		if id == w.unreadable {
+			return access.Request{}, access.Errorf(access.CodeUnavailable, "no answer")
+		}
+		return r, w.getErr
 	}
 	return access.Request{}, access.Errorf(access.CodeNotFound, "there is no request %q", id)
 }
@@ -316,7 +376,7 @@ func (w *world) RequestsOf(_ context.Context, principalID string, limit int) ([]
 		if older, ok := w.behind[id]; ok {
 			r = older
 		}
-		if r.Requester.PrincipalID != principalID {
+		if r.Requester.PrincipalID != principalID || w.unindexed[id] {
 			continue
 		}
 		found = append(found, access.Request{ID: r.ID, CreatedAt: r.CreatedAt, Target: r.Target, Outcome: r.Outcome, GrantedAt: r.GrantedAt, End: r.End,
@@ -354,6 +414,24 @@ func (w *world) PutClaims(_ context.Context, c access.Claims, expect int64, _ ti
 		w.claims[c.PrincipalID] = c
 	}
 	return nil
+}
+
+func (w *world) FreeOnlyClaim(_ context.Context, principalID, key, requestID string, denial *access.Denial, at time.Time) (access.Claims, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.claims[principalID]
+	if !ok || w.claimsErr != nil {
+		return access.Claims{PrincipalID: principalID}, false, w.claimsErr
+	}
+	if len(c.Claims) != 1 || c.Claims[key].RequestID != requestID || len(c.Denials) > 0 {
+		c.Claims, c.Denials = maps.Clone(c.Claims), maps.Clone(c.Denials)
+		return c, false, nil
+	}
+	delete(w.claims, principalID)
+	if denial != nil {
+		w.claims[principalID] = access.Claims{PrincipalID: principalID, Denials: map[string]access.Denial{key: *denial}, Version: at.UnixNano()}
+	}
+	return access.Claims{}, true, nil
 }
 
 func (w *world) Decide(_ context.Context, id string, o access.Outcome) (access.Request, bool, error) {
@@ -436,7 +514,20 @@ func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (a
 	return r, true, nil
 }
 
-func (w *world) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+func (w *world) EndShown(_ context.Context, id string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.rows[id]
+	r.EndShown = true
+	w.rows[id] = r
+	return nil
+}
+
+func (w *world) Lease(ctx context.Context, key string) (access.Lease, bool, error) {
+	if w.leaseStalls {
+		<-ctx.Done()
+		return access.Lease{}, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "lease")
+	}
 	l, found := w.leases[key]
 	return l, found, w.leaseErr
 }
@@ -462,7 +553,7 @@ func (w *world) AppendEvent(_ context.Context, r access.Request, e access.Event)
 		return access.Request{}, w.appendErr
 	}
 	r = w.rows[r.ID]
-	if r.ClosedAt.IsZero() && !access.RecordsRefusedPress(r, e) {
+	if r.ClosedAt.IsZero() && !access.SkipsRefusedPress(r, e) {
 		r.Events = append(r.Events, e)
 		w.rows[r.ID] = r
 	}
@@ -527,6 +618,24 @@ func (w *world) AddPress(_ context.Context, run access.Run, p access.FindingPres
 	return r, won, nil
 }
 
+func (w *world) AddRefusedPress(_ context.Context, run access.Run, p access.RefusedPress) (*access.RefusedPress, error) {
+	r := w.runs[run.ID]
+	if w.refuseErr != nil {
+		return nil, w.refuseErr
+	}
+	if has := r.Recorded(p); has != nil || !r.HasRoomFor(p) {
+		return has, nil
+	}
+	r.RefusedPresses = append(slices.Clone(r.RefusedPresses), p)
+	w.runs[run.ID] = r
+	return &p, nil
+}
+
+func (w *world) recordRefused(_ context.Context, run string) error {
+	w.refusals = append(w.refusals, run)
+	return w.carryErr
+}
+
 func (w *world) carryOut(_ context.Context, ref access.FindingRef) error {
 	w.pressed = append(w.pressed, ref)
 	return w.carryErr
@@ -560,6 +669,7 @@ func (s stored) Get(context.Context, string) (*catalog.Snapshot, string, error) 
 
 		ManagementAccount: s.of.management,
 		Units:             s.of.units,
+		Members:           s.of.members,
 	}, "1", s.of.catalogErr
 }
 
@@ -577,11 +687,11 @@ func (w *world) handler() *Handler {
 	lists := &catalog.Catalog{Store: stored{of: w}, Partial: w, Now: func() time.Time { return now }, Logger: slog.New(slog.DiscardHandler)}
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Cooldown: w.cooldown, Now: func() time.Time { return now }},
-		Table:  w, Slack: w, People: w, Policy: w,
-		Catalog: lists,
-		Account: "123456789012", DenyReason: w.denyReason,
+		Table:  w, Slack: w, People: w, CachedPeople: remembering{w}, Policy: w,
+		Catalog: lists, SlackGroups: w.slackGroups,
+		Account: "123456789012", DenyReason: w.denyReason, ConfirmApprovals: w.confirms,
 		Cases: cases.New(&w.groups, &w.groups, lists).Cached(func() time.Time { return now }), FreshCases: cases.New(&w.groups, &w.groups, lists),
-		Machine: w, Tokens: w, Findings: w, Pressed: w.carryOut,
+		Machine: w, Tokens: w, Findings: w, Pressed: w.carryOut, Refused: w.recordRefused,
 		SigningSecrets: func(context.Context) ([]string, error) { return []string{secret}, nil },
 		Refresh:        func() bool { return false },
 		TeamID:         "T1", AppID: "A1", Durations: []time.Duration{time.Hour, 2 * time.Hour},

@@ -13,7 +13,6 @@ package leavers
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -75,6 +74,7 @@ type Table interface {
 	CreateRun(ctx context.Context, r access.Run) error
 	Run(ctx context.Context, id string) (access.Run, error)
 	ExpireRun(ctx context.Context, id string, at time.Time) (r access.Run, won bool, err error)
+	Blocks(ctx context.Context) (access.Blocks, error)
 }
 
 // Store keeps what rechecks know about people.
@@ -159,7 +159,7 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 				}
 				person.CheckedAt = found[id].at
 				if !isAll {
-					person.Released, person.ReleasedAt, person.LeftUntil = "", time.Time{}, c.Now().UTC().Add(leaveFor)
+					person.Released, person.ReleasedAt, person.LeftUntil, person.LeftBy = "", time.Time{}, c.Now().UTC().Add(leaveFor), access.Person{}
 				}
 				p.People[id] = person
 			}
@@ -197,8 +197,7 @@ func (c *Checker) readHolders(ctx context.Context) (map[string][]string, error) 
 	}
 	holders := map[string][]string{}
 	for _, lease := range open {
-		// Subject.Key ends with the principal, whose id has no "#".
-		id := lease.ID[strings.LastIndexByte(lease.ID, '#')+1:]
+		id := access.PrincipalOf(lease.ID)
 		holders[id] = append(holders[id], lease.ID)
 	}
 	return holders, nil

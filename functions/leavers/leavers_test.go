@@ -20,6 +20,9 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 // world is a table, a bucket and Identity Center, and the changes to them.
 type world struct {
+	blocks     access.Blocks
+	blocksRead int
+
 	ous     map[string][]string // above accounts
 	now     time.Time
 	rows    map[string]access.Request
@@ -176,6 +179,11 @@ func (w *world) ExpireRun(_ context.Context, id string, at time.Time) (access.Ru
 		w.runs[id] = r
 	}
 	return r, won, nil
+}
+
+func (w *world) Blocks(context.Context) (access.Blocks, error) {
+	w.blocksRead++
+	return w.blocks, w.failing["Blocks"]
 }
 
 func (w *world) resume(_ context.Context, token string) error {
@@ -691,6 +699,51 @@ func TestAWave(t *testing.T) {
 		w.after(10 * time.Minute).recheck(t)
 		if w.runs["run-2"].People != 11 || len(w.ended) > 0 {
 			t.Errorf("after 24 hours: asked %+v, ended %q", w.runs["run-2"], w.ended)
+		}
+	})
+	blocked := access.Blocks{}.Add(access.Block{Person: access.Person{SlackID: "Uann", PrincipalID: "p-ann"}, At: noon}, 7)
+	t.Run("leave, by someone who is blocked after that: asked again at once", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.answer("run-1", false)
+		w.after(10 * time.Minute).recheck(t)
+		w.after(10 * time.Minute).recheck(t)
+		if len(w.runs) != 1 || w.known(t).People["p-0000"].LeftBy.SlackID != "Uann" {
+			t.Fatalf("asked %v, left by %+v", w.runs, w.known(t).People["p-0000"])
+		}
+		w.blocks = blocked
+		w.after(10 * time.Minute).recheck(t)
+		if w.runs["run-2"].People != 11 || len(w.ended) > 0 {
+			t.Errorf("asked %+v, ended %q", w.runs["run-2"], w.ended)
+		}
+	})
+	for _, remove := range []bool{false, true} {
+		t.Run(fmt.Sprintf("an answer by someone who is blocked before it is read, remove %t: asked again", remove), func(t *testing.T) {
+			w := newWorld()
+			w.wave(t, 11)
+			w.answer("run-1", remove)
+			w.blocks = blocked
+			w.after(time.Minute).recheck(t)
+			if w.runs["run-2"].People != 11 || len(w.ended) > 0 {
+				t.Errorf("asked %+v, ended %q", w.runs["run-2"], w.ended)
+			}
+		})
+	}
+	t.Run("nobody knows who is blocked: nothing ends, and the next recheck reads it", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		if w.blocksRead != 0 {
+			t.Errorf("read who is blocked %d times, and there is no answer", w.blocksRead)
+		}
+		w.answer("run-1", true)
+		w.failing["Blocks"] = access.Errorf(access.CodeUnavailable, "no answer")
+		if err := w.after(time.Minute).checker().Recheck(t.Context(), false); access.CodeOf(err) != access.CodeUnavailable || len(w.ended) > 0 {
+			t.Errorf("got %v, ended %q", err, w.ended)
+		}
+		delete(w.failing, "Blocks")
+		w.after(time.Minute).recheck(t)
+		if len(w.ended) != 11 {
+			t.Errorf("ended %q", w.ended)
 		}
 	})
 	t.Run("nobody answers: asked again after 24 hours, and an answer that comes later is told so", func(t *testing.T) {

@@ -34,12 +34,14 @@ type Person struct {
 	// Held: they are part of a wave, and their access stays until someone answers. Asked
 	// is the run with the question. Released is the run in which someone released some of
 	// their access for removal, and ReleasedAt is when. Until LeftUntil, their access
-	// stays.
+	// stays. LeftBy is who answered that; zero if nobody did.
 	Held       bool      `json:"held,omitempty"`
 	Asked      string    `json:"asked,omitempty"`
 	Released   string    `json:"released,omitempty"`
 	ReleasedAt time.Time `json:"released_at,omitzero"`
 	LeftUntil  time.Time `json:"left_until,omitzero"`
+
+	LeftBy access.Person `json:"left_by,omitzero"`
 }
 
 // updatePeople changes what is known about people, and returns it. It may call change

@@ -2,6 +2,7 @@ package leavers
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,15 +16,31 @@ type question struct {
 	run      access.Run       // its Answer is nil while people may answer
 	findings []access.Finding // that it asks about; read after it has ended
 	isLost   bool             // its row or its findings are gone
+	// blocks say whose answers don't count. They are only read if there are answers.
+	blocks access.Blocks
 }
 
 // readQuestion reads the open question. It ends a question that was open for too
 // long; later presses get the reply that it has ended.
 func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 	people, _, err := c.Store.People(ctx)
-	if err != nil || people.Question == "" {
+	if err != nil {
 		return question{}, err
 	}
+	q := question{}
+	if people.Question != "" {
+		if q, err = c.readRun(ctx, people); err != nil {
+			return question{}, err
+		}
+	}
+	isLeft := func(p Person) bool { return p.LeftBy != access.Person{} }
+	if len(q.findings) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(people.People)), isLeft) {
+		q.blocks, err = c.Table.Blocks(ctx)
+	}
+	return q, err
+}
+
+func (c *Checker) readRun(ctx context.Context, people People) (question, error) {
 	lost := question{run: access.Run{ID: people.Question}, isLost: true}
 	run, err := c.Table.Run(ctx, people.Question)
 	if access.CodeOf(err) == access.CodeNotFound {
@@ -48,8 +65,15 @@ func (c *Checker) readQuestion(ctx context.Context) (question, error) {
 }
 
 // enterAnswers stores the answers for the people in the question, and for nobody
-// else. For people without an answer, a new question follows.
+// else. For people without an answer, a new question follows. Answers by people who are
+// blocked don't count, nor do earlier ones to leave access.
 func (q question) enterAnswers(p *People, now time.Time) {
+	for id, person := range p.People {
+		if q.blocks.Of(person.LeftBy) != nil {
+			person.LeftUntil, person.LeftBy = time.Time{}, access.Person{}
+			p.People[id] = person
+		}
+	}
 	if q.run.ID == "" || p.Question != q.run.ID || q.run.Answer == nil && !q.isLost {
 		return
 	}
@@ -64,12 +88,12 @@ func (q question) enterAnswers(p *People, now time.Time) {
 		person, ok := p.People[f.PrincipalID]
 		a := q.run.AnswerAbout(i)
 		switch {
-		case !ok || !person.Held || a == nil:
+		case !ok || !person.Held || a == nil || q.blocks.Of(a.By) != nil:
 			continue
 		case a.Remove:
-			person.Released, person.ReleasedAt, person.LeftUntil = q.run.ID, now, time.Time{}
+			person.Released, person.ReleasedAt, person.LeftUntil, person.LeftBy = q.run.ID, now, time.Time{}, access.Person{}
 		case person.ReleasedAt.IsZero():
-			person.LeftUntil = a.At.Add(leaveFor)
+			person.LeftUntil, person.LeftBy = a.At.Add(leaveFor), a.By
 		}
 		p.People[f.PrincipalID] = person
 	}
@@ -77,7 +101,7 @@ func (q question) enterAnswers(p *People, now time.Time) {
 
 // readMayEnd returns a function that reports whether the access of a held person
 // may end: someone released it in that run's question, and may still decide
-// about it.
+// about it. Someone who is blocked may not.
 func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Request) bool, error) {
 	run, err := c.Table.Run(ctx, runID)
 	var findings []access.Finding
@@ -87,6 +111,10 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	if access.CodeOf(err) == access.CodeNotFound { // the answers are lost: people are asked again
 		return func(access.Request) bool { return false }, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := c.Table.Blocks(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +130,7 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	by := map[string]access.Person{}
 	targets := map[string][]access.Target{} // by the principal who released access to them
 	for i, f := range findings {
-		if a := run.AnswerAbout(i); a != nil && a.Remove {
+		if a := run.AnswerAbout(i); a != nil && a.Remove && blocks.Of(a.By) == nil {
 			by[f.Key()] = a.By
 			targets[a.By.PrincipalID] = append(targets[a.By.PrincipalID], f.Target)
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"testing"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -40,7 +41,7 @@ func FuzzTask(f *testing.F) {
 		if w.row.Posts == nil {
 			w.row.Posts = map[string]access.Post{}
 		}
-		h := &Handler{Table: w, Slack: w, Findings: w, Channel: "C1", SendDM: true, PostRevoke: true, Logger: slog.New(slog.DiscardHandler)}
+		h := &Handler{Table: w, Slack: w, Findings: w, Channel: "C1", SendDM: true, PostRevoke: true, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 		_, err := h.Handle(t.Context(), in)
 		if err != nil && host.ErrorCode(err) == "" {
 			t.Errorf("%v has no code", err)

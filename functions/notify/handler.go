@@ -17,7 +17,7 @@ import (
 )
 
 // Input is a task's payload. The operations for a request are announce, remind,
-// granted, outcome, revoked and more_time; those for a run are drift_question and drift_report.
+// granted, outcome, revoked, more_time and catch_up; those for a run are drift_question and drift_report.
 type Input struct {
 	host.Input
 	Error string `json:"error"` // for revoked: the error code if access was not granted
@@ -30,6 +30,7 @@ type Table interface {
 	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 	ledger
 	BeginPostAfter(ctx context.Context, id, purpose string, p access.Post, updated string, done access.Post) (before access.Post, begun bool, err error)
+	FailPost(ctx context.Context, id, purpose, channel string) error
 
 	Run(ctx context.Context, id string) (access.Run, error)
 	BeginRunPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error)
@@ -84,8 +85,19 @@ type Handler struct {
 
 // Handle does one task. Its errors are coded. Even if it returns an
 // error, it has sent everything that it could.
+//
+// It only logs errors of tasks that the minute check repeats.
 func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	log := h.Logger.With(in.LogArgs()...)
+	err := h.handle(ctx, log, in)
+	if err != nil && (in.Operation == host.OperationCatchUp || in.Operation == host.OperationMoreTime) {
+		log.Warn("missing messages could not be sent", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		err = nil
+	}
+	return struct{}{}, err
+}
+
+func (h *Handler) handle(ctx context.Context, log *slog.Logger, in Input) error {
 	var wait sync.WaitGroup
 	if h.Prepare != nil {
 		wait.Go(func() { h.Prepare(ctx) })
@@ -93,16 +105,16 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	}
 	switch in.Operation {
 	case host.OperationDriftQuestion:
-		return struct{}{}, h.driftQuestion(ctx, in.Run)
+		return h.driftQuestion(ctx, in.Run)
 	case host.OperationDriftReport:
-		return struct{}{}, h.driftReport(ctx, in.Run)
+		return h.driftReport(ctx, in.Run)
 	}
 	r, err := h.Table.Get(ctx, in.RequestID)
 	if err != nil {
-		return struct{}{}, err
+		return err
 	}
 	if r.Rebuilt != nil {
-		return struct{}{}, h.updateRebuilt(ctx, log, r)
+		return h.updateRebuilt(ctx, log, r)
 	}
 	switch in.Operation {
 	case "announce":
@@ -110,33 +122,50 @@ func (h *Handler) Handle(ctx context.Context, in Input) (struct{}, error) {
 	case "remind":
 		err = h.remind(ctx, log, r)
 	case "granted":
-		err = h.tell(ctx, r, slack.PurposeGranted)
-		h.endEarlierOffers(ctx, log, r)
+		err = h.tellGranted(ctx, log, r)
 	case "outcome":
 		err = h.tell(ctx, r, slack.PurposeOutcome)
 	case "revoked":
-		err = h.showRemoval(ctx, log, r, in.Error)
+		err = h.showRemoval(ctx, log, h.afterLateUpdates(r), in.Error)
+		if err == nil && h.Now().Before(r.LateUpdates()) {
+			err = access.Errorf(access.CodeUnavailable, "an older update may still reach Slack after this one")
+		}
 	case host.OperationMoreTime:
 		h.offerMoreTime(ctx, log, r)
+	case host.OperationCatchUp:
+		err = h.catchUp(ctx, log, r)
 	default:
 		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
 	}
-	return struct{}{}, err
+	return err
 }
 
+// repeatFor is how long after the last late update a task still updates all posts. The state
+// machine retries for about two minutes, which is shorter.
+const repeatFor = 10 * time.Minute
+
+// approvedTime limits the announcement of a request that is approved already: its access
+// must not wait for Slack. The next message of the request posts it if this doesn't.
+const approvedTime = 2 * time.Second
+
 // announce shows the request in the channel. The message itself mentions the
-// approvers. Those outside the channel get direct messages.
+// approvers. Those outside the channel get direct messages. If the request is approved, it
+// tries once and returns NotPosted, so that the state machine doesn't try again.
 func (h *Handler) announce(ctx context.Context, log *slog.Logger, r access.Request) error {
+	if r.IsApproved() {
+		ctx, cancel := context.WithTimeout(ctx, approvedTime)
+		defer cancel()
+		_, err := h.showRequest(ctx, r)
+		if access.CodeOf(err).Transient() {
+			err = access.Wrap(access.CodeNotPosted, err, "")
+		}
+		return err
+	}
 	post, err := h.showRequest(ctx, r)
 	if err != nil || !r.Open() {
 		return err
 	}
-	h.reachApprovers(ctx, log, r, post.Channel)
-	if _, err := h.tellDirectly(ctx, r, post.Channel, slack.PurposeAnnounce); err != nil {
-		// What matters is that the approvers have the message. So announce doesn't fail
-		// here.
-		log.Warn("direct message could not be sent", "purpose", slack.PurposeAnnounce, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-	}
+	h.reachDirectly(ctx, log, r, post.Channel)
 	return nil
 }
 
@@ -152,7 +181,14 @@ func (h *Handler) remind(ctx context.Context, log *slog.Logger, r access.Request
 	m := slack.ThreadMessage(slack.PurposeRemind, r)
 	m.Purpose = slack.ReminderPurpose(r.RemindersSent)
 	_, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: post.Channel}, post.TS, m)
-	h.reachApprovers(ctx, log, r, post.Channel)
+	h.reachDirectly(ctx, log, r, post.Channel)
+	return err
+}
+
+// tellGranted tells the requester that the access is ready.
+func (h *Handler) tellGranted(ctx context.Context, log *slog.Logger, r access.Request) error {
+	err := h.tell(ctx, r, slack.PurposeGranted)
+	h.endEarlierOffers(ctx, log, r)
 	return err
 }
 
@@ -166,8 +202,27 @@ func (h *Handler) showRemoval(ctx context.Context, log *slog.Logger, r access.Re
 	if h.PostRevoke {
 		return h.tell(ctx, r, slack.PurposeRevoked)
 	}
+	return h.showEverywhere(ctx, r)
+}
+
+// showEverywhere updates the request's message and the direct messages.
+func (h *Handler) showEverywhere(ctx context.Context, r access.Request) error {
 	_, err := h.showRequest(ctx, r)
 	return firstError(err, h.updateDirect(ctx, r))
+}
+
+// afterLateUpdates clears the digests once no late update by a press can follow, so that all
+// posts are updated again.
+func (h *Handler) afterLateUpdates(r access.Request) access.Request {
+	if until := r.LateUpdates(); until.IsZero() || h.Now().Before(until) || h.Now().After(until.Add(repeatFor)) {
+		return r
+	}
+	r.Posts = maps.Clone(r.Posts)
+	for purpose, post := range r.Posts {
+		post.Digest = ""
+		r.Posts[purpose] = post
+	}
+	return r
 }
 
 // updateRebuilt updates the channel's message of a request whose row was deleted. The
@@ -196,20 +251,25 @@ func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) er
 	post, err := h.showRequestIn(ctx, l, r)
 	if post.TS != "" {
 		// The thread exists even if the message could not be updated.
-		_, threadErr := h.postOnce(ctx, l, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ThreadMessage(purpose, r))
+		reply, threadErr := h.postOnce(ctx, l, r.Posts, access.Post{Channel: post.Channel}, post.TS, slack.ThreadMessage(purpose, r))
 		err = firstError(err, threadErr)
+		r = withPost(r, purpose, reply)
 	}
 	err = firstError(err, l.writeHeld(ctx, r.ID))
 	direct, directErr := h.tellDirectly(ctx, r, post.Channel, purpose)
-	if direct.TS != "" {
-		// The earlier direct messages leave the buttons to this one.
-		r.Posts = maps.Clone(r.Posts)
-		if r.Posts == nil {
-			r.Posts = map[string]access.Post{}
-		}
-		r.Posts[slack.DirectPurpose(purpose)] = direct
-	}
+	r = withPost(r, slack.DirectPurpose(purpose), direct) // the earlier ones leave the buttons to it
 	return firstError(err, directErr, h.updateDirect(ctx, r))
+}
+
+// withPost returns the request with a post, if that arrived.
+func withPost(r access.Request, purpose string, post access.Post) access.Request {
+	if post.TS != "" {
+		posts := map[string]access.Post{}
+		maps.Copy(posts, r.Posts)
+		posts[purpose] = post
+		r.Posts = posts
+	}
+	return r
 }
 
 // tellDirectly sends a direct message to a requester outside the channel of the
@@ -217,20 +277,38 @@ func (h *Handler) tell(ctx context.Context, r access.Request, purpose string) er
 // It returns the post; the zero Post if there is none.
 func (h *Handler) tellDirectly(ctx context.Context, r access.Request, channelOfPost, purpose string) (post access.Post, err error) {
 	if !h.SendDM {
-		return access.Post{}, nil
+		return access.Post{}, h.dropDirect(ctx, r, purpose)
 	}
-	user := r.Requester.SlackID
-	if in, err := h.Slack.MembersAmong(ctx, channelOfPost, []string{user}); err != nil || in[user] {
-		return access.Post{}, err
+	user, channel := r.Requester.SlackID, ""
+	in, err := h.Slack.MembersAmong(ctx, channelOfPost, []string{user})
+	if err == nil && in[user] {
+		return access.Post{}, h.dropDirect(ctx, r, purpose)
 	}
-	channel, err := h.Slack.OpenDM(ctx, user)
+	if err == nil {
+		channel, err = h.Slack.OpenDM(ctx, user)
+	}
 	if err == nil {
 		post, err = h.postOnce(ctx, h.Table, r.Posts, access.Post{Channel: channel}, "", directMessage(purpose, r))
+	} else if purpose == slack.PurposeGranted && access.CodeOf(err).Transient() {
+		// The check that catches up sees in the row that this message is missing.
+		err = firstError(err, h.Table.FailPost(ctx, r.ID, slack.DirectPurpose(purpose), ""))
 	}
 	if access.CodeOf(err) == access.CodeNotFound {
-		return access.Post{}, nil
+		return access.Post{}, h.dropDirect(ctx, r, purpose)
 	}
 	return post, err
+}
+
+// dropDirect records that the direct message about the grant, if it was tried, is not needed
+// any more. So the check that catches up doesn't try again.
+func (h *Handler) dropDirect(ctx context.Context, r access.Request, purpose string) error {
+	direct := slack.DirectPurpose(purpose)
+	post, tried := r.Posts[direct]
+	if purpose != slack.PurposeGranted || !tried || post.TS != "" || post.Over {
+		return nil
+	}
+	post.Failed, post.Over = false, true
+	return h.Table.CompletePost(ctx, r.ID, direct, post)
 }
 
 // channelOf returns the channel where the request is posted. If Slack refuses it, the
@@ -291,18 +369,9 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 	if err != nil || post.TS != "" {
 		return post, err
 	}
-	switch {
-	case begun:
+	if begun {
 		post = as
-	case post.Channel == "":
-		// It was never sent. Record where it goes now, or an attempt that sends it and stops
-		// would be repeated without a look.
-		as.Failed = post.Failed
-		post = as
-		if err := l.CompletePost(ctx, m.RequestID, m.Purpose, post); err != nil {
-			return access.Post{}, err
-		}
-	default:
+	} else {
 		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m.RequestID, m.Purpose)
 		if err != nil {
 			return access.Post{}, err

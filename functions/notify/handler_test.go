@@ -44,15 +44,21 @@ type world struct {
 	outside   []string          // others who are not in the channel
 	members   []string          // channels whose members were asked for
 	failing   []string          // users whose direct messages can't be opened
+	// opensAfter is the purpose that must be posted before other direct messages can be opened.
+	opensAfter string
 
-	postErr     error // Slack rejects a post
-	lostAnswer  error // Slack accepts a post, but the response gets lost
+	postErr     error         // Slack rejects a post
+	postTime    time.Duration // how much was left for the last post; zero if not limited
+	lostAnswer  error         // Slack accepts a post, but the response gets lost
 	updateErr   error
 	dmErr       error
 	membersErr  error
 	completeErr error
 	stopsAfter  string // purpose; nothing is recorded once that message is sent
 	stopped     bool
+	onUpdate    func() // is called while Slack updates a message
+	onGet       func() // is called before a row is read
+	getErr      error
 	runsErr     error // the run's findings can't be read
 
 	users    map[string]slack.User // by email
@@ -63,12 +69,15 @@ type world struct {
 func (w *world) Get(_ context.Context, id string) (access.Request, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.onGet != nil {
+		w.onGet()
+	}
 	r := w.row
 	if other, ok := w.others[id]; ok {
 		r = other
 	}
 	r.Posts = maps.Clone(r.Posts)
-	return r, nil
+	return r, w.getErr
 }
 
 // Lease returns the lease of the row's access.
@@ -81,7 +90,7 @@ func (w *world) BeginPost(_ context.Context, _, purpose string, p access.Post) (
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.begun = append(w.begun, purpose)
-	if before, ok := w.row.Posts[purpose]; ok {
+	if before := w.row.Posts[purpose]; before.Channel != "" {
 		return before, false, nil
 	}
 	w.row.Posts[purpose] = p
@@ -92,12 +101,26 @@ func (w *world) BeginPostAfter(_ context.Context, _, purpose string, p access.Po
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.begun = append(w.begun, purpose)
-	if before, ok := w.row.Posts[purpose]; ok {
+	if before := w.row.Posts[purpose]; before.Channel != "" {
 		return before, false, nil
 	}
 	w.row.Posts[purpose], w.row.Posts[updated] = p, done
 	w.joint++
 	return access.Post{}, true, nil
+}
+
+func (w *world) FailPost(_ context.Context, _, purpose, channel string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return access.Errorf(access.CodeUnavailable, "stopped")
+	}
+	post := w.row.Posts[purpose]
+	if post.TS == "" && w.completeErr == nil {
+		post.Channel, post.Failed = cmp.Or(post.Channel, channel), true
+		w.row.Posts[purpose] = post
+	}
+	return w.completeErr
 }
 
 func (w *world) CompletePost(_ context.Context, id, purpose string, p access.Post) error {
@@ -122,9 +145,13 @@ func place(channel, thread string) string {
 	return channel + "/" + thread
 }
 
-func (w *world) Post(_ context.Context, channel, thread string, m slack.Message) (string, error) {
+func (w *world) Post(ctx context.Context, channel, thread string, m slack.Message) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.postTime = 0
+	if end, ok := ctx.Deadline(); ok {
+		w.postTime = time.Until(end)
+	}
 	if w.postErr != nil {
 		return "", w.postErr
 	}
@@ -143,6 +170,9 @@ func (w *world) Post(_ context.Context, channel, thread string, m slack.Message)
 func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.onUpdate != nil {
+		w.onUpdate()
+	}
 	if w.updateErr == nil {
 		w.did = append(w.did, "update "+channel+" "+ts)
 		w.said = append(w.said, m)
@@ -171,7 +201,20 @@ func (w *world) MembersAmong(_ context.Context, channel string, users []string) 
 	return in, w.membersErr
 }
 
-func (w *world) OpenDM(_ context.Context, user string) (string, error) {
+func (w *world) OpenDM(ctx context.Context, user string) (string, error) {
+	for w.opensAfter != "" && user != w.row.Requester.SlackID {
+		w.mu.Lock()
+		opens := slices.ContainsFunc(w.said, func(m slack.Message) bool { return m.Purpose == w.opensAfter })
+		w.mu.Unlock()
+		if opens {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return "", access.Errorf(access.CodeUnavailable, "timeout")
+		case <-time.After(time.Millisecond):
+		}
+	}
 	if slices.Contains(w.failing, user) {
 		return "", access.Errorf(access.CodeNotFound, "user_disabled")
 	}
@@ -375,6 +418,42 @@ func TestRetryLooksBeforeItPostsAgain(t *testing.T) {
 				t.Errorf("did %q, want %q", w.did, test.want)
 			}
 		})
+	}
+}
+
+// The access of an approved request doesn't wait for Slack: the announcement is tried once,
+// for a short time. A request that needs approval is announced again.
+func TestAnnouncementOfApprovedRequest(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		approved bool
+		err      error
+		want     access.Code
+	}{
+		{"approved, and Slack doesn't answer", true, access.Errorf(access.CodeUnavailable, "no answer"), access.CodeNotPosted},
+		{"approved, and Slack is busy", true, access.Errorf(access.CodeThrottled, "busy"), access.CodeNotPosted},
+		{"approved, and Slack refuses", true, access.Errorf(access.CodeMisconfigure, "no such channel"), access.CodeMisconfigure},
+		{"approved, and posted", true, nil, ""},
+		{"not approved, and Slack doesn't answer", false, access.Errorf(access.CodeUnavailable, "no answer"), access.CodeUnavailable},
+	} {
+		w := newWorld()
+		w.postErr = test.err
+		if test.approved {
+			w.approve()
+		}
+		err := w.handle(t, "announce", true, true, 1)
+		if limited := w.postTime > 0 && w.postTime <= approvedTime; access.CodeOf(err) != test.want || limited != test.approved {
+			t.Errorf("%s: got %v with %s left, want code %q", test.name, err, w.postTime, test.want)
+		}
+		if w.postErr = nil; test.approved {
+			w.grant()
+			if err := w.handle(t, "granted", false, true, 1); err != nil || w.sent["C1 announce"] == "" || w.sent["C1/1 granted"] == "" {
+				t.Errorf("%s: later %v, sent %v", test.name, err, w.sent)
+			}
+		}
+	}
+	if access.CodeNotPosted.Transient() {
+		t.Error("the state machine would try again")
 	}
 }
 

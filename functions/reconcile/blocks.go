@@ -27,6 +27,8 @@ type BlocksTable interface {
 	OpenRequests(ctx context.Context) ([]access.Due, error)
 	Get(ctx context.Context, id string) (access.Request, error)
 	RequestEnd(ctx context.Context, id string, e access.EndRequest) (r access.Request, won bool, err error)
+	OpenLeases(ctx context.Context) ([]access.Due, error)
+	Lease(ctx context.Context, key string) (l access.Lease, found bool, err error)
 }
 
 var _ BlocksTable = (*table.Table)(nil)
@@ -38,6 +40,8 @@ type Blocked struct {
 	// ResumeApproval ends the wait for an approval, so that evaluate refuses the request.
 	// ResumeEnd ends the wait for the end of access. Both take the wait's task token.
 	ResumeApproval, ResumeEnd func(ctx context.Context, token string) error
+	// Remove starts the removal of a request's access if the request's row was deleted.
+	Remove func(ctx context.Context, requestID string, s access.Subject) error
 	// Record starts the recording of events about blocks.
 	Record func(ctx context.Context) error
 	Now    func() time.Time
@@ -57,7 +61,7 @@ func (b *Blocked) Look(ctx context.Context) error {
 	}
 	var failures []error
 	if b.isDue(blocks) {
-		failures = append(failures, b.endAll(ctx, blocks))
+		failures = append(failures, b.endAll(ctx, blocks), b.removeLost(ctx, blocks))
 	}
 	if len(blocks.Unrecorded()) > 0 {
 		failures = append(failures, b.Record(ctx))
@@ -128,4 +132,35 @@ func (b *Blocked) end(ctx context.Context, blocks access.Blocks, id string) erro
 		b.Logger.WarnContext(ctx, "execution could not be resumed; the minute check removes the access", "request_id", id, "error", access.ErrorMessage(err))
 	}
 	return nil
+}
+
+// removeLost removes the access of blocked people that only a lease still knows, because
+// someone deleted the request's row.
+func (b *Blocked) removeLost(ctx context.Context, blocks access.Blocks) error {
+	open, err := b.Table.OpenLeases(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range open {
+		block := blocks.Of(access.Person{PrincipalID: access.PrincipalOf(d.ID)})
+		if block == nil {
+			continue
+		}
+		lease, found, err := b.Table.Lease(ctx, d.ID)
+		if err != nil || !found {
+			errs = append(errs, err)
+			continue
+		}
+		for id, holder := range lease.Holders {
+			_, err := b.Table.Get(ctx, id)
+			if access.CodeOf(err) == access.CodeNotFound && holder.IsConfirmed() {
+				b.Logger.ErrorContext(ctx, "ending the access of a blocked person whose request's row is gone", "request_id", id, "block", block.ID, "subject", d.ID)
+				errs = append(errs, b.Remove(ctx, id, lease.Subject))
+			} else if access.CodeOf(err) != access.CodeNotFound {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return access.Wrap(codeOfFirst(errs), errors.Join(errs...), "remove access without a row")
 }

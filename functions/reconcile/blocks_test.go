@@ -17,6 +17,8 @@ type blockedWorld struct {
 	mu      sync.Mutex
 	blocks  access.Blocks
 	rows    map[string]access.Request
+	leases  map[string]access.Lease
+	removed []string         // requests without a row
 	errs    map[string]error // by call or request id
 	resumed []string
 	read    int
@@ -57,6 +59,18 @@ func (w *blockedWorld) RequestEnd(_ context.Context, id string, e access.EndRequ
 	return r, true, w.errs["end"]
 }
 
+func (w *blockedWorld) OpenLeases(context.Context) (due []access.Due, err error) {
+	for _, key := range append(slices.Sorted(maps.Keys(w.leases)), "behind#p-carol") {
+		due = append(due, access.Due{ID: key})
+	}
+	return due, w.errs["open leases"]
+}
+
+func (w *blockedWorld) Lease(_ context.Context, key string) (access.Lease, bool, error) {
+	lease, found := w.leases[key]
+	return lease, found, w.errs["lease"]
+}
+
 func (w *blockedWorld) checker(at time.Time) *Blocked {
 	resume := func(what string) func(context.Context, string) error {
 		return func(_ context.Context, token string) error {
@@ -68,6 +82,10 @@ func (w *blockedWorld) checker(at time.Time) *Blocked {
 	}
 	return &Blocked{
 		Table: w, ResumeApproval: resume("approval"), ResumeEnd: resume("end"),
+		Remove: func(_ context.Context, id string, s access.Subject) error {
+			w.removed = append(w.removed, id+" "+s.Key())
+			return w.errs["remove"]
+		},
 		Record: func(context.Context) error { w.records++; return w.errs["record"] },
 		Now:    func() time.Time { return at }, Logger: slog.New(slog.DiscardHandler),
 	}
@@ -157,6 +175,49 @@ func TestBlockedPeopleLoseEverything(t *testing.T) {
 			}
 			if w.rows["pending"].Outcome != nil {
 				t.Error("it decides, which only ingress and evaluate may")
+			}
+		})
+	}
+}
+
+// Access of a blocked person whose request has no row anymore is removed through its lease.
+func TestBlockedPeopleLoseAccessWithoutRow(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 1, 0, 0, time.UTC)
+	down := access.Errorf(access.CodeThrottled, "slow down")
+	blocks := access.Blocks{}.Add(access.Block{Person: access.Person{SlackID: "UCAROL", PrincipalID: "p-carol"}, At: at}, 5)
+	blocks.Recorded = 5
+	subject := func(account, principal string) access.Subject {
+		return access.Subject{Target: access.Target{Kind: access.KindAccount, AccountID: account, PermissionSetARN: "ps"}, PrincipalID: principal}
+	}
+	confirmed := access.Holder{End: at.Add(time.Hour)}
+	first, second, of := subject("1", "p-carol"), subject("2", "p-carol"), subject("1", "p-ann")
+	for _, tt := range []struct {
+		name   string
+		blocks access.Blocks
+		errs   map[string]error
+		want   access.Code
+		gone   []string
+	}{
+		{name: "blocked", blocks: blocks, gone: []string{"lost " + first.Key(), "lost-too " + second.Key()}},
+		{name: "nobody is blocked"},
+		{name: "the leases can't be listed", blocks: blocks, errs: map[string]error{"open leases": down}, want: access.CodeThrottled},
+		{name: "no lease can be read", blocks: blocks, errs: map[string]error{"lease": down}, want: access.CodeThrottled},
+		{name: "a row can't be read", blocks: blocks, errs: map[string]error{"kept": down}, want: access.CodeThrottled, gone: []string{"lost " + first.Key(), "lost-too " + second.Key()}},
+		{name: "no removal can be started", blocks: blocks, errs: map[string]error{"remove": down}, want: access.CodeThrottled, gone: []string{"lost " + first.Key(), "lost-too " + second.Key()}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &blockedWorld{blocks: tt.blocks, errs: tt.errs,
+				rows: map[string]access.Request{"kept": {ID: "kept", Requester: access.Person{PrincipalID: "p-carol"}, RevokingAt: at}},
+				leases: map[string]access.Lease{
+					first.Key():  {Subject: first, Holders: map[string]access.Holder{"lost": confirmed, "kept": confirmed, "being-granted": {}}},
+					second.Key(): {Subject: second, Holders: map[string]access.Holder{"lost-too": confirmed}},
+					of.Key():     {Subject: of, Holders: map[string]access.Holder{"lost-of-ann": confirmed}},
+				}}
+			if err := w.checker(at).Look(t.Context()); access.CodeOf(err) != tt.want {
+				t.Errorf("got %v, want code %q", err, tt.want)
+			}
+			if slices.Sort(w.removed); !slices.Equal(w.removed, tt.gone) {
+				t.Errorf("removed %q, want %q", w.removed, tt.gone)
 			}
 		})
 	}

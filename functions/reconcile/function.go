@@ -108,7 +108,6 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		return document, err
 	}
 	remover := removerFunction{client: c.Lambda, arn: s.RevokeFunction}
-	recheck := c.Rechecks
 	units := catalog.New(names, p)
 	runs := namedRuns{rows, units}
 	store := findings.New(c.S3, s.Catalog.Bucket)
@@ -135,9 +134,9 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Remover:    remover,
 
 			ExtensionOffer: s.ExtensionOffer,
-			Offer: func(ctx context.Context, requestID string) error {
-				payload := map[string]string{"operation": host.OperationMoreTime, "request_id": requestID}
-				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "offer more time")
+			Notify: func(ctx context.Context, operation, requestID string) error {
+				payload := map[string]string{"operation": operation, "request_id": requestID}
+				return invoke.Function(ctx, c.Lambda, s.NotifyFunction, payload, "send the messages of a request")
 			},
 
 			Now:    p.Now,
@@ -153,6 +152,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 				return tokens.Resume(ctx, token, tasktoken.ApprovalOutput(access.OutcomeRefused))
 			},
 			ResumeEnd: func(ctx context.Context, token string) error { return tokens.Resume(ctx, token, tasktoken.EndOutput) },
+			Remove:    removeGranted(remover),
 			Record: func(ctx context.Context) error {
 				payload := map[string]string{"operation": host.OperationBlocks}
 				return invoke.Function(ctx, c.Lambda, s.AuditFunction, payload, "record who was blocked")
@@ -161,7 +161,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			Logger: p.Logger,
 		},
 		People: &leavers.Checker{
-			Directory: recheck,
+			Directory: c.Rechecks,
 			Table:     runs,
 			Store:     store,
 			ResumeEnd: func(ctx context.Context, token string) error { return tokens.Resume(ctx, token, tasktoken.EndOutput) },
@@ -172,7 +172,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 				if err != nil {
 					return nil, err
 				}
-				return cases.New(recheck, rows, nil).GroupsOfDecider(ctx, x, who, targets, ousOf)
+				return cases.New(c.Rechecks, rows, nil).GroupsOfDecider(ctx, x, who, targets, ousOf)
 			},
 			OUsOf:  units.OUsOf,
 			Show:   show(host.OperationDriftQuestion),

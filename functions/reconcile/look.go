@@ -32,8 +32,8 @@ func (s *Sweep) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.offerMoreTime(ctx, open) // last, so that it delays no removal
 	l := &look{Sweep: s, now: s.Now(), requests: map[string]examined{}}
+	defer l.notify(ctx, open) // last, so that it delays no removal
 	reading, cancelReading := context.WithTimeout(ctx, examineTimeout)
 	defer cancelReading()
 

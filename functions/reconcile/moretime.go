@@ -5,11 +5,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
-	"sso-elevator/functions/access/parallel"
+	"sso-elevator/functions/adapters/host"
 )
-
-// offerTimeout bounds how long a look searches for access that ends soon.
-const offerTimeout = 4 * time.Second
 
 // offerMoreTime makes notify offer more time to the requesters whose access ends soon. It
 // changes nothing itself. Its errors are only logged: the next look tries again.
@@ -17,39 +14,15 @@ func (s *Sweep) offerMoreTime(ctx context.Context, open []access.Due) {
 	if s.ExtensionOffer == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, offerTimeout)
-	defer cancel()
 	now := s.Now()
-	s.mu.Lock()
-	before := s.offers
-	s.mu.Unlock()
 	// Granted access is due at its end. Others are read in vain.
-	after := map[string]time.Time{}
-	var ids []string
+	var soon []access.Due
 	for _, d := range open {
-		if !now.Before(d.At) || now.Before(d.At.Add(-s.ExtensionOffer)) {
-			continue
-		}
-		next, known := before[d.ID]
-		if known {
-			after[d.ID] = next
-		}
-		if !known || !next.IsZero() && !now.Before(next) {
-			ids = append(ids, d.ID)
+		if now.Before(d.At) && !now.Before(d.At.Add(-s.ExtensionOffer)) {
+			soon = append(soon, d)
 		}
 	}
-	next, errs := make([]time.Time, len(ids)), make([]error, len(ids))
-	parallel.Do(len(ids), atOnce, func(i int) { next[i], errs[i] = s.offerTo(ctx, ids[i], now) })
-	for i, id := range ids {
-		if errs[i] != nil {
-			s.Logger.WarnContext(ctx, "more time could not be offered", "request_id", id, "code", access.CodeOf(errs[i]), "error", access.ErrorMessage(errs[i]))
-			continue
-		}
-		after[id] = next[i]
-	}
-	s.mu.Lock()
-	s.offers = after
-	s.mu.Unlock()
+	s.visit(ctx, &s.offers, soon, "more time could not be offered", s.offerTo)
 }
 
 // offerTo makes notify offer the requester more time, if it is time and notify hasn't done so.
@@ -78,5 +51,5 @@ func (s *Sweep) offerTo(ctx context.Context, id string, now time.Time) (next tim
 		return now, nil
 	}
 	// The next look finds out whether notify could post it.
-	return now, s.Offer(ctx, id)
+	return now, s.Notify(ctx, host.OperationMoreTime, id)
 }

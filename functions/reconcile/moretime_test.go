@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 )
 
 // offering is a sweep that offers more time half an hour before the end. offered lists to
@@ -14,7 +15,10 @@ import (
 func (l *left) offering(offered *[]string) *Sweep {
 	s := l.sweep()
 	s.ExtensionOffer = 30 * time.Minute
-	s.Offer = func(_ context.Context, id string) error {
+	s.Notify = func(_ context.Context, operation, id string) error {
+		if operation != host.OperationMoreTime {
+			return nil
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		*offered = append(*offered, id)
@@ -48,7 +52,9 @@ func TestLookOffersMoreTime(t *testing.T) {
 		{name: "exactly then", row: endsIn(30*time.Minute, nil), want: 2, reads: 2},
 		{name: "not yet", row: endsIn(30*time.Minute+time.Second, nil)},
 		{name: "off", row: endsIn(29*time.Minute, nil), off: true},
-		{name: "not half over", row: endsIn(29*time.Minute, func(r *access.Request) { r.GrantedAt = noon.Add(-time.Minute) }), reads: 1},
+		{name: "not half over", row: endsIn(29*time.Minute, func(r *access.Request) {
+			r.GrantedAt, r.Duration = noon.Add(-time.Minute), 30*60
+		}), reads: 1},
 		{name: "posted", row: endsIn(29*time.Minute, func(r *access.Request) {
 			r.Posts = map[string]access.Post{"dm-more_time": {Channel: "D1", TS: "1.1"}}
 		}), reads: 1},
@@ -99,12 +105,12 @@ func TestOffersAndTheLook(t *testing.T) {
 			states: map[string]ExecutionState{"arn:abc": Ended}, failing: fails}
 		var offered []string
 		s := l.offering(&offered)
-		offer := s.Offer
-		s.Offer = func(ctx context.Context, id string) error {
+		offer := s.Notify
+		s.Notify = func(ctx context.Context, operation, id string) error {
 			if len(l.removed) != 1 || fails == "" && len(l.counted) == 0 {
 				t.Error("offered before the end of the look")
 			}
-			return offer(ctx, id)
+			return offer(ctx, operation, id)
 		}
 		if err := s.Look(t.Context()); (err != nil) != (fails == "Running") {
 			t.Errorf("%q: %v", fails, err)
@@ -115,20 +121,28 @@ func TestOffersAndTheLook(t *testing.T) {
 	}
 }
 
-// A slow table takes only a few seconds of a look for offers.
-func TestOffersAreBounded(t *testing.T) {
+// A slow table takes only a few seconds of a look for offers and for what is missing.
+func TestNotifyIsBounded(t *testing.T) {
 	var offered []string
 	l := &left{rows: map[string]access.Request{"abc": endsIn(time.Minute, nil)}}
 	s := l.offering(&offered)
-	s.Offer = func(ctx context.Context, _ string) error {
+	notified := map[string]bool{}
+	s.Notify = func(ctx context.Context, operation, _ string) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		notified[operation] = true
 		deadline, ok := ctx.Deadline()
-		if !ok || time.Until(deadline) > offerTimeout {
+		if !ok || time.Until(deadline) > notifyTimeout {
 			t.Errorf("the deadline is %s", deadline)
 		}
 		return nil
 	}
-	open, _ := l.OpenRequests(t.Context())
-	s.offerMoreTime(t.Context(), open)
+	if err := s.Look(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !notified[host.OperationMoreTime] || !notified[host.OperationCatchUp] {
+		t.Errorf("notified of %v", notified)
+	}
 }
 
 // What is remembered follows the index.

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-
 	"log/slog"
 	"sync"
 	"time"
@@ -86,7 +85,7 @@ const (
 	// overdueAfter is how long after its end access is overdue. After that, the look
 	// raises the alarm, and starts a direct removal even if a running execution has begun
 	// to remove the access.
-	overdueAfter = time.Minute
+	overdueAfter = access.OverdueAfter
 	// lateAgain is the time between two sweeps of a request whose execution is running. It
 	// is also how long after the end a running execution may take to finish a removal that
 	// it has begun, because the execution retries, too.
@@ -118,10 +117,11 @@ type Sweep struct {
 	Executions Executions
 	Remover    Remover
 	// ExtensionOffer is how long before the end of access its requester is offered more
-	// time; zero for never. Offer makes function notify do so, and doesn't wait for it.
+	// time; zero for never.
 	ExtensionOffer time.Duration
-	Offer          func(ctx context.Context, requestID string) error
-	Now            func() time.Time
+	// Notify invokes function notify, and doesn't wait for it.
+	Notify func(ctx context.Context, operation, requestID string) error
+	Now    func() time.Time
 	// Unique returns eight characters of a-z0-9 that nobody can predict.
 	Unique func() string
 	Count  func(name string, dimensions map[string]string)
@@ -133,9 +133,9 @@ type Sweep struct {
 	// executions, and reads only rows whose execution is missing from it.
 	mu         sync.Mutex
 	executions map[string]string
-	// offers are when to look next whether a request's requester is offered more time, by
-	// request id; zero for never. It saves reads, and may be lost.
-	offers map[string]time.Time
+	// offers says when to check again whether to offer more time; news, whether messages
+	// are missing.
+	offers, news visits
 }
 
 // sweepInput is the input of the reconcile machine in mode sweep.

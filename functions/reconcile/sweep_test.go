@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/host"
 )
 
 var noon = time.Date(2026, 3, 2, 12, 0, 30, 0, time.UTC)
@@ -40,7 +41,8 @@ type left struct {
 	gauged    []string
 	described []string
 	reads     int
-	failing   string // calls that return an error
+	caughtUp  []string // ids of requests whose messages notify was to send
+	failing   string   // calls that return an error
 
 	unreadable string // the id of a row that makes no sense
 	unlisted   string // the id of a row that the index lacks
@@ -172,6 +174,14 @@ func (l *left) Remove(_ context.Context, in Removal) error {
 func (l *left) sweep() *Sweep {
 	return &Sweep{
 		Table: l, Executions: l, Remover: l, Now: func() time.Time { return noon }, Unique: func() string { return "x7q2mz4k" },
+		Notify: func(_ context.Context, operation, id string) error {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if operation == host.OperationCatchUp {
+				l.caughtUp = append(l.caughtUp, id)
+			}
+			return l.fail("Notify")
+		},
 		Count:  func(name string, _ map[string]string) { l.counted = append(l.counted, name) },
 		Gauge:  func(name string, n int) { l.gauged = append(l.gauged, fmt.Sprint(name, " ", n)) },
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -492,6 +502,7 @@ func TestLookAtManyRequests(t *testing.T) {
 		r := asked(time.Hour, active(noon.Add(time.Hour)))
 		r.ID = fmt.Sprintf("r%03d", i)
 		r.ExecutionARN = "arn:" + r.ID
+		r.Posts = map[string]access.Post{"granted": {Channel: "C1", TS: "1.1"}}
 		l.rows[r.ID] = r
 		l.running = append(l.running, r.ExecutionARN)
 	}

@@ -154,6 +154,8 @@ func TestDrift(t *testing.T) {
 		units      units
 		policyErr  error
 		exemptions []access.Exemption
+		seen       time.Duration // how long ago the access was first found; 0 if that isn't known
+		seenErr    error
 		userErr    error
 		userGone   bool
 		left       *access.Leave
@@ -219,6 +221,12 @@ func TestDrift(t *testing.T) {
 			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.AccountID = "999999999999" })}, calls: []string{removal}, reserved: 1},
 		{name: "an exemption that has ended", run: revoke, limit: 1,
 			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Until = nine })}, calls: []string{removal}, reserved: 1},
+		{name: "exempt, found less than 72 hours ago", run: revoke, limit: 1, seen: 72*time.Hour - 1, exemptions: []access.Exemption{emergency(nil)}, want: access.CodeExempt},
+		{name: "exempt, found 72 hours ago", run: revoke, limit: 1, seen: 72 * time.Hour, exemptions: []access.Exemption{emergency(nil)}, calls: []string{removal}, reserved: 1},
+		{name: "exempt, found 72 hours ago, and pressed", run: pressed(access.DriftWarn, ann), seen: 72 * time.Hour, exemptions: []access.Exemption{emergency(nil)}, calls: []string{removal}},
+		{name: "exempt, and when it was found can't be read", run: revoke, limit: 1, seenErr: unavailable, exemptions: []access.Exemption{emergency(nil)}, want: access.CodeUnavailable},
+		{name: "another person's exemption, and when it was found can't be read", run: revoke, limit: 1, seenErr: unavailable,
+			exemptions: []access.Exemption{emergency(func(e *access.Exemption) { e.Email = "bob@example.com" })}, calls: []string{removal}, reserved: 1},
 		{name: "an exemption, and who it is can't be read", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, userErr: unavailable, want: access.CodeUnavailable},
 		{name: "an exemption, and the user is gone", run: revoke, limit: 1, exemptions: []access.Exemption{emergency(nil)}, userGone: true, calls: []string{removal}, reserved: 1},
 
@@ -226,7 +234,16 @@ func TestDrift(t *testing.T) {
 		{name: "someone pressed it after a run in mode revoke had kept it", run: pressed(access.DriftRevoke, ann), calls: []string{removal}},
 		{name: "someone pressed it below another finding", run: access.Run{ID: "r", Mode: access.DriftWarn, Presses: []access.FindingPress{{Finding: 1, Remove: true, By: ann, At: nine}}}, want: access.CodeRefused},
 		{name: "someone pressed Leave for a day", run: access.Run{ID: "r", Mode: access.DriftWarn, Presses: []access.FindingPress{{Finding: 2, By: ann, At: nine}}}, want: access.CodeRefused},
-		{name: "the first press counts", run: pressed(access.DriftWarn, ann, access.FindingPress{Finding: 2, At: nine}), want: access.CodeRefused},
+		{name: "someone left it before", run: pressed(access.DriftWarn, ann, access.FindingPress{Finding: 2, At: nine.Add(-time.Hour)}), calls: []string{removal}},
+		{name: "someone left it before, and the leave is in the table", run: pressed(access.DriftWarn, ann, access.FindingPress{Finding: 2, At: nine.Add(-time.Hour)}),
+			left: left(-time.Hour, 23*time.Hour), calls: []string{removal}},
+		{name: "someone left it before, and who pressed Remove now approves it no more", run: pressed(access.DriftWarn, ann, access.FindingPress{Finding: 2, At: nine.Add(-time.Hour)}),
+			approvers: []string{"bob@example.com"}, left: left(-time.Hour, 23*time.Hour), want: access.CodeRefused},
+		{name: "someone left it before, and who pressed Remove now is blocked", run: access.Run{ID: "r", Mode: access.DriftWarn, Presses: []access.FindingPress{
+			{Finding: 2, By: ann, At: nine.Add(-time.Hour)}, {Finding: 2, Remove: true, By: bob, At: nine.Add(-time.Minute)}}},
+			approvers: []string{"ann@example.com", "bob@example.com"}, left: left(-time.Hour, 23*time.Hour), blocked: bob, want: access.CodeRefused},
+		{name: "someone left it before, and it is the own access of who pressed Remove now", run: pressed(access.DriftWarn,
+			access.Person{SlackID: "U1", Email: "ann@example.com", PrincipalID: subject.PrincipalID}, access.FindingPress{Finding: 2, At: nine.Add(-time.Hour)}), want: access.CodeRefused},
 		{name: "who pressed it approves it no more", run: pressed(access.DriftWarn, ann), approvers: []string{"bob@example.com"}, want: access.CodeRefused},
 		{name: "who pressed it has no user", run: pressed(access.DriftWarn, access.Person{SlackID: "U1", Email: "ann@example.com"}), want: access.CodeRefused},
 		{name: "nobody pressed it", run: pressed(access.DriftWarn, access.Person{}), want: access.CodeRefused},
@@ -272,6 +289,10 @@ func TestDrift(t *testing.T) {
 			if test.left != nil {
 				table.leaves = map[string]access.Leave{test.left.Subject: *test.left}
 			}
+			var firstSeen time.Time
+			if test.seen > 0 {
+				firstSeen = nine.Add(-test.seen)
+			}
 			known := map[string][]string{subject.PrincipalID: {"Jane@Example.com", "jane.doe@example.com"}}
 			if test.userGone {
 				known = nil
@@ -291,7 +312,7 @@ func TestDrift(t *testing.T) {
 						return test.err
 					},
 				},
-				Findings: memoryFindings{"r2": {Subject: subject, MembershipID: "m-1"}},
+				Findings: seenFindings{memoryFindings{"r2": {Subject: subject, MembershipID: "m-1", FirstSeen: nine.Add(-200 * time.Hour)}}, firstSeen, test.seenErr},
 				Table:    table,
 				Users:    users{known, test.userErr},
 				Policy:   inForce{cmp.Or(test.set, subject.PermissionSet), test.resources, test.protected, approvers, test.exemptions, test.policyErr},

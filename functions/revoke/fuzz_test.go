@@ -23,6 +23,10 @@ func (findingsOf) Finding(_ context.Context, run string, index int) (access.Find
 	return access.Finding{Subject: subject}, nil
 }
 
+func (findingsOf) FirstSeen(context.Context, string, time.Time) (time.Time, error) {
+	return time.Time{}, nil
+}
+
 type anyPolicy struct{}
 
 func (anyPolicy) Load(context.Context) (access.Policy, string, error) {

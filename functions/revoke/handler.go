@@ -82,6 +82,9 @@ type Leases interface {
 // removes only unknown access that a scan found.
 type Findings interface {
 	Finding(ctx context.Context, run string, index int) (access.Finding, error)
+	// FirstSeen returns when a run first found the access that a subject has; zero if that
+	// isn't known at that time.
+	FirstSeen(ctx context.Context, subject string, at time.Time) (time.Time, error)
 }
 
 // Table says which findings a run may remove, and counts the removals.
@@ -268,7 +271,8 @@ func logFailedFinding(ctx context.Context, log *slog.Logger, f access.Finding, e
 	}
 }
 
-// isExempt reports whether the policy exempts the finding now.
+// isExempt reports whether the policy exempts the finding now. The run may be old, and the
+// access may have gone and come back since. So the history says when it was first found.
 func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.Finding) (bool, error) {
 	exemptions := policy.ExemptionsOf(f.Target, h.Now())
 	if len(exemptions) == 0 {
@@ -278,7 +282,15 @@ func (h *Handler) isExempt(ctx context.Context, policy *access.Policy, f access.
 	if err != nil || !found {
 		return false, err
 	}
-	return slices.ContainsFunc(exemptions, func(e access.Exemption) bool { return e.IsFor(names...) }), nil
+	exemptions = slices.DeleteFunc(exemptions, func(e access.Exemption) bool { return !e.IsFor(names...) })
+	if len(exemptions) == 0 {
+		return false, nil
+	}
+	first, err := h.Findings.FirstSeen(ctx, f.Key(), h.Now())
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(exemptions, func(e access.Exemption) bool { return h.Now().Before(e.EndFor(first)) }), nil
 }
 
 // settle completes the removal under a finding's lease, or under the lease that in

@@ -394,3 +394,22 @@ func (f memoryFindings) Finding(_ context.Context, run string, index int) (acces
 	}
 	return access.Finding{}, access.Errorf(access.CodeNotFound, "no such finding")
 }
+
+// FirstSeen knows nothing.
+func (memoryFindings) FirstSeen(context.Context, string, time.Time) (time.Time, error) {
+	return time.Time{}, nil
+}
+
+// seenFindings also know when the subjects in TestDrift were first found.
+type seenFindings struct {
+	memoryFindings
+	firstSeen time.Time
+	err       error
+}
+
+func (f seenFindings) FirstSeen(_ context.Context, key string, _ time.Time) (time.Time, error) {
+	if key != subject.Key() {
+		return time.Time{}, nil
+	}
+	return f.firstSeen, f.err
+}

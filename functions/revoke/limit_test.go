@@ -70,6 +70,10 @@ func (endless) Finding(context.Context, string, int) (access.Finding, error) {
 	return access.Finding{Subject: subject}, nil
 }
 
+func (endless) FirstSeen(context.Context, string, time.Time) (time.Time, error) {
+	return time.Time{}, nil
+}
+
 // Removals come in runs of any size and kind, in turn or at once, over days. Within 24
 // hours, no more findings than the limit are removed without a person's consent.
 func TestSlicedRemovalsStayWithinTheLimit(t *testing.T) {

@@ -204,11 +204,39 @@ func (l *ledger) checkNotBlocked(r access.Request) {
 	}
 }
 
+// checkApproversOfGrant checks, when a grant is written, that the approvals suffice without
+// those of people whose block the function has read, or could have.
+func (l *ledger) checkApproversOfGrant(r access.Request) {
+	if r.Outcome == nil || r.Outcome.Kind != access.OutcomeApproved {
+		return
+	}
+	by := []access.Person{r.Outcome.By}
+	for _, a := range r.Approvals {
+		by = append(by, a.By)
+	}
+	isBlocked := func(p access.Person) bool {
+		return l.sawBlock("request "+r.ID+" is granted", p, l.blocks.first)
+	}
+	if !slices.ContainsFunc(by, isBlocked) {
+		return
+	}
+	l.count("granted beside a blocked approver")
+	if !l.isPermitted(r, l.world.doing.began) {
+		l.broken(15, "request %s is granted with approvals by %v, and too few of them are not blocked", r.ID, by)
+	}
+}
+
 // checkRunWrite checks that nobody decides about unknown access whose block the function
 // has read, or could have.
 func (l *ledger) checkRunWrite(was, is access.Run) {
 	what := "unknown access of run " + is.ID + " is decided"
 	for _, p := range is.Presses[min(len(was.Presses), len(is.Presses)):] {
+		if earlier := was.PressAbout(p.Finding); earlier != nil {
+			l.counts["Overruled"]++
+			if !p.Remove || earlier.Remove || !earlier.At.Before(p.At) || len(is.PressesAbout(p.Finding)) != 2 {
+				l.broken(6, "%s by %+v, although it was: %+v", what, p, was.Presses)
+			}
+		}
 		if l.sawBlock(what, p.By, l.blocks.first) {
 			l.broken(15, "%s by %s, who is blocked", what, p.By.SlackID)
 		}

@@ -11,13 +11,15 @@ import (
 // checkExtension checks the end of the access when a grant is written. It joins the latest
 // end of the other requests for the same access that were granted before the function
 // began, and still have it. Extended access that was granted automatically is no longer
-// than a policy in force allows.
+// than a policy in force allows. What a person approved lasts no longer than they were
+// shown, so it joins no later end.
 func (l *ledger) checkExtension(r access.Request) {
 	inv, now := l.world.doing, l.world.clock.now()
 	key := r.Subject().Key()
 	lease, _ := l.world.table.lease(key)
 	var last time.Time
 	begins := false
+	shown, isLimited := l.request(r.ID).shown, r.Outcome != nil && r.Outcome.Kind != access.OutcomeAutomatic
 	for _, d := range l.requests {
 		other := d.row
 		if other.ID == "" || other.ID == r.ID || other.Subject().Key() != key {
@@ -25,10 +27,17 @@ func (l *ledger) checkExtension(r access.Request) {
 		}
 		begins = begins || other.GrantedAt.Equal(r.ChainSince)
 		if d.deletedAt.IsZero() && other.IsExtendable(now) && d.granted.Before(inv.began) && lease.IsHeldBy(other.ID) {
+			if isLimited && other.End.After(shown) {
+				l.count("not extended: not shown")
+				continue
+			}
 			last = latest(last, other.End)
 		}
 	}
 	duration := time.Duration(r.Duration) * time.Second
+	if isLimited && r.End.After(latest(r.GrantedAt, shown).Add(duration)) {
+		l.broken(1, "request %s ends at %v, and its approver was shown an extension from %v on", r.ID, r.End, shown)
+	}
 	if !r.IsExtension() {
 		switch want := r.GrantedAt.Add(duration); {
 		case !r.End.Equal(want):
@@ -66,6 +75,13 @@ func (l *ledger) isAutomatic(r access.Request, chain time.Duration, since time.T
 	})
 }
 
+// sameEnd reports whether the two ends are the same, even if two presses wrote them: the
+// second press ends what the first could not.
+func sameEnd(a, b access.EndRequest) bool {
+	a.ByPress, b.ByPress = "", ""
+	return a == b
+}
+
 // checkEndByPerson checks who ended the access: a person who pressed End now of this
 // request, or of another one for the same access.
 func (l *ledger) checkEndByPerson(r access.Request) {
@@ -80,7 +96,7 @@ func (l *ledger) checkEndByPerson(r access.Request) {
 		l.count("ended together")
 		// A request that could not be resumed is left to the sweep.
 		d.noted, d.waits = l.world.clock.now(), true
-		if first := pressed.row; pressed.deletedAt.IsZero() && (first.Subject().Key() != r.Subject().Key() || first.EndRequest == nil || *first.EndRequest != *end || !end.Includes(r)) {
+		if first := pressed.row; pressed.deletedAt.IsZero() && (first.Subject().Key() != r.Subject().Key() || first.EndRequest == nil || !sameEnd(*first.EndRequest, *end) || !end.Includes(r)) {
 			l.broken(4, "request %s ends with %s, and should not: %+v", r.ID, inv.about, *end)
 		}
 		return

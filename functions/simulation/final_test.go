@@ -147,8 +147,19 @@ func (l *ledger) checkRemovals() {
 		ref := access.FindingRef{Run: rec.RequestID, Index: rec.Sequence}
 		if rec.Event == string(access.EventDriftPressed) {
 			run, _ := l.world.table.run(ref.Run)
-			if p := run.PressAbout(ref.Index); p == nil || p.By.SlackID != rec.ApproverSlackID || p.Action() != rec.Action {
-				l.broken(3, "there is a record of a press on %+v, and nobody pressed so: %+v, %+v", ref, rec, p)
+			presses := run.PressesAbout(ref.Index)
+			i := slices.IndexFunc(presses, func(p access.FindingPress) bool {
+				return p.By.SlackID == rec.ApproverSlackID && p.Action() == rec.Action && p.At.UnixMilli() == rec.Timestamp
+			})
+			if i < 0 {
+				l.broken(3, "there is a record of a press on %+v, and nobody pressed so: %+v, %+v", ref, rec, presses)
+			} else if strings.HasSuffix(key, "-2.json") != (i == 1) {
+				l.broken(3, "the record of press %d on %+v is %s", i, ref, key)
+			}
+		}
+		if run, ok := l.world.table.run(ref.Run); ok && rec.Event == string(access.EventPressRefused) {
+			if presses := run.RefusedPresses; ref.Index >= len(presses) || presses[ref.Index].By.SlackID != rec.ActorSlackID || string(presses[ref.Index].Reason) != rec.DecisionReason {
+				l.broken(3, "there is a record of a refused press on %+v, and nobody pressed so: %+v", ref, rec)
 			}
 		}
 		if rec.Event != string(access.EventDriftRevoked) {

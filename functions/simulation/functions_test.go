@@ -18,6 +18,7 @@ import (
 	"sso-elevator/functions/adapters/identitycenter/identitycentertest"
 	who "sso-elevator/functions/adapters/people"
 	"sso-elevator/functions/adapters/policyinforce"
+	readers "sso-elevator/functions/adapters/secrets"
 	rows "sso-elevator/functions/adapters/table"
 	"sso-elevator/functions/audit"
 	"sso-elevator/functions/await"
@@ -41,6 +42,12 @@ var (
 	removals        = findings.Removals{Allowed: true, Max: maxRemovals}
 )
 
+// pointerBesideToken returns the policy's pointer, which is read in one call with the bot's
+// token.
+func pointerBesideToken(w *world, p host.Process) policyinforce.Source {
+	return readers.New(w.ssm, nil, p.Now, "ssm:"+tokenParameter).Beside(policySettings.Pointer)
+}
+
 // start creates a function as a cold start does, with fakes in place of the
 // services' clients.
 func start(w *world, name string) handler {
@@ -53,7 +60,7 @@ func start(w *world, name string) handler {
 			Durations: append(slices.Clone(durations), longDuration), MaxOpenRequests: openRequests,
 			DenyReason: string(ingress.DenyReasonOptional), DenyCooldown: 5 * time.Minute,
 		}, ingress.Clients{
-			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center,
+			DynamoDB: w.table, S3: w.objects, Pointer: pointerBesideToken(w, p), SSOAdmin: w.center, IdentityStore: w.center,
 			StepFunctions: w.steps, Lambda: w.lambda, Slack: w.slack, SigningSecrets: secrets{},
 		}, p))
 		return func(ctx context.Context, payload []byte) ([]byte, error) {
@@ -68,7 +75,7 @@ func start(w *world, name string) handler {
 			Stack: stackSettings, Table: tableSettings, Policy: policySettings, Catalog: catalogSettings, IdentityCenter: centerSettings, People: peopleSettings,
 			MaxDuration: longDuration, Expiration: expiration, AnnounceFor: min(statemachine.AnnounceFor, expiration), ReminderInitial: reminderInitial, ReminderMultiplier: 2,
 		}, evaluate.Clients{
-			DynamoDB: w.table, S3: w.objects, SSM: w.ssm, SSOAdmin: w.center, IdentityStore: w.center, Organizations: w.center, Slack: w.slack,
+			DynamoDB: w.table, S3: w.objects, Pointer: pointerBesideToken(w, p), SSOAdmin: w.center, IdentityStore: w.center, Organizations: w.center, Slack: w.slack,
 		}, p)))
 	case "await":
 		return edge(p, must(await.New(await.Settings{Table: tableSettings}, await.Clients{DynamoDB: w.table, StepFunctions: w.steps}, p)))

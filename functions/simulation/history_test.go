@@ -15,6 +15,7 @@ import (
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/drift"
 	"sso-elevator/slack"
 )
 
@@ -182,7 +183,29 @@ func (w *world) meddle(d *dice) {
 		p.Exemptions = []access.Exemption{e}
 		w.clock.say("%s is exempt of %s until %v", who.SlackID, t, e.Until.Sub(w.clock.start))
 		w.enforce(p)
+		if d.chance(0.5) {
+			w.ageFindings(d.between(0, 10*time.Minute))
+		}
 	}
+}
+
+// ageFindings moves back when runs first found what they know, so that exemptions of all
+// that end after left.
+func (w *world) ageFindings(left time.Duration) {
+	var h drift.History
+	if json.Unmarshal(w.objects.objects[historyKey], &h) != nil {
+		return
+	}
+	for key, seen := range h.Findings {
+		seen.FirstSeen = w.clock.now().Add(left - access.MaxExemption).UTC()
+		h.Findings[key] = seen
+	}
+	body, err := json.Marshal(h)
+	if err != nil {
+		panic(err)
+	}
+	w.clock.say("what runs found is as old as if exemptions end in %v: %d findings", left, len(h.Findings))
+	w.objects.put(historyKey, body)
 }
 
 // race sometimes has someone remove by hand what a run is about to remove.

@@ -484,7 +484,7 @@ func try[Out any](ctx context.Context, inv *invocation, d *dice, service, operat
 var readsForPolicy = map[string]bool{"IsMemberInGroups": true, "ListGroupMemberships": true, "ListParents": true}
 
 // quiet lists the calls that a story leaves out unless they fail.
-var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "DescribeUser": true, "GetUserId": true, "MembersAmong": true, "User": true}
+var quiet = map[string]bool{"GetItem": true, "Query": true, "ListExecutions": true, "ListInstances": true, "GetObject": true, "GetParameter": true, "GetParameters": true, "DescribeUser": true, "GetUserId": true, "MembersAmong": true, "User": true}
 
 func errText(err error) string {
 	if err == nil {

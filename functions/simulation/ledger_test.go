@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"sso-elevator/functions/adapters/leases"
 	"sso-elevator/functions/adapters/policyinforce"
 	rows "sso-elevator/functions/adapters/table"
+	"sso-elevator/functions/drift"
 	"sso-elevator/slack"
 )
 
@@ -32,12 +34,18 @@ type ledger struct {
 	blocks   blockList
 	// removals are the deletions of findings that Identity Center accepted.
 	removals map[access.FindingRef]*removal
+	// sightings are when the history said that each access was first found.
+	sightings map[string][]sighting
 	// left is when each row was written that says that someone left access alone.
 	left map[string]time.Time
 	// groupDeleted are the groups that someone deleted, homes where each account is.
 	groupDeleted map[string]bool
 	homes        map[string][]home
 }
+
+// sighting is what the history said from a time on: when access was first found; zero if it
+// said nothing.
+type sighting struct{ from, first time.Time }
 
 // removal is the removal of a finding.
 type removal struct {
@@ -80,7 +88,10 @@ type dossier struct {
 	// evaluated, entered and granted are when it was evaluated, first entered the lease,
 	// and was granted; or zero.
 	evaluated, entered, granted time.Time
-	endedBy                     *invocation // a person's press of its own End now
+	// shown is the end of the access that it extended, as its approvers read it; zero if
+	// they read of none.
+	shown   time.Time
+	endedBy *invocation // a person's press of its own End now
 	// waits is set if its execution may have no task token in the row. Then the
 	// execution doesn't learn about an early end; the sweep does.
 	waits bool
@@ -401,14 +412,26 @@ func (l *ledger) checkFindingRemoval(key, operation string, inv *invocation) {
 }
 
 // checkLeave checks that a person left the access alone, and not for longer than a press
-// can.
+// can. A Remove now may end a leave, after the access was removed for it.
 func (l *ledger) checkLeave(leave access.Leave) {
-	l.counts["Left"]++
 	run, found := l.world.table.run(leave.Run)
-	press := run.PressAbout(leave.Index)
-	if !found || press == nil || press.Remove || press.By != leave.By || leave.Until.After(leave.At.Add(access.LeaveFor)) {
-		l.broken(6, "%s is left alone, which nobody asked for: %+v, %+v", leave.Subject, leave, press)
+	presses := run.PressesAbout(leave.Index)
+	if i := slices.IndexFunc(presses, func(p access.FindingPress) bool { return p.By == leave.By && p.At.Equal(leave.At) }); found && i >= 0 {
+		press := presses[i]
+		switch {
+		case press.Remove && leave.Until.Equal(leave.At):
+			l.counts["LeaveEnded"]++
+			ended := as[access.DriftRemoval](l.world.table.rows[fmt.Sprintf("removal#run#%s#%d", leave.Run, leave.Index)])
+			if ended.FindingRef != leave.FindingRef || ended.Subject != leave.Subject {
+				l.broken(6, "the leave of %s ended, and it was not removed: %+v, %+v", leave.Subject, leave, ended)
+			}
+			return
+		case !press.Remove && !leave.Until.After(leave.At.Add(access.LeaveFor)):
+			l.counts["Left"]++
+			return
+		}
 	}
+	l.broken(6, "%s is left alone, which nobody asked for: %+v, %+v", leave.Subject, leave, presses)
 }
 
 // mayDecide reports whether a policy in force since then lets the answer's author
@@ -440,7 +463,64 @@ func (l *ledger) isExempt(key string, since time.Time) bool {
 			return false
 		}
 	}
+	if l.isUsedUp(key, since) {
+		l.count("removed although exempt, 72 h after it was found")
+		return false
+	}
 	return true
+}
+
+// noteHistory notes when the history says that access was first found.
+func (l *ledger) noteHistory(body []byte) {
+	var h drift.History
+	if err := json.Unmarshal(body, &h); err != nil {
+		panic(err)
+	}
+	now := l.world.clock.now()
+	note := func(key string, first time.Time) {
+		all := l.sightings[key]
+		if len(all) > 0 && all[len(all)-1].first.Equal(first) || len(all) == 0 && first.IsZero() {
+			return
+		}
+		if l.sightings == nil {
+			l.sightings = map[string][]sighting{}
+		}
+		l.sightings[key] = append(all, sighting{now, first})
+	}
+	for key, seen := range h.Findings {
+		note(key, seen.FirstSeen)
+	}
+	for key := range l.sightings {
+		note(key, h.Findings[key].FirstSeen)
+	}
+}
+
+// checkFindings checks that nothing is exempt for longer than 72 h after it was found.
+func (l *ledger) checkFindings(body []byte) {
+	var all []access.Finding
+	if err := json.Unmarshal(body, &all); err != nil {
+		panic(err)
+	}
+	for _, f := range all {
+		if e := f.Exemption; e != nil && e.By == nil && (f.FirstSeen.IsZero() || e.Until.After(f.FirstSeen.Add(72*time.Hour))) {
+			l.broken(6, "%s is exempt until %v, and was found at %v", f.Key(), e.Until, f.FirstSeen)
+		}
+	}
+}
+
+// isUsedUp reports whether exemptions of the access are over by what the history said at some
+// moment since then.
+func (l *ledger) isUsedUp(key string, since time.Time) bool {
+	all := l.sightings[key]
+	for i, s := range all {
+		if i+1 < len(all) && !all[i+1].from.After(since) {
+			continue // replaced before
+		}
+		if !s.first.IsZero() && !l.world.clock.now().Before(s.first.Add(72*time.Hour)) {
+			return true
+		}
+	}
+	return false
 }
 
 // holds reports whether the request is granted and has not ended.
@@ -561,6 +641,7 @@ func (l *ledger) checkWrite(key string, before, after row) {
 			l.broken(1, "request %s is granted, and its access is not there", id)
 		}
 		l.checkExtension(is)
+		l.checkApproversOfGrant(is)
 		r.granted = now
 	}
 	if was.EvaluatedDecision == nil && is.EvaluatedDecision != nil {
@@ -570,6 +651,9 @@ func (l *ledger) checkWrite(key string, before, after row) {
 		l.count("extension too long")
 	}
 	if was.Outcome == nil && is.Outcome != nil {
+		if is.Chain != nil {
+			r.shown = is.Chain.End
+		}
 		l.checkDecision(is)
 	}
 	l.checkConfirmed(was, is)

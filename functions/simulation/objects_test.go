@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -15,6 +16,8 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"sso-elevator/functions/adapters/findings"
 )
 
 // These are the buckets. Each counts as a service of its own, which may be down.
@@ -23,6 +26,9 @@ const (
 	catalogBucket = "catalog"
 	policyBucket  = "policy"
 )
+
+// historyKey is where runs keep what they found.
+const historyKey = catalogBucket + "/" + findings.Prefix + "known.json"
 
 // objects is S3.
 type objects struct {
@@ -78,10 +84,19 @@ func (o *objects) put(key string, body []byte) {
 	}
 	o.written[key]++
 	o.objects[key] = body
+	switch {
+	case key == historyKey:
+		o.world.ledger.noteHistory(body)
+	case strings.HasPrefix(key, catalogBucket+"/"+findings.Prefix) && strings.HasSuffix(key, "/findings.json"):
+		o.world.ledger.checkFindings(body)
+	}
 }
 
+// tokenParameter is the parameter with the bot's token.
+const tokenParameter = "token"
+
 // parameters is SSM's Parameter Store. It holds the pointer to the policy in
-// force.
+// force, and the bot's token.
 type parameters struct {
 	world *world
 	value string
@@ -92,5 +107,23 @@ func (p *parameters) GetParameter(ctx context.Context, in *ssm.GetParameterInput
 	return call(ctx, p.world, "ssm", "GetParameter", *in.Name, func() (*ssm.GetParameterOutput, error) {
 		value, set := p.value, p.set
 		return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &value, LastModifiedDate: &set}}, nil
+	})
+}
+
+func (p *parameters) GetParameters(ctx context.Context, in *ssm.GetParametersInput, _ ...func(*ssm.Options)) (*ssm.GetParametersOutput, error) {
+	return call(ctx, p.world, "ssm", "GetParameters", strings.Join(in.Names, " "), func() (*ssm.GetParametersOutput, error) {
+		out := &ssm.GetParametersOutput{}
+		for _, name := range in.Names {
+			value, set := p.value, p.set
+			switch name {
+			case policySettings.Pointer:
+			case tokenParameter:
+				value, set = "xoxb-simulated", time.Time{}
+			default:
+				panic("a parameter that is not known here: " + name)
+			}
+			out.Parameters = append(out.Parameters, ssmtypes.Parameter{Name: &name, Value: &value, LastModifiedDate: &set})
+		}
+		return out, nil
 	})
 }

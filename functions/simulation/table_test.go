@@ -58,7 +58,7 @@ func (t *table) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _ ...fun
 	key := keyOf(in.Item)
 	return call(ctx, t.world, "dynamodb", "PutItem", key, func() (*dynamodb.PutItemOutput, error) {
 		if err := t.check(key, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
-			return nil, err
+			return nil, t.withRow(err, key, in.ReturnValuesOnConditionCheckFailure)
 		}
 		t.write(key, in.Item)
 		return &dynamodb.PutItemOutput{}, nil
@@ -69,7 +69,7 @@ func (t *table) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, _ 
 	key := keyOf(in.Key)
 	return call(ctx, t.world, "dynamodb", "DeleteItem", key, func() (*dynamodb.DeleteItemOutput, error) {
 		if err := t.check(key, in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
-			return nil, err
+			return nil, t.withRow(err, key, in.ReturnValuesOnConditionCheckFailure)
 		}
 		t.write(key, nil)
 		return &dynamodb.DeleteItemOutput{}, nil
@@ -148,6 +148,14 @@ func (t *table) check(key string, condition *string, names map[string]string, va
 		return &types.ConditionalCheckFailedException{}
 	}
 	return nil
+}
+
+// withRow returns the error of a condition with the row as it is, if the caller wants that.
+func (t *table) withRow(err error, key string, wanted types.ReturnValuesOnConditionCheckFailure) error {
+	if wanted == types.ReturnValuesOnConditionCheckFailureAllOld {
+		err.(*types.ConditionalCheckFailedException).Item = t.rows[key]
+	}
+	return err
 }
 
 func (t *table) write(key string, r row) {

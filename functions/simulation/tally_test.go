@@ -27,17 +27,24 @@ type tally struct {
 	// Extended is how many requests extended others, EndedTogether how many ended because a
 	// person ended another one, ChainsTooLong how many needed an approval because they
 	// extended others too far. KeptAfterEnd is how many kept access that a person ended.
-	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd int
+	// NotShown is how many approved requests counted from their grant, because their approver
+	// was not shown access that they would have extended.
+	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd, NotShown int
 	// PressRemoved is how often a finding was removed because someone pressed Remove now, Left
-	// how often one was left for a day.
-	PressRemoved, Left int
+	// how often one was left for a day. Overruled is how often someone pressed Remove now
+	// after that, LeaveEnded how often its removal ended a leave.
+	PressRemoved, Left, Overruled, LeaveEnded int
+	// UsedUp is how often a finding was removed although the policy exempts it, because it was
+	// found too long ago.
+	UsedUp int
 	// Moves is how often an account changed its unit.
 	Moves int
 	// Blocked and Lifted are how many people were blocked, and how many blocks were lifted.
 	// BlockEnded is how often access ended because of that, BlockRefused how many requests
 	// were refused, and BlockInTime how often the time limit for that was checked.
-	Blocked, Lifted, BlockEnded, BlockRefused, BlockInTime int
-	Invocations, Executions                                int
+	// BesideBlocked is how many grants counted without the approval of a blocked person.
+	Blocked, Lifted, BlockEnded, BlockRefused, BlockInTime, BesideBlocked int
+	Invocations, Executions                                               int
 }
 
 func (l *ledger) tally() tally {
@@ -46,7 +53,8 @@ func (l *ledger) tally() tally {
 		GoneEnded: l.counts["ended, its requester gone"], GoneInTime: l.counts["held to the time of who is gone"],
 		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
 		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"],
-		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"], PressRemoved: l.counts["PressRemoved"], Left: l.counts["Left"]}
+		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"], PressRemoved: l.counts["PressRemoved"], Left: l.counts["Left"], Overruled: l.counts["Overruled"], LeaveEnded: l.counts["LeaveEnded"], UsedUp: l.counts["removed although exempt, 72 h after it was found"]}
+	t.NotShown, t.BesideBlocked = l.counts["not extended: not shown"], l.counts["granted beside a blocked approver"]
 	t.Blocked, t.Lifted, t.BlockInTime = l.counts["blocked"], l.counts["unblocked"], l.counts["held to the time of a block"]
 	for _, function := range []string{"ingress", "evaluate", "grant", "reconcile"} {
 		t.BlockEnded += l.counts["ended by a block, "+function]
@@ -104,11 +112,11 @@ func (t *tally) add(o tally) {
 		{&t.Requests, &o.Requests}, {&t.Approved, &o.Approved}, {&t.Automatic, &o.Automatic}, {&t.Denied, &o.Denied},
 		{&t.Withdrawn, &o.Withdrawn}, {&t.Expired, &o.Expired}, {&t.Refused, &o.Refused}, {&t.Granted, &o.Granted},
 		{&t.EndedEarly, &o.EndedEarly}, {&t.Kept, &o.Kept}, {&t.AlreadyGone, &o.AlreadyGone}, {&t.RowsDeleted, &o.RowsDeleted}, {&t.Tombstones, &o.Tombstones}, {&t.Sweeps, &o.Sweeps},
-		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.PressRemoved, &o.PressRemoved}, {&t.Left, &o.Left}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
+		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.PressRemoved, &o.PressRemoved}, {&t.Left, &o.Left}, {&t.Overruled, &o.Overruled}, {&t.LeaveEnded, &o.LeaveEnded}, {&t.UsedUp, &o.UsedUp}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
 		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.Confirmed, &o.Confirmed}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
 		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
-		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd},
-		{&t.Blocked, &o.Blocked}, {&t.Lifted, &o.Lifted}, {&t.BlockEnded, &o.BlockEnded}, {&t.BlockRefused, &o.BlockRefused}, {&t.BlockInTime, &o.BlockInTime},
+		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd}, {&t.NotShown, &o.NotShown},
+		{&t.Blocked, &o.Blocked}, {&t.Lifted, &o.Lifted}, {&t.BlockEnded, &o.BlockEnded}, {&t.BlockRefused, &o.BlockRefused}, {&t.BlockInTime, &o.BlockInTime}, {&t.BesideBlocked, &o.BesideBlocked},
 	} {
 		*pair.to += *pair.from
 	}

@@ -151,15 +151,15 @@ func (r *run) tryCapitals(ctx context.Context, s *Step) error {
 	for _, email := range emails {
 		if email == r.CapitalsUser {
 			r.note(s, "%s in Slack is %s in Identity Center, user %s", f.row.Requester.Email, email, f.row.Requester.PrincipalID)
-			return r.refuse(ctx, s, f)
+			return r.deny(ctx, s, f)
 		}
 	}
 	return fmt.Errorf("the app matched the requester to user %s, whose emails are %q", f.row.Requester.PrincipalID, emails)
 }
 
-// refuse asks the person to deny a request. If the request needs no approval, it
+// deny asks the person to deny a request. If the request needs no approval, it
 // asks them to end the access instead.
-func (r *run) refuse(ctx context.Context, s *Step, f *followed) error {
+func (r *run) deny(ctx context.Context, s *Step, f *followed) error {
 	if f.row.Outcome != nil {
 		if err := r.approve(ctx, s, f); err != nil {
 			return err

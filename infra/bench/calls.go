@@ -45,7 +45,7 @@ const (
 // chainWorld returns an organization with a policy without groups.
 func chainWorld() world {
 	w := smallWorld()
-	w.accounts, w.permissionSets, w.capitals = nil, nil, chainUsers
+	w.accounts, w.permissionSets, w.users = nil, nil, chainUsers
 	for i := range chainAccounts {
 		w.accounts = append(w.accounts, [2]string{largeAccount(i), fmt.Sprintf("workload-%03d", i)})
 	}

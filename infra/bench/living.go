@@ -153,6 +153,8 @@ type callInput struct {
 	AccountAssignmentCreationRequestId,
 	AccountAssignmentDeletionRequestId string
 	NextToken, Name string
+
+	ReturnValuesOnConditionCheckFailure string
 }
 
 // answerStored answers a call that writes, or reads what was written. It returns false
@@ -191,7 +193,11 @@ func (l *living) answerStored(w http.ResponseWriter, r *http.Request, name strin
 	}
 	status := http.StatusOK
 	if err != nil {
-		status, out = http.StatusBadRequest, object{"__type": err.Error()}
+		status = http.StatusBadRequest
+		if out == nil {
+			out = object{}
+		}
+		out["__type"] = err.Error()
 	}
 	answerJSON(w, status, out)
 	return true
@@ -201,7 +207,8 @@ func executionARN(name string) string {
 	return strings.Replace(stubMachine, ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
-// callTable is DynamoDB. The error is the type of its error.
+// callTable is DynamoDB. The error is the type of its error; then the object is what else
+// the answer has.
 func (l *living) callTable(operation string, in callInput) (object, error) {
 	values, err := decodeRow(in.ExpressionAttributeValues)
 	if err != nil {
@@ -220,7 +227,11 @@ func (l *living) callTable(operation string, in callInput) (object, error) {
 	}
 	key := item[table.AttributeKey].(*types.AttributeValueMemberS).Value
 	if in.ConditionExpression != "" && !tabletest.Holds(in.ConditionExpression, l.table[key], in.ExpressionAttributeNames, values) {
-		return nil, fmt.Errorf("com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException")
+		var out object
+		if r, ok := l.table[key]; ok && in.ReturnValuesOnConditionCheckFailure == "ALL_OLD" {
+			out = object{"Item": encodeRow(r)}
+		}
+		return out, fmt.Errorf("com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException")
 	}
 	switch operation {
 	case "GetItem":

@@ -221,7 +221,7 @@ func environment(s *stub) []string {
 		Reconcile: reconcile.Settings{
 			Removals:         findings.Removals{Allowed: true, Max: 10},
 			ReconcileMachine: host.ReconcileMachine{ARN: "arn:aws:states:us-east-1:123456789012:stateMachine:reconcile"},
-			RevokeFunction:   function + "revoke:live", NotifyFunction: function + "notify:live",
+			RevokeFunction:   function + "revoke:live", NotifyFunction: function + "notify:live", AuditFunction: function + "audit:live",
 		},
 	})
 	var all []string

@@ -38,6 +38,14 @@ func slackRequests() []slackRequest {
 			})
 		}
 	}
+	confirm := func(user, callback, request string, state object) func(*stub) string {
+		return func(*stub) string {
+			return interactionBody("view_submission", user, object{"view": object{
+				"id": "V0BENCH02", "hash": "h1", "callback_id": callback, "private_metadata": request, "state": object{"values": state},
+			}})
+		}
+	}
+	reason := object{slack.BlockDenialReason: object{slack.ActionDenialReason: object{"value": "Use the read-only role instead."}}}
 	suggest := func(action, typed string) func(*stub) string {
 		return func(*stub) string { return suggestionBody(action, typed, chosen) }
 	}
@@ -68,6 +76,16 @@ func slackRequests() []slackRequest {
 		{kind: "press of Deny, which opens a dialog", body: press(stubApprover, slack.ActionDeny, openRequest), calls: "views.open"},
 		{kind: "press of Withdraw", body: press(stubRequester, slack.ActionWithdraw, openRequest), calls: "SendTaskSuccess"},
 		{kind: "press of End now", body: press(stubRequester, slack.ActionEnd, grantedRequest), calls: "UpdateItem"},
+		{kind: "submission that confirms Approve", body: confirm(stubApprover, slack.CallbackConfirmation, openRequest, nil), calls: "SendTaskSuccess"},
+		{kind: "submission that denies with a reason", body: confirm(stubApprover, slack.CallbackDenial, openRequest, reason), calls: "SendTaskSuccess"},
+		{kind: "submission that confirms End now", body: confirm(stubApprover, slack.CallbackEnd, grantedRequest, nil), calls: "UpdateItem"},
+		{kind: "Home tab opened, without requests", calls: "views.publish", body: func(*stub) string {
+			text, _ := json.Marshal(object{
+				"type": "event_callback", "team_id": stubTeam, "api_app_id": stubApp, "event_id": "Ev0BENCH01",
+				"event": object{"type": "app_home_opened", "user": stubApprover, "channel": "D0BENCH01", "tab": "home", "event_ts": "1.1"},
+			})
+			return string(text)
+		}},
 		{kind: "press that comes too late", body: press(stubApprover, slack.ActionApprove, approvedOne), calls: "respond"},
 	}
 }
@@ -111,10 +129,14 @@ func signEvent(body string) []byte {
 	timestamp := strconv.FormatInt(now.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(stubSigningSecret))
 	fmt.Fprintf(mac, "v0:%s:%s", timestamp, body)
+	contentType := "application/x-www-form-urlencoded"
+	if strings.HasPrefix(body, "{") { // an event
+		contentType = "application/json"
+	}
 	event, _ := json.Marshal(object{
 		"version": "2.0", "routeKey": "POST /slack", "rawPath": "/slack", "body": body, "isBase64Encoded": false,
 		"headers": object{
-			"content-type": "application/x-www-form-urlencoded", "x-slack-request-timestamp": timestamp,
+			"content-type": contentType, "x-slack-request-timestamp": timestamp,
 			"x-slack-signature": "v0=" + hex.EncodeToString(mac.Sum(nil)),
 		},
 		"requestContext": object{"timeEpoch": now.UnixMilli(), "http": object{"method": "POST", "path": "/slack"}},

@@ -40,7 +40,7 @@ type world struct {
 	permissionSets [][2]string // ARN, name
 	groups         [][2]string // id, name
 	policy         access.Policy
-	capitals       int // number of users whose emails have capital letters
+	users          int // in Identity Center, besides those who take part
 }
 
 // stub answers the functions immediately, in place of AWS and Slack's Web API. It
@@ -152,7 +152,10 @@ func buildCatalog(w world) ([]byte, error) {
 func buildEmails(w world) []byte {
 	var text bytes.Buffer
 	text.WriteString("emails 1\n")
-	for i := range w.capitals {
+	for _, id := range []string{stubApprover, stubRequester} {
+		fmt.Fprintf(&text, "%s %s\n", emailOf(id), principalOf(emailOf(id)))
+	}
+	for i := range w.users {
 		fmt.Fprintf(&text, "firstname.lastname%05d@corporation.example.com %08x-3333-2222-1111-%012x\n", i, i, i)
 	}
 	return text.Bytes()
@@ -316,7 +319,7 @@ func (s *stub) answerSlack(w http.ResponseWriter, r *http.Request, method, body 
 		out["message_ts"] = "1767265200.000200"
 	case "conversations.members":
 		out["members"] = []string{stubRequester, stubApprover}
-	case "respond":
+	case "respond", "views.publish":
 	default:
 		s.refuse(w, method)
 		return

@@ -37,9 +37,9 @@ const (
 
 // largeWorld returns a large enterprise. Each statement names ten accounts and one
 // permission set, so each account has two statements. One approver is in every
-// statement. The email of every user has capitals.
+// statement.
 func largeWorld() world {
-	w := world{groups: [][2]string{{smallGroup, "Auditors"}}, capitals: largeUsers}
+	w := world{groups: [][2]string{{smallGroup, "Auditors"}}, users: largeUsers}
 	for i := range largeAccounts {
 		w.accounts = append(w.accounts, [2]string{largeAccount(i), fmt.Sprintf("team-%03d-workload-%05d-%s", i%400, i, []string{"production", "staging", "development"}[i%3])})
 	}

@@ -22,6 +22,7 @@ import (
 const (
 	exitNo       = 1 // the answer is no, something is missing, or the command failed
 	exitBadInput = 2 // the command line, or a file that it names, has a mistake
+	exitStopped  = 3 // the command stopped at a limit, before it had an answer
 )
 
 // ErrNo is the error of a command whose answer is no. The command has already
@@ -40,6 +41,14 @@ func BadInput(err error) error {
 	}
 	return badInput{err}
 }
+
+// stopped is an error of a command that gave up before it had an answer.
+type stopped struct{ error }
+
+func (e stopped) Unwrap() error { return e.error }
+
+// Stopped returns err, which is not nil, as an error that exits with 3.
+func Stopped(err error) error { return stopped{err} }
 
 // Run parses args, runs the command that they name, and returns the exit code.
 // model is a pointer to a command, or to a struct of commands.
@@ -75,7 +84,6 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 	}
 	err = chosen.Run()
 	s.Progress.Hide()
-	var bad badInput
 	switch {
 	case err == nil:
 		return 0
@@ -83,8 +91,13 @@ func Run(ctx context.Context, model any, args []string, s Streams, options ...ko
 		return exitNo
 	}
 	fmt.Fprintln(s.Err, err)
-	if errors.As(err, &bad) {
+	var bad badInput
+	var stopped stopped
+	switch {
+	case errors.As(err, &bad):
 		return exitBadInput
+	case errors.As(err, &stopped):
+		return exitStopped
 	}
 	return exitNo
 }

@@ -44,6 +44,7 @@ func TestRun(t *testing.T) {
 		{name: "no", err: ErrNo, code: 1, out: " 0s 0 false\n"},
 		{name: "failed", err: no, code: 1, out: " 0s 0 false\n", stderr: "no answer\n"},
 		{name: "bad input", err: fmt.Errorf("local: %w", BadInput(no)), code: 2, out: " 0s 0 false\n", stderr: "local: no answer\n"},
+		{name: "stopped", err: fmt.Errorf("local: %w", Stopped(no)), code: 3, out: " 0s 0 false\n", stderr: "local: no answer\n"},
 		{name: "one dash", args: "-name=ann -wait 2m -count 7 -yes", out: "ann 2m0s 7 true\n"},
 		{name: "a value that begins with a dash", args: "-name -secret", out: "-secret 0s 0 false\n"},
 		{name: "a value that is no UTF-8", args: "-name a\xff", out: "a\xff 0s 0 false\n"},

@@ -151,16 +151,11 @@ func (d *deployment) unprotectedError(err error) error {
 
 // findStack returns the stack, or nil if it does not exist.
 func (d *deployment) findStack(ctx context.Context) (*types.Stack, error) {
-	out, err := d.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &d.settings.NamePrefix})
-	switch {
-	case deployed.IsStackMissing(err):
-		return nil, nil
-	case err != nil:
+	stack, err := deployed.FindStack(ctx, d.stacks, d.settings.NamePrefix)
+	if err != nil {
 		return nil, command.Problemf("Can't read the stack %s: %w", d.settings.NamePrefix, err)
-	case len(out.Stacks) != 1:
-		return nil, command.Problemf("CloudFormation returned %d stacks named %s.", len(out.Stacks), d.settings.NamePrefix)
 	}
-	return &out.Stacks[0], nil
+	return stack, nil
 }
 
 // listResources returns the stack's resources.

@@ -17,16 +17,16 @@ import (
 	"sso-elevator/infra/policydiff"
 )
 
-// comparisonLimit is how long the calls for a comparison may take.
+// comparisonLimit is how long the calls for a comparison may take, and then the comparison.
 const comparisonLimit = time.Minute
 
 // comparePolicies prints what the policy in the settings changes, compared with the policy
 // in force. It never stops a deployment: if it can't compare them, it says why.
 func (d *deployment) comparePolicies(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, comparisonLimit)
+	calls, cancel := context.WithTimeout(ctx, comparisonLimit)
 	defer cancel()
 	d.say("What the new policy changes:")
-	before, bucket, err := d.policyInForce(ctx)
+	before, bucket, err := d.policyInForce(calls)
 	switch {
 	case err != nil:
 		d.say("This is not known, because the policy in force can't be read: %s\n", command.Printable(err.Error()))
@@ -35,18 +35,32 @@ func (d *deployment) comparePolicies(ctx context.Context) {
 		d.say("Nothing is deployed yet, so there is no policy to compare with.\n")
 		return
 	}
-	organization, readAt, err := d.organization(ctx, bucket)
-	r := policydiff.Compare(before, &d.settings.Policy, organization)
-	if err := r.WriteText(d.out, policydiff.Text{All: d.all, HowToSeeAll: "To see all changes, run: go run ./infra/deploy -all diff"}); err != nil {
-		return // nobody reads it
-	}
+	organization, readAt, err := d.organization(calls, bucket)
+	compared := d.compare(ctx, before, organization)
 	switch {
+	case !compared:
 	case err != nil:
 		d.say("The catalog can't be read, so only people and accounts in the two policies are known: %s\n", command.Printable(err.Error()))
 	default:
 		d.say("The accounts, permission sets and groups are those of %s. Of the people, only those in a policy, and up to %d members of each group of approvers, are known by email.\n",
 			readAt.UTC().Format("2006-01-02 15:04 UTC"), catalog.MaxMembers)
 	}
+}
+
+// compare prints the changes. It returns false if it didn't.
+func (d *deployment) compare(ctx context.Context, before *access.Policy, o *policydiff.Organization) bool {
+	ctx, cancel := context.WithTimeout(ctx, comparisonLimit)
+	defer cancel()
+	r, err := policydiff.Compare(ctx, before, &d.settings.Policy, o, nil)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("the comparison did not end within %s. elevator policy diff can take longer", comparisonLimit)
+	}
+	if err != nil {
+		d.say("NOT COMPARED, so somebody may be able to get more: %s\n", err)
+		return false
+	}
+	err = r.WriteText(d.out, policydiff.Text{All: d.all, HowToSeeAll: "To see all changes, run: go run ./infra/deploy -all diff"})
+	return err == nil // otherwise nobody reads it
 }
 
 // policyInForce returns the deployed policy, and the bucket of the catalog. The policy is

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http/httptest"
@@ -16,6 +17,8 @@ import (
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/infra/policydiff"
+	"sso-elevator/infra/settings"
 )
 
 // inForce is a policy that needs one approval more than the policy of program.
@@ -131,5 +134,18 @@ func TestOrganizationOf(t *testing.T) {
 		`"groups":[{"id":"g-1","name":"all","more":false},{"id":"g-2","name":"many","more":true},{"id":"g-3","name":"unknown","more":true},{"id":"g-4","name":"without email","more":true}]}`
 	if string(got) != want || !o.Partial {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestComparisonDoesNotEnd checks that nothing is said about policies that were not
+// compared.
+func TestComparisonDoesNotEnd(t *testing.T) {
+	var out bytes.Buffer
+	d := &deployment{out: &out, settings: &settings.Settings{}}
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	compared := d.compare(ctx, &access.Policy{}, &policydiff.Organization{})
+	if want := "NOT COMPARED, so somebody may be able to get more: the comparison did not end within 1m0s. elevator policy diff can take longer\n\n"; compared || out.String() != want {
+		t.Errorf("compared %v, %q, want %q", compared, out.String(), want)
 	}
 }

@@ -1,9 +1,12 @@
 package deployed
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 )
@@ -47,9 +50,23 @@ func StackStateOf(status types.StackStatus) StackState {
 	return Updatable
 }
 
-// IsStackMissing reports whether err is CloudFormation's answer about a stack that
+// FindStack returns the stack of that name, or nil if there is none.
+func FindStack(ctx context.Context, api cloudformation.DescribeStacksAPIClient, name string) (*types.Stack, error) {
+	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	switch {
+	case isStackMissing(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(out.Stacks) != 1:
+		return nil, fmt.Errorf("CloudFormation returned %d stacks named %s", len(out.Stacks), name)
+	}
+	return &out.Stacks[0], nil
+}
+
+// isStackMissing reports whether err is CloudFormation's answer about a stack that
 // does not exist. CloudFormation has no error code for that.
-func IsStackMissing(err error) bool {
+func isStackMissing(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" && strings.Contains(api.ErrorMessage(), "does not exist")
 }

@@ -50,8 +50,7 @@ func TestInstance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := checkInstance(all, test.setting, own, "eu-central-1")
-			same(t, got, err, test.want)
+			same(t, []finding{checkInstance(all, test.setting, "eu-central-1")}, nil, test.want)
 			in, err := theInstance(all, test.setting)
 			if (err == nil) != test.one || test.one && in != (instance{"arn:one", "d-1", managing}) {
 				t.Errorf("the one is %+v, %v", in, err)

@@ -6,6 +6,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 	"sso-elevator/slack"
 )
@@ -131,7 +132,7 @@ func (d *doctor) facts(ctx context.Context) (f facts) {
 		return absentFromSlack(ctx, f.bot.known(), p.AllApprovers(), s.SlackTeamID, s.SlackEnterpriseID)
 	})
 	f.stack = learn(ctx, lineStack, nil, func(ctx context.Context) (*cfntypes.Stack, error) {
-		return theStack(ctx, d.stacks, s.NamePrefix)
+		return deployed.FindStack(ctx, d.stacks, s.NamePrefix)
 	})
 	return f
 }
@@ -145,10 +146,10 @@ func (d *doctor) checks(ctx context.Context) []check {
 	f := d.facts(ctx)
 	return []check{
 		{lineInstance, short, needs{f.instances}, func(ctx context.Context) ([]finding, error) {
-			found, err := checkInstance(f.instances.known(), s.SSOInstanceARN, d.account, d.ssoRegion)
-			in, unknown := theInstance(f.instances.known(), s.SSOInstanceARN)
-			if err != nil || unknown != nil {
-				return found, err
+			found := []finding{checkInstance(f.instances.known(), s.SSOInstanceARN, d.ssoRegion)}
+			in, err := theInstance(f.instances.known(), s.SSOInstanceARN)
+			if err != nil {
+				return found, nil // found says why
 			}
 			outdated, err := checkDeployedInstance(ctx, d.lambda, s.FunctionName("evaluate"), in)
 			return append(found, outdated...), err

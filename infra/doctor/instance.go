@@ -54,7 +54,7 @@ func theInstance(all []types.InstanceMetadata, setting string) (instance, error)
 	return instance{aws.ToString(left[0].InstanceArn), aws.ToString(left[0].IdentityStoreId), aws.ToString(left[0].OwnerAccountId)}, nil
 }
 
-func checkInstance(all []types.InstanceMetadata, setting, account, region string) ([]finding, error) {
+func checkInstance(all []types.InstanceMetadata, setting, region string) finding {
 	left := candidates(all, setting)
 	var arns []string
 	for _, in := range all {
@@ -62,12 +62,12 @@ func checkInstance(all []types.InstanceMetadata, setting, account, region string
 	}
 	switch {
 	case len(all) == 0:
-		return []finding{{Status: missing, Found: "this account sees no Identity Center instance in " + region,
-			Fix: "Set sso_region to Identity Center's region, and deploy to the management account or a delegated administrator account. If there is no instance at all, enable Identity Center for the organization."}}, nil
+		return finding{Status: missing, Found: "this account sees no Identity Center instance in " + region,
+			Fix: "Set sso_region to Identity Center's region, and deploy to the management account or a delegated administrator account. If there is no instance at all, enable Identity Center for the organization."}
 	case len(left) == 0:
-		return []finding{{Status: missing, Found: fmt.Sprintf("sso_instance_arn is %s, but the instances in %s are", setting, region), Items: arns, Fix: "Correct sso_instance_arn or sso_region."}}, nil
+		return finding{Status: missing, Found: fmt.Sprintf("sso_instance_arn is %s, but the instances in %s are", setting, region), Items: arns, Fix: "Correct sso_instance_arn or sso_region."}
 	case len(left) > 1:
-		return []finding{{Status: missing, Found: fmt.Sprintf("%d instances in %s", len(left), region), Items: arns, Fix: "Set sso_instance_arn to the ARN of the organization's instance."}}, nil
+		return finding{Status: missing, Found: fmt.Sprintf("%d instances in %s", len(left), region), Items: arns, Fix: "Set sso_instance_arn to the ARN of the organization's instance."}
 	}
 	in := left[0]
 	found := fmt.Sprintf("%s of account %s in %s", aws.ToString(in.InstanceArn), aws.ToString(in.OwnerAccountId), region)
@@ -76,9 +76,9 @@ func checkInstance(all []types.InstanceMetadata, setting, account, region string
 		if why := aws.ToString(in.StatusReason); why != "" {
 			found += ": " + why
 		}
-		return []finding{{Status: missing, Found: found, Fix: "Wait until the instance is ACTIVE, or fix the reason that it gives."}}, nil
+		return finding{Status: missing, Found: found, Fix: "Wait until the instance is ACTIVE, or fix the reason that it gives."}
 	}
-	return []finding{{Status: ready, Found: found}}, nil
+	return finding{Status: ready, Found: found}
 }
 
 // checkDeployedInstance checks that the deployed functions use the instance in, if their

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,20 +16,6 @@ import (
 type stacksAPI interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
 	ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
-}
-
-// theStack returns the stack, or nil if there is none.
-func theStack(ctx context.Context, api stacksAPI, name string) (*types.Stack, error) {
-	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	switch {
-	case deployed.IsStackMissing(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	case len(out.Stacks) != 1:
-		return nil, errors.New("CloudFormation didn't return the stack")
-	}
-	return &out.Stacks[0], nil
 }
 
 // checkStack checks that the stack can be deployed.

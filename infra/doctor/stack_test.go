@@ -12,6 +12,7 @@ import (
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	"github.com/aws/smithy-go"
 
+	"sso-elevator/infra/deployed"
 	"sso-elevator/infra/settings"
 )
 
@@ -60,14 +61,14 @@ func TestStack(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			found, err := theStack(t.Context(), fakeStacks{stack: test.stack}, "elevator")
+			found, err := deployed.FindStack(t.Context(), fakeStacks{stack: test.stack}, "elevator")
 			if err != nil {
 				t.Fatal(err)
 			}
 			same(t, []finding{checkStack(found, "elevator")}, nil, test.want)
 		})
 	}
-	if _, err := theStack(t.Context(), fakeStacks{err: errors.New("down")}, "elevator"); err == nil {
+	if _, err := deployed.FindStack(t.Context(), fakeStacks{err: errors.New("down")}, "elevator"); err == nil {
 		t.Error("a failure is no answer")
 	}
 }

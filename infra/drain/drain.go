@@ -139,7 +139,7 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 			open, leases, err = d.ReadOpen(ctx)
 		}
 		if err != nil {
-			return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
+			return interrupted(err)
 		}
 		for _, r := range open {
 			seen[r.ID] = r
@@ -153,13 +153,13 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 		if d.now().Sub(closedAt) >= wait {
 			d.writeTable(open, leases)
 			if err := d.writeReport(open, leases, running); err != nil {
-				return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
+				return interrupted(err)
 			}
 			return fmt.Errorf("%w after %s. Open requests: %d, leases: %d, running executions: %d. New requests stay off. Find the cause in the log of the function reconcile and in the executions of its state machine, then run elevator drain --yes again", errNotDrained, wait, len(open), len(leases), len(running))
 		}
 		d.progress.Show("waiting until nothing is left (open requests: %d, leases: %d)", len(open), len(leases))
 		if err := d.sleep(ctx, pollInterval); err != nil {
-			return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
+			return interrupted(err)
 		}
 	}
 	d.progress.Hide()
@@ -181,6 +181,11 @@ func (d drainer) drain(ctx context.Context, wait time.Duration) error {
 		return command.WriteJSON(d.json, report{Drained: true, Ended: reportRequests(ended), Open: []requestReport{}, Leases: []string{}})
 	}
 	return nil
+}
+
+// interrupted returns the error of a drain that stopped because of err.
+func interrupted(err error) error {
+	return fmt.Errorf("%w. New requests are off: %w. Fix this, then run elevator drain --yes again", errNotDrained, err)
 }
 
 // stopAll stops every running execution that is not in stopped, and adds it there.

@@ -14,35 +14,26 @@ import (
 )
 
 // pressForForm presses a button that opens a form, and returns the form once it is filled.
-// The test must unlock it.
 func (s *stack) pressForForm(t *testing.T, person string, m post, action string) *form {
 	t.Helper()
-	f := &form{stack: s, person: person, unlock: s.lockForms(person)}
-	for range s.patience() {
-		if res := s.press(t, person, m, action, false); !res.OK {
-			f.unlock()
-			t.Fatalf("press %s: %+v", action, res)
-		}
-		v, err := s.topView(person)
-		if err == nil && !strings.Contains(string(v.Raw), loading) && !strings.Contains(string(v.Raw), notInTime) {
-			f.viewID = v.ID
-			return f
-		}
+	f := &form{stack: s, person: person, unlock: s.lockForms(t, person)}
+	res := s.untilAnswered(t, person+" opens the form of "+action, func() (res simulator.Result, told bool) {
+		res = s.press(t, person, m, action, false)
+		f.viewID = res.Opened
+		return res, f.viewID != "" && f.view(t).says(notInTime, loading)
+	})
+	if !res.OK || f.viewID == "" {
+		t.Fatalf("%s gets no form for %s: %+v", person, action, res)
 	}
-	f.unlock()
-	t.Fatalf("%s gets no form for %s", person, action)
-	panic("unreachable")
+	return f
 }
 
 // wantForm checks that the form shows these texts.
 func (f *form) wantForm(t *testing.T, texts ...string) {
 	t.Helper()
-	v, err := f.stack.topView(f.person)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	for _, text := range texts {
-		if !strings.Contains(string(v.Raw), text) {
+		if !v.says(text) {
 			t.Errorf("the form does not have %q: %s", text, v.Raw)
 		}
 	}
@@ -51,8 +42,8 @@ func (f *form) wantForm(t *testing.T, texts ...string) {
 // askWith submits the form with these values, over those that it has.
 func (f *form) askWith(t *testing.T, w wish, values map[string]string) *request {
 	t.Helper()
-	if res := f.submit(t, values); !res.OK || f.already() != "" {
-		t.Fatalf("submit: %+v, %s", res, f.already())
+	if res := f.submit(t, values); !res.OK || f.already(t) != "" {
+		t.Fatalf("submit: %+v, %s", res, f.already(t))
 	}
 	return &request{stack: f.stack, wish: w, reason: values["reason"], id: access.RequestID(team, f.viewID)}
 }
@@ -98,10 +89,11 @@ func TestCommandWords(t *testing.T) {
 	says := func(t *testing.T, person, words string) {
 		t.Helper()
 		res := local.untilAnswered(t, person+" types "+words, func() (res simulator.Result, told bool) {
+			before := local.toldToPressAgain(t, person, "")
 			if err := local.post("/sim/command", map[string]string{"person": person, "command": "/access", "text": words, "channel": "C0ACCESS01"}, &res); err != nil {
 				t.Fatal(err)
 			}
-			return res, false
+			return res, local.toldToPressAgain(t, person, "") > before
 		})
 		if !res.OK {
 			t.Fatalf("/access %s: %+v", words, res)
@@ -114,7 +106,7 @@ func TestCommandWords(t *testing.T) {
 	t.Run("help", func(t *testing.T) {
 		t.Parallel()
 		says(t, kim, "help")
-		local.wantToldAlone(t, kim, "shows the access that you have")
+		local.wantToldAlone(t, kim, "shows your active access")
 	})
 	t.Run("an account and a permission set", func(t *testing.T) {
 		t.Parallel()

@@ -228,14 +228,16 @@ func TestOneOfTwoApproversDisabled(t *testing.T) {
 	user := quiet.hire(t, approver)
 	t.Cleanup(func() { quiet.setStatus(t, user, "DISABLED") })
 	waiting := askQuiet(t, wish{kim, "network", crowdAccess, 12})
-	granting := askQuiet(t, wish{alice, "network", crowdAccess, 12}, faults.Rule{Kind: faults.Delay, Function: "-grant", Operation: "start", DelayMS: 8000})
+	granting := askQuiet(t, wish{alice, "network", crowdAccess, 12}, faults.Rule{Kind: faults.Hold, Label: t.Name(), Function: "-grant", Operation: "start", Count: -1})
+	defer quiet.forget(t, t.Name())
 	waiting.pressed(t, approver, "approve", "Approvals 1 of 2: approved by @"+approver)
 	granting.pressed(t, approver, "approve", "Approvals 1 of 2: approved by @"+approver)
 	if res := quiet.press(t, bob, granting.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
-	granting.waitsIn(t, "Grant")
+	quiet.awaitHeld(t, t.Name())
 	quiet.disable(t, user)
+	quiet.forget(t, t.Name())
 
 	waiting.pressed(t, bob, "approve", "No longer counts: the approval by @"+approver+", because their user in Slack or IAM Identity Center was disabled or changed")
 	waiting.showsLine(t, "Approvals 1 of 2: approved by @"+bob)
@@ -269,7 +271,7 @@ func TestReminderDecides(t *testing.T) {
 	later := edit(t, string(text), "ApprovalsNeeded: 2}", "ApprovalsNeeded: 1}")
 	// New processes, which have read no policy yet, look whether a reminder is due, and grant.
 	r := local.ask(t, wish{lena, "security-tooling", "PartnerAccess", 10},
-		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "next"},
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "next", Count: -1},
 		faults.Rule{Kind: faults.Delay, Cold: true, Function: "-grant", Operation: "start", DelayMS: 1})
 	defer local.forget(t, t.Name())
 	r.pressed(t, bob, "approve", "Approvals 1 of 2: approved by @"+bob)
@@ -300,7 +302,7 @@ func TestReminderDecides(t *testing.T) {
 func overtaken(t *testing.T, label string) *request {
 	t.Helper()
 	r := quiet.ask(t, wish{alice, "network", "FallbackAccess", 12},
-		faults.Rule{Kind: faults.Hold, Cold: true, Label: label, Function: "-grant", Operation: "start"})
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: label, Function: "-grant", Operation: "start", Count: -1})
 	r.pressed(t, bob, "approve", "Approvals 1 of 2: approved by @"+bob)
 	if res := quiet.press(t, carol, r.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)

@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/functions/access"
 )
 
 // unknown are approvers in the policy who can't approve: from another workspace,
@@ -51,15 +54,52 @@ func TestApproversUnknownToSlack(t *testing.T) {
 	wantEvents(t, r, "requested", "press_refused", "approved", "granted", "revoked")
 }
 
+// askPastForm makes a request that nobody in Slack can approve. The form doesn't refuse
+// it, because Slack fails when the form looks up the approver with that name. No form looks
+// them up for other requests.
+func askPastForm(t *testing.T, w wish, approver string) *request {
+	t.Helper()
+	local.slackFault(t, "users.lookupByEmail", "http_500", approver, -1, nil)
+	defer local.mend(t, approver)
+	return local.askBecause(t, w, t.Name(), func(string) { local.mend(t, approver) })
+}
+
+// TestFormRefusesUnreachable checks that the form refuses what it warned about: a request
+// that nobody in Slack can approve.
+func TestFormRefusesUnreachable(t *testing.T) {
+	t.Parallel()
+	const want = "one of the approvers is a full member of this Slack workspace with a confirmed email address: "
+	// Only a process that has shown the warning knows. There may be others.
+	eventually(t, soon, "the form refuses the request", func() error {
+		f := local.open(t, grace)
+		defer f.unlock()
+		f.choose(t, "account", "data-lake")
+		if got := f.previewOf(t, "permission_set", "OrphanAccess", "This would be refused, because n"+want); !strings.HasPrefix(got, "This would be refused, because n"+want) {
+			t.Fatalf("the form says %q", got)
+		}
+		res := f.submit(t, map[string]string{"duration": "10", "reason": t.Name()})
+		if res.OK {
+			return errNotYet
+		}
+		if len(res.FieldErrors) != 1 || !strings.Contains(fmt.Sprint(res.FieldErrors), "N"+want+strings.Join(unknown, ", ")) {
+			t.Fatalf("the submission says %+v", res)
+		}
+		if local.row(t, "request#"+access.RequestID(team, f.viewID)) != nil {
+			t.Fatal("a refused form created a request")
+		}
+		return nil
+	})
+}
+
 // TestAllApproversUnknown checks that a request is refused at once if nobody could
 // approve it. The message and the record say who is missing.
 func TestAllApproversUnknown(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{judy, "data-lake", "OrphanAccess", 10})
+	r := askPastForm(t, wish{judy, "data-lake", "OrphanAccess", 10}, "vanished1")
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	m := r.message(t)
 	texts := strings.Join(textsOf(t, m.Blocks), "")
-	for _, want := range append([]string{"Nobody can approve this request. Ask the people who run this app to add an approver."}, unknown...) {
+	for _, want := range append([]string{"Nobody can approve this request. Ask the people who run this app to add an approver.", "vanished1@example.com"}, unknown...) {
 		if !strings.Contains(texts, want) {
 			t.Errorf("the message does not say %q: %q", want, texts)
 		}

@@ -2,12 +2,15 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sso-elevator/infra/local/faults"
 )
@@ -18,9 +21,9 @@ import (
 func TestApproversSeeEarlierAccess(t *testing.T) {
 	t.Parallel()
 	const account = "shared-services"
-	first := askQuiet(t, wish{judy, account, "DeveloperAccess", 36 * 3600})
+	first := askSeen(t, wish{judy, account, "DeveloperAccess", 36 * 3600})
 	first.showsLine(t, "Description: Everything a service's team does on a normal day")
-	first.showsLine(t, "Last 30 days: didn't have this access")
+	first.showsLine(t, "Last 30 days: no access on record")
 	if text := lines(t, first); strings.Contains(text, "Already has") {
 		t.Errorf("the first message shows %q", text)
 	}
@@ -28,8 +31,8 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 	first.waitAssigned(t)
 	first.shows(t, "🟢")
 
-	other := askQuiet(t, wish{judy, account, "AdministratorAccess", 12})
-	other.showsLine(t, "Last 30 days: didn't have this access")
+	other := askSeen(t, wish{judy, account, "AdministratorAccess", 12})
+	other.showsLine(t, "Last 30 days: no access on record")
 	other.showsLine(t, "Active access in this account: DeveloperAccess until ")
 	other.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
 	if res := quiet.press(t, judy, first.message(t), "end", false); !res.OK {
@@ -37,7 +40,7 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 	}
 	first.waitGone(t, removalLimit)
 
-	second := askQuiet(t, wish{judy, account, "DeveloperAccess", 12})
+	second := askSeen(t, wish{judy, account, "DeveloperAccess", 12})
 	second.showsLine(t, "Last 30 days: had this access once, approved by Bob")
 	if text := lines(t, second); strings.Contains(text, "Already has") {
 		t.Errorf("after the end, the message shows %q", text)
@@ -48,7 +51,7 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 	second.endsByItself(t)
 
 	third := askQuiet(t, wish{judy, account, "DeveloperAccess", 12})
-	third.showsLine(t, "Last 30 days: didn't have this access")
+	third.showsLine(t, "Last 30 days: no access on record")
 	third.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
 }
 
@@ -74,6 +77,30 @@ func TestWithoutTheIndexOfRequesters(t *testing.T) {
 	}
 }
 
+// askSeen asks until the app could read the requester's earlier requests for the message:
+// without an answer in time, it leaves them out, and logs that.
+func askSeen(t *testing.T, w wish) *request {
+	t.Helper()
+	for tries := 3; ; tries-- {
+		r := askQuiet(t, w)
+		m := r.message(t)
+		text, err := os.ReadFile(quiet.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isMissing := func(line string) bool {
+			return strings.Contains(line, "earlier requests could not be read") && strings.Contains(line, r.id)
+		}
+		if tries == 1 || !slices.ContainsFunc(strings.Split(string(text), "\n"), isMissing) {
+			return r
+		}
+		if res := quiet.press(t, w.person, m, "withdraw", false); !res.OK {
+			t.Fatalf("withdraw: %+v", res)
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	}
+}
+
 // lines returns the text of the request's message.
 func lines(t *testing.T, r *request) string {
 	t.Helper()
@@ -84,16 +111,23 @@ func lines(t *testing.T, r *request) string {
 // index of requesters.
 func (r *request) leavesIndex(t *testing.T) {
 	t.Helper()
+	r.drop(t, "requester_id")
+}
+
+// drop removes an attribute from the request's row, as if an earlier release had written
+// the row.
+func (r *request) drop(t *testing.T, attribute string) {
+	t.Helper()
 	r.stack.partOfRow(t, "request#"+r.id, "id") // finds the table
 	name := r.stack.ids.get("table", "", func() string { return "" })
 	_, err := r.stack.table.UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
 		TableName: &name, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "request#" + r.id}},
-		UpdateExpression: aws.String("REMOVE requester_id"),
+		UpdateExpression: aws.String("REMOVE " + attribute),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row := r.stack.partOfRow(t, "request#"+r.id, "id", "requester_id"); len(row) != 1 {
+	if row := r.stack.partOfRow(t, "request#"+r.id, "id", attribute); len(row) != 1 {
 		t.Fatalf("the row has %v", row)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"sso-elevator/slack"
+	"sso-elevator/slack/simulator"
 )
 
 // forged posts a message with the app's token. It has the button of the request, and says
@@ -40,19 +41,39 @@ func (r *request) forged(t *testing.T) post {
 // opens presses a button, which must open its dialog and decide nothing.
 func (r *request) opens(t *testing.T, person, action string, m post) dialog {
 	t.Helper()
-	for range r.stack.patience() {
-		if err := r.stack.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action}, nil); err != nil {
+	d, res := r.pressForDialog(t, person, action, m, false)
+	if d.viewID == "" {
+		t.Fatalf("no dialog opens for %s: %+v", person, res)
+	}
+	if row := r.stack.requestRow(t, r.id); row.Outcome != nil && action != "end" || len(row.Approvals) > 0 || row.EndRequest != nil {
+		t.Errorf("the press had an effect: %+v, %+v, %+v", row.Outcome, row.Approvals, row.EndRequest)
+	}
+	return d
+}
+
+// pressForDialog presses a button that may open its dialog. If none opens, the result's
+// Detail is what the person is told instead. With stale it also presses a button that is
+// gone.
+func (r *request) pressForDialog(t *testing.T, person, action string, m post, stale bool) (d dialog, res simulator.Result) {
+	t.Helper()
+	s := r.stack
+	res = s.untilAnswered(t, person+" presses "+action, func() (res simulator.Result, told bool) {
+		before := s.toldToPressAgain(t, person, m.TS)
+		if err := s.post("/sim/press", map[string]any{"person": person, "channel": m.Channel, "ts": m.TS, "action_id": action, "stale": stale}, &res); err != nil {
 			t.Fatal(err)
 		}
-		if d, ok := r.stack.dialog(t, person, r.id, action); ok {
-			if row := r.stack.requestRow(t, r.id); row.Outcome != nil && action != "end" || len(row.Approvals) > 0 || row.EndRequest != nil {
-				t.Errorf("the press had an effect: %+v, %+v, %+v", row.Outcome, row.Approvals, row.EndRequest)
+		d, _ = s.opened(t, person, res, r.id, action)
+		return res, s.toldToPressAgain(t, person, m.TS) > before
+	})
+	if d.viewID == "" {
+		for _, p := range s.posts(t, person) {
+			if p.Ephemeral == person && p.AnswerTo == m.TS {
+				res.Detail = strings.Join(textsOf(t, p.Blocks), " ")
 			}
-			return d
 		}
 	}
-	t.Fatalf("no dialog opens for %s", person)
-	panic("unreachable")
+	d.reopen = func(t *testing.T) (dialog, simulator.Result) { return r.pressForDialog(t, person, action, m, true) }
+	return d, res
 }
 
 // TestConfirm checks that where Confirm counts, or the setting approve_confirmation, a

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"sso-elevator/infra/local/faults"
 )
 
 // direct returns the direct messages about the request to a person, by purpose.
@@ -104,7 +106,8 @@ func TestNoDirectMessageInTheChannel(t *testing.T) {
 
 // TestApproverOutsideTheChannel checks that Dave, the only approver, who is not in the
 // channel, is asked by a direct message, is reminded below it, and approves from it. From
-// then on, the direct message shows the state of the request.
+// then on, the direct message shows the state of the request: after his presses at once, even
+// if AWS is slow.
 func TestApproverOutsideTheChannel(t *testing.T) {
 	t.Parallel()
 	const asked, reminded = "approver-" + dave, "approver-remind-1-" + dave
@@ -129,8 +132,32 @@ func TestApproverOutsideTheChannel(t *testing.T) {
 	if text := strings.Join(textsOf(t, reminder.Blocks), ""); reminder.ThreadTS != dm.TS || !strings.Contains(text, "'s request for BillingAccess in "+hostileAccount+" for 2 minutes has been waiting 1") {
 		t.Errorf("the reminder below %s is %+v", dm.TS, reminder)
 	}
+	shows := func(what string, parts ...string) {
+		t.Helper()
+		eventually(t, soon, "the channel and his message show "+what, func() error {
+			for _, p := range []post{r.message(t), r.direct(t, dave)[asked][0]} {
+				text := p.Text + "\n" + strings.Join(textsOf(t, p.Blocks), "")
+				for _, part := range parts {
+					if !strings.Contains(text, part) {
+						return errNotYet
+					}
+				}
+				for _, button := range []string{"approve", "deny", "withdraw", "end"} {
+					if p.has(button) {
+						return errNotYet
+					}
+				}
+			}
+			return nil
+		})
+	}
+	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, r.wish)})
 	if res := local.press(t, dave, dm, "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
+	}
+	shows("the approval", "🔵 Approved: setting up access", "Approved by ")
+	if r.assigned(t) {
+		t.Error("they showed the approval only when the access existed")
 	}
 	r.waitAssigned(t)
 	active := func() error {
@@ -140,9 +167,13 @@ func TestApproverOutsideTheChannel(t *testing.T) {
 		return nil
 	}
 	eventually(t, soon, "his message shows the access", active)
+	letGo := r.holdRemoval(t)
+	defer letGo()
 	if res := local.press(t, dave, dm, "end", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
+	shows("the removal", "🟠 Removing access", "Ended early by ")
+	letGo()
 	r.waitGone(t, removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	for purpose, sent := range r.direct(t, dave) {

@@ -53,8 +53,8 @@ func TestDrift(t *testing.T) {
 		t.Fatal(err)
 	}
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
-	s.deployPolicy(t, file, []byte(edit(t, string(text), "reconcile_question_hours: 25s", fmt.Sprintf(
-		"reconcile_question_hours: 25s\nreconcile_exemptions: [{account: %q, permission_set: DeveloperAccess, email: Kim@example.com, until: %s, reason: Slack is down}]",
+	s.deployPolicy(t, file, []byte(edit(t, string(text), "reconcile_question_hours: 45s", fmt.Sprintf(
+		"reconcile_question_hours: 45s\nreconcile_exemptions: [{account: %q, permission_set: DeveloperAccess, email: Kim@example.com, until: %s, reason: Slack is down}]",
 		s.accountID(t, "payments"), until.Format(time.RFC3339)))))
 
 	var warned *driftRun
@@ -185,7 +185,13 @@ func TestDrift(t *testing.T) {
 		s.wantThere(t, append(untouched, alicePayments)...)
 		wantListed(t, r.report(t), "Removed", found...)
 		wantSays(t, r.report(t), "This app has no record of an earlier check.", ": remove 2, ")
-		for _, rec := range r.recorded(t, with("drift_revoked", found...)...) {
+		for _, rec := range r.recorded(t, append(with("drift_revoked", found...), "press_refused NA NA NA")...) {
+			if rec["event"] == "press_refused" {
+				if rec["actor_slack_id"] != kim || rec["decision_reason"] != "NotApprover" || rec["action"] != "drift_remove" {
+					t.Errorf("the refused press has the record %v", rec)
+				}
+				continue
+			}
 			who := map[string]string{"approver_email": "bob@example.com", "approver_slack_id": bob}
 			if rec["role_name"] == "ReadOnlyAccess" {
 				who = map[string]string{"approver_email": "carol@example.com", "approver_slack_id": carol}
@@ -361,7 +367,7 @@ func TestDrift(t *testing.T) {
 	})
 
 	t.Run("what requests hold is no finding", func(t *testing.T) {
-		const busy = 20 // checks, about a second each
+		const busy = 35 // checks, about a second each
 		granting, active, revoking := wish{kim, "shop", "ReadOnlyAccess", 10}, wish{lena, "payments", "ReadOnlyAccess", 120}, wish{judy, "shop", "ReadOnlyAccess", 10}
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: busy, Body: s.about(t, granting)})
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: busy, Body: s.about(t, revoking)})

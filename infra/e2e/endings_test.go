@@ -134,14 +134,14 @@ func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 // says so, if someone deletes the row of its request.
 func TestRowDeletedWhileActive(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{carol, "data-lake", "ReadOnlyAccess", 10})
+	r := local.ask(t, wish{carol, "data-lake", "ReadOnlyAccess", 20})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
 	r.shows(t, "🟢")
 	end := r.stack.requestRow(t, r.id).End
 	r.stack.deleteRow(t, "request#"+r.id)
 	r.reason = "" // the row had it, so the message loses it, too
-	gone := r.waitGone(t, 10*time.Second+removalLimit)
+	gone := r.waitGone(t, 20*time.Second+removalLimit)
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	if gone.Sub(end) > removalLimit || slices.Contains(states, "RevokeFailed") {
 		t.Errorf("the access ended at %v, and was gone at %v; the execution went through %s", end, gone, path(states))
@@ -153,7 +153,7 @@ func TestRowDeletedWhileActive(t *testing.T) {
 	wantEvents(t, r, "requested", "revoked", "approved", "granted") // by sequence: revoked is the first event of the new row
 	for _, rec := range r.audit(t) {
 		detail, _ := rec["detail"].(string)
-		if rec["event"] == "revoked" && (!strings.HasPrefix(detail, "RowLost: ") || rec["requester_email"] != "NA" || rec["permission_duration"] != "10" ||
+		if rec["event"] == "revoked" && (!strings.HasPrefix(detail, "RowLost: ") || rec["requester_email"] != "NA" || rec["permission_duration"] != "20" ||
 			rec["sso_user_principal_id"] != r.stack.principalID(t, carol) || rec["account_id"] != r.stack.accountID(t, r.wish.account)) {
 			t.Errorf("the record is %v", rec)
 		}
@@ -171,12 +171,12 @@ func TestRowDeletedWhileActive(t *testing.T) {
 // lease. Nothing can be recorded then, but the alarm is raised.
 func TestRowAndLeaseDeletedWhileActive(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{carol, "shared-services", "ReadOnlyAccess", 10})
+	r := local.ask(t, wish{carol, "shared-services", "ReadOnlyAccess", 20})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
 	r.stack.deleteRow(t, r.stack.leaseKey(t, r.wish))
 	r.stack.deleteRow(t, "request#"+r.id)
-	r.waitGone(t, 10*time.Second+removalLimit)
+	r.waitGone(t, 20*time.Second+removalLimit)
 	r.waitsIn(t, "RevokeWait") // again and again, so that someone looks
 	defer r.stop(t)
 	if states := r.stack.states(t, *r.execution(t).ExecutionArn); !slices.Contains(states, "RevokeFailed") || slices.Contains(states, "AuditRevoke") {

@@ -49,6 +49,7 @@ func TestExtension(t *testing.T) {
 		t.Fatalf("press: %+v", res)
 	}
 	second.waitGone(t, removalLimit)
+	left := 0
 	for r, want := range map[*request]string{first: "first", second: "second"} {
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
 		wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
@@ -57,12 +58,26 @@ func TestExtension(t *testing.T) {
 			t.Errorf("the %s request has the end %+v", want, e)
 		}
 		for _, rec := range r.audit(t) {
-			if rec["event"] == "ended" && rec["actor_slack_id"] != mallory || rec["event"] == "granted" && rec["ends_at"] != row.End.UTC().Format(time.RFC3339Nano) {
+			if rec["event"] == "ended" && rec["actor_slack_id"] != mallory || rec["event"] == "granted" && (rec["ends_at"] != row.End.UTC().Format(time.RFC3339Nano) || (rec["extended_request_id"] == first.id) != (r == second)) {
 				t.Errorf("the %s request has the record %v", want, rec)
 			}
 		}
 		r.shows(t, "⚪")
 		says(t, "the message of the "+want+" request", r.message(t), "Ended early by ")
+		removal := "Access removed "
+		if row.Removal == access.RemovalKept {
+			left++
+			removal = "All other requests for this access are ending, too."
+		}
+		for where, p := range map[string]post{"the message": r.message(t), "the reply": r.thread(t)["revoked"][0]} {
+			says(t, where+" of the "+want+" request", p, removal)
+			if text := strings.Join(textsOf(t, p.Blocks), ""); strings.Contains(text, "continues") || strings.Contains(text, "through another request") {
+				t.Errorf("%s of the %s request says that the access goes on: %s", where, want, text)
+			}
+		}
+	}
+	if left != 1 {
+		t.Errorf("%d requests left the access to others, want the one that left first", left)
 	}
 	if a, b := local.requestRow(t, first.id), local.requestRow(t, second.id); !a.EndRequest.At.Equal(b.EndRequest.At) {
 		t.Errorf("one press, and two times: %v and %v", a.EndRequest.At, b.EndRequest.At)

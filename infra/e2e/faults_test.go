@@ -152,8 +152,8 @@ func TestKilledReminder(t *testing.T) {
 			t.Parallel()
 			r := local.ask(t, wish{bob, accounts[i], "AdministratorAccess", 10},
 				faults.Rule{Kind: tt.kind, Function: "-" + tt.function, Operation: tt.operation})
-			eventually(t, soon, "the first reminder", func() error {
-				if len(r.thread(t)["remind-1"]) == 0 {
+			eventually(t, soon, "a reminder", func() error {
+				if len(r.reminders(t)) == 0 {
 					return errNotYet
 				}
 				return nil
@@ -194,7 +194,9 @@ func TestSlackIsDown(t *testing.T) {
 
 	automatic := local.ask(t, wish{alice, "playground", "ReadOnlyAccess", 10})
 	waiting := local.ask(t, wish{erin, "playground", "DeveloperAccess", 10})
+	lasting := local.ask(t, wish{erin, "data-lake", "ReadOnlyAccess", 120})
 	automatic.waitAssigned(t)
+	lasting.waitAssigned(t)
 	automatic.waitGone(t, 10*time.Second+removalLimit)
 	waiting.waitsIn(t, "WaitForSlack")
 	up()
@@ -208,6 +210,19 @@ func TestSlackIsDown(t *testing.T) {
 	waiting.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, waiting, "requested", "approved", "granted", "revoked")
 	wantEvents(t, automatic, "requested", "approved", "granted", "revoked")
+
+	// The minute check has everything sent that the outage swallowed.
+	time.Sleep(time.Until(local.requestRow(t, lasting.id, "granted_at").GrantedAt.Add(time.Minute + time.Second)))
+	local.look(t)
+	account := local.accountID(t, "data-lake")
+	lasting.wantReady(t, ": ReadOnlyAccess in data-lake (", local.portalURL()+"/#/console?account_id="+account+"&role_name=ReadOnlyAccess")
+	lasting.shows(t, "🟢")
+	if res := local.press(t, erin, lasting.message(t), "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	lasting.waitGone(t, removalLimit)
+	lasting.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantOnce(t, lasting, "granted", "revoked")
 }
 
 // about returns texts that the bodies of Identity Center's calls about this access
@@ -330,6 +345,29 @@ func TestRemovalThatFails(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestOverdueIsShown checks that the channel's message says that access is not removed yet,
+// until it is.
+func TestOverdueIsShown(t *testing.T) {
+	t.Parallel()
+	w := wish{bob, "security-tooling", "ReadOnlyAccess", 10}
+	local.fault(t, faults.Rule{Kind: faults.Denied, Label: t.Name(), Target: "DeleteAccountAssignment", Count: -1, Body: local.about(t, w)})
+	defer local.forget(t, t.Name())
+	r := local.ask(t, w)
+	r.waitAssigned(t)
+	r.shows(t, "🟢 Access is active")
+	time.Sleep(time.Until(local.requestRow(t, r.id, "end").End.Add(time.Minute + time.Second)))
+	local.look(t)
+	r.shows(t, "🟠 Access not removed yet: retrying")
+	if m := r.message(t); m.has("end") {
+		t.Errorf("it has a button to end the access: %s", m.Blocks)
+	}
+	local.forget(t, t.Name())
+	r.waitGone(t, removalLimit+2*soon)
+	r.shows(t, "⚪ Access has ended")
+	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantOnce(t, r, "granted", "revoked")
 }
 
 // These accounts of the example organization are used once each, for the functions'

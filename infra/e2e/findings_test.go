@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/slack/simulator"
 )
 
@@ -20,6 +21,8 @@ import (
 func (s *stack) testFindings(t *testing.T) {
 	kimLake, judyShop := wish{person: kim, account: "lake", permissionSet: "DeveloperAccess"}, wish{person: judy, account: "shop", permissionSet: "DeveloperAccess"}
 	const kimFinding, judyFinding = "kim@example.com lake DeveloperAccess", "judy@example.com shop DeveloperAccess"
+
+	const refusedPress = "press_refused NA lake DeveloperAccess"
 
 	var event *driftRun
 	t.Run("an event's report says whose access it is, and who created it", func(t *testing.T) {
@@ -56,14 +59,16 @@ func (s *stack) testFindings(t *testing.T) {
 		s.forgePress(t, event, 0)
 		s.forgePress(t, event, 7)
 		s.wantThere(t, kimLake)
-		event.recorded(t, with("drift_found", kimFinding)...)
+		event.wantRefused(t, lena, access.RefusalNotApprover)
+		event.wantRefused(t, kim, access.RefusalOwnAccess)
+		event.recorded(t, "drift_found "+kimFinding, refusedPress, refusedPress)
 	})
 
 	var left time.Time
 	t.Run("an approver leaves it for a day", func(t *testing.T) {
 		s.pressFinding(t, bob, event, "finding_leave", 0)
 		event.decided(t, "Left until ")
-		for _, rec := range event.recorded(t, "drift_found "+kimFinding, "drift_pressed "+event.pressDetail(t, "kim@example.com")+" lake DeveloperAccess") {
+		for _, rec := range event.recorded(t, "drift_found "+kimFinding, refusedPress, refusedPress, "drift_pressed "+event.pressDetail(t, "kim@example.com")+" lake DeveloperAccess") {
 			if rec["event"] != "drift_pressed" {
 				continue
 			}
@@ -76,7 +81,10 @@ func (s *stack) testFindings(t *testing.T) {
 			}
 			left = at.Add(24 * time.Hour).Truncate(time.Second)
 		}
-		s.pressFinding(t, carol, event, "finding_remove", 0)
+		if p := event.report(t); !p.has("finding_remove") || p.has("finding_leave") {
+			t.Errorf("the card of what was left should have only Remove now: %s", p.Blocks)
+		}
+		s.pressFinding(t, carol, event, "finding_leave", 0)
 		if !s.told(t, carol, "Already decided: bob@example.com chose to leave this access until ") {
 			t.Error("who comes too late is not told so")
 		}
@@ -122,6 +130,46 @@ func (s *stack) testFindings(t *testing.T) {
 				t.Errorf("the record says %v", rec)
 			}
 		}
+	})
+
+	t.Run("an approver removes what another one left", func(t *testing.T) {
+		s.give(t, judy, "shop", "DeveloperAccess")
+		r := s.run(t, "warn", s.created(t, judyShop))
+		r.ended(t, sfntypes.ExecutionStatusSucceeded)
+		s.pressFinding(t, bob, r, "finding_leave", 0)
+		r.decided(t, "Left until ")
+		detail := r.pressDetail(t, "judy@example.com")
+		s.pressFinding(t, judy, r, "finding_remove", 0)
+		if !s.told(t, judy, "This is your own access, so you can't decide about it. These people can: bob@example.com, carol@example.com.") {
+			t.Error("judy is not told that it is her own access")
+		}
+		s.wantThere(t, judyShop)
+		s.pressFinding(t, carol, r, "finding_remove", 0)
+		r.decided(t, "Removed")
+		s.wantGone(t, judyShop)
+		if p := r.report(t); p.has("finding_remove") || p.has("finding_leave") {
+			t.Errorf("the removed access has buttons: %s", p.Blocks)
+		}
+		s.pressFinding(t, bob, r, "finding_leave", 0)
+		if !s.told(t, bob, "Already decided: carol@example.com chose to remove this access.") {
+			t.Error("bob is not told that carol removed it")
+		}
+		by := map[any]any{"finding_leave": "bob@example.com", "finding_remove": "carol@example.com"}
+		for _, rec := range r.recorded(t, "drift_found "+judyFinding, "drift_pressed "+detail+" shop DeveloperAccess", "drift_pressed "+judyFinding, "drift_revoked "+judyFinding,
+			"press_refused NA shop DeveloperAccess") {
+			if rec["event"] == "drift_pressed" && rec["approver_email"] != by[rec["action"]] || rec["event"] == "drift_revoked" && rec["approver_email"] != "carol@example.com" {
+				t.Errorf("the record says %v", rec)
+			}
+		}
+		// The leave is over: the same access, given again, is an ordinary finding.
+		s.give(t, judy, "shop", "DeveloperAccess")
+		again := s.run(t, "warn", s.created(t, judyShop))
+		again.ended(t, sfntypes.ExecutionStatusSucceeded)
+		if p := again.report(t); !p.has("finding_leave") {
+			t.Errorf("access that was given again is left alone: %s", p.Blocks)
+		}
+		s.takeBack(t, judyShop)
+		s.wantGone(t, judyShop)
 	})
 
 	t.Run("access that a request holds by now stays", func(t *testing.T) {
@@ -245,4 +293,25 @@ func (r *driftRun) pressDetail(t *testing.T, user string) string {
 		t.Errorf("the record says %q", detail)
 	}
 	return detail
+}
+
+// wantRefused waits until the refused press of a person on a finding of the run is
+// recorded, once, with the reason.
+func (r *driftRun) wantRefused(t *testing.T, person string, reason access.Refusal) {
+	t.Helper()
+	eventually(t, runLimit, "the refused press of "+person+" is recorded", func() error {
+		var found []record
+		for _, rec := range r.records(t) {
+			if rec["event"] == "press_refused" && rec["actor_slack_id"] == person {
+				found = append(found, rec)
+			}
+		}
+		if len(found) == 0 {
+			return errNotYet
+		}
+		if len(found) > 1 || found[0]["decision_reason"] != string(reason) || found[0]["account_name"] != "lake" || !strings.HasPrefix(fmt.Sprint(found[0]["action"]), "finding_") {
+			t.Errorf("the records say %v", found)
+		}
+		return nil
+	})
 }

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -86,10 +85,9 @@ func (r *request) pressAtHome(t *testing.T, person, action string, h homeTab) (o
 		if err := r.stack.post("/sim/press", body, &res); err != nil {
 			t.Fatal(err)
 		}
-		d, ok := r.stack.dialog(t, person, r.id, action)
-		if ok && res.OK {
+		if d, ok := r.stack.opened(t, person, res, r.id, action); ok {
 			opened = true
-			res = d.submit(t, nil)
+			res = d.submitOnce(t, nil)
 		}
 		return res, strings.Contains(res.Detail, notInTime)
 	})
@@ -118,12 +116,11 @@ func TestHome(t *testing.T) {
 	if !r.pressAtHome(t, carol, "approve", h) {
 		t.Error("no dialog opened")
 	}
-	eventually(t, soon, "the Home tab doesn't show the approved request any more", func() error {
-		if h := r.stack.shownHome(t, carol); h.button("approve", r.id) != "" {
-			return errors.New("it still has the button")
-		}
-		return nil
-	})
+	if h := r.stack.shownHome(t, carol); h.button("approve", r.id) != "" {
+		// If the lists can't be read in time, the tab stays as it is until someone opens it.
+		r.stack.waitLogged(t, r.id, "the Home tab is not shown again", "the Home tab could not be shown", "person could not be looked up")
+		r.awaitAtHome(t, carol, "approve", false)
+	}
 	r.waitAssigned(t)
 	h = r.awaitAtHome(t, judy, "end", true)
 	if h.button("ask_again", r.id) == "" || h.button("withdraw", r.id) != "" {
@@ -151,12 +148,15 @@ func TestVerification(t *testing.T) {
 	t.Parallel()
 	const challenge = `{"type":"url_verification","token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV"}`
 	timestamp, signature := sign(signingSecret, time.Now(), challenge)
-	if status, answer := local.postEvent(t, challenge, timestamp, signature); status != http.StatusOK || answer != `{"challenge":"3eZbrw1aBm2rZgRNFdxV"}` {
+	event := func(what, signature string) (status int, answer string) {
+		return local.answered(t, "a challenge, signature "+what, func() (int, string) { return local.postEvent(t, challenge, timestamp, signature) })
+	}
+	if status, answer := event("right", signature); status != http.StatusOK || answer != `{"challenge":"3eZbrw1aBm2rZgRNFdxV"}` {
 		t.Errorf("signed: got %d %q", status, answer)
 	}
 	_, another := sign("another secret", time.Now(), challenge)
 	for name, signature := range map[string]string{"none": "", "of another secret": another, "of another body": "v0=" + strings.Repeat("0", 64)} {
-		if status, answer := local.postEvent(t, challenge, timestamp, signature); status != http.StatusUnauthorized || answer != "" {
+		if status, answer := event(name, signature); status != http.StatusUnauthorized || answer != "" {
 			t.Errorf("signature %s: got %d %q", name, status, answer)
 		}
 	}

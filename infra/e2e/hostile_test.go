@@ -39,15 +39,15 @@ var emojiCode = regexp.MustCompile(`:[a-z0-9_+-]+:`)
 
 // labels are the texts that our messages set in bold.
 var labels = []string{
-	"Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Open sessions: ", "Approvers (any one can approve): ",
+	"Account: ", "Permission set: ", "Group: ", "Duration: ", "Until: ", "Request: ", "Open sessions: ", "Approvers (any one can approve): ",
 	"Approvers not found in Slack: ", "Request expires: ", "Ticket: ", "Reason: ",
 	"Description: ", "Sessions last: ", "Last 30 days: ", "Active access in this account: ", "Already a member: ",
-	"Notified by direct message: ", "Could not be notified: ",
+	"Notified by direct message: ", "Not notified (weren't in this channel): ", "Not notified (weren't in the channel): ", "Notifications: ",
 }
 
 // checkText checks that a message shows user text and nothing more. It mentions
 // only the right people, links only to the console and to addresses that the link itself
-// shows, has no element that interprets markup, and no bold text except our labels.
+// shows, has no element that interprets markup except the operators' link, and no bold text except our labels.
 func checkText(t *testing.T, p post, mentions ...string) {
 	t.Helper()
 	purpose := p.Metadata.EventPayload["purpose"]
@@ -55,7 +55,7 @@ func checkText(t *testing.T, p post, mentions ...string) {
 		kind, _ := e["type"].(string)
 		text, _ := e["text"].(string)
 		switch kind {
-		case "", "header", "rich_text", "rich_text_section", "rich_text_quote", "rich_text_preformatted", "plain_text", "actions", "date", "section":
+		case "", "header", "rich_text", "rich_text_section", "rich_text_quote", "rich_text_preformatted", "plain_text", "actions", "date", "section", "context":
 		case "text":
 			if style, ok := e["style"].(map[string]any); ok && style["bold"] == true && !slices.Contains(labels, text) {
 				t.Errorf("%s: in bold: %q", purpose, text)
@@ -65,8 +65,12 @@ func checkText(t *testing.T, p post, mentions ...string) {
 				t.Errorf("%s: mentions %q", purpose, id)
 			}
 		case "link":
-			if url, _ := e["url"].(string); url != text && !strings.HasPrefix(url, "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/arn:aws:states:") {
+			if url, _ := e["url"].(string); url != text {
 				t.Errorf("%s: links to %q", purpose, url)
+			}
+		case "mrkdwn":
+			if !operatorsLink.MatchString(text) || e["verbatim"] != true {
+				t.Errorf("%s: has markup: %q", purpose, text)
 			}
 		case "button":
 			if value, _ := e["value"].(string); value != p.Metadata.EventPayload["request_id"] {
@@ -91,6 +95,9 @@ func checkText(t *testing.T, p post, mentions ...string) {
 		t.Errorf("%s: the notification's text is %q", purpose, p.Text)
 	}
 }
+
+// operatorsLink is the only markup in messages.
+var operatorsLink = regexp.MustCompile(`^For operators: <https://us-east-1\.console\.aws\.amazon\.com/states/home\?region=us-east-1#/v2/executions/details/arn:aws:states:us-east-1:[0-9]{12}:execution:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+\|View in the AWS console>$`)
 
 // textDate is a time in a notification.
 var textDate = regexp.MustCompile(`<!date\^[0-9]+\^[a-z_{} ]+\|[0-9A-Za-z :]+>`)
@@ -133,7 +140,7 @@ func checkAll(t *testing.T, r *request, mentions ...string) {
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	reason := hostileReason(t)
-	r := local.askBecause(t, wish{mallory, hostileAccount, "ReadOnlyAccess", 10}, reason, func(string) {})
+	r := local.askBecause(t, wish{mallory, hostileAccount, "ReadOnlyAccess", 20}, reason, func(string) {})
 	r.message(t)
 	r.waitAssigned(t)
 	r.shows(t, "🟢")
@@ -141,7 +148,7 @@ func TestHostileText(t *testing.T) {
 	if texts := textsOf(t, r.message(t).Blocks); !slices.Contains(texts, hostileAccount+" ("+local.accountID(t, hostileAccount)+")") {
 		t.Errorf("the account's name is not shown as it is: %q", texts)
 	}
-	r.waitGone(t, 10*time.Second+removalLimit)
+	r.waitGone(t, 20*time.Second+removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	checkAll(t, r, mallory)
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
@@ -189,7 +196,7 @@ func TestLongestEverything(t *testing.T) {
 		t.Errorf("the names are not shown in full: %q", texts)
 	}
 	eventually(t, soon, "a reminder", func() error {
-		if len(r.thread(t)["remind-1"]) == 0 {
+		if len(r.reminders(t)) == 0 {
 			return errNotYet
 		}
 		return nil
@@ -202,7 +209,7 @@ func TestLongestEverything(t *testing.T) {
 // TestHostileGroup checks a group's name of 1024 characters of markup.
 func TestHostileGroup(t *testing.T) {
 	t.Parallel()
-	m := local.askForGroup(t, mallory, hostileGroup, 10)
+	m := local.askForGroup(t, mallory, hostileGroup, 20)
 	m.waitMember(t)
 	m.shows(t, "🟢")
 	checkAll(t, m.request, mallory)
@@ -213,7 +220,7 @@ func TestHostileGroup(t *testing.T) {
 	if !shown {
 		t.Errorf("the group's name is not shown: %s", m.message(t).Blocks)
 	}
-	m.waitNoMember(t, 10*time.Second+removalLimit)
+	m.waitNoMember(t, 20*time.Second+removalLimit)
 	m.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	checkAll(t, m.request, mallory)
 	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
@@ -226,10 +233,7 @@ func TestHostileForm(t *testing.T) {
 	f := local.openForGroup(t, mallory)
 	defer f.unlock()
 	f.choose(t, "group", hostileGroup)
-	v, err := local.topView(mallory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	var view struct {
 		Blocks          json.RawMessage `json:"blocks"`
 		PrivateMetadata string          `json:"private_metadata"`

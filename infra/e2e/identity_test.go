@@ -44,10 +44,7 @@ func wantNoForm(t *testing.T, person, why string) {
 	t.Helper()
 	f := local.open(t, person)
 	defer f.unlock()
-	v, err := local.topView(person)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	if strings.Contains(string(v.Raw), `"action_id":"reason"`) || !strings.Contains(string(v.Raw), why) {
 		t.Errorf("the form of %s does not say %q: %s", person, why, v.Raw)
 	}
@@ -125,8 +122,7 @@ func TestOptionsOfNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := url.Values{"payload": {string(payload)}}.Encode()
-		timestamp, signature := sign(signingSecret, time.Now(), body)
-		status, answer := local.send(t, body, timestamp, signature)
+		status, answer := local.sendSigned(t, "the options of "+person, body)
 		var offered struct{ Options []any }
 		if err := json.Unmarshal([]byte(answer), &offered); err != nil || status != 200 {
 			t.Fatalf("%s: %d %s: %v", person, status, answer, err)

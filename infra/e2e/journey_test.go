@@ -83,7 +83,7 @@ func wantOnce(t *testing.T, r *request, purposes ...string) {
 
 func TestApprovedRequest(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{alice, "shop-staging", "DeveloperAccess", 10})
+	r := local.ask(t, wish{alice, "shop-staging", "DeveloperAccess", 20})
 	m := r.message(t)
 	if !m.has("approve") || !m.has("deny") {
 		t.Fatalf("the message has no buttons: %s", m.Blocks)
@@ -99,9 +99,9 @@ func TestApprovedRequest(t *testing.T) {
 	if m := r.message(t); m.has("approve") || !m.has("end") {
 		t.Errorf("while access is there the message has the wrong buttons: %s", m.Blocks)
 	}
-	went := r.waitGone(t, 10*time.Second+removalLimit)
+	went := r.waitGone(t, 20*time.Second+removalLimit)
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
-	wantLasted(t, r, went, 10*time.Second)
+	wantLasted(t, r, went, 20*time.Second)
 	if got, want := approvedPath(states), "Evaluate OnlyToRevoke? Announce Route approval Grant ConfirmGrant AuditGrant Active "+removal; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
 	}
@@ -173,7 +173,7 @@ func TestSelfApproval(t *testing.T) {
 // TestRefusedRequest checks a request that Slack knows none of the approvers of.
 func TestRefusedRequest(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{alice, "network", "DatabaseAdmin", 10})
+	r := askPastForm(t, wish{alice, "network", "DatabaseAdmin", 10}, "vanished2")
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route AuditOutcome NotifyOutcome Close Done"; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)

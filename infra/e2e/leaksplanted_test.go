@@ -45,8 +45,8 @@ func TestLeaksAreFound(t *testing.T) {
 			tokens[event.token] = true
 		}
 	}
-	if len(tokens) != 2 {
-		t.Fatalf("the history has %d tokens, want those of the waits for the approval and for the end", len(tokens))
+	if len(tokens) < 2 { // a wait that was started again has another token
+		t.Fatalf("the history has %d tokens, want at least those of the waits for the approval and for the end", len(tokens))
 	}
 	var token, responseURL, trigger, signature string
 	for token = range tokens {

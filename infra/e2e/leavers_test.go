@@ -14,13 +14,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	idtypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sso-elevator/functions/adapters/table/tabletest"
 	"sso-elevator/infra/local/faults"
 )
 
@@ -235,13 +235,15 @@ func TestRecreatedUserIsNotGranted(t *testing.T) {
 		t.Parallel()
 		person := leaver(ofRunning)
 		old := local.hire(t, person)
-		r := local.ask(t, wish{person, "data-lake", "DeveloperAccess", 10}, faults.Rule{Kind: faults.Delay, Function: "-grant", Operation: "start", DelayMS: 8000})
+		r := local.ask(t, wish{person, "data-lake", "DeveloperAccess", 10}, faults.Rule{Kind: faults.Hold, Label: t.Name(), Function: "-grant", Operation: "start", Count: -1})
+		defer local.forget(t, t.Name())
 		if res := local.press(t, bob, r.message(t), "approve", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		r.waitsIn(t, "Grant")
+		local.awaitHeld(t, t.Name())
 		local.fire(t, old)
 		local.hire(t, person)
+		local.forget(t, t.Name())
 		r.refusedAtGrant(t, "the user of the requester in IAM Identity Center is deleted")
 	})
 }
@@ -269,13 +271,15 @@ func TestApproverDisabledBeforeGrant(t *testing.T) {
 	t.Parallel()
 	approver := leaver(ofApprover)
 	user := local.hire(t, approver)
-	r := local.ask(t, wish{kim, "log-archive", crowdAccess, 10}, faults.Rule{Kind: faults.Delay, Function: "-grant", Operation: "start", DelayMS: 8000})
+	r := local.ask(t, wish{kim, "log-archive", crowdAccess, 10}, faults.Rule{Kind: faults.Hold, Label: t.Name(), Function: "-grant", Operation: "start", Count: -1})
+	defer local.forget(t, t.Name())
 	other := local.ask(t, wish{kim, "network", crowdAccess, 10})
 	if res := local.press(t, approver, r.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
-	r.waitsIn(t, "Grant")
+	local.awaitHeld(t, t.Name())
 	local.disable(t, user)
+	local.forget(t, t.Name())
 	r.refusedAtGrant(t, "the user of the approver in IAM Identity Center is disabled")
 	if res := local.press(t, approver, other.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
@@ -366,7 +370,7 @@ func TestWaveAsksFirst(t *testing.T) {
 	// ReadOnlyAccess has no approvers of its own. The approvers of all accounts
 	// decide. TestPolicyChanges, which runs at the same time, keeps bob as one of
 	// them.
-	listed := fmt.Sprint(plain(&types.AttributeValueMemberM{Value: quiet.partOfRow(t, "run#"+run, "approvers")}))
+	listed := fmt.Sprint(tabletest.PlainRow(quiet.partOfRow(t, "run#"+run, "approvers")))
 	if !strings.Contains(listed, emailOf(t, bob)) || strings.Contains(listed, emailOf(t, kim)) {
 		t.Fatalf("asked are %s, want bob among them and not kim", listed)
 	}

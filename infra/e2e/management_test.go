@@ -28,10 +28,7 @@ func TestManagementAccount(t *testing.T) {
 	defer f.unlock()
 	f.choose(t, "account", account)
 	f.choose(t, "permission_set", "ReadOnlyAccess") // which the policy grants to everyone, in all accounts
-	v, err := local.topView(kim)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	var view struct {
 		Blocks json.RawMessage `json:"blocks"`
 	}
@@ -51,7 +48,7 @@ func TestManagementAccount(t *testing.T) {
 	}
 
 	// Without the refusal, this would have happened.
-	_, err = local.sso.CreateAccountAssignment(context.Background(), &ssoadmin.CreateAccountAssignmentInput{
+	_, err := local.sso.CreateAccountAssignment(context.Background(), &ssoadmin.CreateAccountAssignmentInput{
 		InstanceArn: &local.instanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
 		TargetId: aws.String(local.accountID(t, account)), PermissionSetArn: aws.String(local.permissionSetARN(t, "ReadOnlyAccess")), PrincipalId: aws.String(local.principalID(t, kim)),
 	})

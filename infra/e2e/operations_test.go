@@ -80,7 +80,7 @@ func TestCreationFailsLater(t *testing.T) {
 // not when AWS accepts the creation.
 func TestCreationTakesLong(t *testing.T) {
 	t.Parallel()
-	w := wish{lena, "shared-services", "ReadOnlyAccess", 10}
+	w := wish{lena, "shared-services", "ReadOnlyAccess", 20}
 	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, w)})
 	r := local.ask(t, w)
 	r.waitLease(t, "creating")
@@ -101,10 +101,10 @@ func TestCreationTakesLong(t *testing.T) {
 	if state := r.leaseState(t); state != "held" {
 		t.Errorf("the lease of the access is %q, want held", state)
 	}
-	went := r.waitGone(t, 10*time.Second+removalLimit)
+	went := r.waitGone(t, 20*time.Second+removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
-	wantLasted(t, r, went, 10*time.Second)
+	wantLasted(t, r, went, 20*time.Second)
 	if state := r.leaseState(t); state != "" {
 		t.Errorf("a lease %q is left behind", state)
 	}
@@ -114,7 +114,7 @@ func TestCreationTakesLong(t *testing.T) {
 // the request, without the buttons, although AWS takes long to create the access.
 func TestApprovalShowsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := wish{lena, "shared-services", "DeveloperAccess", 10}
+	w := wish{lena, "shared-services", "DeveloperAccess", 20}
 	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, w)})
 	r := local.ask(t, w)
 	if res := local.press(t, bob, r.message(t), "approve", false); !res.OK || res.Detail != "" {

@@ -33,6 +33,7 @@ const (
 	tina   = "U0TINA021" // two users of Identity Center have her email; listed for FallbackAccess
 	uma    = "U0UMA0022" // has not confirmed her email to Slack; listed for FallbackAccess
 	paul   = "U0PAUL016" // is a guest
+	vera   = "U0VERA023" // only in the test that changes her groups
 
 	zoe = "U0ZOE0099" // is the last of the channel's members
 )
@@ -44,7 +45,7 @@ var emails = map[string]string{
 	ivan: "Ivan@Corp.example.net", judy: "judy@example.com", kim: "kim@example.com", lena: "lena@example.com",
 	quentin: "quentin@corp.example.net", oldQuentin: "quentin@corp.example.net",
 	hopper: "Grace.Hopper@Example.com", linus: "linus.larsson@example.com", tina: "tina@example.com", uma: "uma@example.com",
-	mallory: "mallory@example.com", zoe: "zoe@example.com",
+	mallory: "mallory@example.com", vera: "vera@example.com", zoe: "zoe@example.com",
 }
 
 func emailOf(t *testing.T, person string) string {

@@ -250,7 +250,7 @@ func (c *camera) takeUnknownAccess() {
 	}
 	config := filepath.Join(c.t.TempDir(), "drift.yaml")
 	// The question must stay open until the picture is taken.
-	if err := os.WriteFile(config, []byte(edit(c.t, string(text), "reconcile_question_hours: 25s", "")), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte(edit(c.t, string(text), "reconcile_question_hours: 45s", "")), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
 	seed, err := filepath.Abs("testdata/drift-organization.yaml")

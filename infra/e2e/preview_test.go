@@ -9,10 +9,7 @@ import (
 // preview returns what the form says about the request's decision, "" for nothing.
 func (f *form) preview(t *testing.T) string {
 	t.Helper()
-	v, err := f.stack.topView(f.person)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	var view struct {
 		Blocks []struct {
 			BlockID string `json:"block_id"`
@@ -31,6 +28,23 @@ func (f *form) preview(t *testing.T) string {
 	}
 	return ""
 }
+
+// previewOf chooses an option, and returns the preview. Without Slack's answer, a form shows
+// no warning about the approvers, and the app logs that: then the person chooses again.
+func (f *form) previewOf(t *testing.T, action, typed, want string) string {
+	t.Helper()
+	for tries := 3; ; tries-- {
+		before := f.stack.logged(t, lookupsFailed)
+		f.choose(t, action, typed)
+		got := f.preview(t)
+		if strings.HasPrefix(got, want) || tries == 1 || f.stack.logged(t, lookupsFailed) == before {
+			return got
+		}
+	}
+}
+
+// lookupsFailed is logged if Slack doesn't say in time who the approvers are.
+const lookupsFailed = "approvers could not be looked up for a form"
 
 // TestPreview checks that the form previews the policy's decision, and updates the
 // preview when another option is chosen.
@@ -69,8 +83,7 @@ func TestPreview(t *testing.T) {
 				t.Errorf("before there is a choice the form says %q", got)
 			}
 			for _, c := range tt.choices {
-				f.choose(t, action, c.what)
-				if got := f.preview(t); got != c.want {
+				if got := f.previewOf(t, action, c.what, c.want); got != c.want {
 					t.Errorf("%s: the form says %q, want %q", c.what, got, c.want)
 				}
 			}

@@ -25,10 +25,7 @@ var asking sync.Mutex
 // options returns the options of a select that doesn't load them from the app.
 func (f *form) options(t *testing.T, action string) (texts, values []string) {
 	t.Helper()
-	v, err := f.stack.topView(f.person)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	var view struct {
 		Blocks []struct {
 			Element struct {
@@ -146,10 +143,7 @@ func TestQuietSettings(t *testing.T) {
 // action id. If metadata is not empty, it replaces the form's.
 func (f *form) submission(t *testing.T, values map[string]string, metadata string) string {
 	t.Helper()
-	v, err := f.stack.topView(f.person)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	var view struct {
 		Hash            string `json:"hash"`
 		CallbackID      string `json:"callback_id"`
@@ -213,8 +207,7 @@ func TestTamperedSubmission(t *testing.T) {
 	submit := func(permissionSet, metadata string) string {
 		t.Helper()
 		body := f.submission(t, map[string]string{"account": account, "permission_set": permissionSet, "duration": "12", "reason": t.Name()}, metadata)
-		timestamp, signature := sign(signingSecret, time.Now(), body)
-		status, answer := quiet.send(t, body, timestamp, signature)
+		status, answer := quiet.sendSigned(t, "a changed form", body)
 		if status != http.StatusOK {
 			t.Fatalf("status %d: %s", status, answer)
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
+	"sso-elevator/functions/adapters/secrets"
 	"sso-elevator/infra/local/faults"
 	"sso-elevator/slack"
 	"sso-elevator/slack/simulator"
@@ -22,87 +24,108 @@ type form struct {
 	stack  *stack
 	person string
 	viewID string
-	took   time.Duration // lets the app respond to what opened it
 	unlock func()
 }
 
+// viewState is an open view.
 type viewState struct {
-	ID    string          `json:"id"`
-	Title json.RawMessage `json:"title"`
-	Raw   json.RawMessage `json:"-"`
+	ID       string          `json:"id"`
+	Hash     string          `json:"hash"` // differs after each update
+	Callback string          `json:"callback_id"`
+	Metadata string          `json:"private_metadata"`
+	Blocks   json.RawMessage `json:"blocks"`
+	Raw      json.RawMessage `json:"-"`
+}
+
+// says reports whether one of these texts is in the view.
+func (v viewState) says(texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(string(v.Raw), text) })
 }
 
 // open opens the form for access to an account, as the shortcut does.
 func (s *stack) open(t *testing.T, person string) *form {
 	t.Helper()
-	for n := range s.patience() {
-		time.Sleep(time.Duration(n) * time.Second)
-		f := s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
-		v, err := s.topView(person)
-		stuck := err == nil && (strings.Contains(string(v.Raw), notInTime) || strings.Contains(string(v.Raw), loading))
-		if n == s.patience()-1 || !stuck {
-			return f
-		}
-		s.doAgain(t, f.took, person+" opens the form")
-		f.unlock()
-	}
-	panic("nobody has no patience at all")
+	return s.openBy(t, "/sim/shortcut", map[string]string{"person": person, "callback_id": "request_for_access"})
 }
 
-// lockForms keeps a person's forms for one test: an accepted request closes all
-// forms that the person has open.
-func (s *stack) lockForms(person string) (unlock func()) {
+// lockForms keeps a person's forms for one test, until it calls unlock or ends. Tests
+// that share a person also share the person's requests: see askBecause.
+func (s *stack) lockForms(t *testing.T, person string) (unlock func()) {
 	lock, _ := s.forms.LoadOrStore(person, &sync.Mutex{})
 	lock.(*sync.Mutex).Lock()
-	return lock.(*sync.Mutex).Unlock
+	unlock = sync.OnceFunc(lock.(*sync.Mutex).Unlock)
+	t.Cleanup(unlock)
+	return unlock
 }
 
-// openBy opens a form as a shortcut or a slash command does. If Slack says that it
-// had trouble connecting, the person tries again.
+// openBy opens a form as a shortcut or a slash command does. If the form doesn't load in
+// time, or if Slack says that it had trouble connecting, the person tries again.
 func (s *stack) openBy(t *testing.T, path string, by map[string]string) *form {
 	t.Helper()
 	person := by["person"]
-	f := &form{stack: s, person: person, unlock: s.lockForms(person)}
+	f := &form{stack: s, person: person, unlock: s.lockForms(t, person)}
 	res := s.untilAnswered(t, person+" opens a form", func() (res simulator.Result, told bool) {
+		before := s.toldToPressAgain(t, person, "")
 		if err := s.post(path, by, &res); err != nil {
-			f.unlock()
 			t.Fatal(err)
 		}
-		return res, false
+		if f.viewID = res.Opened; f.viewID == "" { // a command is answered with a text then
+			return res, s.toldToPressAgain(t, person, "") > before
+		}
+		return res, f.view(t).says(notInTime, loading)
 	})
-	if !res.OK {
-		f.unlock()
+	if !res.OK || f.viewID == "" {
 		t.Fatalf("%v: %+v", by, res)
 	}
-	v, err := s.topView(person)
-	if err != nil {
-		f.unlock()
-		t.Fatal(err)
-	}
-	f.viewID, f.took = v.ID, time.Duration(res.Millis)*time.Millisecond
 	return f
 }
 
-func (s *stack) topView(person string) (viewState, error) {
-	var views struct {
+// views returns the views that a person has open, the top one last. Other tests may have
+// opened some of them.
+func (s *stack) views(person string) (views []viewState, err error) {
+	var open struct {
 		Views []json.RawMessage `json:"views"`
 	}
-	if err := s.get("/sim/views?person="+person, &views); err != nil {
-		return viewState{}, err
+	if err := s.get("/sim/views?person="+person, &open); err != nil {
+		return nil, err
 	}
-	if len(views.Views) == 0 {
-		return viewState{}, fmt.Errorf("%s has no form open", person)
+	for _, raw := range open.Views {
+		v := viewState{Raw: raw}
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, err
+		}
+		views = append(views, v)
 	}
-	raw := views.Views[len(views.Views)-1]
-	var v viewState
-	err := json.Unmarshal(raw, &v)
-	v.Raw = raw
-	return v, err
+	return views, nil
+}
+
+// view returns a person's view with that id; ok is false if it isn't open.
+func (s *stack) view(t *testing.T, person, id string) (v viewState, ok bool) {
+	t.Helper()
+	views, err := s.views(person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(views, func(v viewState) bool { return v.ID == id })
+	if i < 0 {
+		return viewState{}, false
+	}
+	return views[i], true
+}
+
+// view returns the form as the person sees it.
+func (f *form) view(t *testing.T) viewState {
+	t.Helper()
+	v, ok := f.stack.view(t, f.person, f.viewID)
+	if !ok {
+		t.Fatalf("the form %s of %s is not open", f.viewID, f.person)
+	}
+	return v
 }
 
 // choose enters text in a select that loads from the app, and takes the option with the
-// text. If the app says that something did not answer in time, the person types
-// again.
+// text. If the app says that something did not answer in time, or has no time to update
+// the form, the person types again.
 func (f *form) choose(t *testing.T, action, typed string) {
 	t.Helper()
 	for _, o := range f.offered(t, action, typed) {
@@ -110,10 +133,12 @@ func (f *form) choose(t *testing.T, action, typed string) {
 			continue
 		}
 		res := f.stack.untilAnswered(t, f.person+" chooses "+typed, func() (res simulator.Result, told bool) {
+			before := f.view(t).Hash
 			if err := f.stack.post("/sim/press", map[string]string{"person": f.person, "view_id": f.viewID, "action_id": action, "option": o.Value}, &res); err != nil {
 				t.Fatalf("choose %q in %s: %v", typed, action, err)
 			}
-			return res, false
+			v := f.view(t)
+			return res, res.OK && (v.Hash == before || v.says(notInTime, loading))
 		})
 		if !res.OK {
 			t.Fatalf("choose %q in %s: %+v", typed, action, res)
@@ -143,25 +168,36 @@ func (f *form) offered(t *testing.T, action, typed string) []simulator.Option {
 // the person submits it again, as with press.
 func (f *form) submit(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
+	return f.send(t, map[string]any{"person": f.person, "view_id": f.viewID, "values": values})
+}
+
+// submitUnchecked does the same with values that no Slack client would send.
+func (f *form) submitUnchecked(t *testing.T, values map[string]string) (res simulator.Result) {
+	t.Helper()
+	return f.send(t, map[string]any{"person": f.person, "view_id": f.viewID, "values": values, "unchecked": true})
+}
+
+func (f *form) send(t *testing.T, submission map[string]any) (res simulator.Result) {
+	t.Helper()
 	return f.stack.untilAnswered(t, f.person+" submits the form", func() (res simulator.Result, told bool) {
-		if err := f.stack.post("/sim/submit", map[string]any{"person": f.person, "view_id": f.viewID, "values": values}, &res); err != nil {
+		if err := f.stack.post("/sim/submit", submission, &res); err != nil {
 			t.Fatal(err)
 		}
-		said := fmt.Sprint(res.FieldErrors)
-		return res, strings.Contains(said, notInTime) || strings.Contains(said, notStarted) || strings.Contains(said, stillSent)
+		return res, saysAgain(fmt.Sprint(res.FieldErrors))
 	})
 }
 
-// untilAnswered repeats what a person does until the app answers it: if the app
-// says that something did not answer in time, and if it could not even say that. In
-// the second case it answers 500, and Slack shows a warning. A missing answer
-// within Slack's 3 s breaks a guarantee, and the test sees it.
+// untilAnswered repeats what a person does until the app answers it: if the app says that
+// something did not answer in time, if it could not even say that, and if Slack stopped
+// waiting. If the app can't say that, it answers 500. Then, and after a timeout, Slack shows
+// that it had trouble connecting, and asks to try again. That the app answers within
+// Slack's 3 s is a guarantee for Lambda's processors: the tests of package ingress and
+// TestLoad check it. Here, processes may start on a processor that all tests share.
 func (s *stack) untilAnswered(t *testing.T, what string, do func() (res simulator.Result, told bool)) (res simulator.Result) {
 	t.Helper()
-	for n := range s.patience() {
-		time.Sleep(time.Duration(n) * time.Second)
+	for range s.patience() {
 		var told bool
-		if res, told = do(); !told && res.Status != http.StatusInternalServerError {
+		if res, told = do(); !told && res.Status != http.StatusInternalServerError && res.Error != "timeout" {
 			break
 		}
 		s.doAgain(t, time.Duration(res.Millis)*time.Millisecond, what)
@@ -169,22 +205,77 @@ func (s *stack) untilAnswered(t *testing.T, what string, do func() (res simulato
 	return res
 }
 
+// answered does the same for a test that calls the app itself. A status of 500 is never
+// the answer.
+func (s *stack) answered(t *testing.T, what string, call func() (status int, answer string)) (status int, answer string) {
+	t.Helper()
+	for range s.patience() {
+		began := time.Now()
+		status, answer = call()
+		took := time.Since(began)
+		if status != http.StatusInternalServerError && took <= slackWaits && !saysAgain(answer) {
+			break
+		}
+		s.doAgain(t, took, what)
+	}
+	return status, answer
+}
+
+// sendSigned signs a form's body and sends it to the app until the app answers it.
+func (s *stack) sendSigned(t *testing.T, what, body string) (status int, answer string) {
+	t.Helper()
+	return s.answered(t, what, func() (int, string) {
+		timestamp, signature := sign(signingSecret, time.Now(), body)
+		return s.send(t, body, timestamp, signature)
+	})
+}
+
 // doAgain notes that a person repeats something because the app said that something
-// did not answer in time. The app says the same for every error without its own
-// text. Only a wait is a reason to repeat: an answer that came at once is an error
-// of the app, which a second try would hide.
+// did not answer in time, and waits until no process remembers the error. The app says
+// the same for every error without its own text. Only a wait is a reason to repeat: an
+// answer that came at once is an error of the app, which a second try would hide. Such an
+// answer is accepted only from a process that may remember the error of a wait.
 func (s *stack) doAgain(t *testing.T, took time.Duration, what string) {
 	t.Helper()
-	if took < waitsAtLeast {
-		t.Errorf("%s: after %s the app says that something did not answer in time", what, took)
+	at := time.Now()
+	if took >= waitsAtLeast {
+		s.waits.add(at)
 	}
 	s.again.Add(1)
 	t.Logf("%s: after %s the app says that something did not answer in time; once more", what, took)
+	time.Sleep(remembers)
+	// Another goroutine may record its wait shortly after this answer.
+	if took < waitsAtLeast && !s.waits.between(at.Add(-remembers), at.Add(time.Second)) {
+		t.Errorf("%s: after %s the app says that something did not answer in time", what, took)
+	}
 }
 
-// waitsAtLeast is less than the app waits for an answer before it reports that
-// there was none: a second for a request that was late already, 2.1 s otherwise.
-const waitsAtLeast = 900 * time.Millisecond
+// times are points in time.
+type times struct {
+	mu  sync.Mutex
+	all []time.Time
+}
+
+func (s *times) add(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, at)
+}
+
+// between reports whether one of them is in an interval.
+func (s *times) between(from, to time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.all, func(at time.Time) bool { return at.After(from) && at.Before(to) })
+}
+
+const (
+	// waitsAtLeast is less than the app waits for an answer before it reports that
+	// there was none: a second for a request that was late already, 2.1 s otherwise.
+	waitsAtLeast = 900 * time.Millisecond
+	// remembers is how long a process answers with the error of its last read.
+	remembers = max(catalog.CheckMissingEvery, secrets.RetryAfter)
+)
 
 // These are the app's texts when something took too long, and the form's text before
 // anything is known.
@@ -195,6 +286,11 @@ const (
 	notStarted = "was saved but could not be started"
 	stillSent  = "still processing that request"
 )
+
+// saysAgain reports whether the app's answer to a form asks the person to repeat it.
+func saysAgain(answer string) bool {
+	return slices.ContainsFunc([]string{notInTime, notStarted, stillSent}, func(text string) bool { return strings.Contains(answer, text) })
+}
 
 // patience is how often people repeat what they are told to repeat. On the stacks
 // of the fault matrix and of the load, dozens do so at once, with one moto behind
@@ -265,7 +361,7 @@ func (s *stack) tryToAsk(t *testing.T, w wish, reason string, before func(id str
 	if !res.OK {
 		t.Fatalf("submit: %+v", res)
 	}
-	if already := f.already(); already != "" {
+	if already := f.already(t); already != "" {
 		return nil, already
 	}
 	return &request{stack: s, wish: w, reason: reason, id: id}, ""
@@ -273,12 +369,12 @@ func (s *stack) tryToAsk(t *testing.T, w wish, reason string, before func(id str
 
 // already returns the form's text if the person has an undecided request for the
 // same target, "" otherwise.
-func (f *form) already() string {
-	v, err := f.stack.topView(f.person)
-	if err != nil || v.ID != f.viewID || !strings.Contains(string(v.Raw), "You already requested this at") {
-		return ""
+func (f *form) already(t *testing.T) string {
+	t.Helper()
+	if v, ok := f.stack.view(t, f.person, f.viewID); ok && v.says("You already requested this at") {
+		return string(v.Raw)
 	}
-	return string(v.Raw)
+	return ""
 }
 
 // post is one message as the workspace keeps it.
@@ -341,8 +437,8 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if s.toldToPressAgain(t, person, p.TS) > before {
 			return res, true
 		}
-		if d, ok := s.dialog(t, person, p.Metadata.EventPayload["request_id"], action); ok && res.OK {
-			res = d.submit(t, nil)
+		if d, ok := s.opened(t, person, res, p.Metadata.EventPayload["request_id"], action); ok {
+			res = d.submitOnce(t, nil)
 		}
 		return res, strings.Contains(res.Detail, notInTime)
 	})
@@ -353,37 +449,69 @@ type dialog struct {
 	stack          *stack
 	person, viewID string
 	raw            json.RawMessage
+	// reopen presses the button again. If no dialog opens, the result's Detail is what
+	// the person is told instead.
+	reopen func(*testing.T) (dialog, simulator.Result)
+}
+
+// confirms reports whether the view is the dialog of a button of the request.
+func (v viewState) confirms(request, action string) bool {
+	opens, ok := slack.ActionOf(v.Callback)
+	return ok && opens == action && v.Metadata == request
 }
 
 // dialog returns the dialog that a press of the button opened last. ok is false if there
 // is none about this request.
 func (s *stack) dialog(t *testing.T, person, request, action string) (d dialog, ok bool) {
 	t.Helper()
-	var open struct {
-		Views []json.RawMessage `json:"views"`
-	}
-	if err := s.get("/sim/views?person="+person, &open); err != nil {
+	open, err := s.views(person)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, raw := range slices.Backward(open.Views) {
-		var v struct {
-			ID       string `json:"id"`
-			Callback string `json:"callback_id"`
-			Metadata string `json:"private_metadata"`
-		}
-		if err := json.Unmarshal(raw, &v); err != nil {
-			t.Fatal(err)
-		}
-		if opens, ok := slack.ActionOf(v.Callback); ok && opens == action && v.Metadata == request {
-			return dialog{stack: s, person: person, viewID: v.ID, raw: raw}, true
+	for _, v := range slices.Backward(open) {
+		if v.confirms(request, action) {
+			return dialog{stack: s, person: person, viewID: v.ID, raw: v.Raw}, true
 		}
 	}
 	return dialog{}, false
 }
 
-// submit submits the dialog, once. If it then shows a notice, the result's Detail is its
-// text, and the person closes it.
+// opened returns the dialog that this press of the button opened.
+func (s *stack) opened(t *testing.T, person string, res simulator.Result, request, action string) (d dialog, ok bool) {
+	t.Helper()
+	v, ok := s.view(t, person, res.Opened)
+	if !res.OK || !ok || !v.confirms(request, action) {
+		return dialog{}, false
+	}
+	return dialog{stack: s, person: person, viewID: v.ID, raw: v.Raw}, true
+}
+
+// submit submits the dialog. If the app says that something did not answer in time, the
+// person presses the button again and submits the new dialog. If no dialog opens then, the
+// request was decided meanwhile: perhaps by this person, whose first submission counted.
 func (d dialog) submit(t *testing.T, values map[string]string) (res simulator.Result) {
+	t.Helper()
+	first := true
+	return d.stack.untilAnswered(t, d.person+" submits the dialog", func() (res simulator.Result, told bool) {
+		if !first {
+			again, res := d.reopen(t)
+			if again.viewID == "" {
+				if strings.HasPrefix(res.Detail, emails[d.person]+" already ") {
+					res.Detail = ""
+				}
+				return res, false
+			}
+			d = again
+		}
+		first = false
+		res = d.submitOnce(t, values)
+		return res, strings.Contains(res.Detail, notInTime)
+	})
+}
+
+// submitOnce submits the dialog. If it then shows a notice, the result's Detail is its
+// text, and the person closes it.
+func (d dialog) submitOnce(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
 	if err := d.stack.post("/sim/submit", map[string]any{"person": d.person, "view_id": d.viewID, "values": values}, &res); err != nil {
 		t.Fatalf("%s submits the dialog: %v", d.person, err)
@@ -391,19 +519,8 @@ func (d dialog) submit(t *testing.T, values map[string]string) (res simulator.Re
 	if res.Action != "update" {
 		return res
 	}
-	var open struct {
-		Views []struct {
-			ID     string          `json:"id"`
-			Blocks json.RawMessage `json:"blocks"`
-		} `json:"views"`
-	}
-	if err := d.stack.get("/sim/views?person="+d.person, &open); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range open.Views {
-		if v.ID == d.viewID {
-			res.Detail = strings.Join(textsOf(t, v.Blocks), " ")
-		}
+	if v, ok := d.stack.view(t, d.person, d.viewID); ok {
+		res.Detail = strings.Join(textsOf(t, v.Blocks), " ")
 	}
 	if err := d.stack.post("/sim/close", map[string]any{"person": d.person, "view_id": d.viewID}, nil); err != nil {
 		t.Fatal(err)
@@ -411,13 +528,14 @@ func (d dialog) submit(t *testing.T, values map[string]string) (res simulator.Re
 	return res
 }
 
-// toldToPressAgain counts how often a person who pressed a button of that message (""
-// for any) was told to press again. Other tests have the same person press other
-// buttons.
+// toldToPressAgain counts how often a person who pressed a button of that message was told
+// to press again. Without a message it counts what was told otherwise: after a slash
+// command, or after a press without a response URL. Other tests have the same person press
+// other buttons.
 func (s *stack) toldToPressAgain(t *testing.T, person, message string) (n int) {
 	t.Helper()
 	for _, p := range s.posts(t, person) {
-		if p.Ephemeral == person && (message == "" || p.AnswerTo == message) && (strings.Contains(p.Text+string(p.Blocks), notInTime) || strings.Contains(p.Text+string(p.Blocks), notOpened)) {
+		if said := p.Text + string(p.Blocks); p.Ephemeral == person && p.AnswerTo == message && (strings.Contains(said, notInTime) || strings.Contains(said, notOpened)) {
 			n++
 		}
 	}

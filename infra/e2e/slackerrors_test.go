@@ -28,6 +28,25 @@ func (s *stack) slackFault(t *testing.T, method, code, match string, count int, 
 	}
 }
 
+// slackFaultLeft reports whether a fault with that match has not occurred yet.
+func (s *stack) slackFaultLeft(t *testing.T, match string) bool {
+	t.Helper()
+	var pending struct {
+		Faults []struct {
+			Match string `json:"match"`
+		} `json:"faults"`
+	}
+	if err := s.get("/sim/faults", &pending); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range pending.Faults {
+		if f.Match == match {
+			return true
+		}
+	}
+	return false
+}
+
 // mend deletes the faults with that match.
 func (s *stack) mend(t *testing.T, match string) {
 	t.Helper()
@@ -59,6 +78,24 @@ func (r *request) failures(t *testing.T) []string {
 		}
 	}
 	return failed
+}
+
+// timeInState returns how long the execution was in the state, which it has left.
+func (r *request) timeInState(t *testing.T, state string) time.Duration {
+	t.Helper()
+	var entered, exited time.Time
+	for _, e := range r.history(t) {
+		if d := e.StateEnteredEventDetails; d != nil && *d.Name == state {
+			entered = *e.Timestamp
+		}
+		if d := e.StateExitedEventDetails; d != nil && *d.Name == state {
+			exited = *e.Timestamp
+		}
+	}
+	if entered.IsZero() || exited.Before(entered) {
+		t.Fatalf("the execution was in %s from %v to %v", state, entered, exited)
+	}
+	return exited.Sub(entered)
 }
 
 // ended waits for the execution's end if no message leads to it.
@@ -158,6 +195,25 @@ func TestRevokeNeverWaitsForSlack(t *testing.T) {
 	}
 }
 
+// TestGrantNeverWaitsForSlack lets Slack not answer when a request is posted that the
+// policy approved. Access comes all the same, and the request appears later, once.
+func TestGrantNeverWaitsForSlack(t *testing.T) {
+	t.Parallel()
+	const longest = 7500 * time.Millisecond // one try of two seconds and a cold start; two tries of four would take longer
+	r := local.askBecause(t, wish{grace, "data-lake", "ReadOnlyAccess", 10}, t.Name(), func(id string) {
+		local.slackFault(t, "chat.postMessage", "", id, 2, map[string]any{"delay": "10s"})
+	})
+	r.ended(t, 10*time.Second+removalLimit+soon)
+	if took := r.timeInState(t, "Announce"); took > longest {
+		t.Errorf("announcing took %s, want at most %s", took, longest)
+	}
+	if failed := r.failures(t); len(failed) == 0 || !strings.HasPrefix(failed[0], "NotPosted: ") || strings.Count(strings.Join(failed, "\n"), "NotPosted: ") != 1 {
+		t.Errorf("the execution says %q, want NotPosted first, and once", failed)
+	}
+	wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	r.onlyOnce(t)
+}
+
 // TestSlackRateLimit checks that the call waits as long as Slack asks for, and that
 // the message appears once.
 func TestSlackRateLimit(t *testing.T) {
@@ -168,16 +224,7 @@ func TestSlackRateLimit(t *testing.T) {
 	})
 	m := r.message(t)
 	r.waitsIn(t, "AwaitApproval")
-	var entered, exited time.Time
-	for _, e := range r.history(t) {
-		if d := e.StateEnteredEventDetails; d != nil && *d.Name == "Announce" {
-			entered = *e.Timestamp
-		}
-		if d := e.StateExitedEventDetails; d != nil && *d.Name == "Announce" {
-			exited = *e.Timestamp
-		}
-	}
-	if took := exited.Sub(entered); took < wait {
+	if took := r.timeInState(t, "Announce"); took < wait {
 		t.Errorf("announcing took %s: Slack asked to wait %s", took, wait)
 	}
 	if failed := r.failures(t); len(failed) > 0 {
@@ -188,7 +235,8 @@ func TestSlackRateLimit(t *testing.T) {
 	r.onlyOnce(t)
 }
 
-// onlyOnce checks that the channel has no second message about the request.
+// onlyOnce checks that the channel has no second message about the request, and that the
+// thread below it has each reply once, and at most two of them besides reminders.
 func (r *request) onlyOnce(t *testing.T) {
 	t.Helper()
 	n := 0
@@ -199,6 +247,18 @@ func (r *request) onlyOnce(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d messages about the request, want 1", n)
+	}
+	replies := 0
+	for purpose, posts := range r.thread(t) {
+		if len(posts) != 1 {
+			t.Errorf("%d replies %q, want 1", len(posts), purpose)
+		}
+		if !strings.HasPrefix(purpose, "remind-") {
+			replies++
+		}
+	}
+	if replies > 2 {
+		t.Errorf("%d replies about the request, want at most 2", replies)
 	}
 }
 
@@ -231,10 +291,11 @@ func TestSlackAnswerLost(t *testing.T) {
 // looked up, and that requester and operators are told.
 func TestSlackScopeMissing(t *testing.T) {
 	t.Parallel()
-	// Nobody else requests AdministratorAccess, so no function has Frank in its cache.
-	local.slackFault(t, "users.lookupByEmail", "missing_scope", "frank@example.com", -1, nil)
-	defer local.mend(t, "frank@example.com")
-	r := local.ask(t, wish{zoe, "playground", "AdministratorAccess", 10})
+	// Only this request has this approver, so no function has looked them up before.
+	const approver = "unasked@example.com"
+	local.slackFault(t, "users.lookupByEmail", "missing_scope", approver, -1, nil)
+	defer local.mend(t, approver)
+	r := local.ask(t, wish{zoe, "playground", "DatabaseAdmin", 10})
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	r.shows(t, "This app is not set up correctly.")
 	wantEvents(t, r, "requested", "refused")
@@ -253,10 +314,7 @@ func TestSlackTokenRevokedInTheForm(t *testing.T) {
 	defer local.mend(t, somebody)
 	f := local.open(t, somebody)
 	defer f.unlock()
-	v, err := local.topView(somebody)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := f.view(t)
 	if !strings.Contains(string(v.Raw), "This app is not set up correctly.") {
 		t.Errorf("the form says %s", v.Raw)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/table/tabletest"
 )
 
 // row returns an item of the system's table, nil if there is none.
@@ -65,7 +66,7 @@ func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r acc
 	if row == nil {
 		t.Fatalf("there is no row of the request %s", id)
 	}
-	text, err := json.Marshal(plain(&types.AttributeValueMemberM{Value: row}))
+	text, err := json.Marshal(tabletest.PlainRow(row))
 	if err == nil {
 		err = json.Unmarshal(text, &r)
 	}
@@ -73,32 +74,6 @@ func (s *stack) requestRow(t *testing.T, id string, attributes ...string) (r acc
 		t.Fatal(err)
 	}
 	return r
-}
-
-// plain returns an attribute as encoding/json writes it.
-func plain(value types.AttributeValue) any {
-	switch v := value.(type) {
-	case *types.AttributeValueMemberS:
-		return v.Value
-	case *types.AttributeValueMemberN:
-		return json.Number(v.Value)
-	case *types.AttributeValueMemberBOOL:
-		return v.Value
-	case *types.AttributeValueMemberL:
-		list := []any{}
-		for _, element := range v.Value {
-			list = append(list, plain(element))
-		}
-		return list
-	case *types.AttributeValueMemberM:
-		m := map[string]any{}
-		for name, element := range v.Value {
-			m[name] = plain(element)
-		}
-		return m
-	default:
-		return nil
-	}
 }
 
 // leaseState returns the state of the lease of the request's access, "" if there is

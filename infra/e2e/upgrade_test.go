@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -11,10 +13,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	"sso-elevator/slack"
 	"sso-elevator/statemachine"
+	"sso-elevator/statemachine/previous"
 )
 
 // redefine replaces the request machine's definition and returns the previous one.
@@ -97,23 +103,33 @@ func deployed(t *testing.T, source, current string) string {
 	return string(text)
 }
 
-// TestUpgradeWithRequestsInFlight deploys this release while executions of the
-// previous one wait for an approval. They continue with this release's functions:
+// TestUpgradeWithRequestsInFlight deploys this release while executions of an
+// early one wait for an approval. They continue with this release's functions:
 // one is granted and ends in time, one is denied. They don't have this release's
-// last step, so the sweep does it after them.
+// last step, so the sweep does it after them. Their rows lack the copy of the execution's
+// ARN, so the first token of each needs a read.
 func TestUpgradeWithRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	asking.Lock()
 	unlock := sync.OnceFunc(asking.Unlock)
 	defer unlock()
 	now := quiet.redefine(t, "")
-	quiet.redefine(t, deployed(t, repository+"/statemachine/testdata/previous/request.asl.json", now))
+	quiet.redefine(t, deployed(t, filepath.Join(previous.Dir(), "0.0.asl.json"), now))
 	restore := sync.OnceFunc(func() { quiet.redefine(t, now) })
 	defer restore()
-	granted := quiet.ask(t, wish{kim, "log-archive", "DeveloperAccess", 12})
+	granted := quiet.ask(t, wish{kim, "log-archive", "DeveloperAccess", 60})
 	denied := quiet.ask(t, wish{alice, "log-archive", "DeveloperAccess", 12})
 	granted.waitsIn(t, "AwaitApproval")
 	denied.waitsIn(t, "AwaitApproval")
+	for _, r := range []*request{granted, denied} {
+		eventually(t, soon, "the token is stored", func() error {
+			if r.stack.requestRow(t, r.id, "approval_token").ApprovalToken == "" {
+				return errNotYet
+			}
+			return nil
+		})
+		r.drop(t, "token_execution_arn")
+	}
 	restore() // deploys this release
 	unlock()
 
@@ -124,7 +140,14 @@ func TestUpgradeWithRequestsInFlight(t *testing.T) {
 		t.Fatalf("deny: %+v", res)
 	}
 	granted.waitAssigned(t)
-	granted.waitGone(t, 12*time.Second+removalLimit)
+	eventually(t, soon, "the token of the wait for the end is stored", func() error {
+		row := granted.stack.partOfRow(t, "request#"+granted.id, "end_token", "token_execution_arn")
+		if own, ok := row["token_execution_arn"].(*dbtypes.AttributeValueMemberS); row["end_token"] == nil || !ok || own.Value != granted.arn {
+			return errNotYet
+		}
+		return nil
+	})
+	granted.waitGone(t, time.Minute+removalLimit)
 	for r, want := range map[*request][]string{granted: {"requested", "approved", "granted", "revoked"}, denied: {"requested", "denied"}} {
 		states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 		if slices.Contains(states, "Close") {
@@ -143,4 +166,167 @@ func TestUpgradeWithRequestsInFlight(t *testing.T) {
 		})
 		wantEvents(t, r, want...) // and is recorded once
 	}
+}
+
+// The people of TestUpgradeFromFirstRelease. No other test uses them.
+const (
+	ofExtension = 58
+	ofUpgrade   = 59
+)
+
+func init() {
+	for _, n := range []int{ofExtension, ofUpgrade} {
+		emails[leaver(n)] = fmt.Sprintf("crowd%02d@example.com", n)
+	}
+}
+
+// TestUpgradeFromFirstRelease deploys this release while requests of release 0.1.0 wait
+// and its access is active. People then extend, end, deny and block what began with
+// rows that have nothing of this.
+func TestUpgradeFromFirstRelease(t *testing.T) {
+	t.Parallel()
+	const why = "The change is over."
+	blocking.Lock()
+	defer blocking.Unlock()
+	asking.Lock()
+	unlock := sync.OnceFunc(asking.Unlock)
+	defer unlock()
+	now := quiet.redefine(t, "")
+	restore := sync.OnceFunc(func() { quiet.redefine(t, now) })
+	defer restore()
+	quiet.redefine(t, deployed(t, filepath.Join(previous.Dir(), "0.1.0.asl.json"), now))
+	extends, isBlocked := leaver(ofExtension), leaver(ofUpgrade)
+	quiet.hire(t, extends)
+	quiet.hire(t, isBlocked)
+	denied := quiet.ask(t, wish{extends, "analytics-sandbox", "DeveloperAccess", 12})
+	active := quiet.ask(t, wish{isBlocked, "analytics-sandbox", "ReadOnlyAccess", 36 * 3600})
+	pending := quiet.ask(t, wish{isBlocked, "analytics-sandbox", "DeveloperAccess", 12})
+	first := quiet.ask(t, wish{extends, "analytics-sandbox", "ReadOnlyAccess", 60})
+	for _, r := range []*request{denied, pending} {
+		r.waitsIn(t, "AwaitApproval")
+		r.shows(t, "🟡")
+		quiet.asFirstRelease(t, "claims", "claims#"+quiet.principalID(t, r.wish.person))
+	}
+	for _, r := range []*request{active, first} {
+		r.waitAssigned(t)
+		r.waitsIn(t, "AwaitEnd")
+		r.shows(t, "🟢")
+		r.waitLease(t, "held")
+		quiet.asFirstRelease(t, "lease", quiet.leaseKey(t, r.wish))
+	}
+	for _, r := range []*request{first, denied, active, pending} {
+		quiet.asFirstRelease(t, "request", "request#"+r.id)
+	}
+	restore() // deploys this release
+
+	// An extension joins the end of access that an earlier release granted, and End now of
+	// the first request ends both.
+	first.awaitAtHome(t, extends, "end", true)
+	second := quiet.ask(t, wish{extends, "analytics-sandbox", "ReadOnlyAccess", 12})
+	unlock() // only now, because the first access doesn't last longer than another test may lock it
+	second.shows(t, "🟢")
+	a, b := quiet.requestRow(t, first.id), quiet.requestRow(t, second.id)
+	if !b.End.Equal(a.End.Add(12*time.Second)) || b.Extends != a.ID || !b.ChainSince.Equal(a.GrantedAt) {
+		t.Errorf("the extension ends at %v, extends %q since %v; the first is active from %v to %v", b.End, b.Extends, b.ChainSince, a.GrantedAt, a.End)
+	}
+	says(t, "the message in the channel", second.message(t), "Extends access they have had since ")
+	if res := quiet.press(t, extends, first.message(t), "end", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	second.waitGone(t, removalLimit)
+	for _, r := range []*request{first, second} {
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+		wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+	}
+
+	// A denial has a reason.
+	d := denied.opens(t, carol, "deny", denied.message(t))
+	if res := d.submit(t, map[string]string{"denial_reason": why}); !res.OK || res.Detail != "" {
+		t.Fatalf("submit: %+v", res)
+	}
+	denied.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, denied, "requested", "denied")
+	if got := denied.audit(t)[1]["denial_reason"]; got != why {
+		t.Errorf("the record has the reason %q, want %q", got, why)
+	}
+
+	// A block ends what the person has.
+	d, _ = quiet.pressAsResponder(t, erin, slack.ActionBlock)
+	res := d.submit(t, map[string]string{slack.ActionBlockedPerson: isBlocked, slack.ActionBlockReason: why})
+	active.waitGone(t, wantBlocked(t, res, "Requests refused: 1", "Access that ends now: 1"))
+	active.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, active, "requested", "approved", "granted", "ended", "revoked")
+	pending.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	wantEvents(t, pending, "requested", "refused")
+	d, _ = quiet.pressAsResponder(t, frank, slack.ActionLift)
+	if res := d.submit(t, nil); !res.OK || res.Detail != "" {
+		t.Fatalf("frank lifts: %+v", res)
+	}
+}
+
+// asFirstRelease removes from a row everything that release 0.1.0 didn't write. The
+// attributes of its rows are those of a request that it ran.
+func (s *stack) asFirstRelease(t *testing.T, kind, key string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(previous.Dir(), "0.1.0.rows.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var attributes map[string][]string
+	if err := json.Unmarshal(text, &attributes); err != nil {
+		t.Fatal(err)
+	}
+	row := s.row(t, key)
+	if row == nil {
+		t.Fatalf("there is no row %s", key)
+	}
+	old, removed := onlyPaths(row, attributes[kind], "")
+	t.Logf("%s: removed %q", key, removed)
+	if kind != "claims" && len(removed) == 0 {
+		t.Errorf("release 0.1.0 wrote all of %s, so this tests nothing", key)
+	}
+	name := s.ids.get("table", "", func() string { return "" })
+	_, err = s.table.PutItem(context.Background(), &dynamodb.PutItemInput{TableName: &name, Item: old})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// onlyPaths returns the attributes below prefix whose paths are allowed, and the paths of
+// those that it leaves out. "*" stands for a map's key. Elements of a list have the path of
+// the list.
+func onlyPaths(item map[string]dbtypes.AttributeValue, allowed []string, prefix string) (kept map[string]dbtypes.AttributeValue, removed []string) {
+	kept = map[string]dbtypes.AttributeValue{}
+	for name, value := range item {
+		path := prefix + name
+		if slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(p, prefix+"*") }) {
+			path = prefix + "*"
+		}
+		switch below := slices.ContainsFunc(allowed, func(p string) bool { return strings.HasPrefix(p, path+".") }); {
+		case slices.Contains(allowed, path):
+			kept[name] = value
+		case !below:
+			removed = append(removed, path)
+		default:
+			old, gone := onlyPathsOf(value, allowed, path+".")
+			kept[name], removed = old, append(removed, gone...)
+		}
+	}
+	return kept, removed
+}
+
+func onlyPathsOf(value dbtypes.AttributeValue, allowed []string, prefix string) (kept dbtypes.AttributeValue, removed []string) {
+	switch value := value.(type) {
+	case *dbtypes.AttributeValueMemberM:
+		m, removed := onlyPaths(value.Value, allowed, prefix)
+		return &dbtypes.AttributeValueMemberM{Value: m}, removed
+	case *dbtypes.AttributeValueMemberL:
+		var list []dbtypes.AttributeValue
+		for _, element := range value.Value {
+			old, gone := onlyPathsOf(element, allowed, prefix)
+			list, removed = append(list, old), append(removed, gone...)
+		}
+		return &dbtypes.AttributeValueMemberL{Value: list}, removed
+	}
+	return value, nil
 }

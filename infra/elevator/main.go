@@ -4,8 +4,9 @@
 //	go run ./infra/elevator --help
 //
 // The exit code is 0 for success; 1 if the answer is no, something is missing, or the
-// command failed; and 2 if the command line or an input file has a mistake. `go run`
-// turns 2 into 1: if you need the code, build the program.
+// command failed; 2 if the command line or an input file has a mistake; and 3 if the
+// command stopped at a limit, before it had an answer. `go run` turns each code except 0
+// into 1: if you need the code, build the program.
 package main
 
 import (

@@ -2,11 +2,14 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/infra/command"
@@ -21,13 +24,20 @@ type Diff struct {
 	Organization string `placeholder:"FILE" help:"File with the people, accounts, permission sets and groups to compare for, as JSON."`
 	JSON         bool   `help:"Print the differences as JSON."`
 	All          bool   `help:"Print all changes, people and accounts."`
+
+	Timeout time.Duration `default:"2m" placeholder:"DURATION" help:"Stop if the comparison takes longer (default: 2m)."`
+
+	slow time.Duration // for tests; 0 is slowAfter
 }
+
+// slowAfter is the time after which the command says what it does if it shows no progress.
+const slowAfter = 5 * time.Second
 
 // Help returns the command's help text.
 func (Diff) Help() string {
 	return `Says who can get more, who can get less, and what else changes for whom. It compares the decisions of the two policies, not their texts, and reads only files. Without an organization file, it knows only the people, groups, accounts and permission sets in the two policies, and speaks of all others as a whole. docs/reference/policy.md describes the organization file.
 
-Exit codes: 0 nobody can get more; 1 somebody can; 2 wrong flags or files.
+Exit codes: 0 nobody can get more; 1 somebody can; 2 wrong flags or files; 3 the comparison took too long, and nothing is known.
 
 Example:
 
@@ -43,11 +53,17 @@ func (d *Diff) Run(s command.Streams) error {
 	if d.Organization != "" {
 		organization, errOrganization = policydiff.LoadOrganization(d.Organization)
 	}
-	if err := errors.Join(errOld, errNew, errOrganization); err != nil {
+	var errTimeout error
+	if d.Timeout <= 0 {
+		errTimeout = errors.New("--timeout must be longer than zero")
+	}
+	if err := errors.Join(errTimeout, errOld, errNew, errOrganization); err != nil {
 		return command.BadInput(err)
 	}
-	r := policydiff.Compare(&before, &after, organization)
-	var err error
+	r, err := d.compare(&before, &after, organization, s)
+	if err != nil {
+		return command.Stopped(err)
+	}
 	if d.JSON {
 		err = command.WriteJSON(s.Out, r)
 	} else {
@@ -60,6 +76,35 @@ func (d *Diff) Run(s command.Streams) error {
 		return command.ErrNo
 	}
 	return nil
+}
+
+// compare compares the policies. If that takes a while, it says so.
+func (d *Diff) compare(before, after *access.Policy, o *policydiff.Organization, s command.Streams) (policydiff.Result, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.Timeout)
+	defer cancel()
+	began, percent, said := time.Now(), -1, s.Progress != nil
+	r, err := policydiff.Compare(ctx, before, after, o, func(done, all int) {
+		if now := 100 * done / all; now != percent {
+			percent = now
+			s.Progress.Show("comparing the policies: %d %%", percent)
+		}
+		if !said && time.Since(began) >= cmp.Or(d.slow, slowAfter) {
+			said = true
+			fmt.Fprintf(s.Err, "Comparing the policies takes a while. It stops after %s (--timeout).\n", d.Timeout)
+		}
+	})
+	s.Progress.Hide()
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("the comparison did not end within %s (--timeout)", d.Timeout)
+	case err == nil:
+		return r, nil
+	}
+	advice := "Try a longer --timeout, or compare smaller changes"
+	if d.Organization == "" {
+		advice += ". With --organization, it is faster: the members of groups are known"
+	}
+	return r, fmt.Errorf("NOT COMPARED: %w. Somebody may be able to get more.\n%s", err, advice)
 }
 
 // loadPolicy reads a policy from settings, or from a policy's object in the audit bucket.

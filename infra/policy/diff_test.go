@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sso-elevator/infra/command"
 	"sso-elevator/infra/settings"
@@ -104,6 +105,7 @@ func TestDiffBadInput(t *testing.T) {
 		{"a wrong policy", bad + " " + newFile, bad + `:2: config[0].Resource: "prod" is not valid: must be an account id (12 digits), or "*" for all accounts`},
 		{"a policy of a later release", later + " " + newFile, later + `: not a policy that this release knows: unknown field "approval_by_moon"`},
 		{"a wrong organization", oldFile + " " + newFile + " --organization " + people, people + `: people[0].email: "ann" is not an email address`},
+		{"no time", oldFile + " " + newFile + " --timeout 0s", "--timeout must be longer than zero"},
 		{"everything", "none.yaml " + bad + " --organization " + people, "read policy: open none.yaml: no such file or directory\n" + bad +
 			`:2: config[0].Resource: "prod" is not valid: must be an account id (12 digits), or "*" for all accounts` + "\n" + people + `: people[0].email: "ann" is not an email address`},
 	} {
@@ -114,6 +116,30 @@ func TestDiffBadInput(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestDiffUnfinished checks that a comparison that doesn't end in time is no answer.
+func TestDiffUnfinished(t *testing.T) {
+	const notFinished = "NOT COMPARED: the comparison did not end within 1ns (--timeout). Somebody may be able to get more.\nTry a longer --timeout, or compare smaller changes"
+	for _, tt := range []struct{ line, want string }{
+		{oldFile + " " + newFile, notFinished + ". With --organization, it is faster: the members of groups are known\n"},
+		{oldFile + " " + oldFile + organization, notFinished + "\n"}, // even if there is no difference
+	} {
+		for _, flags := range []string{"", " --json"} {
+			if code, stdout, stderr := diffLine(tt.line + " --timeout 1ns" + flags); code != 3 || stdout != "" || stderr != tt.want {
+				t.Errorf("%s%s: exit %d, standard output %q\ngot  %s\nwant %s", tt.line, flags, code, stdout, stderr, tt.want)
+			}
+		}
+	}
+}
+
+// TestDiffSlow checks that a slow comparison says once what it does, and then answers.
+func TestDiffSlow(t *testing.T) {
+	var out, errs bytes.Buffer
+	code := command.Run(context.Background(), &Diff{slow: time.Nanosecond}, []string{oldFile, oldFile}, command.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if want := "Comparing the policies takes a while. It stops after 2m0s (--timeout).\n"; code != 0 || errs.String() != want || !strings.HasSuffix(out.String(), "decide the same.\n") {
+		t.Errorf("exit %d, %q, standard error %q, want %q", code, out.String(), errs.String(), want)
 	}
 }
 

@@ -1,7 +1,7 @@
 package policydiff
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -20,12 +20,26 @@ type view struct {
 	rules []Approvals
 }
 
-func (s *side) view(c *access.Case) view {
-	v := view{Decision: s.index.Decide(c)}
+// view returns the decision about a request for t by these statements. They are all that
+// affect it and matter to the requester.
+func (s *side) view(who access.Identity, t access.Target, relevant []int) view {
+	from := make([]access.Statement, len(relevant))
+	for i, at := range relevant {
+		from[i] = s.statements[t.Kind][at].Statement
+	}
+	p := access.Policy{Accounts: from}
+	if t.Kind == access.KindGroup {
+		p = access.Policy{Groups: from}
+	}
+	index, c := access.NewIndex(&p), &access.Case{Requester: who, Target: t}
+	v := view{Decision: index.Decide(c)}
+	for i, t := range v.Tickets {
+		v.Tickets[i] = s.tickets[t.Hint]
+	}
 	if v.Outcome == access.DecideRefused {
 		return v
 	}
-	v.listed = s.index.Listed(c)
+	v.listed = index.Listed(c)
 	requester := access.NormalizeEmail(c.Requester.Email)
 	v.others = slices.DeleteFunc(slices.Clone(v.listed), func(a string) bool { return a == requester })
 	if v.Outcome != access.DecideApproval {
@@ -36,7 +50,7 @@ func (s *side) view(c *access.Case) view {
 		return v
 	}
 	for _, q := range v.Requirements {
-		from := slices.DeleteFunc(slices.Clone(s.statements[c.Target.Kind][q.Statement].approvers), func(a string) bool { return !access.IsASCII(a) })
+		from := slices.DeleteFunc(slices.Clone(from[q.Statement].Approvers), func(a string) bool { return !access.IsASCII(a) })
 		v.full = append(v.full, Approvals{q.Needed, from})
 		v.rules = append(v.rules, Approvals{q.Needed, q.Approvers})
 	}
@@ -134,7 +148,7 @@ func implies(rules, others []Approvals) bool {
 }
 
 // isSubset reports whether all of a, which is sorted like b, are in b.
-func isSubset(a, b []string) bool {
+func isSubset[T cmp.Ordered](a, b []T) bool {
 	for _, v := range a {
 		if _, has := slices.BinarySearch(b, v); !has {
 			return false
@@ -168,7 +182,15 @@ func compareTickets(was, is []access.Ticket) Effect {
 
 func ticketsOf(v *view) []access.Ticket {
 	all := append([]access.Ticket{}, v.Tickets...)
-	slices.SortFunc(all, func(a, b access.Ticket) int { return strings.Compare(fmt.Sprintf("%+v", a), fmt.Sprintf("%+v", b)) })
+	rank := func(t access.Ticket) int {
+		if t.Required {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(all, func(a, b access.Ticket) int {
+		return cmp.Or(rank(a)-rank(b), strings.Compare(a.Pattern, b.Pattern), strings.Compare(a.Hint, b.Hint))
+	})
 	return all
 }
 

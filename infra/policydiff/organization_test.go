@@ -95,10 +95,10 @@ func FuzzOrganization(f *testing.F) {
 		if same, err := parseOrganization(again); err != nil || !reflect.DeepEqual(same, o) {
 			t.Errorf("%s is read again as %+v, %v", again, same, err)
 		}
-		if r := Compare(before[0], before[0], o); len(r.Changes) > 0 || r.Wider {
+		if r := compared(before[0], before[0], o); len(r.Changes) > 0 || r.Wider {
 			t.Errorf("a policy differs from itself: %+v", r.Changes)
 		}
-		r := Compare(before[0], before[1], o)
+		r := compared(before[0], before[1], o)
 		var out strings.Builder
 		if err := r.WriteText(&out, Text{All: true}); err != nil {
 			t.Fatal(err)
@@ -132,10 +132,10 @@ func FuzzPolicies(f *testing.F) {
 			return
 		}
 		for _, o := range []*Organization{{}, {People: []Person{{Email: "ann@example.com"}}, PermissionSets: []string{"Admin"}, Partial: true}} {
-			if r := Compare(&before, clone(&before), o); len(r.Changes) > 0 {
+			if r := compared(&before, clone(&before), o); len(r.Changes) > 0 {
 				t.Errorf("%s differs from itself: %+v", one, r.Changes)
 			}
-			r, back := Compare(&before, &after, o), Compare(&after, &before, o)
+			r, back := compared(&before, &after, o), compared(&after, &before, o)
 			if (len(r.Changes) > 0) != (len(back.Changes) > 0) {
 				t.Errorf("%s and %s: %d changes, and back %d", one, other, len(r.Changes), len(back.Changes))
 			}

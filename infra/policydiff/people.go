@@ -35,7 +35,7 @@ func populationOf(sides [2]side, o *Organization) *population {
 	for _, side := range sides {
 		for _, statements := range side.statements {
 			for _, s := range statements {
-				for at, list := range [][]string{s.allowed, s.approvers} {
+				for at, list := range [][]string{s.Allowed, s.Approvers} {
 					for _, entry := range list {
 						if group, ok := access.GroupOf(entry); ok {
 							groups[group] = true
@@ -126,62 +126,108 @@ type role struct {
 	who   access.Identity // one of them
 	names []string
 	open  bool
+	// places say how the statements name these people, sorted. Decisions about the
+	// requests of people with the same places are the same.
+	places []int
+	named  [2][]int // indexes of the statements that name who, by side
 }
 
-// roles returns the roles of all whom these statements name. The decisions about their
-// requests differ within a role only by who the requester is.
+// Places that many statements have in common. Others are numbered from 0.
+const (
+	placeSelfApproved = -2 // a statement that allows everyone lets them approve themselves
+	placeSelfRefused  = -4 // a statement forbids them to approve themselves
+)
+
+// roles returns the roles of all whom these statements name, if that matters to the
+// decisions about their requests.
 func (p *population) roles(sides [2]side, kind access.Kind, affecting [2][]int) []role {
-	places := map[int]*strings.Builder{} // by class
-	note := func(classes []int, place string, at int) {
-		for _, i := range classes {
-			if places[i] == nil {
-				places[i] = &strings.Builder{}
-			}
-			fmt.Fprintf(places[i], "%s%d ", place, at)
-		}
+	type naming struct {
+		places []int
+		named  [2][]int
 	}
+	namings := map[int]*naming{} // by class
 	n := 0
 	for i, side := range sides {
 		for _, at := range affecting[i] {
 			s := &side.statements[kind][at]
-			n++
-			for _, entry := range s.allowed {
-				if group, ok := access.GroupOf(entry); ok {
-					note(p.byGroup[group], "a", n)
-				} else {
-					note(p.byUserEmail[entry], "a", n)
+			note := func(classes []int, place int) {
+				for _, class := range classes {
+					if namings[class] == nil {
+						namings[class] = &naming{}
+					}
+					namings[class].places = append(namings[class].places, place)
+					namings[class].named[i] = append(namings[class].named[i], at)
 				}
 			}
-			for _, entry := range s.approvers {
+			for _, entry := range s.Allowed {
 				if group, ok := access.GroupOf(entry); ok {
-					note(p.byGroup[group], "g", n)
+					note(p.byGroup[group], n)
 				} else {
-					note(p.byEmail[entry], "e", n)
+					note(p.byUserEmail[entry], n)
 				}
 			}
+			for _, entry := range s.Approvers {
+				group, isGroup := access.GroupOf(entry)
+				switch {
+				case !isGroup: // requesters are no approvers of their own requests
+					note(p.byEmail[entry], n+1)
+				case s.AllowSelfApproval == nil: // nothing else depends on it
+				case !*s.AllowSelfApproval:
+					note(p.byGroup[group], placeSelfRefused+i)
+				case len(s.Allowed) == 0:
+					note(p.byGroup[group], placeSelfApproved+i)
+				default:
+					note(p.byGroup[group], n+2)
+				}
+			}
+			n += 3
 		}
 	}
 	var all []role
 	index := map[string]int{}
-	for _, i := range slices.Sorted(maps.Keys(places)) {
-		c := &p.classes[i]
-		key := fmt.Sprintf("%s %t %t", places[i], c.open, c.who.Email == "")
+	for _, i := range slices.Sorted(maps.Keys(namings)) {
+		c, n := &p.classes[i], namings[i]
+		slices.Sort(n.places)
+		n.places = slices.Compact(n.places)
+		key := fmt.Sprint(n.places, c.open, c.who.Email == "")
 		at, known := index[key]
 		if !known {
 			at = len(all)
 			index[key] = at
-			all = append(all, role{who: c.who, open: c.open})
+			all = append(all, role{who: c.who, open: c.open, places: n.places, named: n.named})
 		}
 		all[at].names = append(all[at].names, c.names...)
 	}
 	return all
 }
 
-// pair is people who are in two roles at once.
-type pair struct {
-	who   access.Identity
-	names []string
-	parts [2]int // indexes of the roles
+// mayBeOne reports whether the same person may have both roles, and decisions about their
+// requests may then be others than with one of the roles.
+func mayBeOne(a, b *role) bool {
+	return a.open && b.open && (a.who.Email == "" || b.who.Email == "") && !isSubset(a.places, b.places) && !isSubset(b.places, a.places)
+}
+
+// both returns the role of people who have both roles.
+func both(a, b *role) role {
+	r := role{who: access.Identity{
+		Email: a.who.Email + b.who.Email, SecondaryDomain: a.who.SecondaryDomain || b.who.SecondaryDomain, UserEmail: a.who.UserEmail + b.who.UserEmail,
+		Groups: slices.Concat(a.who.Groups, b.who.Groups),
+	}}
+	for i := range r.named {
+		r.named[i] = slices.Concat(a.named[i], b.named[i])
+	}
+	return r
+}
+
+// namesOfBoth returns the names in People for those who have both roles.
+func namesOfBoth(a, b *role) []string {
+	var all []string
+	for _, one := range b.names {
+		for _, other := range a.names {
+			all = append(all, pairName(one, other))
+		}
+	}
+	return all
 }
 
 // pairName returns the name in People for those who are both one and other.
@@ -189,26 +235,5 @@ func pairName(one, other string) string {
 	if strings.HasPrefix(one, groupMark) && (!strings.HasPrefix(other, groupMark) || other < one) {
 		one, other = other, one
 	}
-	return one + both + other
-}
-
-// pairsOf returns the pairs of roles that the same person may have.
-func pairsOf(roles []role) []pair {
-	var all []pair
-	for i, a := range roles {
-		for j, b := range roles[:i] {
-			if !a.open || !b.open || a.who.Email != "" && b.who.Email != "" {
-				continue
-			}
-			p := pair{who: access.Identity{Email: a.who.Email + b.who.Email, SecondaryDomain: a.who.SecondaryDomain || b.who.SecondaryDomain, UserEmail: a.who.UserEmail + b.who.UserEmail}, parts: [2]int{i, j}}
-			p.who.Groups = slices.Concat(a.who.Groups, b.who.Groups)
-			for _, one := range b.names {
-				for _, other := range a.names {
-					p.names = append(p.names, pairName(one, other))
-				}
-			}
-			all = append(all, p)
-		}
-	}
-	return all
+	return one + bothMark + other
 }

@@ -9,10 +9,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"sso-elevator/functions/access"
 )
@@ -132,26 +133,41 @@ type Result struct {
 	Names map[string]string `json:"names"`
 }
 
+// maxChanges is the largest number of changes that Compare finds, and maxNamed that of the
+// names of people in them. They bound the memory to about a gigabyte. Tests lower them.
+var (
+	maxChanges = 200_000
+	maxNamed   = 2_000_000
+)
+
+// maxAnswers bounds the memory for results of changesFor.
+const maxAnswers = 100_000
+
+// ErrTooMany means that two policies have too many differences to list.
+var ErrTooMany = errors.New("there are too many differences to list")
+
 // Compare returns the differences between the decisions of two policies for everybody in
 // the organization, for people whom only a policy names, and for people who are named
-// nowhere. The policies must be valid.
+// nowhere. The policies must be valid. It calls report, which may be nil, many times: it
+// has compared done of all kinds of targets.
 //
 // Compare does not tell reasons for a refusal apart. Of what a reconciliation does, it
 // compares only what is in the scope of removal.
-func Compare(before, after *access.Policy, o *Organization) Result {
-	r, _ := CompareWithin(context.Background(), before, after, o) // its only error is ctx's
-	return r
-}
-
-// CompareWithin does the same as Compare. If ctx ends first, it returns ctx's error.
-func CompareWithin(ctx context.Context, before, after *access.Policy, o *Organization) (Result, error) {
+//
+// It returns ctx's error if ctx ends first, or ErrTooMany. Then nothing is known about the
+// policies.
+//
+// The time that it takes grows with the kinds of targets, and for each of them with the
+// square of the number of groups whose members are not known, because a person may be in
+// any two of them.
+func Compare(ctx context.Context, before, after *access.Policy, o *Organization, report func(done, all int)) (Result, error) {
 	c := newComparison(before, after, o)
-	c.ctx = ctx
+	c.ctx, c.report = ctx, report
 	c.compareAccounts()
 	c.compareGroups()
 	c.compareSettings()
-	if err := ctx.Err(); err != nil {
-		return Result{}, err
+	if c.isOver() {
+		return Result{}, c.err
 	}
 	r := Result{Changes: c.changes(), Scope: c.scope(), Names: map[string]string{}}
 	for _, a := range o.Accounts {
@@ -174,18 +190,39 @@ type side struct {
 	index *access.Index
 	// statements are those of Policy.Accounts and Policy.Groups, prepared.
 	statements map[access.Kind][]statement
+	tickets    map[string]access.Ticket // the same for both sides
 }
 
-// statement is a statement with lists in the form in which people are looked up, and a
-// number that it shares with equal statements of both policies.
+// statement is a statement that matches everything, with lists in the form in which people
+// are looked up, and a number that it shares with equal statements of both policies.
+//
+// Its ticket has no pattern, which an index would compile for each decision. The hint is a
+// key of side.tickets.
 type statement struct {
-	allowed, approvers []string
-	number             int
+	access.Statement
+	number int
+}
+
+// general returns those of the statements that matter to everyone's requests. Each of the
+// others matters only to the requests of people whom it names.
+func (s *side) general(kind access.Kind, affecting []int) []int {
+	var all []int
+	for _, at := range affecting {
+		st := &s.statements[kind][at]
+		if len(st.Allowed) == 0 || st.Confirm || st.ApprovalIsNotRequired != nil && !*st.ApprovalIsNotRequired {
+			all = append(all, at)
+		}
+	}
+	return all
 }
 
 // comparison collects changes.
 type comparison struct {
-	ctx        context.Context // after its end, nothing more is compared
+	ctx        context.Context
+	err        error // once it is set, nothing more is compared
+	report     func(done, all int)
+	done       int // kinds of targets
+	names      int // in all changes
 	sides      [2]side
 	population *population
 	accounts   []accountClass
@@ -193,6 +230,8 @@ type comparison struct {
 	groups     []string
 	// found has what was found about all targets that the same statements match.
 	found map[string][]*finding
+	// answers are the results of changesFor, at most maxAnswers, by what they depend on.
+	answers map[string][]keyed
 	// changed are all findings, by key.
 	changed map[string]*finding
 }
@@ -201,31 +240,39 @@ type comparison struct {
 type finding struct {
 	Change
 	key    string
-	sets   map[string][]string // permission sets by account id
+	sets   map[int][]int // indexes of permission sets, ascending, by that of the accounts
 	groups []string
 }
 
 func newComparison(before, after *access.Policy, o *Organization) *comparison {
-	c := &comparison{found: map[string][]*finding{}, changed: map[string]*finding{}}
+	c := &comparison{found: map[string][]*finding{}, answers: map[string][]keyed{}, changed: map[string]*finding{}}
 	numbers := map[string]int{}
+	tickets, keys := map[string]access.Ticket{}, map[access.Ticket]string{}
 	prepare := func(from []access.Statement) []statement {
 		all := make([]statement, len(from))
 		for i, s := range from {
-			all[i].allowed, all[i].approvers = normalized(s.Allowed), normalized(s.Approvers)
-			s.Allowed, s.Approvers = all[i].allowed, all[i].approvers
-			s.Resources, s.PermissionSets = nil, nil // they match, so they don't matter any more
-			text, _ := json.Marshal(s)               // statements have nothing that can't be encoded
+			s.Allowed, s.Approvers = normalized(s.Allowed), normalized(s.Approvers)
+			s.Resources, s.PermissionSets = []string{unknown}, []string{unknown} // they match, so they don't matter any more
+			text, _ := json.Marshal(s)                                           // statements have nothing that can't be encoded
 			number, known := numbers[string(text)]
 			if !known {
 				number = len(numbers)
 				numbers[string(text)] = number
 			}
-			all[i].number = number
+			if s.Ticket != nil {
+				key := keys[*s.Ticket]
+				if key == "" {
+					key = strconv.Itoa(len(keys) + 1)
+					keys[*s.Ticket], tickets[key] = key, *s.Ticket
+				}
+				s.Ticket = &access.Ticket{Hint: key}
+			}
+			all[i] = statement{s, number}
 		}
 		return all
 	}
 	for i, p := range []*access.Policy{before, after} {
-		c.sides[i] = side{p, access.NewIndex(p), map[access.Kind][]statement{access.KindAccount: prepare(p.Accounts), access.KindGroup: prepare(p.Groups)}}
+		c.sides[i] = side{p, access.NewIndex(p), map[access.Kind][]statement{access.KindAccount: prepare(p.Accounts), access.KindGroup: prepare(p.Groups)}, tickets}
 	}
 	c.population = populationOf(c.sides, o)
 	c.accounts, c.sets, c.groups = accountClassesOf(c.sides, o), setClassesOf(c.sides, o), groupTargetsOf(c.sides, o)
@@ -241,14 +288,27 @@ func normalized(entries []string) []string {
 	return slices.Compact(all)
 }
 
+// isOver reports whether the comparison must stop, and its progress.
+func (c *comparison) isOver() bool {
+	if c.report != nil {
+		c.report(c.done, len(c.accounts)*len(c.sets)+len(c.groups))
+	}
+	switch {
+	case c.err != nil:
+	case len(c.changed) > maxChanges, c.names > maxNamed:
+		c.err = ErrTooMany
+	default:
+		c.err = c.ctx.Err()
+	}
+	return c.err != nil
+}
+
 func (c *comparison) compareAccounts() {
-	for _, a := range c.accounts {
-		for _, s := range c.sets {
+	for i, a := range c.accounts {
+		for j, s := range c.sets {
 			target := access.Target{Kind: access.KindAccount, AccountID: a.ids[0], PermissionSet: s.names[0]}
 			for _, f := range c.compare(target, a.ous) {
-				for _, id := range a.ids {
-					f.sets[id] = append(f.sets[id], s.names...)
-				}
+				f.sets[i] = append(f.sets[i], j)
 			}
 		}
 	}
@@ -264,9 +324,10 @@ func (c *comparison) compareGroups() {
 
 // compare returns what changes about one target.
 func (c *comparison) compare(t access.Target, ous []string) []*finding {
-	if c.ctx.Err() != nil {
+	if c.isOver() {
 		return nil
 	}
+	defer func() { c.done++ }()
 	var affecting [2][]int
 	key := []byte(t.Kind)
 	for i, s := range c.sides {
@@ -284,7 +345,7 @@ func (c *comparison) compare(t access.Target, ous []string) []*finding {
 	if !same {
 		found, known := c.found[string(key)]
 		if !known {
-			found = c.decide(t, ous, affecting)
+			found = c.decide(t, affecting)
 			c.found[string(key)] = found
 		}
 		all = append(all, found...)
@@ -311,56 +372,77 @@ func (c *comparison) intern(change Change) *finding {
 	text, _ := json.Marshal(change)
 	f := c.changed[string(text)]
 	if f == nil {
-		f = &finding{Change: change, key: string(text), sets: map[string][]string{}}
+		f = &finding{Change: change, key: string(text), sets: map[int][]int{}}
 		c.changed[f.key] = f
+		if p := change.People; p != nil {
+			c.names += len(p.Names) + len(p.Except)
+		}
 	}
 	return f
 }
 
+// keyed is a change with a key that equal changes share.
+type keyed struct {
+	Change
+	key string
+}
+
 // decide compares the decisions about a target for all people.
-func (c *comparison) decide(t access.Target, ous []string, affecting [2][]int) []*finding {
+func (c *comparison) decide(t access.Target, affecting [2][]int) []*finding {
 	type holders struct {
 		change   Change
 		everyone bool
 		names    []string
 	}
 	all := map[string]*holders{}
-	add := func(change Change, everyone bool, names ...string) {
-		text, _ := json.Marshal(change)
-		h := all[string(text)]
-		if h == nil {
-			h = &holders{change: change}
-			all[string(text)] = h
+	add := func(change keyed) *holders {
+		if all[change.key] == nil {
+			all[change.key] = &holders{change: change.Change}
 		}
-		h.everyone = h.everyone || everyone
-		h.names = append(h.names, names...)
+		return all[change.key]
 	}
-	decisions := func(who access.Identity) []Change {
-		if c.ctx.Err() != nil {
+	var general [2][]int
+	for i := range general {
+		general[i] = c.sides[i].general(t.Kind, affecting[i])
+	}
+	decisions := func(who access.Identity, named [2][]int) []keyed {
+		if c.isOver() || len(all) > maxChanges {
 			return nil
 		}
-		var v [2]view
-		for i := range v {
-			v[i] = c.sides[i].view(&access.Case{Requester: who, Target: t, OUs: ous})
-		}
-		return changesOf(&v[0], &v[1])
+		return c.changesFor(who, t, relevantTo(general, named))
 	}
-	for _, change := range decisions(access.Identity{}) {
-		add(change, true)
+	for _, change := range decisions(access.Identity{}, [2][]int{}) {
+		add(change).everyone = true
 	}
 	roles := c.population.roles(c.sides, t.Kind, affecting)
-	ofRole := make([][]Change, len(roles))
-	for i, r := range roles {
-		ofRole[i] = decisions(r.who)
+	ofRole := make([][]keyed, len(roles))
+	for i := range roles {
+		ofRole[i] = decisions(roles[i].who, roles[i].named)
 		for _, change := range ofRole[i] {
-			add(change, false, r.names...)
+			h := add(change)
+			h.names = append(h.names, roles[i].names...)
 		}
 	}
-	for _, pair := range pairsOf(roles) {
-		for _, change := range decisions(pair.who) {
-			isSame := func(other Change) bool { return equal(change, other) }
-			if !slices.ContainsFunc(ofRole[pair.parts[0]], isSame) && !slices.ContainsFunc(ofRole[pair.parts[1]], isSame) {
-				add(change, false, pair.names...)
+	pairs := 0 // names of people in two roles
+	for i := range roles {
+		for j := range roles[:i] {
+			a, b := &roles[i], &roles[j]
+			if !mayBeOne(a, b) {
+				continue
+			}
+			if c.isOver() {
+				return nil
+			}
+			pair := both(a, b)
+			for _, change := range decisions(pair.who, pair.named) {
+				isSame := func(other keyed) bool { return other.key == change.key }
+				if !slices.ContainsFunc(ofRole[i], isSame) && !slices.ContainsFunc(ofRole[j], isSame) {
+					h := add(change)
+					h.names = append(h.names, namesOfBoth(a, b)...)
+					if pairs += len(a.names) * len(b.names); pairs > maxNamed {
+						c.err = ErrTooMany
+					}
+				}
 			}
 		}
 	}
@@ -388,10 +470,44 @@ func (c *comparison) decide(t access.Target, ous []string, affecting [2][]int) [
 	return found
 }
 
-func equal(a, b Change) bool {
-	one, _ := json.Marshal(a)
-	two, _ := json.Marshal(b)
-	return string(one) == string(two)
+// relevantTo returns the statements that matter to the requests of people whom named name.
+func relevantTo(general, named [2][]int) (relevant [2][]int) {
+	for i := range relevant {
+		relevant[i] = slices.Concat(general[i], named[i])
+		slices.Sort(relevant[i])
+		relevant[i] = slices.Compact(relevant[i])
+	}
+	return relevant
+}
+
+// changesFor compares the decisions about somebody's request for t. relevant are the
+// statements that affect it and matter to the requester, ascending. The target doesn't
+// matter otherwise, so requests for several targets share the answer.
+func (c *comparison) changesFor(who access.Identity, t access.Target, relevant [2][]int) []keyed {
+	key := fmt.Appendf(nil, "%s %q %q %q", t.Kind, who.Email, who.UserEmail, who.Groups)
+	for i, s := range c.sides {
+		key = append(key, '/')
+		for _, at := range relevant[i] {
+			key = strconv.AppendInt(append(key, ' '), int64(s.statements[t.Kind][at].number), 36)
+		}
+	}
+	if changes, known := c.answers[string(key)]; known {
+		return changes
+	}
+	var v [2]view
+	for i := range v {
+		v[i] = c.sides[i].view(who, t, relevant[i])
+	}
+	var changes []keyed
+	for _, change := range changesOf(&v[0], &v[1]) {
+		text, _ := json.Marshal(change)
+		changes = append(changes, keyed{change, string(text)})
+	}
+	if len(c.answers) >= maxAnswers {
+		clear(c.answers)
+	}
+	c.answers[string(key)] = changes
+	return changes
 }
 
 // compareSettings compares what a policy has besides statements.
@@ -445,20 +561,18 @@ func missing(all, other []string) []string {
 
 // changes returns all changes with their targets, in order.
 func (c *comparison) changes() []Change {
+	// Many changes have the same targets. They share the lists.
+	idsOf := expand(func(i int) []string { return c.accounts[i].ids })
+	namesOf := expand(func(i int) []string { return c.sets[i].names })
 	all := make([]*finding, 0, len(c.changed))
 	for _, f := range c.changed {
-		bySets := map[string]*Targets{}
-		for id, sets := range f.sets {
-			slices.Sort(sets)
-			key := strings.Join(sets, "\n")
-			if bySets[key] == nil {
-				bySets[key] = &Targets{PermissionSets: sets}
-			}
-			bySets[key].Accounts = append(bySets[key].Accounts, id)
+		bySets := map[string][]int{}
+		for _, i := range slices.Sorted(maps.Keys(f.sets)) {
+			key := fmt.Sprint(f.sets[i])
+			bySets[key] = append(bySets[key], i)
 		}
-		for _, t := range bySets {
-			slices.Sort(t.Accounts)
-			f.Targets = append(f.Targets, *t)
+		for _, same := range bySets {
+			f.Targets = append(f.Targets, Targets{PermissionSets: namesOf(f.sets[same[0]]), Accounts: idsOf(same)})
 		}
 		slices.SortFunc(f.Targets, func(a, b Targets) int { return slices.Compare(a.Accounts, b.Accounts) })
 		if len(f.groups) > 0 {
@@ -480,6 +594,24 @@ func (c *comparison) changes() []Change {
 		changes[i] = f.Change
 	}
 	return changes
+}
+
+// expand returns a function that returns the ids of several classes, sorted. It returns
+// the same list for the same classes.
+func expand(of func(class int) []string) func(classes []int) []string {
+	known := map[string][]string{}
+	return func(classes []int) []string {
+		key := fmt.Sprint(classes)
+		if known[key] == nil {
+			var all []string
+			for _, i := range classes {
+				all = append(all, of(i)...)
+			}
+			slices.Sort(all)
+			known[key] = all
+		}
+		return known[key]
+	}
 }
 
 // rank orders changes by effect, and by danger.

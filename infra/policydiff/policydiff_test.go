@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func base() access.Statement {
 
 // linesOf returns the changes in words, without those of the kinds.
 func linesOf(before, after *access.Policy, o *Organization, without ...Kind) []string {
-	r := Compare(before, after, o)
+	r := compared(before, after, o)
 	w := writer{&r, Text{}}
 	lines := []string{}
 	for i := range r.Changes {
@@ -310,7 +309,7 @@ func TestEveryField(t *testing.T) {
 		}
 	}
 	check := func(of reflect.Type, field string, is *access.Policy) {
-		if r := Compare(whole(), is, &Organization{}); len(r.Changes) == 0 {
+		if r := compared(whole(), is, &Organization{}); len(r.Changes) == 0 {
 			t.Errorf("a change of %s.%s is not found", of.Name(), field)
 		}
 	}
@@ -381,7 +380,7 @@ func TestKindsInTheSameRole(t *testing.T) {
 	free.Allowed, free.ApprovalIsNotRequired = list("eve@example.com", admins), new(true)
 	strict.Allowed, strict.ApprovalsNeeded = list("fay@example.com", other), 1
 	gained := func(o *Organization) []string {
-		r := Compare(&access.Policy{Accounts: []access.Statement{free, strict}}, &access.Policy{Accounts: []access.Statement{free}}, o)
+		r := compared(&access.Policy{Accounts: []access.Statement{free, strict}}, &access.Policy{Accounts: []access.Statement{free}}, o)
 		for _, c := range r.Changes {
 			if c.Effect == Wider {
 				return c.People.Names
@@ -451,13 +450,6 @@ func TestSpeed(t *testing.T) {
 		after.Accounts[i].Approvers = append(after.Accounts[i].Approvers, "new@example.com")
 		after.Accounts[i].MaxDuration = int64(3600 + i%7)
 	}
-	used := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			t.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
 	partial := *o
 	partial.Partial = true
 	for i := range 50 {
@@ -474,9 +466,9 @@ func TestSpeed(t *testing.T) {
 		{"everything changes, and nothing is known", after, &Organization{}, 20 * time.Second},
 		{"nothing changes", clone(before), o, 2 * time.Second},
 	} {
-		began := used()
-		r := Compare(before, tt.after, tt.o)
-		took := used() - began
+		began := processorTime(t)
+		r := compared(before, tt.after, tt.o)
+		took := processorTime(t) - began
 		t.Logf("%s: %s for %d changes", tt.name, took.Round(time.Millisecond), len(r.Changes))
 		if took > tt.limit {
 			t.Errorf("%s: it took %s", tt.name, took)
@@ -508,7 +500,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	plain := &access.Policy{Accounts: []access.Statement{base()}, Groups: []access.Statement{{Resources: list(teams[0]), Approvers: list(ann)}}}
 	for _, both := range [][2]*access.Policy{{plain, p}, {p, plain}, {&access.Policy{}, p}} {
-		r := Compare(both[0], both[1], o)
+		r := compared(both[0], both[1], o)
 		var text strings.Builder
 		if err := r.WriteText(&text, Text{All: true}); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package policydiff
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -462,7 +463,7 @@ func TestCompare(t *testing.T) {
 		if n%5 == 0 {
 			after = randomPolicy(r)
 		}
-		result := Compare(before, after, o)
+		result := compared(before, after, o)
 		index := [2]*access.Index{access.NewIndex(before), access.NewIndex(after)}
 		people := everybody(o, before, after)
 		differ, gained := before.AllowManagedDecisionGroups != after.AllowManagedDecisionGroups, after.AllowManagedDecisionGroups && !before.AllowManagedDecisionGroups
@@ -537,6 +538,102 @@ func TestCompare(t *testing.T) {
 	for _, kind := range kindOrder {
 		if kinds[kind] < 15 && kind != KindExemptions && kind != KindResponders {
 			t.Errorf("only %d changes are about %s", kinds[kind], kind)
+		}
+	}
+}
+
+// compared compares two policies without limits.
+func compared(before, after *access.Policy, o *Organization) Result {
+	r, err := Compare(context.Background(), before, after, o, nil)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// TestRelevantStatements checks that the changes for each class of people, and each two
+// roles, are those that all statements about the target make.
+func TestRelevantStatements(t *testing.T) {
+	r := rand.New(rand.NewPCG(23, 1))
+	counts := map[string]int{}
+	for n := range 800 {
+		before, o := randomPolicy(r), &Organization{}
+		for range r.IntN(5) {
+			before.Accounts = append(before.Accounts, randomStatement(r, access.KindAccount))
+		}
+		if n%2 == 0 {
+			o = randomOrganization(r)
+			o.Partial = n%4 == 0
+			o.Groups = append(o.Groups, Group{ID: groupIDs[0], More: true}, Group{ID: groupIDs[1], More: true})
+		}
+		c := newComparison(before, rewrite(r, before), o)
+		c.ctx = t.Context()
+		for _, target := range everywhere(o, c.sides[0].Policy, c.sides[1].Policy) {
+			var affecting, general [2][]int
+			for i, s := range c.sides {
+				affecting[i] = s.index.Affecting(target.Target, target.ous)
+				general[i] = s.general(target.Kind, affecting[i])
+			}
+			byAll := func(who access.Identity) string {
+				var v [2]view
+				for i := range v {
+					v[i] = c.sides[i].view(who, target.Target, affecting[i])
+				}
+				text, _ := json.Marshal(changesOf(&v[0], &v[1]))
+				return string(text)
+			}
+			byRelevant := func(who access.Identity, named [2][]int) string {
+				changes := []Change(nil)
+				for _, change := range c.changesFor(who, target.Target, relevantTo(general, named)) {
+					changes = append(changes, change.Change)
+				}
+				text, _ := json.Marshal(changes)
+				return string(text)
+			}
+			check := func(what string, who access.Identity, got string) {
+				t.Helper()
+				counts[what]++
+				if want := byAll(who); got != want {
+					t.Fatalf("policies %d, %s, %s: %+v\ngot  %s\nwant %s", n, target.name, what, who, got, want)
+				}
+			}
+			everyone := byRelevant(access.Identity{}, [2][]int{})
+			check("nobody named", access.Identity{}, everyone)
+			roles := c.population.roles(c.sides, target.Kind, affecting)
+			inRole := map[string]string{}
+			for i := range roles {
+				changes := byRelevant(roles[i].who, roles[i].named)
+				check("a role", roles[i].who, changes)
+				for _, name := range roles[i].names {
+					inRole[name] = changes
+				}
+				for j := range roles[:i] {
+					pair := both(&roles[i], &roles[j])
+					switch {
+					case mayBeOne(&roles[i], &roles[j]):
+						check("two roles", pair.who, byRelevant(pair.who, pair.named))
+					case pair.who.Email == roles[i].who.Email && isSubset(roles[j].places, roles[i].places):
+						check("two roles like the first", pair.who, changes)
+					case pair.who.Email == roles[j].who.Email && isSubset(roles[i].places, roles[j].places):
+						check("two roles like the second", pair.who, byRelevant(roles[j].who, roles[j].named))
+					}
+				}
+			}
+			// The others of a role, and people without a role. Terms name no requester.
+			for _, class := range c.population.classes {
+				changes, named := inRole[class.names[0]]
+				if !named {
+					counts["people without a role"]++
+					changes = everyone
+				}
+				check("a class", class.who, changes)
+			}
+		}
+	}
+	t.Log(counts)
+	for _, what := range []string{"a role", "two roles", "two roles like the first", "two roles like the second", "a class", "people without a role"} {
+		if counts[what] < 100 {
+			t.Errorf("%s: only %d times", what, counts[what])
 		}
 	}
 }

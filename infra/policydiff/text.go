@@ -259,7 +259,7 @@ func (w *writer) people(p *People, more string) string {
 	}
 	emails, kinds := 0, 0
 	for _, name := range p.Names {
-		if strings.Contains(name, groupMark) || strings.Contains(name, both) {
+		if strings.Contains(name, groupMark) || strings.Contains(name, bothMark) {
 			kinds++
 		} else {
 			emails++
@@ -311,12 +311,12 @@ func joinWords(names []string, last string) string {
 // Marks in the names in People of those who are not known by email.
 const (
 	groupMark = "group:"
-	both      = " & "
+	bothMark  = " & "
 )
 
 // person names one person, or one kind of people.
 func (w *writer) person(name string) string {
-	if one, other, ok := strings.Cut(name, both); ok {
+	if one, other, ok := strings.Cut(name, bothMark); ok {
 		if a, ok := access.GroupOf(one); ok {
 			b, _ := access.GroupOf(other)
 			return fmt.Sprintf("members of both %s and %s", w.group(a), w.group(b))

@@ -91,7 +91,8 @@ func TestRun(t *testing.T) {
 		{name: "nothing deployed", args: []string{"-dry-run", "-config", example}, stderr: "Nothing is deployed", stdout: []string{"Nothing would be removed."}},
 		{name: "exempt", args: []string{"-dry-run", "-config", example}, wantTable: "t", stdout: []string{"Nothing would be removed."},
 			backend: fake{deployed: "t", preview: drift.Preview{Exempt: []access.Finding{exempt}}},
-			stderr:  "Exempt until 2026-03-03T09:00:00Z: alice, 111111111111 Admin: Slack is�down\n"},
+			stderr: "Exempt until 2026-03-03T09:00:00Z: alice, 111111111111 Admin: Slack is�down\n" +
+				"Warning: mode revoke can remove exempt access 72 hours after a reconciliation first found it. A dry run can't tell when that was.\n"},
 		{name: "left for a day", args: []string{"-dry-run", "-config", example}, wantTable: "t", stdout: []string{"Nothing would be removed."},
 			backend: fake{deployed: "t", preview: drift.Preview{Exempt: []access.Finding{leftForADay}}},
 			stderr:  "Left by bob@example.com until 2026-03-03T09:00:00Z: alice, 111111111111 Admin\n"},

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -53,6 +54,9 @@ func writeNotes(w io.Writer, p drift.Preview) {
 			continue
 		}
 		fmt.Fprintf(w, "Exempt until %s: %s, %s: %s\n", f.Exemption.Until.UTC().Format(time.RFC3339), command.Printable(f.UserName), command.Printable(place), command.Printable(f.Exemption.Reason))
+	}
+	if slices.ContainsFunc(p.Exempt, func(f access.Finding) bool { return f.Exemption.By == nil }) {
+		fmt.Fprintln(w, "Warning: mode revoke can remove exempt access 72 hours after a reconciliation first found it. A dry run can't tell when that was.")
 	}
 	for _, f := range p.Protected {
 		fmt.Fprintf(w, "Only reported, because the account is protected: %s, %s\n", command.Printable(f.UserName), command.Printable(f.AccountID+" "+f.PermissionSet))

@@ -43,7 +43,7 @@ var (
 	exemptionEmail = prop("email", convertKind(text(emailPattern, "an email address like ann@example.com"), access.NormalizeEmail), func(e *access.Exemption) *string { return &e.Email },
 		"The person's email or user name in Identity Center.").require()
 	exemptionUntil = prop("until", moment(), func(e *access.Exemption) *time.Time { return &e.Until },
-		"When the exemption ends: at most 72 hours after the deployment.").require()
+		"When the exemption ends: at most 72 hours after the deployment. It also ends 72 hours after a reconciliation first found the access.").require()
 	exemptionReason = prop("reason", text(reasonPattern, "up to 300 characters on one line"), func(e *access.Exemption) *string { return &e.Reason },
 		"Why, for reports and audit records.").require()
 )

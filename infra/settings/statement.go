@@ -211,9 +211,9 @@ func checked(k kind[access.Statement]) kind[access.Statement] {
 // The keys of both kinds of statement.
 var (
 	allowedUsers = allowed("AllowedUsers", stringOrList(convertKind(emailKind, access.NormalizeEmail), 1),
-		"The emails of the people who can request by this statement, besides AllowedGroups: one, or a list. Without both keys, everyone can.")
+		"The emails of the people who can request by this statement, besides AllowedGroups: one, or a list. If both keys are left out, everyone can.")
 	allowedGroups = allowed("AllowedGroups", stringOrList(decisionGroup(groupIDKind, ""), 1),
-		"The ids of Identity Center groups whose members can request by this statement, besides AllowedUsers: one, or a list. Without both keys, everyone can.")
+		"The ids of Identity Center groups whose members can request by this statement, besides AllowedUsers: one, or a list. If both keys are left out, everyone can.")
 	approvers = prop("Approvers", stringOrList(approver(), 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"The approvers: emails, and Identity Center groups as group:ID; one, or a list. Any approver of any statement that applies can approve, but not their own request.")
 	approvalsNeeded = prop("ApprovalsNeeded", whole(1, maxApprovalsNeeded), func(s *access.Statement) *int { return &s.ApprovalsNeeded },

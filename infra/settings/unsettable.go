@@ -21,7 +21,7 @@ var withoutCounterpart = map[string]string{
 	"lambda_timeout":            "this app sets its functions' timeouts itself; remove it",
 	"cache_enabled":             "forms always use the catalog; remove it. To change how often the catalog is refreshed, set catalog_refresh_interval",
 	"config_bucket_kms_key_arn": "remove it; kms_key_arn encrypts everything that this app stores",
-	"identity_store_id":         "the functions look it up in Identity Center; remove it",
+	"identity_store_id":         "this app looks it up in Identity Center; remove it",
 
 	"attribute_sync_enabled":                  noAttributeSync,
 	"attribute_sync_managed_groups":           noAttributeSync,

@@ -8,11 +8,10 @@ func viewsOpen(c *call) answer {
 	if c.str("trigger_id") == "" {
 		return errorAnswer("invalid_arguments", "[ERROR] missing required field: trigger_id")
 	}
-	user, code := c.w.takeTrigger(c.str("trigger_id"))
-	if code != "" {
+	if _, code := c.w.takeTrigger(c.str("trigger_id")); code != "" {
 		return errorAnswer(code)
 	}
-	v, code := c.w.openView(user, spec)
+	v, code := c.w.openView(c.str("trigger_id"), spec)
 	if code != "" {
 		return errorAnswer(code)
 	}

@@ -41,6 +41,8 @@ type delivery struct {
 	Answer string `json:"answer"`
 	Millis int64  `json:"millis"`
 	Error  string `json:"error,omitempty"` // timeout, unreachable, status_500, …
+
+	triggerID string
 }
 
 type deliveryLog struct {
@@ -91,8 +93,8 @@ func sign(secret, timestamp, body string) string {
 }
 
 // deliver signs a form, sends it to the app and waits at most 3 s for the answer.
-func (s *Server) deliver(ctx context.Context, kind, person string, form url.Values) delivery {
-	d := delivery{Kind: kind, Person: person, Body: form.Encode()}
+func (s *Server) deliver(ctx context.Context, kind, person, triggerID string, form url.Values) delivery {
+	d := delivery{Kind: kind, Person: person, Body: form.Encode(), triggerID: triggerID}
 	d.Timestamp = strconv.FormatInt(s.ws.cfg.Now().Unix(), 10)
 	d.Signature = sign(s.ws.cfg.SigningSecret, d.Timestamp, d.Body)
 	return s.send(ctx, d)
@@ -104,7 +106,7 @@ func (s *Server) deliverPayload(ctx context.Context, person string, payload map[
 	if err != nil {
 		return delivery{Kind: text(payload["type"]), Person: person, Error: "internal: " + err.Error()}
 	}
-	return s.deliver(ctx, text(payload["type"]), person, url.Values{"payload": {string(b)}})
+	return s.deliver(ctx, text(payload["type"]), person, text(payload["trigger_id"]), url.Values{"payload": {string(b)}})
 }
 
 func (s *Server) send(ctx context.Context, d delivery) delivery {

@@ -48,6 +48,9 @@
 //	POST /sim/faults    {method, error, count, delay, retry_after, lost, match}
 //	GET, DELETE /sim/faults  DELETE with ?match=… removes only the faults with that match
 //
+// A result's "opened" is the id of the modal that the app opened with this interaction's
+// trigger id.
+//
 // The keys of "values" are action ids. If an action id occurs twice, the key is
 // "block_id/action_id". Each value is the text of an input, or the value of an option
 // that the form offers. A select that loads from the app accepts only options that the

@@ -20,6 +20,8 @@ type Result struct {
 	N      int    `json:"n,omitempty"`      // number of the delivery; 0 if the app was not called
 	Status int    `json:"status,omitempty"` // HTTP status of the app's answer
 	Millis int64  `json:"millis,omitempty"`
+	// Opened is the id of the modal that the app opened with the interaction's trigger id.
+	Opened string `json:"opened,omitempty"`
 
 	FieldErrors map[string]string `json:"field_errors,omitempty"` // block id → text
 	// Action is the response_action of the app's answer. It is "" if the answer
@@ -41,8 +43,8 @@ type Option struct {
 
 const connectionTrouble = "We had some trouble connecting. Try again?"
 
-func resultOf(d delivery) Result {
-	r := Result{OK: d.Error == "", Error: d.Error, N: d.N, Status: d.Status, Millis: d.Millis}
+func (s *Server) resultOf(d delivery) Result {
+	r := Result{OK: d.Error == "", Error: d.Error, N: d.N, Status: d.Status, Millis: d.Millis, Opened: s.ws.openedBy(d.triggerID)}
 	if !r.OK {
 		r.Detail = connectionTrouble
 	}
@@ -174,7 +176,7 @@ func (s *Server) shortcut(ctx context.Context, p Person, req driveRequest) (Resu
 	if req.CallbackID == "" {
 		return Result{}, newBadRequest(http.StatusBadRequest, "callback_id is missing")
 	}
-	r := resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.shortcutPayload(p, req.CallbackID)))
+	r := s.resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.shortcutPayload(p, req.CallbackID)))
 	return r, nil
 }
 
@@ -191,8 +193,9 @@ func (s *Server) command(ctx context.Context, p Person, req driveRequest) (Resul
 		s.postAsSlackbot(p, channel, r.Detail)
 		return r, nil
 	}
-	d := s.deliver(ctx, "command", p.SlackID, s.ws.commandForm(p, req.Command, req.Text, channel, req.host))
-	r := resultOf(d)
+	form := s.ws.commandForm(p, req.Command, req.Text, channel, req.host)
+	d := s.deliver(ctx, "command", p.SlackID, form.Get("trigger_id"), form)
+	r := s.resultOf(d)
 	if !r.OK {
 		reason := "dispatch_failed"
 		if r.Error == "timeout" {
@@ -253,7 +256,7 @@ func (s *Server) suggest(ctx context.Context, p Person, req driveRequest) (Resul
 		return Result{}, newBadRequest(http.StatusBadRequest, "%s is a %s, which doesn't load options from the app", f.ActionID, f.Type)
 	}
 	d := s.deliverPayload(ctx, p.SlackID, s.ws.suggestionPayload(p, v, f, req.Query))
-	r := resultOf(d)
+	r := s.resultOf(d)
 	if !r.OK {
 		r.Detail = "Results could not be loaded."
 		return r, nil
@@ -332,7 +335,7 @@ func (s *Server) press(ctx context.Context, p Person, req driveRequest) (Result,
 				req.Value != "" && text(f.Element["value"]) != req.Value || f.Type != "button" {
 				continue
 			}
-			return resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.messageActionPayload(p, m, f, req.host))), nil
+			return s.resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.messageActionPayload(p, m, f, req.host))), nil
 		}
 	}
 	return Result{}, newBadRequest(http.StatusNotFound, "the message has no button %q", req.ActionID)
@@ -358,7 +361,7 @@ func (s *Server) pressInView(ctx context.Context, p Person, req driveRequest) (R
 	if f.Block["type"] == "input" && f.Block["dispatch_action"] != true {
 		return Result{OK: true}, nil
 	}
-	return resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.viewActionPayload(p, v, f))), nil
+	return s.resultOf(s.deliverPayload(ctx, p.SlackID, s.ws.viewActionPayload(p, v, f))), nil
 }
 
 func (s *Server) submit(ctx context.Context, p Person, req driveRequest) (Result, error) {
@@ -373,7 +376,7 @@ func (s *Server) submit(ctx context.Context, p Person, req driveRequest) (Result
 		return Result{Error: "field_errors", FieldErrors: errs}, nil
 	}
 	d := s.deliverPayload(ctx, p.SlackID, s.ws.submissionPayload(p, v))
-	r := resultOf(d)
+	r := s.resultOf(d)
 	if !r.OK {
 		return r, nil
 	}
@@ -398,9 +401,9 @@ func (s *Server) applyAnswer(ctx context.Context, p Person, v view, d delivery, 
 	}
 	switch r.Action = a.Action; a.Action {
 	case "":
-		s.ws.closeView(p.SlackID, v.ID, false)
+		s.ws.closeView(v, false)
 	case "clear":
-		s.ws.closeView(p.SlackID, v.ID, true)
+		s.ws.closeView(v, true)
 	case "errors":
 		for block := range a.Errors {
 			if !isInput(v, block) {
@@ -442,7 +445,7 @@ func (s *Server) close(ctx context.Context, p Person, req driveRequest) (Result,
 		return Result{}, newBadRequest(http.StatusConflict, "%v", errNoView)
 	}
 	all := v.flag("clear_on_close")
-	s.ws.closeView(p.SlackID, v.ID, all)
+	s.ws.closeView(v, all)
 	if v.flag("notify_on_close") {
 		// Slack does not show the app's answer.
 		s.deliverPayload(ctx, p.SlackID, s.ws.closedPayload(p, v, all))
@@ -495,5 +498,5 @@ func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
 		d.Timestamp = strconv.FormatInt(s.ws.cfg.Now().Unix(), 10)
 		d.Signature = sign(s.ws.cfg.SigningSecret, d.Timestamp, d.Body)
 	}
-	writeJSON(w, http.StatusOK, resultOf(s.send(r.Context(), d)))
+	writeJSON(w, http.StatusOK, s.resultOf(s.send(r.Context(), d)))
 }

@@ -31,7 +31,7 @@ func (s *Server) openHome(ctx context.Context, p Person, _ driveRequest) (Result
 		// Slack tries again at once, and later twice more, which nothing here waits for.
 		d = s.deliverEvent(ctx, eventHomeOpened, p.SlackID, body, d.Error)
 	}
-	return resultOf(d), nil
+	return s.resultOf(d), nil
 }
 
 // verifyRequestURL sends a challenge to the request URL until the app has answered one.
@@ -46,7 +46,7 @@ func (s *Server) verifyRequestURL(ctx context.Context) Result {
 	d := s.deliverEvent(ctx, "url_verification", "", map[string]any{
 		"type": "url_verification", "token": "verification-token-not-in-use", "challenge": challenge,
 	}, "")
-	r := resultOf(d)
+	r := s.resultOf(d)
 	if r.OK && challengeOf(d.Answer) != challenge {
 		r.OK, r.Error = false, "bad_answer"
 	}

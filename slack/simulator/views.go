@@ -294,11 +294,14 @@ func (w *workspace) newHash() string {
 	return fmt.Sprintf("%d.%s", w.cfg.Now().Unix(), strings.ToLower(randomID("", 8)))
 }
 
-// openView opens a new modal for a person, on top of other open modals. It returns
-// duplicate_external_id if an open view has the same external id.
-func (w *workspace) openView(user string, spec map[string]any) (view, string) {
+// openView opens a new modal for the person of a trigger that was taken, on top of other
+// open modals. It is the root of its own stack. openView returns duplicate_external_id if
+// an open view has the same external id.
+func (w *workspace) openView(triggerID string, spec map[string]any) (view, string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	t := w.triggers[triggerID]
+	user := t.user
 	if ext := text(spec["external_id"]); ext != "" && w.viewByExternal(ext) != nil {
 		return view{}, "duplicate_external_id"
 	}
@@ -307,8 +310,19 @@ func (w *workspace) openView(user string, spec map[string]any) (view, string) {
 	v.render(spec)
 	w.views[v.ID] = v
 	w.stacks[user] = append(w.stacks[user], v.ID)
+	t.opened = v.ID
 	w.version++
 	return *v, ""
+}
+
+// openedBy returns the id of the modal that the app opened with a trigger id; "" if none.
+func (w *workspace) openedBy(triggerID string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t := w.triggers[triggerID]; t != nil {
+		return t.opened
+	}
+	return ""
 }
 
 // viewByExternal finds an open view by its external id, which the app chose. The caller
@@ -343,12 +357,18 @@ func (w *workspace) updateView(id, external, hash string, spec map[string]any) (
 	return *v, ""
 }
 
-// pushView puts a modal on top of another one. Slack allows three; further ones give
+// pushView puts a view on the stack of another one. Slack allows three; further ones give
 // push_limit_reached.
 func (w *workspace) pushView(below view, spec map[string]any) (view, string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.stacks[below.User]) >= 3 {
+	stack := 0
+	for _, id := range w.stacks[below.User] {
+		if w.views[id].Root == below.Root {
+			stack++
+		}
+	}
+	if stack >= 3 {
 		return view{}, "push_limit_reached"
 	}
 	v := &view{ID: randomID("V", 10), User: below.User, Root: below.Root, Previous: below.ID, Hash: w.newHash()}
@@ -411,12 +431,13 @@ func (w *workspace) recordOptions(id string, f field, options []any) {
 	v.offeredOptions[f.key()] = known
 }
 
-// closeView closes a modal. With all, it closes all modals of the person.
-func (w *workspace) closeView(user, id string, all bool) {
+// closeView closes a view. With all, it closes all views of its stack, which the app opened
+// with one views.open and pushed since. Other stacks of the person stay open.
+func (w *workspace) closeView(v view, all bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.stacks[user] = slices.DeleteFunc(slices.Clone(w.stacks[user]), func(open string) bool {
-		if open == id || all {
+	w.stacks[v.User] = slices.DeleteFunc(slices.Clone(w.stacks[v.User]), func(open string) bool {
+		if open == v.ID || all && w.views[open].Root == v.Root {
 			delete(w.views, open)
 			return true
 		}

@@ -152,6 +152,63 @@ func TestTrigger(t *testing.T) {
 	same(t, "too late", errText(err), "expired_trigger_id")
 }
 
+// TestClearKeepsOtherStacks checks that "clear" closes the submitted view and those of its
+// stack, and no other modal of the person.
+func TestClearKeepsOtherStacks(t *testing.T) {
+	w := newWorld(t, nil)
+	first, other := w.openForm("U0ADA"), w.openForm("U0ADA")
+	w.app(func(r received) string {
+		if r.payload(t).Type == "view_closed" {
+			return ""
+		}
+		b, _ := json.Marshal(map[string]any{"response_action": "push", "view": form("")})
+		return string(b)
+	})
+	submit := func(view string) Result {
+		return w.do("submit", map[string]any{"person": "U0ADA", "view_id": view, "unchecked": true, "values": map[string]any{"account": "x", "reason": "y"}})
+	}
+	same(t, "push", submit(first.ID).OK, true)
+	var open struct {
+		Views []struct {
+			ID   string
+			Root string `json:"root_view_id"`
+		}
+	}
+	w.get("/sim/views?person=U0ADA", &open)
+	if len(open.Views) != 3 || open.Views[2].Root != first.ID {
+		t.Fatalf("open views: %+v", open.Views)
+	}
+	pushed := open.Views[2].ID
+	w.app(func(received) string { return `{"response_action":"clear"}` })
+	same(t, "clear", submit(pushed).OK, true)
+	w.get("/sim/views?person=U0ADA", &open)
+	if len(open.Views) != 1 || open.Views[0].ID != other.ID {
+		t.Errorf("open views: %+v, want %s alone", open.Views, other.ID)
+	}
+}
+
+// TestOpened checks that a result names the modal that this interaction opened.
+func TestOpened(t *testing.T) {
+	w := newWorld(t, nil)
+	var view *slackgo.ViewResponse
+	w.app(func(r received) string {
+		trigger := r.form.Get("trigger_id")
+		if trigger == "" {
+			trigger = r.payload(t).TriggerID
+		}
+		v, err := w.slack.OpenView(trigger, form(""))
+		if err != nil {
+			t.Errorf("views.open: %v", err)
+		}
+		view = v
+		return ""
+	})
+	same(t, "a shortcut", w.do("shortcut", map[string]any{"person": "U0ADA", "callback_id": "x"}).Opened, view.ID)
+	same(t, "a command", w.do("command", map[string]any{"person": "U0ADA", "command": "/access"}).Opened, view.ID)
+	w.app(nil)
+	same(t, "nothing", w.do("shortcut", map[string]any{"person": "U0ADA", "callback_id": "x"}).Opened, "")
+}
+
 func TestCloseTellsTheApp(t *testing.T) {
 	w := newWorld(t, nil)
 	view := w.openForm("U0ADA")

@@ -60,6 +60,7 @@ type trigger struct {
 	view    string // the modal or Home tab that was used; empty elsewhere
 	expires time.Time
 	used    bool
+	opened  string // the modal that the app opened with it
 }
 
 // responseURL is an address at which the app can answer one interaction.

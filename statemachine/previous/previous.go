@@ -1,5 +1,5 @@
 // Package previous checks, in tests, that this release's functions work with the
-// request machine of the previous release. Executions of that machine run for weeks.
+// request machines of previous releases. Executions of these machines run for weeks.
 // They call this release's functions as soon as the alias points to them.
 package previous
 
@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// Task is a call of a function by a state of the previous machine.
+// Task is a call of a function by a state of a previous machine.
 type Task struct {
-	State     string
+	State     string // with the release before it
 	Operation string
 	Payload   []byte   // JSON, with an example of every value
 	Reads     []string // top-level fields of the function's output that the definition reads
@@ -27,20 +27,45 @@ var examples = map[string]any{
 	"$.request_id":         "abcdefgh23456777",
 	"$$.Execution.Id":      "arn:aws:states:eu-west-1:123456789012:execution:sso-elevator-requests:x",
 	"$$.Task.Token":        "a-token",
+	"$$.State":             map[string]any{"EnteredTime": "2026-01-01T12:00:00Z"}, // functions need no other field
 	"$.error.Error":        "Throttled",
 	"$.revoke_error.Error": "Throttled",
+	"$.revoke_error":       map[string]any{"Error": "Throttled", "Cause": "{}"},
 	"$.subject": map[string]any{"kind": "account", "account_id": "123456789012", "account_name": "Sandbox", "permission_set": "Admin",
 		"permission_set_arn": "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "group_id": "", "group_name": "", "principal_id": "u-1"},
 	"$.grant.started": true,
+	"$.round.count":   0,
 }
 
 var payloadField = regexp.MustCompile(`^\$\.Payload\.(\w+)`)
 
+// Dir returns the folder with the definitions, which have the names of their releases.
+func Dir() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "..", "testdata", "previous")
+}
+
 // Tasks returns the calls of a function, such as "evaluate".
 func Tasks(t *testing.T, function string) []Task {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "testdata", "previous", "request.asl.json"))
+	files, err := filepath.Glob(filepath.Join(Dir(), "*.asl.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no definitions: %v", err)
+	}
+	var tasks []Task
+	for _, file := range files {
+		of := tasksOf(t, file, function)
+		if len(of) == 0 {
+			t.Fatalf("nothing in %s invokes %s", file, function)
+		}
+		tasks = append(tasks, of...)
+	}
+	return tasks
+}
+
+func tasksOf(t *testing.T, file, function string) []Task {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +81,7 @@ func Tasks(t *testing.T, function string) []Task {
 		if payload == nil || !strings.EqualFold(invoked, "${"+function+"Function}") {
 			return
 		}
-		task := Task{State: name}
+		task := Task{State: strings.TrimSuffix(filepath.Base(file), ".asl.json") + " " + name}
 		task.Operation, _ = payload["operation"].(string)
 		sent := map[string]any{}
 		for key, value := range payload {
@@ -64,7 +89,7 @@ func Tasks(t *testing.T, function string) []Task {
 			if isPath {
 				example, known := examples[value.(string)]
 				if !known {
-					t.Fatalf("%s sends %v, but there is no example for it", name, value)
+					t.Fatalf("%s sends %v, but there is no example for it", task.State, value)
 				}
 				value = example
 			}
@@ -76,9 +101,6 @@ func Tasks(t *testing.T, function string) []Task {
 		task.Reads = readFields(state["ResultSelector"])
 		tasks = append(tasks, task)
 	})
-	if len(tasks) == 0 {
-		t.Fatalf("nothing invokes %s", function)
-	}
 	return tasks
 }
 
@@ -114,7 +136,7 @@ func readFields(selector any) []string {
 	return fields
 }
 
-// CheckInput fails the test if In lacks a field that the previous machine sends to the
+// CheckInput fails the test if In lacks a field that a previous machine sends to the
 // function. The value would be lost silently.
 func CheckInput[In any](t *testing.T, function string) {
 	t.Helper()
@@ -128,7 +150,7 @@ func CheckInput[In any](t *testing.T, function string) {
 	}
 }
 
-// CheckOutput fails the test if the output of an operation lacks a field that the
+// CheckOutput fails the test if the output of an operation lacks a field that a
 // previous machine reads. The execution would fail there, even while its access
 // exists.
 func CheckOutput(t *testing.T, function string, answers map[string]any) {

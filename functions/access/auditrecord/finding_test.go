@@ -73,3 +73,21 @@ func TestFindingKeyDoesNotFollowTheClock(t *testing.T) {
 		}
 	}
 }
+
+// A refused press names the finding, if it is about one.
+func TestRefusedPressRecords(t *testing.T) {
+	run := started()
+	bob := access.Person{SlackID: "U3", Email: "bob@example.com", PrincipalID: "p-8"}
+	presses := []auditrecord.RefusedPress{
+		{RefusedPress: access.RefusedPress{Finding: 1, Action: "finding_remove", By: bob, At: at, Reason: access.RefusalNotApprover, PolicyDigest: "d1"}, Subject: ofRun(run)[0].Finding},
+		{RefusedPress: access.RefusedPress{
+			Finding: access.NoFinding, Action: "drift_remove", By: access.Person{SlackID: "U4"}, At: at.Add(24 * time.Hour), Reason: access.RefusalNotEligible, Message: "No guests.",
+		}},
+	}
+	records := map[string]auditrecord.Record{}
+	for i, p := range presses {
+		p.Run, p.Index = run, i
+		records[auditrecord.RefusedPressKey("logs", p)] = auditrecord.OfRefusedPress(p)
+	}
+	golden(t, "refused-presses-of-a-run", records)
+}

@@ -45,7 +45,7 @@ type Record struct {
 	SecondaryDomainWasUsed bool   `json:"secondary_domain_was_used"`
 
 	Event              string `json:"event"`    // an access.EventKind
-	Sequence           int    `json:"sequence"` // index of the event in the request, or of the finding in the run
+	Sequence           int    `json:"sequence"` // index of the event in the request, or of the finding or refused press in the run
 	AccountName        string `json:"account_name"`
 	ActorSlackID       string `json:"actor_slack_id"` // who caused the event
 	ActorEmail         string `json:"actor_email"`
@@ -80,6 +80,11 @@ type Record struct {
 	DenialReason     string `json:"denial_reason"` // as the approver entered it
 	RequestSource    string `json:"request_source"`
 	MessagePermalink string `json:"message_permalink"` // the request's message in Slack
+	// ExtendedRequestID is the request that this one extended when it was granted, and
+	// AccessSince when the first of the requests that extend each other was granted: RFC
+	// 3339, UTC.
+	ExtendedRequestID string `json:"extended_request_id"`
+	AccessSince       string `json:"access_since"`
 }
 
 // sourceSlack is the request_source of requests made in Slack.
@@ -176,6 +181,9 @@ func Of(r access.Request, seq int) Record {
 			rec.EndsAt = formatTime(r.End)
 		}
 		rec.OUPath = strings.Join(r.OUPath, "/")
+		if r.IsExtension() {
+			rec.ExtendedRequestID, rec.AccessSince = r.Extends, formatTime(r.ChainSince)
+		}
 	}
 	if e.Kind == access.EventRevoked {
 		rec.AWSDeleteRequestID = r.AWSDeleteRequestID
@@ -238,6 +246,7 @@ func fillEmpty(rec Record) Record {
 		&rec.ActorPrincipalID, &rec.ApproverPrincipalID, &rec.Action, &rec.Approvers, &rec.OUPath, &rec.Ticket,
 		&rec.PermissionSetARN, &rec.EndsAt, &rec.AWSCreateRequestID, &rec.AWSDeleteRequestID, &rec.EligibleApprovers, &rec.Approvals,
 		&rec.Rule, &rec.DenialReason, &rec.RequestSource, &rec.MessagePermalink,
+		&rec.ExtendedRequestID, &rec.AccessSince,
 	} {
 		if *field == "" {
 			*field = notApplicable

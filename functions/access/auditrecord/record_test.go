@@ -51,6 +51,13 @@ func elevated() access.Request {
 	}
 }
 
+// extension is a request that continued the access of another one.
+func extension() access.Request {
+	r := elevated()
+	r.Extends, r.ChainSince, r.End = "mnopqrstuv234567", at.Add(-time.Hour), r.End.Add(time.Hour)
+	return r
+}
+
 func refusedGroup() access.Request {
 	r := access.Request{
 		ID:        "zyxwvutsrq765432",
@@ -192,6 +199,7 @@ func TestRecords(t *testing.T) {
 		request access.Request
 	}{
 		{"elevated", elevated()},
+		{"extension", extension()},
 		{"approved-by-two", approvedByTwo()},
 		{"denied", denied()},
 		{"refused-group", refusedGroup()},

@@ -48,6 +48,12 @@ func (l *Log) WriteFinding(ctx context.Context, f auditrecord.Finding) error {
 	return l.writeRecord(ctx, auditrecord.FindingKey(l.prefix, f), auditrecord.OfFinding(f))
 }
 
+// WriteRefusedPress stores the record of p. If the record exists already,
+// WriteRefusedPress leaves it unchanged and returns nil.
+func (l *Log) WriteRefusedPress(ctx context.Context, p auditrecord.RefusedPress) error {
+	return l.writeRecord(ctx, auditrecord.RefusedPressKey(l.prefix, p), auditrecord.OfRefusedPress(p))
+}
+
 // WriteBlock stores the record of an event about a block. If the record exists already,
 // WriteBlock leaves it unchanged and returns nil.
 func (l *Log) WriteBlock(ctx context.Context, e access.BlockEvent) error {

@@ -29,14 +29,22 @@ func New[V any](maxAge time.Duration, now func() time.Time) *Cache[V] {
 	return &Cache[V]{maxAge: maxAge, now: now, entries: map[string]entry[V]{}}
 }
 
-// Get returns the value from the cache, or asks for it. fresh skips the
-// cached value. Two concurrent calls for one key may both ask.
-func (c *Cache[V]) Get(key string, fresh bool, ask func() (V, error)) (V, error) {
+// Known returns the value from the cache. ok is false if it isn't there, or too old.
+func (c *Cache[V]) Known(key string) (v V, ok bool) {
 	c.mu.Lock()
 	e, ok := c.entries[key]
 	c.mu.Unlock()
-	if !fresh && ok && c.now().Sub(e.at) < c.maxAge {
-		return e.value, nil
+	if !ok || c.now().Sub(e.at) >= c.maxAge {
+		return v, false
+	}
+	return e.value, true
+}
+
+// Get returns the value from the cache, or asks for it. fresh skips the
+// cached value. Two concurrent calls for one key may both ask.
+func (c *Cache[V]) Get(key string, fresh bool, ask func() (V, error)) (V, error) {
+	if v, ok := c.Known(key); ok && !fresh {
+		return v, nil
 	}
 	v, err := ask()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // left the organization.
 type Decider struct{ Reader Reader }
 
-// answerTime is the time of a function that the reads leave, to return their error. A
-// function that a read keeps until Lambda ends it can't say what failed.
+// answerTime is how long before the function's deadline the reads end, so that the function
+// can still return their error. If Lambda ends the function first, nobody learns what failed.
 const answerTime = 4 * time.Second
 
 // Case is Reader.Case.

@@ -149,14 +149,16 @@ func (c *Catalog) Groups(ctx context.Context) (*List[access.Group], error) {
 }
 
 // ApproverGroup returns the name of a group, and its members if it approves requests.
-// Both are empty if the catalog doesn't have them.
+// Both are empty if the catalog doesn't have them. The members are up to one refresh old,
+// so only what is shown may depend on them.
 func (c *Catalog) ApproverGroup(ctx context.Context, id string) (name string, m Members) {
 	l, err := c.newestLists(ctx)
 	if err != nil {
 		return "", Members{}
 	}
 	g, _ := l.groups.find(func(g access.Group) bool { return strings.EqualFold(g.ID, id) })
-	return g.Name, l.members[id]
+	m, m.Known = l.members[id]
+	return g.Name, m
 }
 
 // newestLists returns the newest snapshot that it can read. NotReady: there is no

@@ -11,10 +11,11 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// Emails is an index of the emails in Identity Center that contain capital letters. A
-// lookup of the lower-case email may not find such an email, or may find only one of
-// several users. The index maps the lower-case email to the ids of all users who have
-// it in any case. Emails that are not ASCII match nobody and are left out.
+// Emails is an index of the emails in Identity Center. It maps the lower-case email to
+// the ids of all users who have it in any case: Identity Center itself may find only the
+// exact spelling, and only one of several users. Emails that are not ASCII match nobody
+// and are left out. An index that an earlier release wrote has only the emails with
+// capital letters.
 //
 // The index is only a hint. Callers must look up the users, who may be gone or have
 // another email by now.
@@ -30,7 +31,7 @@ const emailsHeader = "emails 1\n"
 
 // NewEmails returns the index of the users.
 func NewEmails(users []access.User) *Emails {
-	ids, capitals := map[string][]string{}, map[string]bool{}
+	ids := map[string][]string{}
 	for _, u := range users {
 		for _, email := range u.Emails {
 			if !indexable(email) || !indexable(u.ID) {
@@ -40,15 +41,12 @@ func NewEmails(users []access.User) *Emails {
 			if !slices.Contains(ids[folded], u.ID) {
 				ids[folded] = append(ids[folded], u.ID)
 			}
-			capitals[folded] = capitals[folded] || folded != email
 		}
 	}
 	var lines []string
-	for email := range capitals {
-		if capitals[email] {
-			slices.Sort(ids[email])
-			lines = append(lines, email+" "+strings.Join(ids[email], " ")+"\n")
-		}
+	for email, users := range ids {
+		slices.Sort(users)
+		lines = append(lines, email+" "+strings.Join(users, " ")+"\n")
 	}
 	slices.Sort(lines)
 	return &Emails{text: []byte(emailsHeader + strings.Join(lines, ""))}
@@ -60,8 +58,8 @@ func indexable(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
-// IDs returns the ids of the users who have the email in any case. It returns nil if
-// none of them has it with capital letters.
+// IDs returns the ids of the users who have the email in any case. It returns nil if the
+// index doesn't have the email.
 func (e *Emails) IDs(email string) []string {
 	folded := access.NormalizeEmail(email)
 	if !indexable(folded) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func TestEmails(t *testing.T) {
 		user("u-none"),
 	})
 	for email, want := range map[string]string{
-		"alice@example.com":        "", // not in the index, because Identity Center finds it by the lower-case email
+		"alice@example.com":        "u-lower",
 		"grace.hopper@example.com": "u-capital",
 		"GRACE.hopper@Example.COM": "u-capital",
 		"hopper@example.com":       "",
@@ -73,7 +74,7 @@ func TestEmails(t *testing.T) {
 		"bob@example.com":          "u-one u-three u-two",
 		"kim@example.com":          "u-kelvin",
 		"\u212aim@example.com":     "",
-		"x@example.com":            "",
+		"x@example.com":            "u-several",
 		"y@example.com":            "u-several",
 		"words@example.com":        "",
 		"break@example.com":        "",
@@ -87,8 +88,8 @@ func TestEmails(t *testing.T) {
 			t.Errorf("%q leads to %q, want %q", email, got, want)
 		}
 	}
-	if e.Len() != 4 {
-		t.Errorf("%d emails, want 4", e.Len())
+	if e.Len() != 6 {
+		t.Errorf("%d emails, want 6", e.Len())
 	}
 	var shared []string
 	for email, ids := range e.Shared {
@@ -116,7 +117,8 @@ func TestRefreshOfEmails(t *testing.T) {
 		wantLog  string
 	}{
 		{name: "nothing has changed", want: []string{"u-1"}},
-		{name: "somebody who needs no index came", change: func(o *organization) { o.users = append(pages, []access.User{user("u-4", "dave@example.com")}) }, want: []string{"u-1"}},
+		{name: "somebody without an email came", change: func(o *organization) { o.users = append(pages, []access.User{user("u-4")}) }, want: []string{"u-1"}},
+		{name: "somebody else came", change: func(o *organization) { o.users = append(pages, []access.User{user("u-4", "dave@example.com")}) }, want: []string{"u-1"}, wantPuts: 1},
 		{name: "two share it", change: func(o *organization) { o.users = append(pages, []access.User{twin}) }, want: []string{"u-1", "u-2"}, wantPuts: 1,
 			wantLog: `user_ids="[u-1 u-2]" user_names="[name of u-1 name of u-2]"`},
 		{name: "nobody has it", change: func(o *organization) { o.users = pages[1:] }, wantPuts: 1},
@@ -215,6 +217,66 @@ func TestCanceledReadOfTheIndex(t *testing.T) {
 	if got := i.Emails(t.Context()); got != store.index {
 		t.Errorf("got %v in %d reads, want the index", got, store.gets)
 	}
+}
+
+// Readers at the same time share one read. So it doesn't matter who begins it.
+func TestIndexIsReadOnceAtATime(t *testing.T) {
+	store := &fakeEmails{index: catalog.NewEmails(nil)}
+	reading, others := make(chan struct{}), make(chan struct{})
+	i := &catalog.EmailIndex{Store: whileReading{store, func() {
+		close(reading)
+		<-others
+	}}, Now: func() time.Time { return start }, Logger: quiet}
+	var wait sync.WaitGroup
+	read := func() {
+		if got := i.Emails(t.Context()); got != store.index {
+			t.Errorf("got %v, want the index", got)
+		}
+	}
+	wait.Go(read)
+	<-reading
+	var begun sync.WaitGroup
+	for range 3 {
+		begun.Add(1)
+		wait.Go(func() {
+			begun.Done()
+			read()
+		})
+	}
+	begun.Wait()
+	close(others)
+	wait.Wait()
+	if store.gets != 1 {
+		t.Errorf("%d reads, want 1", store.gets)
+	}
+}
+
+// A reader that gives up doesn't take the index from those who wait for its read.
+func TestReaderThatGivesUp(t *testing.T) {
+	store := &fakeEmails{index: catalog.NewEmails(nil), getErr: outage}
+	first, cancel := context.WithCancel(t.Context())
+	reading, others := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	i := &catalog.EmailIndex{Store: whileReading{store, func() {
+		once.Do(func() {
+			close(reading)
+			<-others
+			cancel()
+		})
+		if first.Err() != nil && store.gets > 0 {
+			store.getErr = nil // the second read succeeds
+		}
+	}}, Now: func() time.Time { return start }, Logger: quiet}
+	var wait sync.WaitGroup
+	wait.Go(func() { i.Emails(first) })
+	<-reading
+	wait.Go(func() {
+		if got := i.Emails(t.Context()); got != store.index || store.gets != 2 {
+			t.Errorf("got %v in %d reads, want the index in 2", got, store.gets)
+		}
+	})
+	close(others)
+	wait.Wait()
 }
 
 // With 50,000 users whose emails have capital letters, this measures the time to read

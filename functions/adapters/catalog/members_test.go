@@ -65,3 +65,25 @@ func TestMembers(t *testing.T) {
 		})
 	}
 }
+
+// A group without members is known to have none. A group that wasn't read is not known.
+func TestApproverGroupKnown(t *testing.T) {
+	s := small("Production")
+	s.Members = map[string]catalog.Members{"g-empty": {}, "g-1": {Users: []catalog.Member{{UserID: "u-1"}}}}
+	for _, tt := range []struct {
+		group string
+		store *fakeStore
+		want  catalog.Members
+	}{
+		{"g-empty", &fakeStore{snapshot: s, version: "1"}, catalog.Members{Known: true}},
+		{"g-1", &fakeStore{snapshot: s, version: "1"}, catalog.Members{Users: []catalog.Member{{UserID: "u-1"}}, Known: true}},
+		{"g-new", &fakeStore{snapshot: s, version: "1"}, catalog.Members{}},
+		{"g-empty", &fakeStore{}, catalog.Members{}},
+		{"g-empty", &fakeStore{getErr: outage}, catalog.Members{}},
+	} {
+		c := &catalog.Catalog{Store: tt.store, Now: func() time.Time { return start }, Logger: quiet}
+		if _, got := c.ApproverGroup(t.Context(), tt.group); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s: got %+v, want %+v", tt.group, got, tt.want)
+		}
+	}
+}

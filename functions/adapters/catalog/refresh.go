@@ -370,7 +370,7 @@ func (r *Refresher) warnOfShared(ctx context.Context, e *Emails, users []access.
 }
 
 // SharedEmail is the log message about users who share an email.
-const SharedEmail = "several users in IAM Identity Center have the same email address, apart from capital letters: none of them can request or approve access"
+const SharedEmail = "several users in IAM Identity Center have the same email address, ignoring case: none of them can request or approve access"
 
 // refreshPermissionSets reads new permission sets, and reads some of the known ones
 // again. If a known one can't be read again, it is kept, and refreshPermissionSets

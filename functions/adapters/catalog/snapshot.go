@@ -37,7 +37,7 @@ type Snapshot struct {
 	Groups   []access.Group
 
 	// Members are the members of the groups that approve requests, by group id. They are
-	// only for mentions in messages. A group may be missing.
+	// only for what messages and forms show. A group may be missing.
 	Members map[string]Members
 }
 
@@ -45,6 +45,8 @@ type Snapshot struct {
 type Members struct {
 	Users []Member
 	More  bool // there may be others
+	// Known is set by Catalog.ApproverGroup, and not stored: the snapshot has the group.
+	Known bool
 }
 
 // Member is a member of a group.

@@ -43,6 +43,20 @@ func Read(ctx context.Context, t Table, s access.Subject, id string, now func() 
 	return access.ChainOf(lease, rows, id, now()), Others(lease, id), nil
 }
 
+// ReadFor returns the chain that r extends if it is approved now (access.ChainFor); nil if
+// there is none.
+func ReadFor(ctx context.Context, t Table, r access.Request, now func() time.Time) (*access.Chain, error) {
+	lease, found, err := t.Lease(ctx, r.Subject().Key())
+	if err != nil || !found {
+		return nil, err
+	}
+	rows, err := Rows(ctx, t, usualWorkers, lease, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return access.ChainFor(lease, rows, r, now()), nil
+}
+
 // Others returns the ids of the lease's other holders, sorted.
 func Others(lease access.Lease, id string) []string {
 	all := slices.Sorted(maps.Keys(lease.Holders))

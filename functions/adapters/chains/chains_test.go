@@ -86,3 +86,35 @@ func TestRead(t *testing.T) {
 		})
 	}
 }
+
+// ReadFor reads the same, and limits it to what the request's approver is shown.
+func TestReadFor(t *testing.T) {
+	nine := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	r := access.Request{ID: "me", Target: access.Target{Kind: access.KindGroup, GroupID: "g-1"}, Requester: access.Person{PrincipalID: "p-1"}}
+	shown := r
+	shown.Chain = &access.Chain{Since: nine, End: nine.Add(time.Hour), Extends: "a"}
+	key := r.Subject().Key()
+	rows := map[string]access.Request{"a": {GrantedAt: nine, End: nine.Add(time.Hour)}, "b": {GrantedAt: nine, End: nine.Add(2 * time.Hour)}}
+	broken := access.Errorf(access.CodeUnavailable, "no answer")
+	for name, tt := range map[string]struct {
+		r     access.Request
+		lease access.Lease
+		fails map[string]error
+		want  *access.Chain
+		err   access.Code
+	}{
+		"as shown":          {r: shown, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}, "b": {}, "me": {}}}, want: shown.Chain},
+		"nothing was shown": {r: r, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}}}},
+		"no lease":          {r: shown},
+		"no row":            {r: shown, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}}}, fails: map[string]error{"a": broken}, err: access.CodeUnavailable},
+		"no answer":         {r: shown, fails: map[string]error{"lease": broken}, err: access.CodeUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &table{lease: tt.lease, rows: rows, fails: tt.fails, mu: new(sync.Mutex)}
+			chain, err := chains.ReadFor(t.Context(), w, tt.r, func() time.Time { return nine.Add(time.Minute) })
+			if !reflect.DeepEqual(chain, tt.want) || access.CodeOf(err) != tt.err {
+				t.Errorf("got %+v, %v", chain, err)
+			}
+		})
+	}
+}

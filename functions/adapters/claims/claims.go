@@ -24,6 +24,7 @@ type Table interface {
 	Get(ctx context.Context, id string) (access.Request, error)
 	Claims(ctx context.Context, principalID string) (access.Claims, error)
 	PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error
+	FreeOnlyClaim(ctx context.Context, principalID, key, requestID string, denial *access.Denial, at time.Time) (row access.Claims, freed bool, err error)
 }
 
 var _ Table = (*table.Table)(nil)
@@ -87,7 +88,7 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 		now := c.Now().UTC()
 		claim, claimed := row.Claims[key]
 		if !claimed || claim.RequestID != r.ID {
-			other, pending, err := c.prune(ctx, row, key, now)
+			other, pending, err := c.prune(ctx, &row, key, now)
 			denial, denied := row.Denials[key]
 			switch {
 			case err != nil:
@@ -117,7 +118,7 @@ func (c *Claims) Take(ctx context.Context, r access.Request) (Result, error) {
 // prune removes the claim of the target with that key if it is invalid. If the row is
 // full, prune removes all invalid claims. If another request has claimed the target,
 // prune returns it, or pending if it is not created yet.
-func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now time.Time) (other *access.Request, pending bool, err error) {
+func (c *Claims) prune(ctx context.Context, row *access.Claims, key string, now time.Time) (other *access.Request, pending bool, err error) {
 	var look []string
 	_, claimed := row.Claims[key]
 	switch rest := len(row.Claims); {
@@ -145,10 +146,33 @@ func (c *Claims) prune(ctx context.Context, row access.Claims, key string, now t
 		case holds && target == key:
 			return named[i], named[i] == nil, nil
 		case !holds:
-			delete(row.Claims, target)
+			drop(row, target, named[i], now)
 		}
 	}
 	return nil, false, nil
+}
+
+// drop removes the invalid claim of the target with that key. r is its request, or nil if
+// that doesn't exist. If the request was denied, the row gets the denial: the press that
+// denied it may have stopped before it freed the claim.
+func drop(row *access.Claims, key string, r *access.Request, now time.Time) {
+	delete(row.Claims, key)
+	if r == nil || r.Requester.PrincipalID != row.PrincipalID || r.Target.Key() != key {
+		return
+	}
+	if d := denialOf(*r, now); d != nil {
+		addDenial(row, key, *d)
+	}
+}
+
+// addDenial adds a denial unless the row has a later one for the target.
+func addDenial(row *access.Claims, key string, d access.Denial) {
+	if row.Denials == nil {
+		row.Denials = map[string]access.Denial{}
+	}
+	if has, ok := row.Denials[key]; !ok || !has.At.After(d.At) {
+		row.Denials[key] = d
+	}
 }
 
 // dropDenials removes denials that no longer count.
@@ -159,31 +183,45 @@ func dropDenials(denials map[string]access.Denial, now time.Time) {
 // Free frees the claims of r, which must be decided or closed. If r was denied, the same
 // write records that. Errors are those of the table; then the claim stays, but is not
 // valid, and the denial may not count.
+//
+// Most people have no other claim and no denial. So the first write reads nothing, and
+// has that as its condition. If it isn't so, the answer has the row.
 func (c *Claims) Free(ctx context.Context, r access.Request) error {
 	if r.Requester.PrincipalID == "" {
 		return nil
 	}
+	key, now := r.Target.Key(), c.Now().UTC()
+	row, freed, err := c.Table.FreeOnlyClaim(ctx, r.Requester.PrincipalID, key, r.ID, denialOf(r, now), now)
+	if err != nil || freed {
+		return err
+	}
 	for range maxTries {
-		row, err := c.Table.Claims(ctx, r.Requester.PrincipalID)
-		if err != nil {
-			return err
-		}
 		before := len(row.Claims)
 		maps.DeleteFunc(row.Claims, func(_ string, claim access.Claim) bool { return claim.RequestID == r.ID })
 		if len(row.Claims) == before {
 			return nil
 		}
-		now := c.Now().UTC()
+		now = c.Now().UTC()
 		dropDenials(row.Denials, now)
-		if o := r.Outcome; o != nil && o.Kind == access.OutcomeDenied && now.Before(o.At.Add(access.MaxDenyCooldown)) {
-			if row.Denials == nil {
-				row.Denials = map[string]access.Denial{}
-			}
-			row.Denials[r.Target.Key()] = access.Denial{RequestID: r.ID, By: o.By, At: o.At}
+		if denial := denialOf(r, now); denial != nil {
+			addDenial(&row, key, *denial)
 		}
 		if err := c.Table.PutClaims(ctx, row, row.Version, now); access.CodeOf(err) != access.CodeLost {
 			return err
 		}
+		if row, err = c.Table.Claims(ctx, r.Requester.PrincipalID); err != nil {
+			return err
+		}
 	}
 	return access.Errorf(access.CodeUnavailable, "free the claim: other writes kept changing the row")
+}
+
+// denialOf returns the denial of r, or nil if r was not denied, or so long ago that it
+// doesn't count.
+func denialOf(r access.Request, now time.Time) *access.Denial {
+	o := r.Outcome
+	if o == nil || o.Kind != access.OutcomeDenied || !now.Before(o.At.Add(access.MaxDenyCooldown)) {
+		return nil
+	}
+	return &access.Denial{RequestID: r.ID, By: o.By, At: o.At}
 }

@@ -76,6 +76,29 @@ func (t *memory) PutClaims(_ context.Context, c access.Claims, expect int64, _ t
 	return nil
 }
 
+func (t *memory) FreeOnlyClaim(_ context.Context, principalID, key, requestID string, denial *access.Denial, at time.Time) (access.Claims, bool, error) {
+	if t.before != nil {
+		t.before()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.claims[principalID]
+	switch {
+	case t.writeErr != nil && access.CodeOf(t.writeErr) != access.CodeLost:
+		return access.Claims{}, false, t.writeErr
+	case !ok:
+		return access.Claims{PrincipalID: principalID}, false, nil
+	case t.writeErr != nil || len(c.Claims) != 1 || c.Claims[key].RequestID != requestID || len(c.Denials) > 0:
+		c.Claims, c.Denials = maps.Clone(c.Claims), maps.Clone(c.Denials)
+		return c, false, nil
+	}
+	delete(t.claims, principalID)
+	if denial != nil {
+		t.claims[principalID] = access.Claims{PrincipalID: principalID, Claims: map[string]access.Claim{}, Denials: map[string]access.Denial{key: *denial}, Version: at.UnixNano()}
+	}
+	return access.Claims{}, true, nil
+}
+
 // create calls Store.Create.
 func (t *memory) create(r access.Request) bool {
 	t.mu.Lock()
@@ -306,11 +329,11 @@ func TestDenials(t *testing.T) {
 	take(w, asks("r1", "p-1", 1), now)
 	free(w, denied("r1", 1, now), now)
 	denial := access.Denial{RequestID: "r1", By: ann, At: now}
-	if want := (access.Claims{PrincipalID: "p-1", Version: 2, Claims: map[string]access.Claim{}, Denials: map[string]access.Denial{target(1).Key(): denial}}); !reflect.DeepEqual(w.claims["p-1"], want) {
+	if want := (access.Claims{PrincipalID: "p-1", Version: now.UnixNano(), Claims: map[string]access.Claim{}, Denials: map[string]access.Denial{target(1).Key(): denial}}); !reflect.DeepEqual(w.claims["p-1"], want) {
 		t.Fatalf("row %+v, want %+v", w.claims["p-1"], want)
 	}
 	free(w, denied("r1", 1, now), now.Add(time.Second)) // closing the request frees it again
-	if got := w.claims["p-1"].Version; got != 2 {
+	if got := w.claims["p-1"].Version; got != now.UnixNano() {
 		t.Errorf("version %d, want no further write", got)
 	}
 
@@ -374,10 +397,20 @@ func TestTakeAtOnce(t *testing.T) {
 	}
 }
 
-// countedClaims counts the reads of the person's row.
+// countedClaims counts the reads and the writes of the person's row.
 type countedClaims struct {
 	*memory
-	claimReads int
+	claimReads, writes int
+}
+
+func (t *countedClaims) PutClaims(ctx context.Context, c access.Claims, expect int64, at time.Time) error {
+	t.writes++
+	return t.memory.PutClaims(ctx, c, expect, at)
+}
+
+func (t *countedClaims) FreeOnlyClaim(ctx context.Context, principalID, key, requestID string, denial *access.Denial, at time.Time) (access.Claims, bool, error) {
+	t.writes++
+	return t.memory.FreeOnlyClaim(ctx, principalID, key, requestID, denial, at)
 }
 
 func (t *countedClaims) Claims(ctx context.Context, principalID string) (access.Claims, error) {
@@ -418,4 +451,160 @@ func TestTheFirstClaimReadsNothing(t *testing.T) {
 	if got := take(asks("r4", "p-2", 1), 1); got.Until.IsZero() {
 		t.Errorf("another person: got %+v", got)
 	}
+}
+
+// Free takes one call if the request's claim is the only one and there is no denial, or if
+// there is no row. Otherwise the first write changes nothing and returns the row.
+func TestTheOnlyClaimIsFreedWithoutARead(t *testing.T) {
+	claim := func(id string) access.Claim { return access.Claim{RequestID: id, At: now} }
+	claimed := func(ids ...string) map[string]access.Claim {
+		m := map[string]access.Claim{}
+		for i, id := range ids {
+			m[target(i+1).Key()] = claim(id)
+		}
+		return m
+	}
+	denial := func(id string, at time.Time) map[string]access.Denial {
+		return map[string]access.Denial{target(1).Key(): {RequestID: id, At: at}}
+	}
+	denied := asks("r1", "p-1", 1)
+	denied.Outcome = &access.Outcome{Kind: access.OutcomeDenied, At: now}
+	long := denied
+	long.Outcome = &access.Outcome{Kind: access.OutcomeDenied, At: now.Add(-access.MaxDenyCooldown)}
+	other := func(c access.Claims) access.Claims {
+		c.Claims = maps.Clone(c.Claims)
+		c.Claims[target(9).Key()] = claim("r9")
+		c.Version++
+		return c
+	}
+	tests := []struct {
+		name    string
+		request access.Request
+		row     access.Claims
+		between func(access.Claims) access.Claims // before the second write
+		want    access.Claims                     // without its version
+		reads   int
+		writes  int
+	}{
+		{name: "the only claim", request: asks("r1", "p-1", 1), row: access.Claims{Claims: claimed("r1")}, writes: 1},
+		{name: "no row", request: asks("r1", "p-1", 1), writes: 1},
+		{name: "the claim of another request", request: asks("r1", "p-1", 1), row: access.Claims{Claims: claimed("r2")}, want: access.Claims{Claims: claimed("r2")}, writes: 1},
+		{name: "a claim of another target", request: asks("r1", "p-1", 2), row: access.Claims{Claims: claimed("r1")}, writes: 2},
+		{name: "one more claim", request: asks("r1", "p-1", 1), row: access.Claims{Claims: claimed("r1", "r2")},
+			want: access.Claims{Claims: map[string]access.Claim{target(2).Key(): claim("r2")}}, writes: 2},
+		{name: "a denial", request: asks("r1", "p-1", 1), row: access.Claims{Claims: claimed("r1"), Denials: denial("r0", now)},
+			want: access.Claims{Denials: denial("r0", now)}, writes: 2},
+		{name: "a denial that is too old", request: asks("r1", "p-1", 1), row: access.Claims{Claims: claimed("r1"), Denials: denial("r0", now.Add(-access.MaxDenyCooldown))}, writes: 2},
+		{name: "a claim that is added meanwhile", request: asks("r1", "p-1", 1), row: access.Claims{Claims: claimed("r1", "r2")}, between: other,
+			want: access.Claims{Claims: map[string]access.Claim{target(2).Key(): claim("r2"), target(9).Key(): claim("r9")}}, reads: 1, writes: 3},
+		{name: "denied", request: denied, row: access.Claims{Claims: claimed("r1")}, want: access.Claims{Denials: denial("r1", now)}, writes: 1},
+		{name: "denied, and no row", request: denied, writes: 1},
+		{name: "denied too long ago", request: long, row: access.Claims{Claims: claimed("r1")}, writes: 1},
+		{name: "denied, with one more claim", request: denied, row: access.Claims{Claims: claimed("r1", "r2")},
+			want: access.Claims{Claims: map[string]access.Claim{target(2).Key(): claim("r2")}, Denials: denial("r1", now)}, writes: 2},
+		{name: "denied after an earlier denial", request: denied, row: access.Claims{Claims: claimed("r1"), Denials: denial("r0", now)},
+			want: access.Claims{Denials: denial("r1", now)}, writes: 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := &countedClaims{memory: newTable()}
+			if test.row.Claims != nil {
+				test.row.PrincipalID, test.row.Version = "p-1", 7
+				w.claims["p-1"] = test.row
+			}
+			if test.between != nil {
+				w.before = func() {
+					if w.writes == 2 {
+						w.claims["p-1"] = test.between(w.claims["p-1"])
+					}
+				}
+			}
+			if err := (&claims.Claims{Table: w, Now: func() time.Time { return now }}).Free(t.Context(), test.request); err != nil {
+				t.Fatal(err)
+			}
+			got := w.claims["p-1"]
+			if !maps.Equal(got.Claims, test.want.Claims) || !maps.Equal(got.Denials, test.want.Denials) || (got.Version == 0) != (len(test.want.Claims)+len(test.want.Denials) == 0) {
+				t.Errorf("left %+v, want %+v", got, test.want)
+			}
+			if w.claimReads != test.reads || w.writes != test.writes {
+				t.Errorf("%d reads and %d writes, want %d and %d", w.claimReads, w.writes, test.reads, test.writes)
+			}
+		})
+	}
+}
+
+// While a person's claims are freed and claimed at the same time, no claim of an undecided
+// request is lost.
+func TestFreeAndTakeAtOnce(t *testing.T) {
+	w := newTable()
+	for i := range 5 {
+		w.claims["p-1"] = access.Claims{PrincipalID: "p-1", Version: 7, Claims: map[string]access.Claim{target(1).Key(): {RequestID: "r1", At: now}}}
+		var all sync.WaitGroup
+		all.Go(func() {
+			if err := at(w, 10, now).Free(t.Context(), asks("r1", "p-1", 1)); err != nil {
+				t.Error(err)
+			}
+		})
+		for n := 2; n < 8; n++ {
+			all.Go(func() {
+				if got, err := at(w, 10, now).Take(t.Context(), asks(fmt.Sprint("r", n), "p-1", n)); err != nil || got.Until.IsZero() {
+					t.Errorf("round %d, target %d: %+v, %v", i, n, got, err)
+				}
+			})
+		}
+		all.Wait()
+		left := w.claims["p-1"].Claims
+		if _, there := left[target(1).Key()]; there || len(left) != 6 {
+			t.Errorf("round %d: left %+v, want the six new claims", i, left)
+		}
+	}
+}
+
+// A denial counts even if whoever denied the request didn't free its claim: the sweep and the
+// next request add it when they drop the claim.
+func TestDenialWithoutFree(t *testing.T) {
+	by := access.Person{Email: "bob@example.com"}
+	denied := asks("denied", "p-1", 1)
+	denied.Outcome = &access.Outcome{Kind: access.OutcomeDenied, By: by, At: now.Add(-time.Minute)}
+	for name, tt := range map[string]struct {
+		at     time.Time
+		sweeps bool
+		r      access.Request // the claim's
+		want   bool           // whether the denial counts
+	}{
+		"the next request comes first": {at: now, r: denied, want: true},
+		"the sweep comes first":        {at: now, r: denied, sweeps: true, want: true},
+		"after the cooldown":           {at: now.Add(time.Hour), r: denied},
+		"someone else's request":       {at: now, r: asksDenied(denied, "p-2", 1)},
+		"a request for another target": {at: now, r: asksDenied(denied, "p-1", 2), sweeps: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTable()
+			w.rows[tt.r.ID] = tt.r
+			w.claims["p-1"] = access.Claims{PrincipalID: "p-1", Version: 7, Claims: map[string]access.Claim{target(1).Key(): {RequestID: "denied", At: now.Add(-time.Hour)}}}
+			if tt.sweeps {
+				s := &claims.Sweep{Table: &indexed{memory: w, due: map[string]time.Time{"p-1": now.Add(-time.Hour)}}, Now: func() time.Time { return tt.at.Truncate(10 * time.Minute) }}
+				if err := s.Look(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if n := len(w.claims["p-1"].Claims); n != 0 {
+					t.Fatalf("%d claims are left", n)
+				}
+			}
+			c := &claims.Claims{Table: w, Limit: 5, Cooldown: 30 * time.Minute, Now: func() time.Time { return tt.at }}
+			got, err := c.Take(t.Context(), asks("second", "p-1", 1))
+			if err != nil || (got.Denied != nil) != tt.want {
+				t.Fatalf("got %+v, %v; want a denial: %t", got, err, tt.want)
+			}
+			if tt.want && (got.Denied.RequestID != "denied" || got.Denied.By != by) {
+				t.Errorf("the denial is %+v", got.Denied)
+			}
+		})
+	}
+}
+
+func asksDenied(r access.Request, principal string, n int) access.Request {
+	other := asks(r.ID, principal, n)
+	other.Outcome = r.Outcome
+	return other
 }

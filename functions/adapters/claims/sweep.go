@@ -30,7 +30,8 @@ type SweepTable interface {
 var _ SweepTable = (*table.Table)(nil)
 
 // Sweep frees claims that were left behind: by a function that crashed between
-// the claim and the request's row, or by a form that was delivered twice.
+// the claim and the request's row, or between a decision and freeing the claim, or by a
+// form that was delivered twice.
 type Sweep struct {
 	Table SweepTable
 	Now   func() time.Time
@@ -79,7 +80,7 @@ func (s *Sweep) free(ctx context.Context, principalID string, now time.Time) err
 			return err
 		}
 		if !claim.IsValid(principalID, target, named, now) {
-			delete(row.Claims, target)
+			drop(&row, target, named, now)
 		}
 	}
 	if len(row.Claims) == before {

@@ -41,10 +41,12 @@ func TestSweepFreesWhatWasLeft(t *testing.T) {
 		waits, decided, closed := asks("waits", "p-1", 1), asks("decided", "p-1", 2), asks("closed", "p-2", 1)
 		decided.Outcome = &access.Outcome{Kind: access.OutcomeDenied}
 		closed.ClosedAt = now
-		for _, r := range []access.Request{waits, decided, closed} {
+		approved := asks("approved", "p-1", 4) // its access is active, and the press died
+		approved.Outcome, approved.GrantedAt = &access.Outcome{Kind: access.OutcomeApproved}, tenth.Add(-time.Hour)
+		for _, r := range []access.Request{waits, decided, approved, closed} {
 			w.rows[r.ID] = r
 		}
-		enter("p-1", tenth, map[string]access.Claim{target(1).Key(): claim("waits"), target(2).Key(): claim("decided"), target(3).Key(): claim("never created")})
+		enter("p-1", tenth, map[string]access.Claim{target(1).Key(): claim("waits"), target(2).Key(): claim("decided"), target(3).Key(): claim("never created"), target(4).Key(): claim("approved")})
 		enter("p-2", tenth, map[string]access.Claim{target(1).Key(): claim("closed")})
 		enter("p-3", tenth.Add(time.Second), map[string]access.Claim{target(1).Key(): claim("closed")}) // not due yet
 		w.due["p-4"] = tenth                                                                            // freed in the meantime

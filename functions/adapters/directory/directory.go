@@ -1,10 +1,10 @@
 // Package directory finds people in IAM Identity Center by their email, in
 // any case of the letters A to Z. It refuses emails that several users share.
 //
-// Identity Center may find a user only by the exact email. The other users
-// with the email come from the catalog's index of emails, or from a list of
-// all users while there is no index. Each of them is looked up and must have
-// the email.
+// The catalog's index of emails says which users have an email. Each of them is
+// looked up and must still have it. Only if none of them does, Identity Center is
+// asked for the email: it may find only the exact spelling. While there is no index,
+// the other users with the email come from a list of all users.
 package directory
 
 import (
@@ -45,18 +45,29 @@ type Directory struct {
 	Logger *slog.Logger
 }
 
+// Warm reads the index of emails, unless it was read a moment ago. UserByEmail needs it
+// first, so callers warm it while they wait for something else.
+func (d *Directory) Warm(ctx context.Context) { d.Index.Emails(ctx) }
+
 // UserByEmail finds the one user who has the email, even if disabled. If
 // several users have it, the error is Ambiguous and the log names them.
+//
+// A user who got the email after the index was made is found only if nobody in the index
+// still has it. So a newcomer can't take an email over, and the next index makes it
+// Ambiguous.
 func (d *Directory) UserByEmail(ctx context.Context, email string) (user access.User, found bool, err error) {
 	folded := access.NormalizeEmail(email)
 	if folded == "" || !access.IsASCII(folded) {
 		return access.User{}, false, nil
 	}
-	var index *catalog.Emails
-	var wait sync.WaitGroup
-	wait.Go(func() { index = d.Index.Emails(ctx) })
+	index := d.Index.Emails(ctx)
+	if index != nil {
+		users, err := d.addHolders(ctx, index.IDs(folded), folded, nil)
+		if err != nil || len(users) > 0 {
+			return d.only(ctx, users, err)
+		}
+	}
 	user, found, err = d.Center.UserByEmail(ctx, email)
-	wait.Wait()
 	if err != nil {
 		return access.User{}, false, err
 	}
@@ -64,7 +75,15 @@ func (d *Directory) UserByEmail(ctx context.Context, email string) (user access.
 	if found {
 		users = append(users, user)
 	}
-	users, err = d.addOthers(ctx, index, folded, users)
+	if index == nil { // otherwise, nobody in the index has the email
+		users, err = d.addOthers(ctx, nil, folded, users)
+	}
+	return d.only(ctx, users, err)
+}
+
+// only returns the one user of users. It returns err if that isn't nil, and Ambiguous if
+// there are several.
+func (d *Directory) only(ctx context.Context, users []access.User, err error) (user access.User, found bool, _ error) {
 	switch {
 	case err != nil:
 		return access.User{}, false, err
@@ -123,6 +142,12 @@ func (d *Directory) addOthers(ctx context.Context, index *catalog.Emails, email 
 	}); err != nil {
 		return nil, err
 	}
+	return d.addHolders(ctx, ids, email, users)
+}
+
+// addHolders looks up the users with these ids, and adds to users those who have the
+// email now. It stops at the second user.
+func (d *Directory) addHolders(ctx context.Context, ids []string, email string, users []access.User) ([]access.User, error) {
 	for _, id := range ids {
 		if len(users) > 1 {
 			break

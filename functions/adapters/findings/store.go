@@ -23,6 +23,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"time"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/drift"
@@ -180,6 +181,17 @@ func (s *Store) History(ctx context.Context) (h drift.History, version string, e
 		h.Findings = map[string]drift.SeenFinding{}
 	}
 	return h, version, err
+}
+
+// FirstSeen returns when a run first found the access of the subject with that key; zero if
+// the history doesn't say, is invalid, or doesn't exist. S3 denies reading an object that
+// doesn't exist if the caller may not list the bucket.
+func (s *Store) FirstSeen(ctx context.Context, subject string, at time.Time) (time.Time, error) {
+	h, _, err := s.History(ctx)
+	if access.CodeOf(err) == access.CodeInvalid || access.IsDenied(err) {
+		return time.Time{}, nil
+	}
+	return h.FirstSeen(subject, at), err
 }
 
 // PutHistory writes the history in place of that version. Lost: another run wrote

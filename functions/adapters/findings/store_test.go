@@ -1,6 +1,7 @@
 package findings_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/findings"
@@ -161,8 +163,16 @@ func TestHistory(t *testing.T) {
 			if got, _, _ := s.History(t.Context()); !reflect.DeepEqual(got, two) {
 				t.Errorf("got %+v, want %+v", got, two)
 			}
+			for key, want := range map[string]time.Time{"k": monday, "unknown": {}} {
+				if at, err := s.FirstSeen(t.Context(), key, time.Time{}); !at.Equal(want) || err != nil {
+					t.Errorf("first seen %s, %v; want %s", at, err, want)
+				}
+			}
 			if err := s.Objects.Put(t.Context(), "reconcile/known.json", []byte("no JSON")); err != nil {
 				t.Fatal(err)
+			}
+			if at, err := s.FirstSeen(t.Context(), "k", time.Time{}); !at.IsZero() || err != nil {
+				t.Errorf("first seen %s, %v, according to an invalid history", at, err)
 			}
 			if _, _, err := s.History(t.Context()); access.CodeOf(err) != access.CodeInvalid {
 				t.Errorf("what makes no sense: %v, want Invalid", err)
@@ -204,5 +214,31 @@ func TestPeople(t *testing.T) {
 				t.Errorf("what makes no sense: %v, want Invalid", err)
 			}
 		})
+	}
+}
+
+// failing is a bucket that can't be read.
+type failing struct {
+	findings.Objects
+	err error
+}
+
+func (f failing) Get(context.Context, string) ([]byte, string, error) { return nil, "", f.err }
+
+// A caller that may not list the bucket can't tell a missing history from one that it may
+// not read. Other errors are errors.
+func TestFirstSeenWithoutHistory(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want access.Code
+	}{
+		{err: access.Errorf(access.CodeNotFound, "no object")},
+		{err: access.Wrap(access.CodeMisconfigure, &smithy.GenericAPIError{Code: "AccessDenied"}, "read")},
+		{err: access.Errorf(access.CodeUnavailable, "no answer"), want: access.CodeUnavailable},
+	} {
+		s := &findings.Store{Objects: failing{err: tt.err}}
+		if at, err := s.FirstSeen(t.Context(), "k", time.Time{}); !at.IsZero() || access.CodeOf(err) != tt.want {
+			t.Errorf("%v: %s, %v", tt.err, at, err)
+		}
 	}
 }

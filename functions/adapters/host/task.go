@@ -18,6 +18,7 @@ const (
 	OperationConfirm       = "confirm"        // of revoke
 	OperationDriftQuestion = "drift_question" // of notify
 	OperationMoreTime      = "more_time"      // of notify
+	OperationCatchUp       = "catch_up"       // of notify
 	OperationBlocks        = "blocks"         // of audit
 	OperationDriftReport   = "drift_report"   // of notify
 )

@@ -125,10 +125,10 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permi
 		lease.Holders[r.ID] = access.Holder{ExecutionARN: r.ExecutionARN, Joined: chains.Others(lease, r.ID), Channel: r.Channel()}
 		lease.Shared = lease.Shared || len(lease.Holders) > 1
 	}
-	var deadline, before time.Time
+	var creation claim
 	if create {
 		lease.State = access.LeaseCreating
-		deadline, before = l.claim(ctx, &lease)
+		creation = l.claim(ctx, &lease)
 		if subject.Kind == access.KindGroup {
 			lease.Unanswered = append(slices.Clone(lease.Unanswered), lease.SettlesAt)
 		}
@@ -143,14 +143,14 @@ func (l *Leases) acquire(ctx context.Context, r access.Request, look Look, permi
 
 	if err := l.recheck(ctx, r.ID, lease, found, permit, check); err != nil {
 		if create {
-			l.withdraw(ctx, lease, before, err)
+			l.withdraw(ctx, lease, creation, err)
 		}
 		return false, err
 	}
 	if !create {
 		return false, nil
 	}
-	return false, l.create(ctx, lease, deadline, before)
+	return false, l.create(ctx, lease, creation)
 }
 
 // recheck checks, after the lease has the request as a holder, that the request may still
@@ -182,11 +182,10 @@ func (l *Leases) recheck(ctx context.Context, id string, lease access.Lease, fou
 // withdraw records that a claimed creation was not made, because of why. Otherwise the
 // lease would wait for it, and take a membership that someone else adds meanwhile for ours.
 // If that can't be recorded, the lease settles anyway.
-func (l *Leases) withdraw(ctx context.Context, lease access.Lease, before time.Time, why error) {
-	claimed := lease.SettlesAt
-	_ = l.note(ctx, &lease, claimed, latest(before, l.Now()), func(lease *access.Lease) {
+func (l *Leases) withdraw(ctx context.Context, lease access.Lease, c claim, why error) {
+	_ = l.note(ctx, &lease, c, latest(c.before, l.Now()), func(lease *access.Lease) {
 		if lease.Subject.Kind == access.KindGroup {
-			recordAnswer(lease, claimed, "", why)
+			recordAnswer(lease, c, "", why)
 		}
 	})
 }
@@ -240,7 +239,7 @@ func (l *Leases) finishAbandoned(ctx context.Context, lease access.Lease) (again
 		return false, err
 	}
 	if seen.there && op.Status != identitycenter.StatusInProgress {
-		if err := l.delete(ctx, &lease, seen, false); err != nil && !isLost(err) {
+		if err := l.delete(ctx, &lease, seen, false, nil); err != nil && !isLost(err) {
 			return false, err
 		}
 	}
@@ -264,18 +263,17 @@ func (l *Leases) creationUnderWay(ctx context.Context, lease access.Lease) (bool
 }
 
 // create calls Create for a claimed lease, and records its answer.
-func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, before time.Time) error {
-	if !l.Now().Before(deadline) {
+func (l *Leases) create(ctx context.Context, lease access.Lease, c claim) error {
+	if !l.Now().Before(c.deadline) {
 		return access.Errorf(access.CodeUnavailable, "create the assignment: the function ran out of time")
 	}
-	claimed := lease.SettlesAt
 	made, err := l.IdentityCenter.Create(ctx, lease.Subject)
 	if code := access.CodeOf(err); code == access.CodeUnavailable || code == access.CodeInternal {
 		return err // it may still happen, so SettlesAt stays
 	}
 	// An unanswered first try of the SDK may still be in flight.
-	after := latest(before, l.Now().Add(settleMargin))
-	noteErr := l.note(ctx, &lease, claimed, after, func(lease *access.Lease) {
+	after := latest(c.before, l.Now().Add(settleMargin))
+	noteErr := l.note(ctx, &lease, c, after, func(lease *access.Lease) {
 		if made.ID != "" {
 			lease.OperationID = made.ID
 		}
@@ -283,7 +281,7 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 			lease.CreateRequestID = made.RequestID
 		}
 		if lease.Subject.Kind == access.KindGroup {
-			recordAnswer(lease, claimed, made.ID, err)
+			recordAnswer(lease, c, made.ID, err)
 		}
 	})
 	if err == nil {
@@ -292,15 +290,14 @@ func (l *Leases) create(ctx context.Context, lease access.Lease, deadline, befor
 	return err
 }
 
-// recordAnswer records the answer to the creation of a membership with the claim
-// claimed: its id, or "" if the creation was refused. A repetition changes
-// nothing.
-func recordAnswer(lease *access.Lease, claimed time.Time, membershipID string, refused error) {
+// recordAnswer records the answer to the creation of a membership with the claim c: its
+// id, or "" if the creation was refused. A repetition changes nothing.
+func recordAnswer(lease *access.Lease, c claim, membershipID string, refused error) {
 	known := membershipID != "" || refused != nil
 	if known && !slices.Contains(lease.MembershipIDs, membershipID) {
 		lease.MembershipIDs = append(slices.Clone(lease.MembershipIDs), membershipID)
 	}
-	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), claimed.Equal)
+	lease.Unanswered = slices.DeleteFunc(slices.Clone(lease.Unanswered), c.settlesAt.Equal)
 }
 
 // Confirm waits, for seconds, until the access exists. Then it records the start

@@ -336,6 +336,25 @@ func TestAlreadyGone(t *testing.T) {
 			_, err := l.Start(ctx, "a", "arn:a", w.now)
 			wantCode(t, err, access.CodeUnavailable)
 		}, access.RemovalDone},
+		{"another function deletes, too, before we write that it was gone", func(t *testing.T, w *world, l *leases.Leases) {
+			byHand(w)
+			w.on(2, "PutLease", func() error {
+				w.before = nil
+				_, err := w.process().Release(ctx, "a", "arn:a", false)
+				return err
+			})
+			start(t, w, l, "arn:a")
+		}, access.RemovalDone},
+		{"another function deletes, too, after we wrote that it was gone", func(t *testing.T, w *world, l *leases.Leases) {
+			was, _ := w.center.Find(w.subject.Key())
+			byHand(w)
+			start(t, w, l, "arn:a")
+			w.center.Put(was) // lists lag behind
+			w.on(1, "Delete", func() error { w.before = nil; byHand(w); return nil })
+			if _, err := w.process().Release(ctx, "a", "arn:a", false); err != nil {
+				t.Fatal(err)
+			}
+		}, access.RemovalDone},
 		{"the lease is lost", func(t *testing.T, w *world, l *leases.Leases) {
 			byHand(w)
 			clear(w.leases)

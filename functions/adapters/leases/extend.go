@@ -30,7 +30,7 @@ func (l *Leases) extend(ctx context.Context, lease access.Lease, r access.Reques
 			return nil, endedError(*other.EndRequest)
 		}
 	}
-	chain := access.ChainOf(lease, rows, r.ID, l.Now().UTC())
+	chain := access.ChainFor(lease, rows, r, l.Now().UTC())
 	if chain != nil && permit != nil {
 		return chain, permit(ctx, *chain)
 	}

@@ -8,13 +8,18 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/leases"
 )
 
 var anna = access.Person{SlackID: "UANN", Email: "ann@example.com"}
 
-// approveAt approves the request.
+// approveAt approves the request. Its first call also sets what the approver was shown: the
+// chain at that moment.
 func (w *world) approveAt(id string, at time.Time) {
 	r := w.rows[id]
+	if r.Chain == nil {
+		r.Chain = access.ChainOf(w.leases[r.Subject().Key()], w.rows, id, w.now)
+	}
 	r.Outcome = &access.Outcome{Kind: access.OutcomeApproved, At: at}
 	w.rows[id] = r
 }
@@ -91,6 +96,72 @@ func TestNothingToExtend(t *testing.T) {
 				t.Errorf("granted at %v until %v, extends %q", b.GrantedAt, b.End, b.Extends)
 			}
 		})
+	}
+}
+
+// An approved request lasts as long as its approver was shown, or shorter, whatever the
+// requester got meanwhile.
+func TestApprovedAsShown(t *testing.T) {
+	const minute = time.Minute // each request is for one
+	for _, s := range []access.Subject{subject, membership} {
+		for _, tt := range []struct {
+			name    string
+			shown   string // what the approver of c saw that it extends, if anything
+			before  func(t *testing.T, w *world, l *leases.Leases)
+			after   time.Duration // until c is granted
+			extends string
+			end     time.Duration // of c, after a began; 0: its duration after its own grant
+		}{
+			{"it extended nothing, and a was granted meanwhile", "", nil, 20 * time.Second, "", 0},
+			{"it extends a", "a", nil, 20 * time.Second, "a", 2 * minute},
+			{"b extended a meanwhile", "a", func(t *testing.T, w *world, l *leases.Leases) { w.grant(t, l, "b") }, 20 * time.Second, "a", 2 * minute},
+			{"it extends both", "b", func(t *testing.T, w *world, l *leases.Leases) { w.grant(t, l, "b") }, 20 * time.Second, "b", 3 * minute},
+			{"a has ended, and b goes on", "a", func(t *testing.T, w *world, l *leases.Leases) { w.grant(t, l, "b") }, 70 * time.Second, "", 0},
+			{"b was removed, and a was not", "b", func(t *testing.T, w *world, l *leases.Leases) {
+				w.grant(t, l, "b")
+				w.approveAt("c", w.now)
+				w.release(t, l, "b")
+			}, 20 * time.Second, "a", 2 * minute},
+			{"everything was removed", "a", func(t *testing.T, w *world, l *leases.Leases) {
+				w.approveAt("c", w.now)
+				w.release(t, l, "a")
+			}, 20 * time.Second, "", 0},
+		} {
+			w, l := stillOf(s, "a", "b", "c")
+			if tt.shown == "" {
+				w.approveAt("c", w.now)
+			}
+			w.grant(t, l, "a")
+			start := w.rows["a"].GrantedAt
+			if tt.shown == "a" {
+				w.approveAt("c", w.now)
+			}
+			if tt.before != nil {
+				tt.before(t, w, l)
+			}
+			if tt.shown == "b" {
+				w.approveAt("c", w.now)
+			}
+			w.now = start.Add(tt.after)
+			w.grant(t, l, "c")
+			c, want := w.rows["c"], start.Add(tt.end)
+			if tt.end == 0 {
+				want = c.GrantedAt.Add(minute)
+			}
+			if !c.End.Equal(want) || c.Extends != tt.extends || c.IsExtension() && !c.ChainSince.Equal(start) || !c.IsExtension() && !c.ChainSince.IsZero() {
+				t.Errorf("%s: ends %s after a began, extends %q since %v", tt.name, c.End.Sub(start), c.Extends, c.ChainSince)
+			}
+			if h := w.leases[s.Key()].Holders["c"]; h.Extends != c.Extends || !h.ChainSince.Equal(c.ChainSince) || !h.End.Equal(c.End) {
+				t.Errorf("%s: the lease has %+v", tt.name, h)
+			}
+			limit := c.GrantedAt
+			if shown := c.Chain; shown != nil && shown.End.After(limit) {
+				limit = shown.End
+			}
+			if c.End.After(limit.Add(minute)) {
+				t.Errorf("%s: ends %s later than shown", tt.name, c.End.Sub(limit.Add(minute)))
+			}
+		}
 	}
 }
 

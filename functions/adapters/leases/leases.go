@@ -16,7 +16,8 @@
 //     lease is given up only after SettlesAt, when no creation is pending and the
 //     access is absent. So no delayed call can affect a later request.
 //   - Every write of a lease is conditional on its version, and no version is used
-//     twice under a key. After a conflict, the lease is read again.
+//     twice under a key. After a conflict, the lease is read again. Only a removal that
+//     is being confirmed may begin with the lease as this process wrote it (copies).
 //   - A holder counts until its request's removal is done.
 //   - A person who ends the access of one holder writes that in its row, and then reads
 //     the lease to end the others. A request enters the lease, and then reads the rows of
@@ -84,6 +85,8 @@ type Leases struct {
 	// Readers is how many reads run at a time; 0 means ten of a lease's holders, or all of
 	// those that Acquire makes together.
 	Readers int
+
+	copies copies // of leases that this process wrote
 }
 
 const (
@@ -171,34 +174,44 @@ func (l *Leases) put(ctx context.Context, lease *access.Lease) error {
 		written.Version = expect + 1
 	}
 	if err := l.Table.PutLease(ctx, written, expect); err != nil {
+		l.copies.forget(lease.Key)
 		return err
 	}
 	lease.Version = written.Version
+	l.copies.keep(written, l.Now())
 	return nil
 }
 
-// claim sets the lease's SettlesAt to a unique value before this function calls
-// Create or Delete. It returns the function's deadline and the previous SettlesAt.
-func (l *Leases) claim(ctx context.Context, lease *access.Lease) (deadline, before time.Time) {
+// claim is the intention of a function to call Create or Delete. It is written to the
+// lease first.
+type claim struct {
+	deadline  time.Time // the end of the function
+	settlesAt time.Time // the lease's SettlesAt with the claim, a unique value
+	before    time.Time // the lease's SettlesAt without it
+}
+
+// claim sets the lease's SettlesAt before this function calls Create or Delete.
+func (l *Leases) claim(ctx context.Context, lease *access.Lease) claim {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = l.Now().Add(lambdaTimeout)
 	}
-	before = lease.SettlesAt
+	c := claim{deadline: deadline, before: lease.SettlesAt}
 	lease.SettlesAt = deadline.Add(settleMargin).UTC()
-	if !lease.SettlesAt.After(before) {
-		lease.SettlesAt = before.Add(time.Millisecond)
+	if !lease.SettlesAt.After(c.before) {
+		lease.SettlesAt = c.before.Add(time.Millisecond)
 	}
-	return deadline, before
+	c.settlesAt = lease.SettlesAt
+	return c
 }
 
 // note records the result of a claimed call: it applies change to the lease, and
 // lowers SettlesAt to after if the claim's value is still there. If the lease is
 // gone, or others keep writing it, note gives up without an error: the lease settles
 // anyway.
-func (l *Leases) note(ctx context.Context, lease *access.Lease, claimed, after time.Time, change func(*access.Lease)) error {
+func (l *Leases) note(ctx context.Context, lease *access.Lease, c claim, after time.Time, change func(*access.Lease)) error {
 	for range maxTries {
-		if lease.SettlesAt.Equal(claimed) && after.Before(claimed) {
+		if lease.SettlesAt.Equal(c.settlesAt) && after.Before(c.settlesAt) {
 			lease.SettlesAt = after.UTC()
 		}
 		change(lease)

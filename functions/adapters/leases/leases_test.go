@@ -28,8 +28,16 @@ func stillOf(s access.Subject, ids ...string) (*world, *leases.Leases) {
 	w := worldOf(rand.New(rand.NewPCG(1, 1)), trouble{calm: true, sleepers: 1}, s)
 	for _, id := range ids {
 		w.enter(id)
+		r := w.rows[id]
+		r.Outcome = &access.Outcome{Kind: access.OutcomeAutomatic} // extends any chain
+		w.rows[id] = r
 	}
-	return w, &leases.Leases{
+	return w, w.process()
+}
+
+// process returns the leases of a new process of a function.
+func (w *world) process() *leases.Leases {
+	return &leases.Leases{
 		Table: &table{w, nil}, IdentityCenter: &center{w, nil}, Readers: 1,
 		Now: func() time.Time { return w.now },
 		Sleep: func(_ context.Context, d time.Duration) error {
@@ -130,7 +138,7 @@ func TestGrantAndRevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := w.calls[:len(w.calls)-1]; !slices.Equal(got, []string{
-		"BeginRevoke a", "Lease", "PutLease deleting 1 holders", "Exists", "PutLease deleting 1 holders", "Delete",
+		"BeginRevoke a", "Lease", "PutLease deleting 1 holders", "Exists", "Delete",
 	}) {
 		t.Errorf("calls = %q", got)
 	}
@@ -160,6 +168,68 @@ func TestOverlap(t *testing.T) {
 		t.Errorf("last leaves: %s", got)
 	}
 	w.wantNothingLeft(t)
+}
+
+// End now and blocks end all requests for the access. The first one that leaves must not
+// say that the access continues.
+func TestOverlapThatEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		other func(*access.Request)
+		ends  bool
+	}{
+		{"ended, too", func(r *access.Request) { r.EndRequest = &access.EndRequest{At: r.GrantedAt} }, true},
+		{"being removed", func(r *access.Request) { r.RevokingAt = r.GrantedAt }, true},
+		{"ended before its grant", func(r *access.Request) {
+			r.EndRequest = &access.EndRequest{At: r.GrantedAt}
+			r.GrantedAt, r.End = time.Time{}, time.Time{}
+		}, true},
+		{"approved later, and not granted yet", func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} }, false},
+		{"active: nobody could end it", func(*access.Request) {}, false},
+	} {
+		w, l := still("a", "b")
+		w.grant(t, l, "a")
+		w.grant(t, l, "b")
+		a, b := w.rows["a"], w.rows["b"]
+		a.EndRequest = &access.EndRequest{At: a.GrantedAt}
+		tt.other(&b)
+		w.rows["a"], w.rows["b"] = a, b
+		if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists() {
+			t.Errorf("%s: %s, access %v", tt.name, got, w.exists())
+		}
+		a = w.rows["a"]
+		if got := a.EndsWithOthers(); got != tt.ends {
+			t.Errorf("%s: ends with others %t, kept until %v, removed %v", tt.name, got, a.KeptUntil, a.RevokedAt)
+		}
+	}
+}
+
+// A request that was never granted, whether or not it entered the lease, records until when
+// others have the access. Its message must not say that none is left.
+func TestNotGrantedBesideOthers(t *testing.T) {
+	refuse := func(context.Context) error { return access.Errorf(access.CodeRefused, "blocked") }
+	for _, tt := range []struct {
+		name string
+		step func(*world, *leases.Leases)
+		want func(*world) time.Time
+	}{
+		{"refused before it came to the lease", func(*world, *leases.Leases) {}, func(w *world) time.Time { return w.rows["a"].End }},
+		{"refused after that", func(w *world, l *leases.Leases) { _ = l.Acquire(ctx, w.rows["b"], nil, refuse) }, func(w *world) time.Time { return w.rows["a"].End }},
+		{"the other row can't be read", func(w *world, l *leases.Leases) {
+			w.on(1, "Get a", func() error { return access.Errorf(access.CodeUnavailable, "no answer") })
+		}, func(*world) time.Time { return time.Time{} }},
+		{"the other request is over", func(w *world, l *leases.Leases) { w.release(t, l, "a") }, func(*world) time.Time { return time.Time{} }},
+	} {
+		w, l := still("a", "b")
+		w.grant(t, l, "a")
+		tt.step(w, l)
+		if got := w.release(t, l, "b"); got != access.RemovalNothing {
+			t.Errorf("%s: %s", tt.name, got)
+		}
+		if got, want := w.rows["b"].KeptUntil, tt.want(w); !got.Equal(want) {
+			t.Errorf("%s: kept until %v, want %v", tt.name, got, want)
+		}
+	}
 }
 
 func TestForeignAccess(t *testing.T) {

@@ -3,6 +3,7 @@ package leases
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -67,15 +68,16 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 	if execution != r.ExecutionARN || r.Tombstone || !r.WasGranted() {
 		untouchedUntil = time.Time{}
 	}
-	for range maxTries {
-		lease, holds, moved, err := l.leave(ctx, &r)
+	for try := range maxTries {
+		// If the removal is recorded, another function may have given the lease up since.
+		lease, left, err := l.leave(ctx, &r, wait && try == 0 && !r.IsRemoved())
 		if isLost(err) {
 			continue
 		}
 		if err != nil {
 			return r, err
 		}
-		if !holds {
+		if !left.isLast {
 			again, foreign, err := l.recoverLease(ctx, r, lease)
 			if isLost(err) || again {
 				continue
@@ -85,7 +87,7 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 			}
 			return l.recordRemoval(ctx, r, lease, foreign)
 		}
-		if !moved || lease.Shared {
+		if !left.moved || lease.Shared {
 			untouchedUntil = time.Time{} // someone else may have deleted the access
 		}
 		var begun identitycenter.Operation
@@ -97,8 +99,9 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 		// A deletion that didn't fail needs no look at the access before the wait, which looks
 		// at it and deletes what is still there at its end.
 		if begun.Status != identitycenter.StatusInProgress && begun.Status != identitycenter.StatusSucceeded {
-			err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil)
+			err = l.startDeletion(ctx, &lease, r.WasGranted(), untouchedUntil, left.claimed)
 			begun = identitycenter.Operation{}
+			l.dropUnused(ctx, &lease, left.claimed, err)
 		}
 		if isLost(err) {
 			continue
@@ -115,22 +118,50 @@ func (l *Leases) release(ctx context.Context, id, execution string, wait bool, u
 	return r, access.Errorf(access.CodeConflict, "release the lease: other writes kept changing it")
 }
 
+// leaving is what leave found and did.
+type leaving struct {
+	isLast bool // the request is the lease's only holder, and the lease is in deleting
+	moved  bool // this call moved it there
+	// claimed is the claim that this call wrote, or nil. It is for the first deletion.
+	claimed *deletionClaim
+}
+
+// deletionClaim is a claim that is written before the look at the access.
+type deletionClaim struct {
+	claim
+	used bool // Delete may be called, or was
+}
+
 // leave removes the request from the lease if others hold it. If not, it moves the
-// lease to deleting: then holds is true, and the request is its only holder. If there
-// is no lease in the table, the returned lease is not stored. moved reports whether
-// this call moved it. leave sets r.KeptUntil, if it knows that.
-func (l *Leases) leave(ctx context.Context, r *access.Request) (lease access.Lease, holds, moved bool, err error) {
+// lease to deleting. If the access was granted, a deletion is likely, so the same write
+// claims it. If there is no lease in the table, the returned lease is not stored. leave
+// sets r.KeptUntil, if it knows that.
+//
+// If useCopy, the lease may be a copy (see copies).
+func (l *Leases) leave(ctx context.Context, r *access.Request, useCopy bool) (lease access.Lease, left leaving, err error) {
 	const doing = "release the lease"
-	lease, found, err := l.Table.Lease(ctx, r.Subject().Key())
+	key := r.Subject().Key()
+	if useCopy {
+		if lease, found := l.copies.take(key, r.ID, l.Now()); found {
+			return lease, leaving{isLast: true}, nil
+		}
+	}
+	lease, found, err := l.Table.Lease(ctx, key)
 	if err != nil {
-		return lease, false, false, tableError(err, doing)
+		return lease, leaving{}, tableError(err, doing)
 	}
 	me, holder := lease.Holders[r.ID]
 	if !found || !holder {
-		return lease, false, false, nil
+		if found && !r.WasGranted() && !r.IsRemoved() {
+			// For its message only: a failed read stops no removal.
+			if _, until, err := l.lookAtOthers(ctx, lease, r.ID); err == nil {
+				r.KeptUntil = until
+			}
+		}
+		return lease, leaving{}, nil
 	}
 	if lease.State == access.LeaseDeleting {
-		return lease, true, false, nil
+		return lease, leaving{isLast: true}, nil
 	}
 	others, until, err := l.lookAtOthers(ctx, lease, r.ID)
 	r.KeptUntil = until
@@ -138,21 +169,39 @@ func (l *Leases) leave(ctx context.Context, r *access.Request) (lease access.Lea
 		err = l.restoreOthers(ctx, lease, r.ID, others)
 	}
 	if err != nil {
-		return lease, false, false, tableError(err, doing)
+		return lease, leaving{}, tableError(err, doing)
 	}
 	if len(others) > 0 {
 		lease.Holders = others
 	} else {
+		left.isLast, left.moved = true, true
 		lease.State = access.LeaseDeleting
 		lease.Holders = map[string]access.Holder{r.ID: me}
+		if r.WasGranted() {
+			left.claimed = &deletionClaim{claim: l.claim(ctx, &lease)}
+		}
 	}
 	if err := l.put(ctx, &lease); err != nil {
 		if isLost(err) {
-			return lease, false, false, err
+			return lease, leaving{}, err
 		}
-		return lease, false, false, tableError(err, doing)
+		return lease, leaving{}, tableError(err, doing)
 	}
-	return lease, len(others) == 0, len(others) == 0, nil
+	return lease, left, nil
+}
+
+// dropUnused lowers SettlesAt if nothing was deleted under the claim, so that the removal
+// doesn't wait for it. err is why, or nil. If someone else wrote the lease since, or the
+// table fails, the claim stays, and the lease settles anyway.
+func (l *Leases) dropUnused(ctx context.Context, lease *access.Lease, c *deletionClaim, err error) {
+	if c == nil || c.used || isLost(err) || errors.Is(err, ErrTable) {
+		return
+	}
+	without := *lease
+	without.SettlesAt = c.before
+	if l.put(ctx, &without) == nil {
+		*lease = without
+	}
 }
 
 // otherHolders returns the lease's other holders. A request whose removal is done, or
@@ -235,15 +284,15 @@ func (l *Leases) recordRemoval(ctx context.Context, r access.Request, lease acce
 
 // startDeletion calls Delete if there may be something to delete and no deletion is
 // in progress. created reports that the access is known to have existed. Before
-// untouchedUntil, this app can't have deleted it.
-func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, untouchedUntil time.Time) error {
+// untouchedUntil, this app can't have deleted it. claimed is as for delete.
+func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created bool, untouchedUntil time.Time, claimed *deletionClaim) error {
 	ic, subject := l.IdentityCenter, lease.Subject
 	seen, err := l.observe(ctx, *lease)
 	if err != nil {
 		return err
 	}
 	if seen.there || lease.DeletionID != "" {
-		return l.delete(ctx, lease, seen, false)
+		return l.delete(ctx, lease, seen, false, claimed)
 	}
 	if seen.foreign {
 		return nil // there is one membership at a time, so ours is gone
@@ -265,7 +314,7 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 	if !created {
 		return nil
 	}
-	return l.delete(ctx, lease, observation{}, l.Now().Before(untouchedUntil))
+	return l.delete(ctx, lease, observation{}, l.Now().Before(untouchedUntil), claimed)
 }
 
 // delete calls Delete unless the latest deletion is in progress or succeeded. It
@@ -274,7 +323,12 @@ func (l *Leases) startDeletion(ctx context.Context, lease *access.Lease, created
 // holder's access. missing reports that someone else removed the access, unless this
 // call still finds it, because lists are eventually consistent. Lost if someone else
 // wrote the lease.
-func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observation, missing bool) error {
+//
+// claimed is the claim that leave wrote, or nil. With it, delete writes the lease only to
+// set Missing. Without that write, it doesn't notice another function that deletes the
+// access at the same time, and calls Delete, too. That does no harm: nobody gives the
+// lease up before the claim settles.
+func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observation, missing bool, claimed *deletionClaim) error {
 	if lease.DeletionID != "" {
 		if !seen.there {
 			return nil
@@ -285,18 +339,23 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 		}
 		lease.Deleted = lease.Deleted || op.Status == identitycenter.StatusSucceeded
 	}
-	deadline, before := l.claim(ctx, lease)
-	lease.Missing = missing
-	if err := l.put(ctx, lease); err != nil {
-		if isLost(err) {
-			return err
-		}
-		return tableError(err, "claim the deletion")
+	isClaimed := claimed != nil
+	if !isClaimed {
+		claimed = &deletionClaim{claim: l.claim(ctx, lease)}
 	}
-	if !l.Now().Before(deadline) {
+	if !isClaimed || missing {
+		lease.Missing = missing
+		if err := l.put(ctx, lease); err != nil {
+			if isLost(err) {
+				return err
+			}
+			return tableError(err, "claim the deletion")
+		}
+	}
+	claimed.used = true
+	if !l.Now().Before(claimed.deadline) {
 		return access.Errorf(access.CodeUnavailable, "remove the access: the function ran out of time")
 	}
-	claimed := lease.SettlesAt
 	deletion, err := l.callDelete(ctx, *lease, seen)
 	id := deletion.ID
 	switch code := access.CodeOf(err); {
@@ -305,7 +364,7 @@ func (l *Leases) delete(ctx context.Context, lease *access.Lease, seen observati
 	case code == access.CodeUnavailable, code == access.CodeInternal:
 		return err // it may still happen
 	}
-	noteErr := l.note(ctx, lease, claimed, before, func(lease *access.Lease) {
+	noteErr := l.note(ctx, lease, claimed.claim, claimed.before, func(lease *access.Lease) {
 		if id != "" {
 			lease.DeletionID = id
 		}
@@ -421,7 +480,7 @@ func (l *Leases) awaitAbsence(ctx context.Context, lease *access.Lease, begun id
 		return false, nil
 	})
 	if access.CodeOf(err) == access.CodeInProgress && seen.there {
-		if err := l.delete(ctx, lease, seen, false); err != nil {
+		if err := l.delete(ctx, lease, seen, false, nil); err != nil {
 			return false, err
 		}
 	}

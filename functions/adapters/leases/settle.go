@@ -67,7 +67,7 @@ func (l *Leases) RemoveDrift(ctx context.Context, f access.Finding, ref access.F
 			}
 			reserve = nil
 		}
-		if err := l.delete(ctx, &lease, seen, false); !isLost(err) {
+		if err := l.delete(ctx, &lease, seen, false, nil); !isLost(err) {
 			return err
 		}
 	}
@@ -162,7 +162,7 @@ func (l *Leases) settle(ctx context.Context, key string, keep bool) (Settlement,
 			return Settlement{}, err
 		}
 	}
-	if err := l.startDeletion(ctx, &lease, true, time.Time{}); err != nil {
+	if err := l.startDeletion(ctx, &lease, true, time.Time{}, nil); err != nil {
 		return Settlement{}, err
 	}
 	if _, err := l.awaitAbsence(ctx, &lease, identitycenter.Operation{}); err != nil {

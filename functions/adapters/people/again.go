@@ -29,7 +29,8 @@ func (f *Finder) RequesterAgain(ctx context.Context, was access.Person) (access.
 			user, found, userErr = f.findUser(looking, was.Email, false)
 			return
 		}
-		if member, memberErr = f.findMember(ctx, was.SlackID, false); memberErr != nil {
+		member, memberErr = f.members.Get(was.SlackID, false, func() (slack.User, error) { return f.slack.User(ctx, was.SlackID) })
+		if memberErr != nil {
 			cancel() // this error is the one that counts
 		}
 	})

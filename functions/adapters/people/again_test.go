@@ -28,12 +28,17 @@ func (m *meeting) User(_ context.Context, id string) (slack.User, error) {
 	return slack.User{ID: id, TeamID: "T1", Email: "jane@example.com", EmailConfirmed: true}, m.slackErr
 }
 
-type meetingDirectory struct{ *meeting }
+type meetingDirectory struct {
+	*meeting
+	t *testing.T
+}
 
 func (m meetingDirectory) UserByEmail(context.Context, string) (access.User, bool, error) {
 	m.meet()
 	return access.User{ID: "p-jane"}, m.storeErr == nil, m.storeErr
 }
+
+func (m meetingDirectory) Warm(context.Context) { m.t.Error("the lookup itself reads what it needs") }
 
 // Both lookups are in flight at once. A failed one decides nothing, and Slack's error is
 // the one that is returned.
@@ -50,7 +55,7 @@ func TestRequesterAgainLooksUpBothAtOnce(t *testing.T) {
 	} {
 		m := &meeting{slackErr: tt.slack, storeErr: tt.store}
 		m.both.Add(2)
-		f := people.New(m, meetingDirectory{m}, people.Settings{Team: "T1"}, time.Now)
+		f := people.New(m, meetingDirectory{m, t}, people.Settings{Team: "T1"}, time.Now)
 		p, err := f.RequesterAgain(t.Context(), access.Person{SlackID: "UJANE", Email: "jane@example.com"})
 		if access.CodeOf(err) != tt.want || (p.PrincipalID == "p-jane") != (tt.want == "") {
 			t.Errorf("%v and %v: %+v, %v", tt.slack, tt.store, p, err)

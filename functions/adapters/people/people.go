@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/cache"
 	"sso-elevator/functions/adapters/directory"
 	"sso-elevator/slack"
@@ -18,7 +19,7 @@ import (
 // How long a lookup is used.
 const (
 	// MaxAge is how long a person who has left can still open and submit a
-	// form. Buttons don't use cached lookups.
+	// form. Decisions don't use cached lookups.
 	MaxAge = time.Minute
 	// approverMaxAge is for mentions in messages, which grant no permissions.
 	approverMaxAge = 10 * time.Minute
@@ -38,6 +39,8 @@ type Slack interface {
 // users have the email.
 type Directory interface {
 	UserByEmail(ctx context.Context, email string) (access.User, bool, error)
+	// Warm reads what UserByEmail reads first, unless it was read a moment ago.
+	Warm(ctx context.Context)
 }
 
 var (
@@ -89,7 +92,11 @@ func (f *Finder) Requester(ctx context.Context, slackID string) (access.Person, 
 // in two ways: the Identity Center user must have the same email as the Slack
 // user, and each call looks both up again.
 func (f *Finder) Approver(ctx context.Context, slackID string) (access.Person, error) {
-	p, absent, err := f.find(ctx, slackID, nil, true)
+	return f.approver(ctx, slackID, true)
+}
+
+func (f *Finder) approver(ctx context.Context, slackID string, fresh bool) (access.Person, error) {
+	p, absent, err := f.find(ctx, slackID, nil, fresh)
 	return p, absent.errorFor(err)
 }
 
@@ -99,7 +106,9 @@ func (f *Finder) Approver(ctx context.Context, slackID string) (access.Person, e
 // several users share. NotFound: Slack doesn't know them. Any other error means that a
 // lookup failed.
 func (f *Finder) Anyone(ctx context.Context, slackID string) (access.Person, error) {
-	member, err := f.members.Get(slackID, true, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+	reads := parallel.Begin(ctx)
+	defer reads.End()
+	member, err := f.findMember(ctx, reads, slackID, true)
 	if err != nil {
 		return access.Person{}, err
 	}
@@ -133,7 +142,11 @@ func (f *Finder) Anyone(ctx context.Context, slackID string) (access.Person, err
 // with a sentence for the approver. Any other error means that a lookup
 // failed and nothing is known.
 func (f *Finder) CheckRequester(ctx context.Context, requester access.Person) error {
-	p, absent, err := f.find(ctx, requester.SlackID, f.secondaryDomains, true)
+	return f.checkRequester(ctx, requester, true)
+}
+
+func (f *Finder) checkRequester(ctx context.Context, requester access.Person, fresh bool) error {
+	p, absent, err := f.find(ctx, requester.SlackID, f.secondaryDomains, fresh)
 	switch {
 	case err != nil:
 		return err
@@ -181,12 +194,22 @@ func (a absence) errorFor(err error) error {
 
 // find looks up the person of a Slack user. fresh skips cached lookups.
 func (f *Finder) find(ctx context.Context, slackID string, domains []string, fresh bool) (access.Person, absence, error) {
-	member, err := f.findMember(ctx, slackID, fresh)
+	reads := parallel.Begin(ctx)
+	defer reads.End() // if there is no email to look up, nobody needs the rest
+	member, err := f.findMember(ctx, reads, slackID, fresh)
 	return f.identify(slackID, member, err, domains, func(email string) (access.User, bool, error) { return f.findUser(ctx, email, fresh) })
 }
 
-func (f *Finder) findMember(ctx context.Context, slackID string, fresh bool) (slack.User, error) {
-	return f.members.Get(slackID, fresh, func() (slack.User, error) { return f.slack.User(ctx, slackID) })
+// findMember finds a Slack user. While Slack looks, the directory reads in the group what
+// the lookup of their email needs first.
+func (f *Finder) findMember(ctx context.Context, reads *parallel.Group, slackID string, fresh bool) (slack.User, error) {
+	return f.members.Get(slackID, fresh, func() (slack.User, error) {
+		parallel.Start(reads, func(ctx context.Context) (struct{}, error) {
+			f.directory.Warm(ctx)
+			return struct{}{}, nil
+		})
+		return f.slack.User(ctx, slackID)
+	})
 }
 
 // identify returns the person of a Slack user, or why they can't do anything here. member
@@ -287,16 +310,43 @@ func (f *Finder) Approvers(ctx context.Context, emails []string) (known []access
 	}
 	wait.Wait()
 	for i, a := range answers {
-		switch {
-		case a.err != nil:
+		if a.err != nil {
 			return nil, nil, a.err
-		case !a.ok || !a.value.IsFullMember(f.teamID) || !a.value.EmailConfirmed || !access.SameEmail(a.value.Email, emails[i]):
+		}
+		if p, ok := f.colleague(emails[i], a.result); ok {
+			known = append(known, p)
+		} else {
 			unknown = append(unknown, emails[i])
-		default:
-			known = append(known, access.Person{SlackID: a.value.ID, Email: emails[i], Name: a.value.Name})
 		}
 	}
 	return known, unknown, nil
+}
+
+// KnownApprovers is Approvers without asking Slack. ok is false if it doesn't know all of
+// them. The answers may be ten minutes old.
+func (f *Finder) KnownApprovers(emails []string) (known []access.Person, unknown []string, ok bool) {
+	for _, email := range emails {
+		found, ok := f.colleagues.Known(email)
+		if !ok {
+			return nil, nil, false
+		}
+		if p, ok := f.colleague(email, found); ok {
+			known = append(known, p)
+		} else {
+			unknown = append(unknown, email)
+		}
+	}
+	return known, unknown, true
+}
+
+// colleague returns the person with the email, from what Slack says of it. ok is false if
+// they can't approve anything.
+func (f *Finder) colleague(email string, found result[slack.User]) (p access.Person, ok bool) {
+	u := found.value
+	if !found.ok || !u.IsFullMember(f.teamID) || !u.EmailConfirmed || !access.SameEmail(u.Email, email) {
+		return access.Person{}, false
+	}
+	return access.Person{SlackID: u.ID, Email: email, Name: u.Name}, true
 }
 
 // Permits reports whether the policy lets approver approve r. c is the request as

@@ -69,6 +69,8 @@ func (d users) UserByEmail(_ context.Context, email string) (access.User, bool, 
 	return access.User{ID: id, UserName: "name of " + id, DisplayName: "Name of " + id, Emails: []string{email}, Disabled: d.off[id]}, ok, nil
 }
 
+func (d users) Warm(context.Context) {}
+
 func newWorld() *world {
 	return &world{
 		members: []slack.User{
@@ -256,6 +258,36 @@ func TestApprovers(t *testing.T) {
 	asked := w.asked.Load()
 	if _, _, err := f.Approvers(t.Context(), emails); err != nil || w.asked.Load() != asked {
 		t.Errorf("second time: %v, %d more lookups, want none", err, w.asked.Load()-asked)
+	}
+}
+
+// KnownApprovers has the answers of Approvers, as long as those are used, and asks nobody.
+func TestKnownApprovers(t *testing.T) {
+	w, at := newWorld(), time.Now()
+	f := finder(w, func() time.Time { return at })
+	emails := []string{"jane@example.com", "nobody@example.com", "guest@example.com"}
+	if _, _, ok := f.KnownApprovers(emails); ok {
+		t.Error("it knows people whom nobody looked up")
+	}
+	known, unknown, err := f.Approvers(t.Context(), emails)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := w.asked.Load()
+	at = at.Add(10*time.Minute - 1)
+	gotKnown, gotUnknown, ok := f.KnownApprovers(emails)
+	if !ok || !reflect.DeepEqual(gotKnown, known) || !reflect.DeepEqual(gotUnknown, unknown) || len(known) != 1 {
+		t.Errorf("got %v, %v, %t; want %v, %v", gotKnown, gotUnknown, ok, known, unknown)
+	}
+	if _, _, ok := f.KnownApprovers(append(emails, "old@legacy.example")); ok {
+		t.Error("it knows someone whom nobody looked up")
+	}
+	at = at.Add(1)
+	if _, _, ok := f.KnownApprovers(emails); ok {
+		t.Error("it uses old answers")
+	}
+	if w.asked.Load() != asked {
+		t.Error("it asks Slack")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -28,6 +29,13 @@ const maxSize = 16 << 20
 // Parameters is the part of SSM that the loader uses.
 type Parameters interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
+// Source reads the pointer's parameter.
+type Source interface {
+	// Read returns the parameter as it was read after since, and when that was. The next call
+	// reads it again.
+	Read(ctx context.Context, since time.Time) (*types.Parameter, time.Time, error)
 }
 
 // Objects is the part of S3 that the loader uses.
@@ -76,10 +84,10 @@ type Document struct {
 
 // Loader returns the policy in force. It is safe for concurrent use.
 type Loader struct {
-	parameters Parameters
-	objects    Objects
-	name       string
-	now        func() time.Time
+	source  Source
+	objects Objects
+	name    string
+	now     func() time.Time
 
 	mu      sync.Mutex
 	readAt  time.Time // when the pointer was last read
@@ -89,7 +97,28 @@ type Loader struct {
 
 // New returns a loader that reads the pointer from the SSM parameter name.
 func New(parameters Parameters, objects Objects, name string, now func() time.Time) *Loader {
-	return &Loader{parameters: parameters, objects: objects, name: name, now: now}
+	return NewFrom(alone{parameters, name, now}, objects, name, now)
+}
+
+// NewFrom returns a loader that gets the SSM parameter name from source.
+func NewFrom(source Source, objects Objects, name string, now func() time.Time) *Loader {
+	return &Loader{source: source, objects: objects, name: name, now: now}
+}
+
+// alone reads a parameter with a call of its own.
+type alone struct {
+	parameters Parameters
+	name       string
+	now        func() time.Time
+}
+
+func (a alone) Read(ctx context.Context, _ time.Time) (*types.Parameter, time.Time, error) {
+	now := a.now()
+	out, err := a.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &a.name})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return out.Parameter, now, nil
 }
 
 // Load returns the policy in force and its digest. The pointer was read at most
@@ -109,7 +138,7 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 	if l.current.Digest != "" && now.Sub(l.readAt) < MaxAge {
 		return l.current, nil
 	}
-	p, deployedAt, err := l.readPointer(ctx)
+	p, deployedAt, readAt, err := l.readPointer(ctx, now.Add(-MaxAge))
 	if err != nil {
 		return Document{}, err
 	}
@@ -121,27 +150,28 @@ func (l *Loader) Document(ctx context.Context) (Document, error) {
 		l.current, l.policy = d, d.Policy
 	}
 	l.current.Policy, l.current.DeployedAt = l.policy.DeployedAt(deployedAt), deployedAt
-	l.readAt = now
+	l.readAt = readAt
 	return l.current, nil
 }
 
-// readPointer returns the pointer and the time when it was set.
-func (l *Loader) readPointer(ctx context.Context) (Pointer, time.Time, error) {
-	out, err := l.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &l.name})
+// readPointer returns the pointer as it was read after since, the time when it was set, and
+// the time when it was read.
+func (l *Loader) readPointer(ctx context.Context, since time.Time) (p Pointer, setAt, readAt time.Time, err error) {
+	none := time.Time{}
+	parameter, readAt, err := l.source.Read(ctx, since)
 	if err != nil {
-		return Pointer{}, time.Time{}, host.AWSError(err, "read the policy's pointer")
+		return Pointer{}, none, none, host.AWSError(err, "read the policy's pointer")
 	}
-	var p Pointer
-	if out.Parameter == nil || json.Unmarshal([]byte(aws.ToString(out.Parameter.Value)), &p) != nil {
-		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
+	if parameter == nil || json.Unmarshal([]byte(aws.ToString(parameter.Value)), &p) != nil {
+		return Pointer{}, none, none, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
 	}
 	if p.Format != 0 && (p.Format <= access.FirstFormat || p.Format > access.NewestFormat) {
-		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "the policy in parameter %s has format %d, which this release doesn't know; deploy the release that wrote it", l.name, p.Format)
+		return Pointer{}, none, none, access.Errorf(access.CodeMisconfigure, "the policy in parameter %s has format %d, which this release doesn't know; deploy the release that wrote it", l.name, p.Format)
 	}
 	if _, complete := p.digest(); !complete {
-		return Pointer{}, time.Time{}, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
+		return Pointer{}, none, none, access.Errorf(access.CodeMisconfigure, "parameter %s doesn't name a policy", l.name)
 	}
-	return p, aws.ToTime(out.Parameter.LastModifiedDate).UTC(), nil
+	return p, aws.ToTime(parameter.LastModifiedDate).UTC(), readAt, nil
 }
 
 func (l *Loader) readPolicy(ctx context.Context, p Pointer) (Document, error) {

@@ -104,6 +104,52 @@ func TestLoadFollowsThePointerWithinAMinute(t *testing.T) {
 	}
 }
 
+// earlier is a source that answers with what it read some time ago.
+type earlier struct {
+	fake  *fakeAWS
+	ago   time.Duration
+	now   func() time.Time
+	since []time.Time
+}
+
+func (e *earlier) Read(_ context.Context, since time.Time) (*ssmtypes.Parameter, time.Time, error) {
+	e.since = append(e.since, since)
+	e.fake.pointers++
+	return &ssmtypes.Parameter{Value: &e.fake.pointer, LastModifiedDate: e.fake.set}, e.now().Add(-e.ago), e.fake.err
+}
+
+// A pointer that was read before counts from that read on, and the loader asks for one that
+// it may still use.
+func TestThePointersAgeCountsFromItsRead(t *testing.T) {
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	now := start
+	fake := &fakeAWS{pointer: pointerTo("one", first), objects: map[string]string{"b/one": first, "b/two": second}}
+	source := &earlier{fake: fake, ago: 40 * time.Second, now: func() time.Time { return now }}
+	loader := policyinforce.NewFrom(source, fake, "/elevator/policy", source.now)
+	want := func(digestOf string, pointers int) {
+		t.Helper()
+		if _, d, err := loader.Load(t.Context()); err != nil || d != digest(digestOf) || fake.pointers != pointers {
+			t.Errorf("got %s, %v after %d pointers; want %s after %d", d, err, fake.pointers, digest(digestOf), pointers)
+		}
+	}
+	want(first, 1)
+	fake.pointer = pointerTo("two", second)
+	now = start.Add(20*time.Second - 1)
+	want(first, 1)
+	now = start.Add(20 * time.Second)
+	want(second, 2)
+	for i, asked := range []time.Time{start, now} {
+		if got, want := source.since[i], asked.Add(-policyinforce.MaxAge); !got.Equal(want) {
+			t.Errorf("read %d may be from %s on, want %s", i, got, want)
+		}
+	}
+	fake.err = errors.New("no answer")
+	now = now.Add(time.Hour)
+	if _, _, err := loader.Load(t.Context()); err == nil {
+		t.Error("an old policy was given out when the pointer could not be read")
+	}
+}
+
 func TestLoadRefusesWhatIsNotThePolicy(t *testing.T) {
 	tests := []struct {
 		name    string

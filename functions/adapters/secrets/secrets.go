@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
@@ -50,8 +51,9 @@ type Reader struct {
 	now        func() time.Time
 	together   []string // references that are read in one call where possible
 
-	mu   sync.Mutex
-	kept map[string]entry
+	mu     sync.Mutex
+	kept   map[string]entry
+	beside *Beside // nil if there is none
 }
 
 type entry struct {
@@ -134,32 +136,47 @@ func (r *Reader) Refresh(references ...string) bool {
 // readTogether reads a secret, and those others that are due, if one call can read them
 // all. The results are by reference.
 func (r *Reader) readTogether(ctx context.Context, reference string, now time.Time) map[string]answer {
-	due := []string{reference}
-	for _, other := range r.together {
-		last, ok := r.kept[other]
-		if len(due) < maxParameters && !slices.Contains(due, other) && isParameter(other) && (!ok || !now.Before(last.until)) {
-			due = append(due, other)
-		}
-	}
-	if len(due) > 1 && isParameter(reference) {
-		answers := r.readParameters(ctx, due)
-		if _, ok := answers[reference]; ok {
-			return answers
+	if isParameter(reference) {
+		if due := r.due(now, reference); len(due) > 1 || r.beside != nil {
+			answers := r.readParameters(ctx, due, now)
+			if _, ok := answers[reference]; ok {
+				return answers
+			}
 		}
 	}
 	value, err := r.read(ctx, reference)
 	return map[string]answer{reference: {value, err}}
 }
 
+// due returns these references, and those of the others that one call can read with them and
+// that are due.
+func (r *Reader) due(now time.Time, references ...string) []string {
+	most := maxParameters
+	if r.beside != nil {
+		most--
+	}
+	for _, other := range r.together {
+		last, ok := r.kept[other]
+		if len(references) < most && !slices.Contains(references, other) && isParameter(other) && (!ok || !now.Before(last.until)) {
+			references = append(references, other)
+		}
+	}
+	return references
+}
+
 func isParameter(reference string) bool { return strings.HasPrefix(reference, "ssm:") }
 
-// readParameters reads parameters in one call. It returns nothing if the call fails for
-// another reason than an outage: it fails as a whole if one of them may not be read.
-func (r *Reader) readParameters(ctx context.Context, references []string) map[string]answer {
+// readParameters reads parameters in one call, and the parameter beside them. It returns
+// nothing if the call fails for another reason than an outage: it fails as a whole if one of
+// them may not be read.
+func (r *Reader) readParameters(ctx context.Context, references []string, now time.Time) map[string]answer {
 	byName, names := map[string]string{}, []string{}
 	for _, reference := range references {
 		_, name, _ := strings.Cut(reference, ":")
 		byName[name], names = reference, append(names, name)
+	}
+	if r.beside != nil {
+		names = append(names, r.beside.name)
 	}
 	out, err := r.parameters.GetParameters(ctx, &ssm.GetParametersInput{Names: names, WithDecryption: aws.Bool(true)})
 	answers := map[string]answer{}
@@ -175,6 +192,8 @@ func (r *Reader) readParameters(ctx context.Context, references []string) map[st
 		if reference, ok := byName[aws.ToString(p.Name)+aws.ToString(p.Selector)]; ok {
 			value, err := trimmed(aws.ToString(p.Value), reference)
 			answers[reference] = answer{value, err}
+		} else if r.beside != nil && aws.ToString(p.Name) == r.beside.name {
+			r.beside.last, r.beside.readAt = &p, now
 		}
 	}
 	for _, name := range out.InvalidParameters {
@@ -215,6 +234,64 @@ func (r *Reader) read(ctx context.Context, reference string) (string, error) {
 		return "", access.Errorf(access.CodeMisconfigure, `a secret reference must look like "ssm:/name" or "secretsmanager:name"`)
 	}
 	return trimmed(value, reference)
+}
+
+// Beside is a parameter that is not a secret. It is read in the same call as secrets where
+// possible.
+type Beside struct {
+	reader *Reader
+	name   string
+
+	// Guarded by the reader's mutex.
+	last   *types.Parameter // as it was read with secrets; nil once it was returned
+	readAt time.Time
+}
+
+// Beside returns the parameter of that name. A reader has at most one. From now on, each call
+// that reads secrets that are parameters reads this one, too.
+func (r *Reader) Beside(name string) *Beside {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.beside = &Beside{reader: r, name: name}
+	return r.beside
+}
+
+// Read returns the parameter as it was read after since, and when that was. A value that came
+// with secrets is returned once. Without one, Read reads the parameter in one call with the
+// secrets that are due. If that call fails, Read reads the parameter alone: it must not depend
+// on the secrets.
+func (b *Beside) Read(ctx context.Context, since time.Time) (*types.Parameter, time.Time, error) {
+	if p, at := b.readWithSecrets(ctx, since); p != nil {
+		return p, at, nil
+	}
+	now := b.reader.now()
+	out, err := b.reader.parameters.GetParameter(ctx, &ssm.GetParameterInput{Name: &b.name})
+	if err != nil {
+		return nil, time.Time{}, host.AWSError(err, "read the parameter "+b.name)
+	}
+	return out.Parameter, now, nil
+}
+
+// readWithSecrets returns the parameter as it was read with secrets, or nil.
+func (b *Beside) readWithSecrets(ctx context.Context, since time.Time) (*types.Parameter, time.Time) {
+	r := b.reader
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b.last == nil || !b.readAt.After(since) {
+		b.last = nil
+		now := r.now()
+		if due := r.due(now); len(due) > 0 {
+			answers := r.readParameters(ctx, due, now)
+			for read, a := range answers {
+				if a.err == nil || ctx.Err() != context.Canceled {
+					r.keep(read, a, now)
+				}
+			}
+		}
+	}
+	p := b.last
+	b.last = nil
+	return p, b.readAt
 }
 
 // Source returns a function that returns the secret that reference names.

@@ -3,6 +3,7 @@ package secrets_test
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func (f *fakeAWS) GetParameter(_ context.Context, in *ssm.GetParameterInput, _ .
 	if !ok {
 		return nil, &ssmtypes.ParameterNotFound{}
 	}
-	if !aws.ToBool(in.WithDecryption) {
+	if !aws.ToBool(in.WithDecryption) && *in.Name != "/policy" { // which is no SecureString
 		value = "ciphertext"
 	}
 	return &ssm.GetParameterOutput{Parameter: &ssmtypes.Parameter{Value: &value}}, nil
@@ -308,4 +309,139 @@ func TestSecretsTogetherKeepTheirTimes(t *testing.T) {
 	fake.err = &ssmtypes.InternalServerError{}
 	want("ssm:/signing", "s2", 3)
 	want("ssm:/token", "t1", 3)
+}
+
+// The parameter beside the secrets is read in their calls, and returned once. If such a call
+// fails, each is read alone.
+func TestBeside(t *testing.T) {
+	const token, signing = "ssm:/token", "ssm:/signing"
+	denied := &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not /token"}
+	all := map[string]string{"/token": "t", "/signing": "s", "/policy": "p"}
+	without := func(name string) map[string]string {
+		m := maps.Clone(all)
+		delete(m, name)
+		return m
+	}
+	tests := []struct {
+		name     string
+		values   map[string]string
+		secrets  []string
+		err      error // of the call for several
+		read     []string
+		want     []string // values, or codes of errors
+		together []string
+		alone    int
+	}{
+		{name: "after the secrets", values: all, secrets: []string{token, signing},
+			read: []string{signing, token, "/policy"}, want: []string{"s", "t", "p"}, together: []string{"/signing /token /policy"}},
+		{name: "before the secrets", values: all, secrets: []string{token},
+			read: []string{"/policy", token}, want: []string{"p", "t"}, together: []string{"/token /policy"}},
+		{name: "a second time", values: all, secrets: []string{token},
+			read: []string{token, "/policy", "/policy", "/policy"}, want: []string{"t", "p", "p", "p"}, together: []string{"/token /policy"}, alone: 2},
+		{name: "it is missing", values: without("/policy"), secrets: []string{token},
+			read: []string{token, "/policy"}, want: []string{"t", "NotFound"}, together: []string{"/token /policy"}, alone: 1},
+		{name: "the secret is missing", values: without("/token"), secrets: []string{token},
+			read: []string{"/policy", token}, want: []string{"p", "Misconfigured"}, together: []string{"/token /policy"}},
+		{name: "the secret is missing, and first", values: without("/token"), secrets: []string{token},
+			read: []string{token, "/policy"}, want: []string{"Misconfigured", "p"}, together: []string{"/token /policy"}},
+		{name: "the call may not be made", values: all, secrets: []string{token}, err: denied,
+			read: []string{token, "/policy"}, want: []string{"t", "p"}, together: []string{"/token /policy"}, alone: 2},
+		{name: "the call may not be made for the parameter", values: all, secrets: []string{token}, err: denied,
+			read: []string{"/policy", token}, want: []string{"p", "t"}, together: []string{"/token /policy", "/token /policy"}, alone: 2},
+		{name: "an outage of the call", values: all, secrets: []string{token}, err: &ssmtypes.InternalServerError{},
+			read: []string{"/policy", token, "/policy"}, want: []string{"p", "Unavailable", "p"}, together: []string{"/token /policy"}, alone: 2},
+		{name: "the secret is in another service", values: map[string]string{"token": "t", "/policy": "p"}, secrets: []string{"secretsmanager:token"},
+			read: []string{"secretsmanager:token", "/policy"}, want: []string{"t", "p"}, alone: 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fake := &fakeAWS{values: test.values, errTogether: test.err}
+			now := time.Unix(1000, 0)
+			reader := secrets.New(fake, fake, func() time.Time { return now }, test.secrets...)
+			policy := reader.Beside("/policy")
+			for i, name := range test.read {
+				var got string
+				var err error
+				if name == "/policy" {
+					p, at, e := policy.Read(t.Context(), now.Add(-time.Minute))
+					if err = e; e == nil {
+						if got = *p.Value; !at.Equal(now) {
+							t.Errorf("read at %s, want %s", at, now)
+						}
+					}
+				} else {
+					got, err = reader.Get(t.Context(), name)
+				}
+				if err != nil {
+					got = string(access.CodeOf(err))
+				}
+				if got != test.want[i] {
+					t.Errorf("read %d, %s is %q, %v; want %q", i, name, got, err, test.want[i])
+				}
+			}
+			if !slices.Equal(fake.together, test.together) || fake.reads != test.alone {
+				t.Errorf("read together %q and %d alone, want %q and %d", fake.together, fake.reads, test.together, test.alone)
+			}
+		})
+	}
+}
+
+// The parameter has the time of the call that read it, and is not returned if that is too
+// long ago.
+func TestBesideKeepsItsTime(t *testing.T) {
+	start := time.Unix(1000, 0)
+	now := start
+	fake := &fakeAWS{values: map[string]string{"/token": "t", "/policy": "p1"}}
+	reader := secrets.New(fake, fake, func() time.Time { return now }, "ssm:/token")
+	policy := reader.Beside("/policy")
+	get := func() {
+		t.Helper()
+		if _, err := reader.Get(t.Context(), "ssm:/token"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(value string, readAt time.Time, calls int) {
+		t.Helper()
+		p, at, err := policy.Read(t.Context(), now.Add(-time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(fake.together) + fake.reads; *p.Value != value || !at.Equal(readAt) || n != calls {
+			t.Errorf("got %q of %s after %d calls, want %q of %s after %d", *p.Value, at, n, value, readAt, calls)
+		}
+	}
+	get()
+	fake.values["/policy"] = "p2"
+	now = start.Add(time.Minute - 1)
+	want("p1", start, 1)
+
+	now = start.Add(secrets.MaxAge)
+	get() // reads both again
+	fake.values["/policy"] = "p3"
+	now = now.Add(time.Minute)
+	want("p3", now, 3) // what was read with the token is a minute old
+
+	now = now.Add(secrets.MaxAge)
+	fake.values["/policy"] = "p4"
+	want("p4", now, 4) // with the token
+	get()
+	if n := len(fake.together) + fake.reads; n != 4 {
+		t.Errorf("%d calls, want 4: the token was read with the parameter", n)
+	}
+}
+
+// A read that the caller canceled says nothing about the secrets.
+func TestBesideDoesNotKeepACanceledRead(t *testing.T) {
+	fake := &fakeAWS{values: map[string]string{"/token": "t", "/policy": "p"}, err: context.Canceled}
+	reader := secrets.New(fake, fake, time.Now, "ssm:/token")
+	policy := reader.Beside("/policy")
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := policy.Read(canceled, time.Now().Add(-time.Minute)); access.CodeOf(err) != access.CodeUnavailable {
+		t.Errorf("got %v, want Unavailable", err)
+	}
+	fake.err = nil
+	if got, err := reader.Get(t.Context(), "ssm:/token"); got != "t" || err != nil {
+		t.Errorf("got %q, %v; want the secret", got, err)
+	}
 }

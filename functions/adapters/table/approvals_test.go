@@ -55,7 +55,7 @@ func approve(t *testing.T, s *table.Table, id string, p access.Person, needed in
 func TestChangeApprovals(t *testing.T) {
 	s, client, tableName := newStore(t)
 	create(t, s, "a")
-	if _, err := s.StoreToken(ctx, "a", table.WaitApproval, "the-token"); err != nil {
+	if _, err := s.StoreToken(ctx, "a", table.WaitApproval, ownARN("a"), "the-token"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.CompletePost(ctx, "a", "announce", access.Post{Channel: "C1", TS: "1.1", Digest: "old"}); err != nil {

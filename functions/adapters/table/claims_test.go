@@ -66,3 +66,66 @@ func TestClaims(t *testing.T) {
 	equal(t, "freed", read(), none)
 	wantCode(t, s.PutClaims(ctx, none, second.Version, monday), access.CodeLost)
 }
+
+// FreeOnlyClaim writes only if the row has exactly the claim, and no denial. Otherwise it
+// returns the row.
+func TestFreeOnlyClaim(t *testing.T) {
+	s, client, tableName := newStore(t)
+	const key, otherKey = "account#123456789012#arn:aws:sso:::permissionSet/ssoins-1/ps-1", "group#g-1"
+	claim := func(id string) access.Claim { return access.Claim{RequestID: id, At: monday} }
+	denial := access.Denial{RequestID: "r1", By: access.Person{SlackID: "UANN", Email: "ann@example.com"}, At: monday}
+	later := monday.Add(time.Minute)
+	tests := []struct {
+		name    string
+		claims  map[string]access.Claim
+		denials map[string]access.Denial
+		at      time.Time // when the row was written; 0: monday
+		denial  *access.Denial
+		freed   bool
+	}{
+		{name: "no row"},
+		{name: "no row, denied", denial: &denial},
+		{name: "the only claim", claims: map[string]access.Claim{key: claim("r1")}, freed: true},
+		{name: "the only claim, denied", claims: map[string]access.Claim{key: claim("r1")}, denial: &denial, freed: true},
+		{name: "a claim of another request", claims: map[string]access.Claim{key: claim("r2")}},
+		{name: "a claim of another request, denied", claims: map[string]access.Claim{key: claim("r2")}, denial: &denial},
+		{name: "a claim of another target", claims: map[string]access.Claim{otherKey: claim("r1")}},
+		{name: "one more claim", claims: map[string]access.Claim{key: claim("r1"), otherKey: claim("r2")}},
+		{name: "one more claim, denied", claims: map[string]access.Claim{key: claim("r1"), otherKey: claim("r2")}, denial: &denial},
+		{name: "a denial", claims: map[string]access.Claim{key: claim("r1")}, denials: map[string]access.Denial{otherKey: denial}},
+		{name: "a denial, denied", claims: map[string]access.Claim{key: claim("r1")}, denials: map[string]access.Denial{otherKey: denial}, denial: &denial},
+		{name: "only a denial", denials: map[string]access.Denial{key: denial}},
+		// A clock that is ahead wrote the row.
+		{name: "a newer version, denied", claims: map[string]access.Claim{key: claim("r1")}, at: later.Add(time.Second), denial: &denial},
+		{name: "a newer version", claims: map[string]access.Claim{key: claim("r1")}, at: later.Add(time.Second), freed: true},
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			principal := fmt.Sprint("p-", i)
+			before := access.Claims{PrincipalID: principal, Claims: test.claims, Denials: test.denials}
+			if test.at.IsZero() {
+				test.at = monday
+			}
+			wantCode(t, s.PutClaims(ctx, before, 0, test.at), "")
+			before, err := s.Claims(ctx, principal)
+			wantCode(t, err, "")
+			got, freed, err := s.FreeOnlyClaim(ctx, principal, key, "r1", test.denial, later)
+			wantCode(t, err, "")
+			equal(t, "freed", freed, test.freed)
+			after, err := s.Claims(ctx, principal)
+			wantCode(t, err, "")
+			switch {
+			case !test.freed:
+				equal(t, "row returned", got, before)
+				equal(t, "row in the table", after, before)
+			case test.denial == nil:
+				equal(t, "row", len(rawRow(t, client, tableName, "claims#"+principal)), 0)
+			default:
+				equal(t, "row", after, access.Claims{PrincipalID: principal, Claims: map[string]access.Claim{}, Denials: map[string]access.Denial{key: denial}, Version: later.UnixNano()})
+				row := rawRow(t, client, tableName, "claims#"+principal)
+				equal(t, "attributes", names(row), map[string]bool{"pk": true, "principal_id": true, "claims": true, "denials": true, "version": true, "expires": true})
+				equal(t, "expires", text(row["expires"]), fmt.Sprint(later.Add(24*time.Hour).Unix()))
+			}
+		})
+	}
+}

@@ -22,6 +22,29 @@ func (t *Table) AddPress(ctx context.Context, run access.Run, p access.FindingPr
 	return t.applyRun(ctx, run.ID, c)
 }
 
+// AddRefusedPress adds a refused press to a run's row, unless the row has it already, or has
+// no room for it (access.Run). run is the row as the caller read it. recorded is the press in
+// the row, which may be an earlier one; nil if it has none. Unavailable: other presses kept
+// coming first.
+func (t *Table) AddRefusedPress(ctx context.Context, run access.Run, p access.RefusedPress) (recorded *access.RefusedPress, err error) {
+	const doing = "record the refused press"
+	for range appendTries {
+		if has := run.Recorded(p); has != nil || !run.HasRoomFor(p) {
+			return has, nil
+		}
+		c := change{doing: doing, set: map[string]any{"refused_presses": append(slices.Clone(run.RefusedPresses), p)}}
+		c.expectSize("refused_presses", len(run.RefusedPresses))
+		var won bool
+		if run, won, err = t.applyRun(ctx, run.ID, c); err != nil {
+			return nil, err
+		}
+		if won {
+			return &p, nil
+		}
+	}
+	return nil, access.Errorf(access.CodeUnavailable, "%s: gave up after %d conflicting writes", doing, appendTries)
+}
+
 // AddPressResult adds to a run's row how the removal of a finding ended that someone
 // asked for. run is the row as the caller read it. Conflict: the row has more results by
 // now.

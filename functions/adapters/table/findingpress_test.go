@@ -109,3 +109,52 @@ func TestPutLeave(t *testing.T) {
 		t.Errorf("expires = %s, want %s", got, want)
 	}
 }
+
+// Of many refused presses at once, none is lost and none is there twice, until the row has
+// enough of them, of one person and in all.
+func TestAddRefusedPress(t *testing.T) {
+	s, _, _ := newStore(t)
+	r := createRun(t, s, "one")
+	press := func(person, finding int) access.RefusedPress {
+		return access.RefusedPress{Finding: finding, Action: "finding_remove", By: access.Person{SlackID: fmt.Sprint("U", person)}, At: monday, Reason: access.RefusalNotApprover}
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			if has, err := s.AddRefusedPress(ctx, r, press(1, i/2)); err != nil || has == nil || has.Finding != i/2 {
+				t.Errorf("got %+v, %v", has, err)
+			}
+		})
+	}
+	all.Wait()
+	rows := func() int {
+		t.Helper()
+		now, err := s.Run(ctx, "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(now.RefusedPresses)
+	}
+	if n := rows(); n != 4 {
+		t.Fatalf("the row has %d refused presses, want 4", n)
+	}
+	add := func(p access.RefusedPress, want bool) {
+		t.Helper()
+		if has, err := s.AddRefusedPress(ctx, r, p); err != nil || (has != nil) != want {
+			t.Errorf("person %s, finding %d: %+v, %v; want it recorded: %t", p.By.SlackID, p.Finding, has, err, want)
+		}
+	}
+	add(press(1, 4), true)
+	add(press(1, 5), false) // five are enough of one person
+	add(press(1, 3), true)  // it is there already
+	for i := 5; i < access.MaxRefusedPresses; i++ {
+		add(press(i, 0), true)
+	}
+	add(press(99, 0), false)
+	if n := rows(); n != access.MaxRefusedPresses {
+		t.Errorf("the row has %d refused presses, want %d", n, access.MaxRefusedPresses)
+	}
+	if has, err := s.AddRefusedPress(ctx, access.Run{ID: "none"}, press(1, 0)); has != nil || access.CodeOf(err) != access.CodeNotFound {
+		t.Errorf("without a run: %+v, %v; want NotFound", has, err)
+	}
+}

@@ -53,6 +53,10 @@ const (
 	AttributeExpires     = "expires"
 )
 
+// AttributeTokenExecution is a copy of execution_arn that await may name, and so write.
+// Only StoreToken and StoreRunToken use it.
+const AttributeTokenExecution = "token_execution_arn"
+
 // The attributes that each update of a row names, in its condition too, separated
 // by spaces. The functions' roles permit these and no others
 // (dynamodb:Attributes). Only Decide, ChangeApprovals and Evaluate name outcome.
@@ -60,9 +64,10 @@ const (
 	DecideAttributes        = "outcome events tombstone closed_at revoking_at"
 	ApprovalAttributes      = "approvals approval_progress outcome events posts tombstone closed_at revoking_at"
 	RequestEndAttributes    = "end_request events due granted_at revoking_at revoked_at closed_at"
+	EndShownAttributes      = "end_shown end_request"
 	EvaluateAttributes      = "requester requester_id approvers unknown_approvers approver_groups evaluated_decision background chain held_with permission_set_description portal session_seconds expires_at due outcome tombstone closed_at"
 	CountReminderAttributes = "reminders_sent reminded_at further_approvers"
-	StoreTokenAttributes    = "approval_token end_token closed_at"
+	StoreTokenAttributes    = "approval_token end_token token_execution_arn closed_at"
 	PostAttributes          = "posts"
 	RecordGrantAttributes   = "granted_at end chain_since extends end_request group_membership_id aws_create_request_id events due revoking_at revoked_at tombstone closed_at"
 	RecordOUPathAttributes  = "ou_path granted_at revoking_at"
@@ -79,8 +84,9 @@ const (
 	RecordBlocksAttributes  = "recorded"
 	AnswerRunAttributes     = "answers answer"
 	ExpireRunAttributes     = "answer"
-	StoreRunTokenAttributes = "token"
+	StoreRunTokenAttributes = "token token_execution_arn"
 	PressRunAttributes      = "presses"
+	RefusePressAttributes   = "refused_presses"
 	PressResultAttributes   = "press_results"
 
 	PaceAttributes       = "next rate changed version"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,10 +27,18 @@ const template = "../../../infra/testdata/template.json"
 type namedInUpdates struct {
 	table.API
 	names map[string]map[string]bool
+	// failing is set if the condition of the next update fails. Some methods then try
+	// another one.
+	failing bool
 }
 
+// ownRow is the part of each row that says whose it is.
+var ownRow = map[string]types.AttributeValue{"execution_arn": &types.AttributeValueMemberS{Value: "arn:own"}}
+
 func (n *namedInUpdates) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	return &dynamodb.GetItemOutput{Item: in.Key}, nil
+	item := maps.Clone(in.Key)
+	maps.Copy(item, ownRow)
+	return &dynamodb.GetItemOutput{Item: item}, nil
 }
 
 func (n *namedInUpdates) UpdateItem(_ context.Context, in *dynamodb.UpdateItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
@@ -38,11 +47,15 @@ func (n *namedInUpdates) UpdateItem(_ context.Context, in *dynamodb.UpdateItemIn
 		n.names[prefix] = map[string]bool{}
 	}
 	for placeholder, name := range in.ExpressionAttributeNames {
-		if !strings.HasPrefix(placeholder, "#purpose") {
+		if regexp.MustCompile(`(^|[^.])` + placeholder + `\b`).MatchString(*in.UpdateExpression + " " + *in.ConditionExpression) {
 			n.names[prefix][name] = true
 		}
 	}
-	return &dynamodb.UpdateItemOutput{}, nil
+	if n.failing {
+		n.failing = false
+		return nil, &types.ConditionalCheckFailedException{}
+	}
+	return &dynamodb.UpdateItemOutput{Attributes: ownRow}, nil
 }
 
 // IAM rejects an update that names even one attribute outside the role's policy. moto
@@ -79,6 +92,14 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		_, _, err := s.AddPress(ctx, access.Run{ID: "a", Presses: []access.FindingPress{{At: at}}}, access.FindingPress{At: at})
 		return err
 	}
+	refuse := func(s *table.Table) error {
+		_, err := s.AddRefusedPress(ctx, access.Run{ID: "a"}, access.RefusedPress{At: at})
+		return err
+	}
+	refuseMore := func(s *table.Table) error {
+		_, err := s.AddRefusedPress(ctx, access.Run{ID: "a", RefusedPresses: []access.RefusedPress{{At: at}}}, access.RefusedPress{Finding: 1, At: at})
+		return err
+	}
 	pressResult := func(s *table.Table) error {
 		return s.AddPressResult(ctx, access.Run{ID: "a", PressResults: []access.PressResult{{At: at}}}, access.PressResult{At: at})
 	}
@@ -89,9 +110,11 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 	}
 	firstPace := func(s *table.Table) error { _, _, err := s.PutPace(ctx, access.Pace{}); return err }
 	functions := map[string][]change{
-		"Ingress": {yield, decide, approve, answer, answerMore, press, pressMore, end, func(s *table.Table) error {
+		"Ingress": {yield, decide, approve, answer, answerMore, press, pressMore, refuse, refuseMore, end, func(s *table.Table) error {
 			_, _, err := s.EndHolder(ctx, "a", access.EndRequest{By: person, At: at})
 			return err
+		}, func(s *table.Table) error {
+			return s.EndShown(ctx, "a")
 		}, func(s *table.Table) error {
 			_, err := s.AppendEvent(ctx, access.Request{ID: "a"}, access.Event{Kind: access.EventPressRefused, By: person, At: at})
 			return err
@@ -104,11 +127,14 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 		}, func(s *table.Table) error { _, _, err := s.TakeOver(ctx, "a", "arn:own"); return err }},
 		"Await": {
 			func(s *table.Table) error {
-				_, err := s.StoreToken(ctx, "a", table.WaitApproval, "t")
+				_, err := s.StoreToken(ctx, "a", table.WaitApproval, "arn:own", "t")
 				return err
 			},
-			func(s *table.Table) error { _, err := s.StoreToken(ctx, "a", table.WaitEnd, "t"); return err },
-			func(s *table.Table) error { _, err := s.StoreRunToken(ctx, "a", "t"); return err },
+			func(s *table.Table) error {
+				_, err := s.StoreToken(ctx, "a", table.WaitEnd, "arn:own", "t")
+				return err
+			},
+			func(s *table.Table) error { _, err := s.StoreRunToken(ctx, "a", "arn:own", "t"); return err },
 		},
 		"Notify": {
 			func(s *table.Table) error { _, _, err := s.BeginPost(ctx, "a", "announce", post); return err },
@@ -117,6 +143,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 				return err
 			},
 			func(s *table.Table) error { return s.CompletePost(ctx, "a", "announce", post) },
+			func(s *table.Table) error { return s.FailPost(ctx, "a", "announce", "C1") },
 			func(s *table.Table) error { _, _, err := s.BeginRunPost(ctx, "a", "report", post); return err },
 			func(s *table.Table) error { return s.CompleteRunPost(ctx, "a", "report", post) },
 		},
@@ -157,6 +184,9 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			if err := change(table.New(tableName, "table")); err != nil {
 				t.Fatalf("%s: %v", function, err)
 			}
+			tableName.failing = true
+			change(table.New(tableName, "table")) // whether it succeeds then doesn't matter
+			tableName.failing = false
 		}
 		named := map[string][]string{}
 		for prefix, names := range tableName.names {

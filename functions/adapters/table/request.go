@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,6 +29,7 @@ func (t *Table) Create(ctx context.Context, r access.Request) (stored access.Req
 	row[AttributeKey] = requestKey(r.ID)[AttributeKey]
 	row[AttributeOpen] = &types.AttributeValueMemberS{Value: openRequest}
 	row[AttributeDue] = &types.AttributeValueMemberS{Value: formatDue(r.CreatedAt.Add(NeverExpires))}
+	setTokenExecution(row, r.ExecutionARN)
 	if id := r.Requester.PrincipalID; id != "" { // DynamoDB rejects an empty key
 		row[AttributeRequesterID] = &types.AttributeValueMemberS{Value: id}
 	}
@@ -142,23 +144,25 @@ func (t *Table) EndHolder(ctx context.Context, id string, e access.EndRequest) (
 	return t.apply(ctx, id, c)
 }
 
-// StoreToken stores the task token of a wait (WaitApproval or WaitEnd) in place of
-// the wait's previous token. The returned row shows whether the wait can end at once.
-// A closed request stores no token, because nothing would delete it later.
-func (t *Table) StoreToken(ctx context.Context, id, wait, token string) (access.Request, error) {
+// EndShown records that Slack has answered all updates by the press that ended the access.
+func (t *Table) EndShown(ctx context.Context, id string) error {
+	_, _, err := t.apply(ctx, id, change{doing: "record that the end is shown", set: map[string]any{"end_shown": true}, present: []string{"end_request"}})
+	return err
+}
+
+// StoreToken stores the task token of a wait (WaitApproval or WaitEnd) of execution, in
+// place of the wait's previous token. The returned row shows whether the wait can end at
+// once. A closed request stores no token, because nothing would delete it later.
+//
+// Refused: execution is not the request's own. Its token would replace the right one.
+func (t *Table) StoreToken(ctx context.Context, id, wait, execution, token string) (access.Request, error) {
 	const doing = "store task token"
 	if wait != WaitApproval && wait != WaitEnd {
 		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: unknown wait %q", doing, wait)
 	}
-	if token == "" {
-		return access.Request{}, access.Errorf(access.CodeInvalid, "%s: the token is empty", doing)
-	}
-	r, _, err := t.apply(ctx, id, change{
-		doing:  doing,
-		set:    map[string]any{wait + "_token": token},
-		absent: []string{"closed_at"},
-	})
-	return r, err
+	c := change{doing: doing, set: map[string]any{wait + "_token": token}, absent: []string{"closed_at"}}
+	return storeToken(c, execution, token, func(c change) (access.Request, bool, error) { return t.apply(ctx, id, c) },
+		func(r access.Request) string { return r.ExecutionARN })
 }
 
 // Reminder is a reminder to the approvers of a request.
@@ -196,9 +200,10 @@ func raise(attribute string, n int, doing string) change {
 	}
 }
 
-// BeginPost records a message before it is sent. begun is false if the message was
-// recorded before. Then before is that record, and the caller must look for the
-// message in Slack before sending it.
+// BeginPost records a message before it is sent, with the channel. begun is false if the
+// message was recorded before with a channel. Then before is that record, and the caller
+// must look for the message in Slack before sending it. A record without a channel is
+// replaced: nothing was sent. Only one caller can begin a message.
 func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post) (before access.Post, begun bool, err error) {
 	r, won, err := t.apply(ctx, id, beginPost(purpose, p))
 	if err != nil || won {
@@ -212,7 +217,7 @@ func (t *Table) BeginPost(ctx context.Context, id, purpose string, p access.Post
 func (t *Table) BeginPostAfter(ctx context.Context, id, purpose string, p access.Post, updated string, done access.Post) (before access.Post, begun bool, err error) {
 	c := beginPost(purpose, p)
 	if c.posts[updated] = done; updated < purpose {
-		c.where = "attribute_not_exists(#posts.#purpose1)"
+		c.where = strings.ReplaceAll(c.where, "#purpose0", "#purpose1")
 	}
 	r, won, err := t.apply(ctx, id, c)
 	if err != nil || won {
@@ -223,13 +228,34 @@ func (t *Table) BeginPostAfter(ctx context.Context, id, purpose string, p access
 
 func beginPost(purpose string, p access.Post) change {
 	return change{
-		doing: "begin post",
-		posts: map[string]access.Post{purpose: p},
-		where: "attribute_not_exists(#posts.#purpose0)",
+		doing:  "begin post",
+		posts:  map[string]access.Post{purpose: p},
+		where:  "attribute_not_exists(#posts.#purpose0) OR #posts.#purpose0.#post_channel = :nowhere",
+		parts:  []string{"channel"},
+		values: map[string]any{"nowhere": ""},
 	}
 }
 
-// CompletePost completes the record of a message after it was sent.
+// FailPost records that an attempt to send a message failed, unless the message is known to
+// have arrived. channel is where it may have been sent; "" if nowhere. The channel and the
+// timestamp of another attempt stay, even if this write arrives late: without them, the
+// message would be sent again without a look for the first one.
+func (t *Table) FailPost(ctx context.Context, id, purpose, channel string) error {
+	p, begun, err := t.BeginPost(ctx, id, purpose, access.Post{Channel: channel, Failed: true})
+	if err != nil || begun || p.TS != "" || p.Failed {
+		return err
+	}
+	p.Failed = true
+	_, _, err = t.apply(ctx, id, change{
+		doing: "record a failed post",
+		posts: map[string]access.Post{purpose: p},
+		where: "attribute_not_exists(#posts.#purpose0.#post_ts)",
+		parts: []string{"ts"},
+	})
+	return err
+}
+
+// CompletePost completes the record of a message after it was sent. p has its timestamp.
 func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
 	_, _, err := t.apply(ctx, id, completePost(purpose, p))
 	return err
@@ -347,7 +373,7 @@ func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Tim
 	if deleteRequestID != "" {
 		c.set["aws_delete_request_id"] = deleteRequestID
 	}
-	if !r.KeptUntil.IsZero() && state == access.RemovalKept {
+	if !r.KeptUntil.IsZero() && (state == access.RemovalKept || state == access.RemovalNothing) {
 		c.set["kept_until"] = r.KeptUntil.UTC()
 	}
 	r.RevokedAt, r.Removal = at.UTC(), state
@@ -381,7 +407,7 @@ const appendTries = 10
 
 // AppendEvent appends e to the events of r, the row as it was read, unless there is
 // one of its kind. revoke_failed may repeat until the access is gone, and
-// press_refused until the request is closed (access.RecordsRefusedPress). It returns
+// press_refused until the request is closed (access.SkipsRefusedPress). It returns
 // the updated row, or r if there is nothing to append.
 func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Event) (access.Request, error) {
 	const doing = "append event"
@@ -395,7 +421,7 @@ func (t *Table) AppendEvent(ctx context.Context, r access.Request, e access.Even
 			unneeded = r.IsRemoved()
 		case access.EventPressRefused:
 			c.absent = []string{"closed_at"}
-			unneeded = r.IsClosed() || access.RecordsRefusedPress(r, e)
+			unneeded = r.IsClosed() || access.SkipsRefusedPress(r, e)
 		default:
 			unneeded = hasEvent(r, e.Kind)
 		}

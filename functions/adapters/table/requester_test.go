@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -46,7 +45,7 @@ func TestRequestsOf(t *testing.T) {
 	}
 	// The first release's rows, and those of requesters who are not known, aren't there.
 	create(t, s, "unknown")
-	unsetRequesterID(t, client, tableName, "r1")
+	setAttribute(t, client, tableName, "request#r1", "requester_id", "") // as in the first release
 
 	for _, test := range []struct {
 		principal string
@@ -122,7 +121,7 @@ func TestRequestsOfHasWhatTheIndexHas(t *testing.T) {
 func TestEvaluateEntersTheRequester(t *testing.T) {
 	s, client, tableName := newStore(t)
 	r := asked(t, s, "r", "p-1", 0)
-	unsetRequesterID(t, client, tableName, "r")
+	setAttribute(t, client, tableName, "request#r", "requester_id", "") // as in the first release
 	if got, _, err := s.RequestsOf(ctx, "p-1", 10); err != nil || len(got) > 0 {
 		t.Fatalf("before: %v, %v", got, err)
 	}
@@ -168,16 +167,4 @@ type answers struct {
 
 func (a answers) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
 	return nil, a.err
-}
-
-// unsetRequesterID makes a row like those of the first release.
-func unsetRequesterID(t *testing.T, client *dynamodb.Client, tableName, id string) {
-	t.Helper()
-	_, err := client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &tableName, Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "request#" + id}},
-		UpdateExpression: aws.String("REMOVE requester_id"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -25,6 +25,7 @@ func (t *Table) CreateRun(ctx context.Context, r access.Run) error {
 	}
 	row[AttributeKey] = runKey(r.ID)[AttributeKey]
 	row[AttributeExpires] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.StartedAt.Add(KeepRun).Unix(), 10)}
+	setTokenExecution(row, r.ExecutionARN)
 	if len(r.Posts) == 0 {
 		// An update can add a post only if the map exists.
 		row["posts"] = &types.AttributeValueMemberM{Value: item{}}
@@ -84,15 +85,14 @@ func (t *Table) AnswerRun(ctx context.Context, run access.Run, a access.RunAnswe
 	return t.applyRun(ctx, run.ID, c)
 }
 
-// StoreRunToken stores the task token of the wait for the answer in place of the
+// StoreRunToken stores the task token of execution's wait for the answer in place of the
 // previous token. The returned row shows whether there already is an answer.
-func (t *Table) StoreRunToken(ctx context.Context, id, token string) (access.Run, error) {
-	const doing = "store task token of a run"
-	if token == "" {
-		return access.Run{}, access.Errorf(access.CodeInvalid, "%s: the token is empty", doing)
-	}
-	r, _, err := t.applyRun(ctx, id, change{doing: doing, set: map[string]any{"token": token}})
-	return r, err
+//
+// Refused: execution is not the run's own.
+func (t *Table) StoreRunToken(ctx context.Context, id, execution, token string) (access.Run, error) {
+	c := change{doing: "store task token of a run", set: map[string]any{"token": token}}
+	return storeToken(c, execution, token, func(c change) (access.Run, bool, error) { return t.applyRun(ctx, id, c) },
+		func(r access.Run) string { return r.ExecutionARN })
 }
 
 // BeginRunPost is BeginPost for a message of a run.

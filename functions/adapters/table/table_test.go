@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -69,15 +70,18 @@ func newStoreWith(t *testing.T, indexes ...types.GlobalSecondaryIndex) (*table.T
 	for _, name := range attributes {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: types.ScalarAttributeTypeS})
 	}
-	if _, err := client.CreateTable(ctx, in); err != nil {
+	// No other test uses the name. If the table exists, the SDK repeated a call without an
+	// answer.
+	var exists *types.ResourceInUseException
+	if _, err := client.CreateTable(ctx, in); err != nil && !errors.As(err, &exists) {
 		t.Fatal(err)
 	}
 	return table.New(client, tableName), client, tableName
 }
 
-// request is a request as ingress creates it.
 func ownARN(id string) string { return "arn:aws:states:::execution:m:x-" + id }
 
+// request is a request as ingress creates it.
 func request(id string) access.Request {
 	return access.Request{
 		ID: id,
@@ -169,7 +173,7 @@ func TestCreateIsOneRequest(t *testing.T) {
 	equal(t, "attributes", names(rawRow(t, client, tableName, "request#one")), map[string]bool{
 		"pk": true, "open": true, "due": true, "id": true, "target": true, "reason": true, "duration_seconds": true,
 		"team_id": true, "view_id": true, "requester": true, "created_at": true, "execution_name": true,
-		"execution_arn": true, "posts": true, "events": true, "audited": true,
+		"execution_arn": true, "token_execution_arn": true, "posts": true, "events": true, "audited": true,
 	})
 }
 
@@ -206,7 +210,7 @@ func TestRoundTrip(t *testing.T) {
 	full.Outcome = &access.Outcome{Kind: access.OutcomeApproved, By: person, At: monday, Reason: "r", Message: "m", PolicyDigest: "d", Statements: []int{7}, Rule: "w"}
 	full.Approvals = []access.Approval{{By: person, At: monday, PolicyDigest: "d", Statements: []int{7}, Lapse: access.LapseGone}}
 	full.ApprovalProgress = []access.RequirementProgress{{Requirement: access.Requirement{Statement: 7, Needed: 2, Approvers: []string{"b@example.com"}}, Given: []int{0}}}
-	full.EndRequest = &access.EndRequest{By: person, At: monday}
+	full.EndRequest, full.EndShown = &access.EndRequest{By: person, At: monday, ByPress: "press-1"}, true
 	full.ApprovalToken, full.EndToken = "token-1", "token-2"
 	full.Chain, full.HeldWith = &access.Chain{Since: monday, End: monday.Add(time.Hour), Extends: "other"}, []string{"other"}
 	full.ChainSince, full.Extends = monday, "other"
@@ -289,7 +293,7 @@ func TestEvaluate(t *testing.T) {
 func TestDecideFirstWins(t *testing.T) {
 	s, _, _ := newStore(t)
 	create(t, s, "d")
-	if _, err := s.StoreToken(ctx, "d", table.WaitApproval, "the-token"); err != nil {
+	if _, err := s.StoreToken(ctx, "d", table.WaitApproval, ownARN("d"), "the-token"); err != nil {
 		t.Fatal(err)
 	}
 	const presses = 8
@@ -360,7 +364,7 @@ func TestRequestEnd(t *testing.T) {
 	if _, err := s.RecordGrant(ctx, "r", table.Grant{At: monday, End: monday.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.StoreToken(ctx, "r", table.WaitEnd, "end-token"); err != nil {
+	if _, err := s.StoreToken(ctx, "r", table.WaitEnd, ownARN("r"), "end-token"); err != nil {
 		t.Fatal(err)
 	}
 	r, won, err := s.RequestEnd(ctx, "r", e)
@@ -451,28 +455,6 @@ func TestRecordExtension(t *testing.T) {
 	}
 }
 
-func TestStoreToken(t *testing.T) {
-	s, _, _ := newStore(t)
-	create(t, s, "t")
-	_, err := s.StoreToken(ctx, "t", "lunch", "x")
-	wantCode(t, err, access.CodeInvalid)
-	_, err = s.StoreToken(ctx, "t", table.WaitEnd, "")
-	wantCode(t, err, access.CodeInvalid)
-	for _, token := range []string{"first", "second"} {
-		r, err := s.StoreToken(ctx, "t", table.WaitApproval, token)
-		if err != nil || r.ApprovalToken != token || r.EndToken != "" {
-			t.Errorf("StoreToken = %q, %q, %v", r.ApprovalToken, r.EndToken, err)
-		}
-	}
-	if err := s.Close(ctx, "t", 1, monday, time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	r, err := s.StoreToken(ctx, "t", table.WaitEnd, "third")
-	if err != nil || r.ApprovalToken != "" || r.EndToken != "" || !r.ClosedAt.Equal(monday) {
-		t.Errorf("StoreToken in a closed request = %q, %q, closed at %v, %v; want none", r.ApprovalToken, r.EndToken, r.ClosedAt, err)
-	}
-}
-
 func TestCountersOnlyRise(t *testing.T) {
 	s, _, _ := newStore(t)
 	create(t, s, "c")
@@ -518,6 +500,59 @@ func TestPosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "posts", r.Posts, map[string]access.Post{"announce": done, "granted": begun})
+}
+
+// A failure changes neither the channel nor the timestamp that another attempt recorded,
+// whenever it is written. A record without a channel is replaced, once.
+func TestFailedPosts(t *testing.T) {
+	s, _, _ := newStore(t)
+	create(t, s, "p")
+	begun, failed := access.Post{Channel: "D1"}, access.Post{Channel: "D1", Failed: true}
+	done := access.Post{Channel: "D1", TS: "1.2", Digest: "d"}
+	const purpose = "approver-U1"
+	fail := func(channel string) func() error {
+		return func() error { return s.FailPost(ctx, "p", purpose, channel) }
+	}
+	begin := func(want bool) func() error {
+		return func() error {
+			_, ok, err := s.BeginPost(ctx, "p", purpose, begun)
+			if ok != want {
+				t.Errorf("begun %v, want %v", ok, want)
+			}
+			return err
+		}
+	}
+	for i, step := range []struct {
+		do   func() error
+		want access.Post
+	}{
+		{fail(""), access.Post{Failed: true}},
+		{fail(""), access.Post{Failed: true}},
+		{begin(true), begun},
+		{begin(false), begun},
+		{fail(""), failed},
+		{fail("D2"), failed},
+		{begin(false), failed},
+		{func() error { return s.CompletePost(ctx, "p", purpose, done) }, done},
+		{fail(""), done},
+		{fail("D1"), done},
+		{begin(false), done},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		r, err := s.Get(ctx, "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, fmt.Sprintf("post after step %d", i), r.Posts[purpose], step.want)
+	}
+	if err := s.FailPost(ctx, "p", "approver-U2", "D2"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Get(ctx, "p"); err != nil || r.Posts["approver-U2"] != (access.Post{Channel: "D2", Failed: true}) {
+		t.Errorf("the row says %+v, %v", r.Posts, err)
+	}
 }
 
 // A message is begun, and the update of another is noted in the same write, or neither is.
@@ -682,6 +717,7 @@ func TestKeptUntil(t *testing.T) {
 		{"kept", access.RemovalKept, until, until},
 		{"unknown", access.RemovalKept, time.Time{}, time.Time{}},
 		{"removed", access.RemovalDone, until, time.Time{}},
+		{"not-granted", access.RemovalNothing, until, until},
 	} {
 		r := create(t, s, tt.id)
 		r.KeptUntil = tt.until
@@ -906,7 +942,7 @@ func TestAppendRefusedPress(t *testing.T) {
 func TestClose(t *testing.T) {
 	s, client, tableName := newStore(t)
 	create(t, s, "x")
-	if _, err := s.StoreToken(ctx, "x", table.WaitApproval, "secret"); err != nil {
+	if _, err := s.StoreToken(ctx, "x", table.WaitApproval, ownARN("x"), "secret"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.RecordGrant(ctx, "x", table.Grant{At: monday, End: monday}); err != nil {

@@ -34,8 +34,10 @@ type change struct {
 	values map[string]any
 
 	// posts are entered in the map posts, by purpose. In where, #purpose0 is the first
-	// purpose in alphabetical order.
+	// purpose in alphabetical order. parts are the attributes of a post that where uses,
+	// as #post_<attribute>.
 	posts map[string]access.Post
+	parts []string
 }
 
 // setOrRemove sets the attribute to v, or removes it.
@@ -147,6 +149,9 @@ func (t *Table) buildInput(key item, c change) (*dynamodb.UpdateItemInput, error
 	}
 	for _, attribute := range c.names {
 		name(attribute)
+	}
+	for _, attribute := range c.parts {
+		in.ExpressionAttributeNames["#post_"+attribute] = attribute
 	}
 	for placeholder, v := range c.values {
 		if _, err := value(placeholder, v); err != nil {

@@ -81,6 +81,8 @@ type Experiments struct {
 
 	mu  sync.Mutex
 	all []*Experiment
+
+	forms sync.Map // a lock for each person, by Slack id
 }
 
 // New returns the handler that shows and starts experiments on a stack. When ctx ends, so

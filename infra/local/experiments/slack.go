@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -25,6 +26,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	}
 	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
 	who := a.person.slackID
+	defer t.lockForm(who)()
 	if err := t.drive(ctx, "shortcut", map[string]any{"person": who, "callback_id": slack.CallbackAccount}); err != nil {
 		return err
 	}
@@ -35,10 +37,10 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	if len(views) == 0 {
 		return fmt.Errorf("the form did not open for %s", a.person.name)
 	}
-	form := views[len(views)-1].ID
+	viewID := views[len(views)-1].ID
 	for _, choice := range []struct{ action, text string }{{slack.ActionAccount, a.account}, {slack.ActionPermissionSet, a.permissionSet}} {
 		var offered simulator.Result
-		if err := post(ctx, t.config.Slack+"/sim/suggest", map[string]any{"person": who, "view_id": form, "action_id": choice.action, "query": choice.text}, &offered); err != nil {
+		if err := post(ctx, t.config.Slack+"/sim/suggest", map[string]any{"person": who, "view_id": viewID, "action_id": choice.action, "query": choice.text}, &offered); err != nil {
 			return err
 		}
 		value := ""
@@ -47,7 +49,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 				value = o.Value
 			}
 		}
-		if err := t.drive(ctx, "press", map[string]any{"person": who, "view_id": form, "action_id": choice.action, "option": value}); err != nil {
+		if err := t.drive(ctx, "press", map[string]any{"person": who, "view_id": viewID, "action_id": choice.action, "option": value}); err != nil {
 			return fmt.Errorf("choose %s: %w", choice.text, err)
 		}
 	}
@@ -55,7 +57,7 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	if err != nil {
 		return err
 	}
-	id := access.RequestID(t.config.Team, form)
+	id := access.RequestID(t.config.Team, viewID)
 	t.mu.Lock()
 	t.x.RequestID = id
 	t.mu.Unlock()
@@ -65,9 +67,18 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 			return err
 		}
 	}
-	return t.drive(ctx, "submit", map[string]any{"person": who, "view_id": form, "values": map[string]string{
+	return t.drive(ctx, "submit", map[string]any{"person": who, "view_id": viewID, "values": map[string]string{
 		slack.ActionDuration: fmt.Sprint(int(length.Seconds())), slack.ActionReason: "Try to break it: " + t.x.Title,
 	}})
+}
+
+// lockForm waits until no other experiment fills in a form of that person: a new form
+// replaces the one that is open.
+func (e *Experiments) lockForm(slackID string) (unlock func()) {
+	lock, _ := e.forms.LoadOrStore(slackID, new(sync.Mutex))
+	m := lock.(*sync.Mutex)
+	m.Lock()
+	return m.Unlock
 }
 
 // activate requests access that needs no approval, and waits until it exists.
@@ -182,16 +193,26 @@ func (t *trial) hits(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// drive does something in Slack.
+// drive does something in Slack, again if the app asks for that.
 func (t *trial) drive(ctx context.Context, what string, body map[string]any) error {
-	var result simulator.Result
-	if err := post(ctx, t.config.Slack+"/sim/"+what, body, &result); err != nil {
-		return err
+	for tries := 3; ; tries-- {
+		var result simulator.Result
+		if err := post(ctx, t.config.Slack+"/sim/"+what, body, &result); err != nil {
+			return err
+		}
+		if result.OK {
+			return nil
+		}
+		answer := fmt.Sprint(result.Error, " ", result.Detail, " ", result.FieldErrors)
+		if tries == 1 || !strings.Contains(answer, "Please try again") {
+			return fmt.Errorf("in Slack, %s: %s", what, answer)
+		}
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if !result.OK {
-		return fmt.Errorf("in Slack, %s: %s %s %v", what, result.Error, result.Detail, result.FieldErrors)
-	}
-	return nil
 }
 
 func get(ctx context.Context, address string, out any) error {

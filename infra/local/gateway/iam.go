@@ -39,7 +39,7 @@ func (g *Gateway) refuseForbidden(call *Call) *Answer {
 		g.reportDenied(err.Error())
 		return refuse("UnknownPermission", "%v", err)
 	}
-	return g.denialAnswer(call, denial)
+	return g.denialAnswer(denial)
 }
 
 // hideAbsence replaces S3's answer that an object doesn't exist, if the caller isn't
@@ -48,13 +48,13 @@ func (g *Gateway) hideAbsence(call *Call, answer *Answer) *Answer {
 	if g.config.Guard == nil || answer.Status != http.StatusNotFound || call.Target() != "" {
 		return answer
 	}
-	if denied := g.denialAnswer(call, g.config.Guard.CheckAbsent(call.accessKey(), call.iamCall())); denied != nil {
+	if denied := g.denialAnswer(g.config.Guard.CheckAbsent(call.accessKey(), call.iamCall())); denied != nil {
 		return denied
 	}
 	return answer
 }
 
-func (g *Gateway) denialAnswer(call *Call, denial *iam.Denial) *Answer {
+func (g *Gateway) denialAnswer(denial *iam.Denial) *Answer {
 	if denial == nil {
 		return nil
 	}

@@ -141,9 +141,6 @@ func EnableInterpreter(ctx context.Context, url string) error {
 // Stop ends the server. It kills the server after 2 s, and returns when it is gone.
 func (s *Server) Stop() { s.process.Stop(2 * time.Second) }
 
-// PID returns the server's process id.
-func (s *Server) PID() int { return s.process.PID() }
-
 // Done returns a channel that is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 

@@ -34,7 +34,7 @@ func (t *tab) compare(ctx context.Context, edited *access.Policy) (changes []cha
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxCompare)
 	defer cancel()
-	result, err := policydiff.CompareWithin(ctx, t.running, edited, t.Organization.forDiff())
+	result, err := policydiff.Compare(ctx, t.running, edited, t.Organization.forDiff(), nil)
 	if err != nil {
 		return nil, 0, errTooLarge
 	}

@@ -103,6 +103,9 @@ func (n names) sentence(r auditrecord.Record) string {
 	case access.EventRevokeFailed:
 		return fmt.Sprintf("%s’s %s could not be removed yet%s", requester, target, detail)
 	case access.EventPressRefused:
+		if !isSet(r.RequesterEmail) {
+			return fmt.Sprintf("%s pressed a button about unknown access and was refused", actor)
+		}
 		return fmt.Sprintf("%s pressed %s on %s’s request and was refused", actor, strings.ReplaceAll(r.Action, "_", " "), requester)
 	case access.EventDriftFound:
 		return fmt.Sprintf("Found unknown access: %s has %s", requester, target)

@@ -48,7 +48,7 @@ func (sp *space) findPower() []finding {
 				if level <= worst[i].level || !sp.contributes(i, level, people) {
 					continue
 				}
-				worst[i] = gift{level, sp.describePower(i, resource, set, level, people)}
+				worst[i] = gift{level, sp.describePower(resource, set, level, people)}
 			}
 		}
 	}
@@ -199,7 +199,7 @@ func (sp *space) contributes(i, level int, alone []string) bool {
 	return level == byApproval && len(st.Approvers) > 0 && st.ApprovalsNeeded == 0
 }
 
-func (sp *space) describePower(i, resource, set, level int, alone []string) string {
+func (sp *space) describePower(resource, set, level int, alone []string) string {
 	what := "every permission set"
 	if set != rest {
 		what = sp.setNames[set]

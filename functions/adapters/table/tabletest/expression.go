@@ -180,6 +180,14 @@ func number(v types.AttributeValue) int64 {
 	return n
 }
 
+// size returns the number of elements of a list or a map.
+func size(v types.AttributeValue) int {
+	if m, ok := v.(*types.AttributeValueMemberM); ok {
+		return len(m.Value)
+	}
+	return len(v.(*types.AttributeValueMemberL).Value)
+}
+
 // path returns the value at a path of names.
 func (x *expression) path(text string) (types.AttributeValue, bool) {
 	from := x.row
@@ -224,7 +232,7 @@ func (x *expression) operand() types.AttributeValue {
 		if !there {
 			return nil
 		}
-		return &types.AttributeValueMemberN{Value: strconv.Itoa(len(v.(*types.AttributeValueMemberL).Value))}
+		return &types.AttributeValueMemberN{Value: strconv.Itoa(size(v))}
 	case first == "if_not_exists":
 		x.expect("(")
 		v, there := x.path(x.next())
