@@ -40,7 +40,7 @@ CHECKED = ./functions/... ./slack/... ./statemachine/... ./infra/settings/...
 # staticcheck needs a minute more for the CDK's package, so make lint checks it.
 EVERY_PACKAGE_BUT_CDK = $$(go list ./... | grep -v '^sso-elevator/infra$$')
 
-check: tools ## run after each change (one minute): format, vet, staticcheck, unit tests with the race detector
+check: tools ## run after each change (about a minute): format, vet, staticcheck, unit tests with the race detector
 	@.ci/need gcc "a C compiler, for the race detector"
 	@unformatted="$$(gofmt -l docs functions infra slack statemachine)"; \
 	if [ -n "$$unformatted" ]; then echo "make: these files are not formatted; run gofmt -w on them: $$unformatted" >&2; exit 1; fi

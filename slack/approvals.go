@@ -42,7 +42,7 @@ func writeRequirements(b *richText, r access.Request, t access.Tally) {
 		}
 	}
 	if more := len(t.Requirements) - len(shown); more > 0 {
-		b.newLine().text(fmt.Sprintf("%d more rules of the policy need approvals.", more))
+		b.newLine().text(fmt.Sprintf("Other rules of the policy that need approvals: %d.", more))
 	}
 	lapsed := 0
 	for _, a := range t.Approvals {

@@ -124,7 +124,7 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 		writeEndings(b, "Access that ended earlier, with sessions that may still be open", earlier)
 	}
 	if e.EarlierUnsure {
-		b.newLine().text("⚠️ Not all earlier requests of this person could be read. Other access that ended in the last " + access.FormatDuration(access.MaxSession) + " may have open sessions, too.")
+		b.newLine().text("⚠️ Some of this person's earlier requests couldn't be read. Other access that ended in the last " + access.FormatDuration(access.MaxSession) + " may have open sessions, too.")
 	}
 	if e.Unsure {
 		b.newLine().text("⚠️ Not everything could be checked in time. This app keeps checking every minute, and ends what is left.")
@@ -142,15 +142,15 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 // endingLine is one line of a list after a block.
 type endingLine struct {
 	target access.Target
-	// until is when the last session may end, about access that ended before; longest is how
-	// long sessions last after the removal, about access that ends now.
+	// For access that ended before, until is when the last session may end. For access that
+	// ends now, longest is how long sessions may last after the removal.
 	until   time.Time
 	longest time.Duration
 }
 
-// sessions returns the access that ends now, and the access that ended before whose
-// sessions may be open longer than that: one line for each target, the longest sessions
-// first. Several requests give the same access if one extends another.
+// sessions returns one line for each target, the longest sessions first: the access that
+// ends now, and earlier access, if its sessions may outlast those of access to the same
+// target that ends now. Several requests give the same access if one extends another.
 func (e Ended) sessions() (ending, earlier []endingLine) {
 	now := map[string]*endingLine{} // by target
 	for _, r := range e.Ending {

@@ -86,7 +86,7 @@ func accessList(l AccessList, linkOf func(access.Request) string) slackgo.Block 
 		writeMessageLink(b, linkOf(r))
 	}
 	if l.More > 0 {
-		b.newLine().text(fmt.Sprintf("%d more are not in this list.", l.More))
+		b.newLine().text(fmt.Sprintf("Requests not in this list: %d.", l.More))
 	}
 	if l.Older {
 		b.newLine().text("This list is made from your latest requests. Access from older ones may be missing.")

@@ -19,7 +19,7 @@ type Confirmation struct {
 	Approvals access.Tally
 	// Last reports whether the access starts after this approval.
 	Last bool
-	// ChainOver reports whether the access has ended that the request would extend.
+	// ChainOver reports whether the access that the request would extend has ended.
 	// Otherwise, the request's Chain is that access as it is now.
 	ChainOver bool
 }
@@ -95,7 +95,7 @@ func (v *View) DenialReason(required bool) (reason string, mistakes map[string]s
 }
 
 // EndView returns the dialog in which an approver confirms that they end the access of
-// someone else. It doesn't say until when they have it: requests that extend this one may last
+// someone else. It doesn't say when that access ends: requests that extend this one may last
 // longer.
 func EndView(r access.Request) slackgo.ModalViewRequest {
 	b := new(richText)

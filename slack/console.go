@@ -35,7 +35,7 @@ func ConsoleURL(arn string) string {
 
 // operatorsLink returns a link to an execution as a context block, which Slack shows small
 // and gray. It returns nil if arn is not the ARN of an execution. A context block takes no
-// rich text, so this is the only mrkdwn of all messages. It contains nothing that needs
+// rich text, so this is the only mrkdwn in the blocks of any message. It contains nothing that needs
 // escaping: only this app's words, and an address whose characters executionARN limits.
 func operatorsLink(arn string) slackgo.Block {
 	url := ConsoleURL(arn)

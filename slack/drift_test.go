@@ -336,7 +336,7 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "protected_warn", colour: "🟠", want: []string{"Never removed, because the account is protected and no statement names it (1)", "The next removal takes this access away"}},
 		{report: "protected_warn_only", colour: "🟠", want: []string{"If nobody needs this access, remove it"}, not: []string{"The next removal will delete"}},
 		{report: "grown", colour: "🔴", want: []string{"covers more than at earlier checks", "the access in this question stays"}, not: []string{"nothing was removed"}},
-		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total. Below are the 5 that are new"}},
+		{report: "warn_part", colour: "🟠", want: []string{"Found: |12| in total. Shown below: 5, each new"}},
 		{report: "warn_no_next", colour: "🟠", want: []string{"Next removal: |not scheduled"}},
 		{report: "removed", colour: "⚪", want: []string{"Removed: |5|", "Removed (5)"}, not: []string{"Removal not confirmed", "Stopped"}},
 		{report: "failed", colour: "🔴", want: []string{"Removal not confirmed (2)", "Kept because a request now covers it (1)", "Removed (2)"}},

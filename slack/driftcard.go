@@ -15,7 +15,7 @@ const (
 	// cardsPercent is the part of the room for findings that these may use. The others
 	// are listed in the rest.
 	cardsPercent = 80
-	maxCreator   = 150 // characters of the name of whoever created the access
+	maxCreator   = 150 // characters of the creator's name
 )
 
 // cards makes the blocks of findings that people may decide about. The zero value makes

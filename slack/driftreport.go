@@ -127,7 +127,7 @@ func (o driftOutcome) summary() slackgo.Block {
 	if len(o.Findings) > 0 || o.Total > 0 {
 		b.label("Found").text(strconv.Itoa(max(o.Total, len(o.Findings))))
 		if o.Total > len(o.Findings) {
-			b.text(fmt.Sprintf(" in total. Below are the %d that are new or were last reported a day ago.", len(o.Findings)))
+			b.text(fmt.Sprintf(" in total. Shown below: %d, each new or last reported a day ago.", len(o.Findings)))
 		}
 	}
 	if o.removing && len(o.Findings) > 0 {

@@ -130,7 +130,8 @@ func (p *problems) blocks(blocks []any, most int, view bool) (hasInput bool) {
 	return hasInput
 }
 
-// operatorsText is the only mrkdwn that a message may contain: a link to an execution.
+// operatorsText is the only mrkdwn that a message's blocks may contain: a link to an
+// execution.
 var operatorsText = regexp.MustCompile(`^For operators: <https://[a-z0-9-]+\.console\.(aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)/states/home\?region=[a-z0-9-]+#/v2/executions/details/arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:execution:[A-Za-z0-9_.+!@=-]{1,80}:[A-Za-z0-9_.+!@=-]{1,80}\|View in the AWS console>$`)
 
 // operatorsLink checks a context block, which only the last block of a message may be.

@@ -153,9 +153,9 @@ func header(text string) slackgo.Block {
 func secondaryDomainWarning(p access.Person) []slackgo.Block {
 	text := new(richText).
 		strong("Check that this is the right person. ").
-		text("No user in Identity Center has the requester's Slack email address. The access goes to this user, found under a fallback domain:")
+		text("No user in IAM Identity Center has the requester's Slack email address. The access goes to this user, found under a fallback domain:")
 	for _, line := range []struct{ label, value string }{
-		{"User in Identity Center", firstNonEmpty(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
+		{"User in IAM Identity Center", firstNonEmpty(clean(p.FoundAs.UserName), clean(p.PrincipalID))},
 		{"Name", clean(p.FoundAs.DisplayName)},
 		{"Email", clean(p.FoundAs.Email)},
 	} {
@@ -203,7 +203,7 @@ func rebuiltDetails(r access.Request) slackgo.Block {
 	b.strong("Someone deleted this app's record of the request while the access was active. ").
 		text("The audit log has the requester and the approver. Please tell the people who run this app.")
 	writeTarget(b, r.Target)
-	b.label("User in Identity Center").text(cut(firstNonEmpty(clean(r.Requester.PrincipalID), "unknown"), maxName))
+	b.label("User in IAM Identity Center").text(cut(firstNonEmpty(clean(r.Requester.PrincipalID), "unknown"), maxName))
 	return b.block("request")
 }
 
@@ -431,7 +431,7 @@ func writeFailure(b *richText, r access.Request, to audience) {
 	default:
 		b.text(" We checked: this request left no access behind.")
 		if r.KeptUntil.After(r.RevokedAt) {
-			b.text(" " + string(to) + " still had this access through another request when this one failed: until ").time(r.KeptUntil).text(".")
+			b.text(" " + string(to) + " still had this access at that time through another request, until ").time(r.KeptUntil).text(".")
 		}
 	}
 	b.quote(why)

@@ -994,7 +994,7 @@ func TestConsoleURL(t *testing.T) {
 	}
 }
 
-// The link for operators is small, and the only markup of all messages. Only the ARN of an
+// The link for operators is small, and the only markup in the blocks of messages. Only the ARN of an
 // execution becomes a link.
 func TestOperatorsLink(t *testing.T) {
 	r := pending()

@@ -3,7 +3,8 @@
 // client for the Web API.
 //
 // Text that people typed goes only into rich_text and plain_text elements, which
-// Slack shows unchanged. The blocks of this package never contain mrkdwn.
+// Slack shows unchanged. The blocks of this package contain no mrkdwn except the link of
+// operatorsLink, which has only this app's own words and an address.
 package slack
 
 import (

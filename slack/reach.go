@@ -19,7 +19,7 @@ const MembersUnknown = "members"
 
 // RemindedApprovers returns the people whom a reminder mentions and whose approval may
 // still help: those listed by email, the members of groups whom the request's message
-// mentions, and the members whom the latest reminder asks first. It also returns the
+// mentions, and the members whom the latest reminder asks for the first time. It also returns the
 // members whom an earlier reminder asked and who have no direct message.
 func RemindedApprovers(r access.Request) []access.Person {
 	people, groups := remindedApprovers(r)

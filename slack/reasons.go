@@ -44,7 +44,7 @@ func refusalReason(reason string) string {
 	case string(access.ReasonProtectedAccount):
 		return "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."
 	case string(access.ReasonDurationTooLong):
-		return "The policy doesn't allow this access for so long. Submit a request for a shorter time."
+		return "The policy doesn't allow this access for that long. Submit a request for a shorter time."
 	case string(access.ReasonTicketMissing):
 		return "The policy requires a ticket that this request doesn't have. Submit a new request with the ticket."
 	case string(access.CodeManagement):

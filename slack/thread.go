@@ -39,11 +39,12 @@ func ThreadMessage(purpose string, r access.Request) Message {
 	return m
 }
 
-// DirectMessage returns the same message as a direct message, for requesters outside
-// the channel. Because a direct message has no thread around it, it also names the
-// target, and the duration or the end. It has the requester's buttons: Withdraw while the request
-// is open, End now while the access exists, Ask again after the end, only in the latest message. Purpose "announce" confirms the
-// request, and later says what became of it. Purpose "more_time" offers more time to every requester.
+// DirectMessage returns the thread's message as a direct message, for requesters outside
+// the channel. There is no thread around it, so it also names the target, and the duration
+// or the end. It has the requester's buttons: Withdraw while the request is open, and End
+// now while the access exists. After the end, only the latest message has Ask again.
+// Purpose "announce" confirms the request, and later says how it was decided. Purpose
+// "more_time" offers more time to every requester.
 func DirectMessage(purpose string, r access.Request) Message {
 	if purpose == PurposeMoreTime {
 		return moreTimeMessage(r)
@@ -94,7 +95,7 @@ func isReplaced(purpose string, r access.Request) bool {
 
 // wasReady is what the message about access says after the end, if another one says how it
 // ended.
-const wasReady = "your access was ready. This request has ended since."
+const wasReady = "your access was ready. This request has since ended."
 
 // hasEnded reports whether the request's access was removed, or left to others.
 func hasEnded(s state) bool {

@@ -289,7 +289,7 @@ func warnings(all []string) []slackgo.Block {
 		}
 	}
 	if more := len(lines) - maxWarnings; more > 0 {
-		lines = append(lines[:maxWarnings], fmt.Sprintf("⚠️ %d more warnings apply. Ask the people who run this app.", more))
+		lines = append(lines[:maxWarnings], fmt.Sprintf("⚠️ Warnings not shown here: %d. Ask the people who run this app.", more))
 	}
 	if len(lines) == 0 {
 		return nil

@@ -355,7 +355,7 @@ func TestSparedAccessStaysAtMost72HoursInAll(t *testing.T) {
 	}
 }
 
-// lose makes the history lose what runs found: all of it, or when.
+// lose makes the history lose what runs found: all of it, or only the times.
 func (w *world) lose(t *testing.T, how string) {
 	t.Helper()
 	h, version, err := w.store.History(t.Context())

@@ -104,7 +104,7 @@ func (e *Engine) finding(ctx context.Context, ref access.FindingRef) (access.Fin
 	return findings[ref.Index], nil
 }
 
-// EndPress records how the removal of a finding ended that a person asked for. failure is
+// EndPress records how the removal that a person asked for ended. failure is
 // the error that it ended with, "" if the access was removed. failed reports whether the
 // access may still be there although it should be gone. A press that nobody made has no
 // result.

@@ -105,8 +105,8 @@ func TestUnreadableLeave(t *testing.T) {
 	}
 }
 
-// What a blocked person left alone is a finding like any other. If who is blocked can't be
-// read, it is not removed, and counts as unread.
+// Access that a blocked person left alone is a finding like any other. If the blocks can't
+// be read, the access is not removed, and counts as unread.
 func TestLeaveByBlockedPerson(t *testing.T) {
 	dan := access.Person{SlackID: "UDAN", Email: "dan@example.com", PrincipalID: "u-dan"}
 	for name, test := range map[string]struct {

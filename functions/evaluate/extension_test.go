@@ -44,7 +44,7 @@ func TestEvaluateExtension(t *testing.T) {
 			chain: chain(time.Hour, time.Hour), heldWith: []string{"r0"}},
 		{name: "beyond it, and nobody can approve it", statement: alone, change: func(w *world) { w.holds(2*time.Hour, 90*time.Minute) },
 			kind: access.OutcomeRefused, chain: chain(2*time.Hour, 90*time.Minute), heldWith: []string{"r0"},
-			message: "With this extension, you would have the access for 4 hours 30 minutes in all. That needs an approval, and the policy names no other approver."},
+			message: "With this extension, the requester would have the access for 4 hours 30 minutes in all. That needs an approval, and the policy names no other approver."},
 		{name: "what was held has ended", statement: withAnn(automatic), change: func(w *world) { w.holds(9*time.Hour, 0) },
 			kind: access.OutcomeAutomatic, heldWith: []string{"r0"}},
 		{name: "the lease can't be read: nothing is decided", statement: withAnn(automatic), change: func(w *world) { w.leaseErr = broken }, err: access.CodeUnavailable},

@@ -268,7 +268,7 @@ func (h *Handler) decide(ctx context.Context, r access.Request) (access.Request,
 		} else if d.Reason == access.ReasonTicketMissing {
 			o.Message = slack.TicketHint(d.Tickets)
 		} else if d.ChainTooLong {
-			o.Message = "With this extension, you would have the access for " + access.FormatChain(c.Chain) + " in all. That needs an approval, and the policy names no other approver."
+			o.Message = "With this extension, the requester would have the access for " + access.FormatChain(c.Chain) + " in all. That needs an approval, and the policy names no other approver."
 		}
 	default:
 		if r.Target.Kind == access.KindAccount {

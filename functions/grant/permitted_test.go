@@ -128,7 +128,7 @@ func TestCheckDecisionBySeveral(t *testing.T) {
 	}
 }
 
-// What became of the approvers since is looked up for each of them.
+// Each approver is looked up again, because they may have changed since the approval.
 func TestStartChecksAllApprovers(t *testing.T) {
 	two := access.Policy{Accounts: []access.Statement{needing(2, "bob@example.com", "carol@example.com", "dave@example.com")}}
 	tests := []struct {

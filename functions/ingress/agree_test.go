@@ -73,8 +73,8 @@ func (w *world) evaluateRefuses(t *testing.T) bool {
 	return e.row.Outcome != nil
 }
 
-// What evaluate refuses because nobody can approve it, the form refuses, too, if the
-// catalog knows the groups. It never refuses what evaluate accepts.
+// If evaluate refuses a request because nobody can approve it, so does the form, if the
+// catalog knows the groups. The form never refuses a request that evaluate accepts.
 func TestFormAndEvaluateAgree(t *testing.T) {
 	const noMembers = "the group Auditors has no enabled member besides you"
 	type groups = map[string][]string

@@ -212,7 +212,7 @@ func TestBlockEndsWhatTheIndexLacks(t *testing.T) {
 // The dialog also lists access that ended before, while its sessions may be open. The row
 // says how long they last; the index doesn't.
 func TestBlockShowsEarlierSessions(t *testing.T) {
-	const title, unsure = "Access that ended earlier, with sessions that may still be open: ", "Not all earlier requests of this person could be read."
+	const title, unsure = "Access that ended earlier, with sessions that may still be open: ", "Some of this person's earlier requests couldn't be read."
 	down := access.Errorf(access.CodeUnavailable, "no answer")
 	ended := func(id string, ago time.Duration, session int64, change ...func(*access.Request)) func(*world) {
 		return func(w *world) {
@@ -297,8 +297,8 @@ func TestBlockWithoutAnEarlierRow(t *testing.T) {
 	}
 }
 
-// A block also ends what a person has who has no user in Identity Center any more, or
-// shares their email. It says that there may be more.
+// A block also ends the access of a person who no longer has a user in Identity Center, or
+// who shares an email with another user. The dialog says that there may be more.
 func TestBlockOfSomeoneWithoutAUser(t *testing.T) {
 	w := guarded()
 	someone := w.people["UJANE"]
@@ -314,7 +314,7 @@ func TestBlockOfSomeoneWithoutAUser(t *testing.T) {
 	if w.rows["r3"].Outcome != nil {
 		t.Error("bob's request was decided")
 	}
-	if text := answerText(got.Body); !strings.Contains(text, "Not everything could be checked in time.") || !strings.Contains(text, "Not all earlier requests of this person could be read.") {
+	if text := answerText(got.Body); !strings.Contains(text, "Not everything could be checked in time.") || !strings.Contains(text, "Some of this person's earlier requests couldn't be read.") {
 		t.Errorf("the answer is %q", text)
 	}
 }

@@ -91,9 +91,9 @@ type foundRequests struct {
 }
 
 // findRequests finds the person's requests. The claims have all undecided ones, and the
-// index of requesters has the others, as far as it knows them. The open requests with the
-// latest end or expiry are for those that it lacks: it may be behind, and release 0.1.0
-// didn't fill it.
+// index of requesters has the others, as far as it knows them. It also reads the open
+// requests with the latest end or expiry, because the index may be behind, and release
+// 0.1.0 didn't fill it.
 func (h *Handler) findRequests(ctx context.Context, log *slog.Logger, block access.Block) foundRequests {
 	principal := block.Person.PrincipalID
 	if principal == "" { // Identity Center has no one user with their email; the rows may have one

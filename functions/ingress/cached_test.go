@@ -100,8 +100,8 @@ func TestOpeningUsesTheCache(t *testing.T) {
 	}
 }
 
-// Whoever could approve a minute ago may see the dialog. It decides nothing if they, or the
-// requester, can't anymore, and the refusal is recorded then.
+// People who could approve a minute ago may see the dialog. If the policy no longer allows
+// them, or the requester, the dialog decides nothing, and the refusal is recorded.
 func TestStaleLookupsDecideNothing(t *testing.T) {
 	block := func(p access.Person) func(*world) {
 		return func(w *world) {
@@ -196,8 +196,8 @@ func TestStaleMembershipDecidesNothing(t *testing.T) {
 	}
 }
 
-// Whom the cache refuses is looked up again. So nobody is refused, and nothing is recorded,
-// by what was true a minute ago.
+// People whom the cache refuses are looked up again. So a state that is a minute old
+// refuses nobody, and is not recorded.
 func TestCacheRefusesNobody(t *testing.T) {
 	const refused = "You can't approve or deny this request. "
 	for _, o := range allOpenings() {

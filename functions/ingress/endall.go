@@ -13,8 +13,8 @@ import (
 
 // endOthers ends the access of the other requests that hold the same access as p.request,
 // which a person has ended: those that were approved before. It returns those that end and
-// whose removal has not begun, also if others could not be ended. lost reports whether one has
-// no row: nobody can end that one by a press. It may be repeated.
+// whose removal has not begun, even if others could not be ended. lost reports whether one has
+// no row, so that no press can end it. endOthers may be repeated.
 //
 // The end of p.request is in its row. So a request that enters the lease after this reads
 // it sees that end, and is not granted.

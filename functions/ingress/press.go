@@ -130,7 +130,7 @@ type reply struct {
 	// pressed means that the press about the finding is carried out: an execution removes the
 	// access or records that it stays, and the report shows it.
 	pressed bool
-	// failed means that the app could not do what the button does. A second press may.
+	// failed means that the app could not do what the button does. A second press may succeed.
 	failed bool
 	// text is for the person who pressed. It is "" if the message shows the
 	// result.

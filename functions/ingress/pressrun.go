@@ -173,7 +173,7 @@ func (q question) targets(indexes []int) (targets []access.Target) {
 // notYoursText returns the text for a person who can't answer for any open
 // finding. deciders are the names of those who can.
 func (q question) notYoursText(run access.Run, by access.Person, deciders []string) string {
-	who := "Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."
+	who := "Nobody can answer for the access that is left, because the policy names no approver for it. Add one to the policy, or remove the access in IAM Identity Center."
 	if len(deciders) > 0 {
 		who = "These people can: " + slack.ListNames(deciders) + "."
 	}

@@ -133,7 +133,7 @@ func TestPressOfARun(t *testing.T) {
 			}, answers: part(true), isOver: true, resumed: []string{resumed}, updated: []string{removing}},
 		{name: "nobody approves anything of it", user: "UANN", action: "drift_remove",
 			change: func(w *world, _ *access.Run) { w.policy = access.Policy{} },
-			told:   []string{"You can't answer, because you aren't an approver of any of these accounts or groups. Nobody can, because the policy names no approver for the rest. Add one to the policy, or remove the access in IAM Identity Center."}},
+			told:   []string{"You can't answer, because you aren't an approver of any of these accounts or groups. Nobody can answer for the access that is left, because the policy names no approver for it. Add one to the policy, or remove the access in IAM Identity Center."}},
 		{name: "nobody approves the sandbox: who approves everywhere", user: "UBOB", action: "drift_remove",
 			change: func(w *world, _ *access.Run) {
 				w.policy.Accounts[2] = access.Statement{Resources: []string{"*"}, PermissionSets: []string{"Billing"}, Approvers: []string{"bob@example.com"}}

@@ -23,7 +23,7 @@ const (
 )
 
 // inVain is the warning for a request that evaluate accepts, although nobody would see it.
-const inVain = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can submit it. Tell the people who run this app, or ask an approver yourself."
+const inVain = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself."
 
 // unreachableText returns the warning for a form whose request nobody could approve, or
 // nobody in Slack. refused reports whether evaluate would refuse the request. The text is

@@ -15,7 +15,7 @@ import (
 // these requests, and the others would wait in vain.
 func TestNobodyReachable(t *testing.T) {
 	const warning = "This would be refused, because none of the approvers is a full member of this Slack workspace with a confirmed email address: "
-	const inVain = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can submit it. Tell the people who run this app, or ask an approver yourself.\nApprovers (any one can approve): "
+	const inVain = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself.\nApprovers (any one can approve): "
 	const noMembers = "This would be refused, because the group Auditors has no enabled member besides you. Ask the people who run this app."
 	const first = "Approvers (any one can approve): "
 	var many []string
@@ -152,7 +152,7 @@ func TestWarningAndApprovers(t *testing.T) {
 	if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
 		t.Fatal(err)
 	}
-	const want = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can submit it. Tell the people who run this app, or ask an approver yourself.\n" +
+	const want = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself.\n" +
 		"Approvers (any one can approve): gone@example.com, members of Auditors\n" +
 		"Open sessions may last up to 8 hours after the access ends."
 	if f.Preview != want {

@@ -61,7 +61,7 @@ func postsToShow(r access.Request, user string) []slack.Shown {
 // shown the end of access only if all were answered: until then, notify waits and repeats its
 // last update.
 //
-// It updates at most so many posts, in the order of postsToShow.
+// most limits the number of posts, in the order of postsToShow.
 func (h *Handler) showRequest(ctx context.Context, log *slog.Logger, by source, r access.Request, most int) (shown bool) {
 	shown = r.Posts[slack.PurposeAnnounce].TS != ""
 	sent, allAnswered := map[string]string{}, true // sent are digests by purpose
@@ -109,8 +109,8 @@ func (h *Handler) showRequest(ctx context.Context, log *slog.Logger, by source, 
 }
 
 // showRequests updates the most important posts of several requests at the same time; notify
-// updates all of them later. It leaves out requests that another press ended, or this one so
-// long ago that notify expects no update any more.
+// updates all of them later. It leaves out requests that another press ended, and those that this
+// press ended so long ago that notify no longer expects an update.
 func (h *Handler) showRequests(ctx context.Context, log *slog.Logger, by source, all []access.Request) {
 	parallel.Do(len(all), showWorkers, func(i int) {
 		if r := all[i]; r.EndRequest == nil || r.MayShowEnd(by.press, h.Now()) {

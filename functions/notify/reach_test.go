@@ -404,7 +404,7 @@ func TestReplyAboutAccessStaysCurrent(t *testing.T) {
 			if err := w.handle(t, "revoked", true, tt.postRevoke, 3); err != nil {
 				t.Fatal(err)
 			}
-			if text := w.in(t, slack.PurposeGranted); !strings.Contains(text, "your access was ready. This request has ended since.") || strings.Contains(text, "is ready until") {
+			if text := w.in(t, slack.PurposeGranted); !strings.Contains(text, "your access was ready. This request has since ended.") || strings.Contains(text, "is ready until") {
 				t.Errorf("the reply says %s", text)
 			}
 			want := []string{"update C1 1", "update C1 2"}
@@ -464,8 +464,6 @@ func TestNotReachedWithoutDirectMessages(t *testing.T) {
 	}
 }
 
-// Every direct message is updated at every change, once, and has no buttons left in the
-// end.
 // A press that ended access, or the minute check for overdue access, may have sent an update
 // that Slack applies after ours. So the task is repeated until that can't be any more, and
 // then updates the posts again.
@@ -531,6 +529,7 @@ func TestLastUpdateIsRepeated(t *testing.T) {
 	}
 }
 
+// Every direct message is updated once for each change, and has no buttons left in the end.
 func TestDirectMessagesStayCurrent(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

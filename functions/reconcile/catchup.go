@@ -16,11 +16,11 @@ const (
 	// requester: state NotifyGranted gives up after 15 s.
 	toldAfter = time.Minute
 	// compareFor is how long after a grant its messages are compared with the row. Later,
-	// a difference is a new release, whose messages read differently. Messages that are
+	// any difference comes from a new release, whose messages read differently. Messages that are
 	// missing for longer are tried only every retryEvery.
 	compareFor = time.Hour
 	retryEvery = 10 * time.Minute
-	// mostCatchUps is how many requests one look makes notify catch up. The next looks
+	// mostCatchUps is for how many requests one look invokes notify. The next looks
 	// continue. Slack limits how many messages it updates, and after a deployment, all
 	// requests of the last hour may have to be shown again.
 	mostCatchUps = 20

@@ -32,8 +32,8 @@ type visit struct {
 	next time.Time // zero: only after due changes
 }
 
-// visit calls do for each of the requests that is new, or due at another time than before,
-// or whose next visit has come. do returns when to visit the request again; zero: only
+// visit calls do for each request that is new, whose due time has changed, or whose next
+// visit has come. do returns when to visit the request again; zero: only
 // after its due time changes. An error is logged as failed, and the next look calls
 // do again.
 func (s *Sweep) visit(ctx context.Context, known *visits, requests []access.Due, failed string, do func(ctx context.Context, id string, now time.Time) (next time.Time, err error)) {

@@ -234,7 +234,7 @@ func TestNobodyOfTheGroupInSlack(t *testing.T) {
 		t.Errorf("the message says %q", text)
 	}
 	m.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
-	const warning = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can submit it. Tell the people who run this app, or ask an approver yourself."
+	const warning = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself."
 	eventually(t, catalog.CheckEvery+soon, "the form warns", func() error {
 		f := local.openForGroup(t, judy)
 		defer f.unlock()

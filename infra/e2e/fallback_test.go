@@ -15,7 +15,7 @@ func TestSecondaryDomain(t *testing.T) {
 	t.Parallel()
 	r := local.ask(t, wish{ivan, "network", "DeveloperAccess", 10})
 	m := r.message(t)
-	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "Check that this is the right person") || !strings.Contains(text, "User in Identity Center: \nIvan@Corp.example.net") {
+	if text := strings.Join(textsOf(t, m.Blocks), "\n"); !strings.Contains(text, "Found under a fallback email domain") || !strings.Contains(text, "Check that this is the right person") || !strings.Contains(text, "User in IAM Identity Center: \nIvan@Corp.example.net") {
 		t.Errorf("the message does not warn: %q", text)
 	}
 	if res := local.press(t, bob, m, "approve", false); !res.OK {

@@ -55,7 +55,7 @@ func (s *stack) testFindings(t *testing.T) {
 		if p := event.report(t); !p.has("finding_remove") || !p.has("finding_leave") {
 			t.Errorf("the buttons are gone: %s", p.Blocks)
 		}
-		// Who may start executions can't decide, either.
+		// People who may start executions can't decide, either.
 		s.forgePress(t, event, 0)
 		s.forgePress(t, event, 7)
 		s.wantThere(t, kimLake)

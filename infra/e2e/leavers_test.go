@@ -215,7 +215,7 @@ func TestRecreatedUserIsNotGranted(t *testing.T) {
 		if res := local.press(t, carol, m, "approve", false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
-		local.wantToldAlone(t, carol, "The requester now has another user in IAM Identity Center than when they submitted this request.")
+		local.wantToldAlone(t, carol, "The requester now has a different user in IAM Identity Center than when they submitted this request.")
 		if row := local.requestRow(t, r.id, "outcome"); row.Outcome != nil {
 			t.Errorf("decided: %+v", row.Outcome)
 		}

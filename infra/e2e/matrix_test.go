@@ -745,7 +745,7 @@ func (m *matrix) text() string {
 
 `+"`make reliability RELIABILITY=-update-matrix`"+` writes this page. [Reliability](reliability.md) says what is checked in each cell. A column is a
 Task state of the request machine, a row a kind of fault. Requests that need groups have [their own part](#groups-and-two-approvals), and
-[the simulation](simulation.md#reads-that-fail) plays more failures of reads, also of organizational units.
+[the simulation](simulation.md#reads-that-fail) plays more failures of reads, including reads of organizational units.
 
 | | meaning |
 |---|---|

@@ -195,8 +195,9 @@ func TestRevokeNeverWaitsForSlack(t *testing.T) {
 	}
 }
 
-// TestGrantNeverWaitsForSlack lets Slack not answer when a request is posted that the
-// policy approved. Access comes all the same, and the request appears later, once.
+// TestGrantNeverWaitsForSlack keeps Slack from answering when the app posts a
+// request that the policy approved. The access is granted anyway, and the request appears
+// later, once.
 func TestGrantNeverWaitsForSlack(t *testing.T) {
 	t.Parallel()
 	const longest = 7500 * time.Millisecond // one try of two seconds and a cold start; two tries of four would take longer

@@ -105,7 +105,7 @@ func deployed(t *testing.T, source, current string) string {
 
 // TestUpgradeWithRequestsInFlight deploys this release while executions of an
 // early one wait for an approval. They continue with this release's functions:
-// one is granted and ends in time, one is denied. They don't have this release's
+// one is granted and ends on time, one is denied. They don't have this release's
 // last step, so the sweep does it after them. Their rows lack the copy of the execution's
 // ARN, so the first token of each needs a read.
 func TestUpgradeWithRequestsInFlight(t *testing.T) {
@@ -181,8 +181,8 @@ func init() {
 }
 
 // TestUpgradeFromFirstRelease deploys this release while requests of release 0.1.0 wait
-// and its access is active. People then extend, end, deny and block what began with
-// rows that have nothing of this.
+// and its access is active. People then extend, end, deny and block requests
+// whose rows lack the attributes for all of this.
 func TestUpgradeFromFirstRelease(t *testing.T) {
 	t.Parallel()
 	const why = "The change is over."

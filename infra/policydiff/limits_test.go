@@ -13,7 +13,7 @@ import (
 
 // worst returns two policies that differ in every statement, of the shapes that take the
 // most time: each of n statements about the same targets names its own group, whose
-// members are not known, so each two groups may have a member in common.
+// members are not known, so any two groups may have a member in common.
 func worst(shape string, n int) (before, after *access.Policy) {
 	group := func(i int) string { return access.GroupEntry(fmt.Sprintf("%08d-0000-0000-0000-000000000000", i)) }
 	before = &access.Policy{}

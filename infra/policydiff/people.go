@@ -202,7 +202,7 @@ func (p *population) roles(sides [2]side, kind access.Kind, affecting [2][]int) 
 }
 
 // mayBeOne reports whether the same person may have both roles, and decisions about their
-// requests may then be others than with one of the roles.
+// requests may then differ from those with only one of the roles.
 func mayBeOne(a, b *role) bool {
 	return a.open && b.open && (a.who.Email == "" || b.who.Email == "") && !isSubset(a.places, b.places) && !isSubset(b.places, a.places)
 }

@@ -88,7 +88,7 @@ func (s *Settings) warnOfResponders(r *reader) {
 	slices.Sort(all)
 	if all = slices.Compact(all); len(all) == 1 {
 		if _, isGroup := access.GroupOf(all[0]); !isGroup {
-			r.warn(r.keys[key], key, "names only %s: nobody could lift a block that this person wrote. Add another person, or a group", all[0])
+			r.warn(r.keys[key], key, "names only %s: nobody could lift a block that this person placed. Add another person, or a group", all[0])
 		}
 	}
 }

@@ -125,7 +125,7 @@ var sections = []section{
 		prop("deny_cooldown", duration(minutes, time.Second, access.MaxDenyCooldown, "no wait"), func(s *Settings) *time.Duration { return &s.DenyCooldown },
 			"How long after a denial the requester must wait before they can request the same access again.").orDefault("15"),
 		prop("extension_offer", duration(minutes, time.Second, day, "no offers"), func(s *Settings) *time.Duration { return &s.ExtensionOffer },
-			"How long before the end of access its requester gets a direct message that offers to ask for more time, but not before half of the time is over.").orDefault("30"),
+			"How long before access ends its requester gets a direct message that offers more time. For short access, the message comes when half of the time is over.").orDefault("30"),
 		prop("incident_responders", list(approver(), 0, maxResponders), func(s *Settings) *[]string { return &s.Policy.IncidentResponders },
 			"The people who can block a person and end everything they have, in this app's Home tab (docs/operate/compromised-account.md): emails, and Identity Center groups as group:ID. Empty: nobody can."),
 		prop("secondary_fallback_email_domains", list(domain(), 0, 0), func(s *Settings) *[]string { return &s.SecondaryFallbackDomains },

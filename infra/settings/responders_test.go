@@ -10,9 +10,9 @@ func TestWarnOfSingleResponder(t *testing.T) {
 	const group = "group:99999999-8888-7777-6666-555555555555"
 	for value, want := range map[string]string{
 		"[]":                                 "",
-		"[ann@example.com]":                  "f:1: incident_responders: names only ann@example.com: nobody could lift a block that this person wrote. Add another person, or a group",
+		"[ann@example.com]":                  "f:1: incident_responders: names only ann@example.com: nobody could lift a block that this person placed. Add another person, or a group",
 		"[ann@example.com, bob@example.com]": "",
-		"[ann@example.com, Ann@example.com]": "f:1: incident_responders: names only ann@example.com: nobody could lift a block that this person wrote. Add another person, or a group",
+		"[ann@example.com, Ann@example.com]": "f:1: incident_responders: names only ann@example.com: nobody could lift a block that this person placed. Add another person, or a group",
 		`["` + group + `"]`:                  "",
 		`[ann@example.com, "` + group + `"]`: "",
 	} {

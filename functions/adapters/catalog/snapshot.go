@@ -45,7 +45,8 @@ type Snapshot struct {
 type Members struct {
 	Users []Member
 	More  bool // there may be others
-	// Known is set by Catalog.ApproverGroup, and not stored: the snapshot has the group.
+	// Known reports whether the snapshot has the group. Catalog.ApproverGroup sets it; it is
+	// not stored.
 	Known bool
 }
 

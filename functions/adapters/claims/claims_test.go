@@ -560,7 +560,7 @@ func TestFreeAndTakeAtOnce(t *testing.T) {
 	}
 }
 
-// A denial counts even if whoever denied the request didn't free its claim: the sweep and the
+// A denial counts even if the press that denied the request didn't free its claim: the sweep and the
 // next request add it when they drop the claim.
 func TestDenialWithoutFree(t *testing.T) {
 	by := access.Person{Email: "bob@example.com"}

@@ -60,7 +60,7 @@ func AWSConfig(lookup func(string) string) (aws.Config, error) {
 }
 
 // InRegion returns cfg for clients in region, because Identity Center may be in
-// another region than the function. An empty region changes nothing.
+// a different region from the function. An empty region changes nothing.
 func InRegion(cfg aws.Config, region string) aws.Config {
 	cfg = cfg.Copy()
 	if region != "" {

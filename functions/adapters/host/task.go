@@ -45,7 +45,7 @@ type Payload interface{ LogArgs() []any }
 // TaskHandler returns a handler that calls handle, logs its errors, and returns them
 // in the form that the state machine's Retry and Catch understand. Refusals, and errors
 // that the machine retries, are logged as warnings. An error that someone must fix
-// raises the alarm, also if it is the cause of Undecidable.
+// raises the alarm, even if it is only the cause of Undecidable.
 func TaskHandler[In Payload, Out any](p Process, handle func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (Out, error) {
 		ctx = withLogArgs(ctx, in.LogArgs())

@@ -284,8 +284,8 @@ func TestOutdatedCopy(t *testing.T) {
 // worldFor is a world of which only the subject counts.
 func worldFor(s access.Subject) *world { return &world{subject: s} }
 
-// A request that waits gets the access after the removal, also if the process that removes
-// it still has a copy of the lease, and then removes the next one's.
+// A waiting request gets the access after the removal, even if the removing process still
+// has a copy of the lease, and then removes that request's access, too.
 func TestCopiesOfTwoRemovals(t *testing.T) {
 	w, l := started(t, subject)
 	w.release(t, w.process(), "a")

@@ -10,8 +10,8 @@ import (
 
 // RequesterAgain is Requester for a person who was found before. It looks up the Slack
 // user and, at the same time, the user in Identity Center who has the email that the
-// person had then. If Slack has another email by now, what was found for the old one is
-// dropped, and the user who has the new one is looked up.
+// person had then. If Slack has another email by now, RequesterAgain
+// drops that user, and looks up the one who has the new email.
 //
 // If both lookups fail, the error is Slack's.
 func (f *Finder) RequesterAgain(ctx context.Context, was access.Person) (access.Person, error) {

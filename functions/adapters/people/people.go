@@ -153,7 +153,7 @@ func (f *Finder) checkRequester(ctx context.Context, requester access.Person, fr
 	case absent.ofRequester != "":
 		return access.Errorf(access.CodeRefused, "%s", absent.ofRequester)
 	case p.PrincipalID != requester.PrincipalID:
-		return access.Errorf(access.CodeRefused, "The requester now has another user in IAM Identity Center than when they submitted this request.")
+		return access.Errorf(access.CodeRefused, "The requester now has a different user in IAM Identity Center than when they submitted this request.")
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (f *Finder) CheckApprover(ctx context.Context, approver access.Person) erro
 	case absent.code != "":
 		return access.Errorf(access.CodeRefused, "%s", absent.toThem)
 	case p.PrincipalID != approver.PrincipalID || !access.SameEmail(p.Email, approver.Email):
-		return access.Errorf(access.CodeRefused, "The approver now has another user in IAM Identity Center, or another email address.")
+		return access.Errorf(access.CodeRefused, "The approver now has a different user in IAM Identity Center, or a different email address.")
 	}
 	return nil
 }

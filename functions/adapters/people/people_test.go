@@ -172,7 +172,7 @@ func TestAnswersAreKeptForAMinute(t *testing.T) {
 // Each press looks up the person who decides, and the person whose request it is.
 func TestPressesUseNoOldAnswers(t *testing.T) {
 	jane := access.Person{SlackID: "UJANE", Email: "jane@example.com", PrincipalID: "p-jane"}
-	const anew = "The requester now has another user in IAM Identity Center than when they submitted this request."
+	const anew = "The requester now has a different user in IAM Identity Center than when they submitted this request."
 	for _, tt := range []struct {
 		name     string
 		change   func(*world)

@@ -167,8 +167,8 @@ func (r *Reader) due(now time.Time, references ...string) []string {
 func isParameter(reference string) bool { return strings.HasPrefix(reference, "ssm:") }
 
 // readParameters reads parameters in one call, and the parameter beside them. It returns
-// nothing if the call fails for another reason than an outage: it fails as a whole if one of
-// them may not be read.
+// nothing if the call fails for a reason other than an outage: the call fails as a whole if
+// one parameter may not be read.
 func (r *Reader) readParameters(ctx context.Context, references []string, now time.Time) map[string]answer {
 	byName, names := map[string]string{}, []string{}
 	for _, reference := range references {

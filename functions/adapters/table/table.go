@@ -25,21 +25,24 @@
 //
 //	Create        everything it is given (PutItem; all others are UpdateItem)
 //	Evaluate      requester requester_id approvers unknown_approvers approver_groups
-//	              evaluated_decision background permission_set_description expires_at due
+//	              evaluated_decision background chain held_with portal session_seconds
+//	              permission_set_description expires_at due
 //	Decide        outcome events
 //	ChangeApprovals  approvals approval_progress events outcome posts
-//	RequestEnd    end_request events due
+//	RequestEnd, EndHolder  end_request events due
 //	EndShown      end_shown
 //	StoreToken    approval_token or end_token, and token_execution_arn
 //	CountReminder reminders_sent reminded_at further_approvers
-//	BeginPost, FailPost, CompletePost  posts
+//	BeginPost, BeginPostAfter, FailPost, CompletePost  posts
 //	RecordOUPath  ou_path
-//	RecordGrant   granted_at end group_membership_id events due
+//	RecordGrant   granted_at end chain_since extends group_membership_id
+//	              aws_create_request_id events due
 //	Fail          failure
 //	BeginRevoke   revoking_at
 //	TakeOver      revoking_execution_arn
 //	Rebuild       rebuilt revoking_at open due
-//	RecordRemoval revoked_at removal kept_until events revoking_at
+//	RecordRemoval revoked_at removal kept_until aws_delete_request_id events
+//	              revoking_at
 //	AppendEvent   events
 //	MarkAudited   audited
 //	GiveUp        failure tombstone
@@ -53,6 +56,9 @@
 //	AnswerRun      answers answer
 //	ExpireRun      answer
 //	StoreRunToken  token token_execution_arn
+//	AddPress       presses
+//	AddRefusedPress  refused_presses
+//	AddPressResult press_results
 //	BeginRunPost, CompleteRunPost  posts
 //
 // The row "blocks" has the attributes of access.Blocks. PutBlocks writes it with PutItem,
@@ -62,8 +68,8 @@
 // next, rate, changed and version, and AskToYield writes yield_until.
 //
 // PutItem also writes "reconcile#heartbeat" (PutHeartbeat), "reconcile#removals"
-// (ReserveRemoval), and the rows "removal#…" (PutRemoval), which say how the
-// removals of findings ended.
+// (ReserveRemoval), the rows "removal#…" (PutRemoval), which say how the removals of
+// findings ended, and the rows "left#…" (PutLeave), which say who left access alone.
 package table
 
 import (

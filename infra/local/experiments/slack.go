@@ -193,7 +193,7 @@ func (t *trial) hits(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// drive does something in Slack, again if the app asks for that.
+// drive does something in Slack, and repeats it if the app asks for that.
 func (t *trial) drive(ctx context.Context, what string, body map[string]any) error {
 	for tries := 3; ; tries-- {
 		var result simulator.Result
