@@ -115,7 +115,7 @@ const (
 const (
 	PurposeAnnounce = access.PostAnnounce // the message in the channel
 	PurposeRemind   = "remind"            // reminds the approvers
-	PurposeGranted  = "granted"           // the access exists
+	PurposeGranted  = access.PostGranted  // the access exists
 	PurposeOutcome  = "outcome"           // the request ended without an approval
 	PurposeRevoked  = "revoked"           // the access was removed
 	PurposeFailed   = "failed"            // the request was approved, but there was no access

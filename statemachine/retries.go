@@ -38,6 +38,7 @@ var retries = strings.NewReplacer(
 	`"${TransientErrors}"`, transientErrors(),
 	`"${RetrySixTimes}"`, standardRetrier(6),
 	`"${RetryTenTimes}"`, standardRetrier(10),
+	`"${RetryForHours}"`, standardRetrier(ShowRetries, string(access.CodeMisconfigure)), // someone may fix it meanwhile
 )
 
 // FillRetries returns the definition source with its transient errors and
@@ -53,10 +54,14 @@ func transientErrors() string {
 	return strings.Join(quoted, ", ")
 }
 
-// standardRetrier returns the standard retrier in JSON. It retries transient errors and
-// timeouts, with delays that grow up to the deployment's limit.
-func standardRetrier(attempts int) string {
-	return fmt.Sprintf(`{"ErrorEquals": [%s, "States.Timeout"], "MaxAttempts": %d, `+
+// standardRetrier returns the standard retrier in JSON. It retries transient errors,
+// timeouts, and the errors in also, with delays that grow up to the deployment's limit.
+func standardRetrier(attempts int, also ...string) string {
+	names := transientErrors()
+	for _, name := range append([]string{"States.Timeout"}, also...) {
+		names += ", " + quote(name)
+	}
+	return fmt.Sprintf(`{"ErrorEquals": [%s], "MaxAttempts": %d, `+
 		`"IntervalSeconds": "${RetryIntervalSeconds}", "BackoffRate": 2, "MaxDelaySeconds": "${RetryMaxDelaySeconds}", "JitterStrategy": "FULL"}`,
-		transientErrors(), attempts)
+		names, attempts)
 }

@@ -236,7 +236,8 @@ const (
 	// showWithin is how long after it has ended access a press may begin to show that.
 	showWithin = 2 * time.Second
 	// lateUpdate is how long after a press one of its updates may replace a newer one: the
-	// press sends them for five seconds, and Slack may apply them some seconds later.
+	// press sends them for five seconds, and Slack may apply them some seconds later. The
+	// function notify has six seconds.
 	lateUpdate = 12 * time.Second
 )
 
@@ -246,17 +247,26 @@ func (r *Request) MayShowEnd(press string, now time.Time) bool {
 }
 
 // LateUpdates returns until when Slack may apply an older update of the posts, and so replace
-// a newer one: by the press that ended the access, or, if the access was overdue, by the minute
-// check. It is zero if there is none.
+// a newer one: by the press that ended the access; by the minute check, if it caught up the
+// message about the grant just before that press, or if the access was overdue. It is zero if
+// there is none.
 func (r *Request) LateUpdates() time.Time {
-	switch end, ok := r.plannedEnd(); {
-	case r.awaitsUpdates():
-		return r.EndRequest.At.Add(lateUpdate)
-	case ok && r.IsRemoved() && r.RevokedAt.Sub(end) >= OverdueAfter:
-		return r.RevokedAt.Add(lateUpdate)
+	var until time.Time
+	if r.awaitsUpdates() || r.EndRequest != nil && r.WasGranted() && r.Posts[PostGranted].TS == "" {
+		until = r.EndRequest.At.Add(lateUpdate)
 	}
-	return time.Time{}
+	if end, ok := r.plannedEnd(); ok && r.IsRemoved() && r.RevokedAt.Sub(end) >= OverdueAfter {
+		until = r.RevokedAt.Add(lateUpdate) // later than the end
+	}
+	return until
 }
+
+// MayCatchUp reports whether the requester may still be told that the access is ready. Shortly
+// before the end it is too late: Slack could apply that update after the one about the end.
+func (r *Request) MayCatchUp(now time.Time) bool { return r.IsUsable(now.Add(lateUpdate)) }
+
+// PostGranted is the purpose of the reply that says that the access is ready.
+const PostGranted = "granted"
 
 // OverdueAfter is how long after its end access is overdue, so that its messages say so.
 const OverdueAfter = time.Minute

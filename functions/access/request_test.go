@@ -34,3 +34,37 @@ func TestOpenAndInterrupted(t *testing.T) {
 		})
 	}
 }
+
+func TestLateUpdates(t *testing.T) {
+	granted := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	end, pressed := granted.Add(time.Hour), granted.Add(30*time.Minute)
+	told := map[string]Post{PostGranted: {TS: "1"}}
+	press := &EndRequest{At: pressed, ByPress: "p"}
+	request := Request{GrantedAt: granted, End: end, Posts: told}
+	for _, test := range []struct {
+		name   string
+		change func(*Request)
+		want   time.Time
+	}{
+		{"active", func(*Request) {}, time.Time{}},
+		{"ended on time", func(r *Request) { r.RevokedAt = end.Add(time.Second) }, time.Time{}},
+		{"ended by a press that has not shown it", func(r *Request) { r.EndRequest = press }, pressed.Add(12 * time.Second)},
+		{"ended by a press that has shown it", func(r *Request) { r.EndRequest, r.EndShown = press, true }, time.Time{}},
+		{"ended by the app", func(r *Request) { r.EndRequest = &EndRequest{At: pressed, Reason: EndRequesterGone} }, time.Time{}},
+		{"ended by a press, and the requester was not told about the grant", func(r *Request) { r.EndRequest, r.EndShown, r.Posts = press, true, nil }, pressed.Add(12 * time.Second)},
+		{"ended by the app, and the requester was perhaps told about the grant", func(r *Request) {
+			r.EndRequest, r.Posts = &EndRequest{At: pressed, Reason: EndRequesterGone}, map[string]Post{PostGranted: {Channel: "C1"}}
+		}, pressed.Add(12 * time.Second)},
+		{"ended before the grant", func(r *Request) {
+			r.EndRequest, r.GrantedAt, r.Posts = &EndRequest{At: pressed, Reason: EndBlocked}, time.Time{}, nil
+		}, time.Time{}},
+		{"removed a minute late", func(r *Request) { r.RevokedAt = end.Add(time.Minute) }, end.Add(time.Minute + 12*time.Second)},
+		{"removed a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute) }, pressed.Add(time.Minute + 12*time.Second)},
+		{"removed almost a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute-time.Second) }, pressed.Add(12 * time.Second)},
+	} {
+		r := request
+		if test.change(&r); !r.LateUpdates().Equal(test.want) {
+			t.Errorf("%s: %v, want %v", test.name, r.LateUpdates(), test.want)
+		}
+	}
+}

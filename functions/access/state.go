@@ -30,8 +30,8 @@ func (r *Request) HasRemovalBegun() bool { return !r.RevokingAt.IsZero() || r.Is
 // other requests may keep the access.
 func (r *Request) IsRemoved() bool { return !r.RevokedAt.IsZero() }
 
-// IsClosed reports whether everything about the request is recorded, and all messages
-// are sent.
+// IsClosed reports whether everything about the request is recorded. Its messages show that,
+// unless Slack refused them to the last.
 func (r *Request) IsClosed() bool { return !r.ClosedAt.IsZero() }
 
 // IsOver reports whether access can no longer be granted: the sweep gave up on the

@@ -52,6 +52,8 @@ func TestCatchUp(t *testing.T) {
 			inChannel: true, want: []string{"update C1 1", "find C1/1 granted", "find C1/1 granted"}},
 		{name: "not removed", announced: true, then: (*world).stick, want: []string{"update C1 1", "find C1/1 granted", "update DUJANE 2", "find C1/1 granted"}},
 		{name: "after its end", announced: true, inChannel: true, then: func(w *world) { w.at = w.row.End }, want: []string{"update C1 1", "find C1/1 granted", "find C1/1 granted"}},
+		{name: "13 s before its end", announced: true, inChannel: true, then: func(w *world) { w.at = w.row.End.Add(-13 * time.Second) }, want: []string{"update C1 1", "find C1/1 granted", "post C1/1 granted"}},
+		{name: "12 s before its end", announced: true, inChannel: true, then: func(w *world) { w.at = w.row.End.Add(-12 * time.Second) }},
 		{name: "removed", announced: true, then: func(w *world) { w.stick(); w.end() }},
 		{name: "closed", announced: true, then: func(w *world) { w.end(); w.row.ClosedAt = w.row.RevokedAt }},
 		{name: "denied", announced: true, then: func(w *world) { w.row.GrantedAt, w.row.End = time.Time{}, time.Time{}; w.deny() }},

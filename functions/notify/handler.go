@@ -140,8 +140,8 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, in Input) error 
 	return err
 }
 
-// repeatFor is how long after the last late update a task still updates all posts. The state
-// machine retries for about two minutes, which is shorter.
+// repeatFor is how long after the last late update a task still updates all posts. Later
+// retries update only those that Slack didn't take yet.
 const repeatFor = 10 * time.Minute
 
 // approvedTime limits the announcement of a request that is approved already: its access
@@ -211,8 +211,8 @@ func (h *Handler) showEverywhere(ctx context.Context, r access.Request) error {
 	return firstError(err, h.updateDirect(ctx, r))
 }
 
-// afterLateUpdates clears the digests once no late update by a press can follow, so that all
-// posts are updated again.
+// afterLateUpdates clears the digests once no late update by a press or the minute check can
+// follow, so that all posts are updated again.
 func (h *Handler) afterLateUpdates(r access.Request) access.Request {
 	if until := r.LateUpdates(); until.IsZero() || h.Now().Before(until) || h.Now().After(until.Add(repeatFor)) {
 		return r

@@ -69,7 +69,7 @@ func missesMessages(r access.Request, now time.Time) (missing bool, next time.Ti
 	switch {
 	case !r.IsUsable(now):
 		missing, next = !now.Before(overdue) && !isShown(r), overdue
-	case wasTold(r, now):
+	case wasTold(r, now), !r.MayCatchUp(now):
 		return false, overdue
 	default:
 		since, next = r.GrantedAt, r.GrantedAt.Add(toldAfter)

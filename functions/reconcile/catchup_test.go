@@ -80,6 +80,9 @@ func TestLookCatchesUp(t *testing.T) {
 		{name: "direct message not updated", row: told(5*time.Minute, later, sent("dm-announce", access.Post{Channel: "D1", TS: "2.1", Digest: "d"})), want: 3, reads: 3},
 		{name: "messages of another release", row: told(2*time.Hour, later, sent("announce", access.Post{Channel: "C1", TS: "1.1", Digest: "d"})), reads: 1},
 
+		{name: "nothing posted, 13 s before the end", row: told(5*time.Minute, noon.Add(13*time.Second), drop(all...)), want: 3, reads: 3},
+		{name: "nothing posted, 12 s before the end", row: told(5*time.Minute, noon.Add(12*time.Second), drop(all...)), reads: 1},
+
 		{name: "waits for approval", row: asked(time.Hour, nil), reads: 1},
 		{name: "being granted", row: asked(time.Hour, approved), reads: 1},
 		{name: "given up", row: told(5*time.Minute, later, func(r *access.Request) { drop(all...)(r); r.Tombstone = true }), reads: 1},

@@ -33,7 +33,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 		return err
 	}
 	l := &look{Sweep: s, now: s.Now(), requests: map[string]examined{}}
-	defer l.notify(ctx, open) // last, so that it delays no removal
+	defer l.notify(ctx, open) // last, so that it delays none of these removals
 	reading, cancelReading := context.WithTimeout(ctx, examineTimeout)
 	defer cancelReading()
 

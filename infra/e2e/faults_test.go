@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -223,6 +224,60 @@ func TestSlackIsDown(t *testing.T) {
 	lasting.waitGone(t, removalLimit)
 	lasting.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantOnce(t, lasting, "granted", "revoked")
+}
+
+// TestLongSlackOutage checks that all messages show how a request ended, even if Slack fails
+// for longer than other tasks are retried. Access is removed and recorded meanwhile.
+func TestLongSlackOutage(t *testing.T) {
+	t.Parallel()
+	outage := func(operation string) faults.Rule {
+		return faults.Rule{Kind: faults.ServerError, Function: "-notify", Operation: operation, Target: slackAPI, Count: -1, Invocations: mostAttempts}
+	}
+	const longest = 4 * time.Minute // eight attempts, and a wait after each: 1 s, 2 s and so on, up to 30 s
+	t.Run("at the end of access", func(t *testing.T) {
+		t.Parallel()
+		r := local.ask(t, wish{frank, "network", "ReadOnlyAccess", 20}, outage("revoked"))
+		r.waitAssigned(t)
+		r.waitGone(t, 20*time.Second+removalLimit)
+		r.waitRecorded(t, "revoked")
+		if !strings.Contains(string(r.message(t).Blocks), "🟢") {
+			t.Error("the message shows the end during the outage")
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, longest)
+		if m := r.message(t); m.has("end") || !strings.Contains(string(m.Blocks), "⚪") {
+			t.Errorf("after the outage, the message shows %s", m.Blocks)
+		}
+		wantOnce(t, r, "granted", "revoked")
+		wantEvents(t, r, "requested", "approved", "granted", "revoked")
+	})
+	t.Run("at a denial", func(t *testing.T) {
+		t.Parallel()
+		r := local.ask(t, wish{erin, "log-archive", "DeveloperAccess", 10}, outage("outcome"))
+		if res := r.opens(t, carol, "deny", r.message(t)).submit(t, map[string]string{"denial_reason": "Not today."}); !res.OK {
+			t.Fatalf("submit: %+v", res)
+		}
+		r.waitRecorded(t, "denied")
+		if said := r.thread(t)["outcome"]; len(said) > 0 {
+			t.Errorf("the thread says during the outage %q", said[0].Text)
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, longest)
+		if m := r.message(t); m.has("approve") || m.has("deny") {
+			t.Errorf("after the outage, the message shows %s", m.Blocks)
+		}
+		wantOnce(t, r, "outcome")
+		wantEvents(t, r, "requested", "denied")
+	})
+}
+
+// waitRecorded waits until the audit bucket has a record of the event.
+func (r *request) waitRecorded(t *testing.T, event string) {
+	t.Helper()
+	eventually(t, soon, fmt.Sprintf("the record %q", event), func() error {
+		if events := r.events(t); !slices.Contains(events, event) {
+			return fmt.Errorf("the records are %q", events)
+		}
+		return nil
+	})
 }
 
 // about returns texts that the bodies of Identity Center's calls about this access
