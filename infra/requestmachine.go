@@ -56,6 +56,7 @@ func requestPlaceholders(s *settings.Settings, partition string, arn func(name s
 		RetryIntervalSeconds:   whole(s.RetryInterval),
 		RetryMaxDelaySeconds:   whole(retryMaxDelay),
 		ConfirmMaxDelaySeconds: whole(confirmMaxDelay),
+		ShowMaxDelaySeconds:    whole(20 * retryMaxDelay),
 		RevokeWaitSeconds:      whole(s.RevokeRetryWait),
 		AnnounceWaitSeconds:    whole(s.AnnounceRetryWait),
 		RevokeRounds:           statemachine.RevokeRounds,

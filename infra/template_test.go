@@ -828,7 +828,7 @@ func TestRequestPlaceholders(t *testing.T) {
 		Partition:        "aws-cn",
 		EvaluateFunction: "evaluate", AwaitFunction: "await", NotifyFunction: "notify",
 		GrantFunction: "grant", RevokeFunction: "revoke", AuditFunction: "audit",
-		RetryIntervalSeconds: 60, RetryMaxDelaySeconds: 120, ConfirmMaxDelaySeconds: 120,
+		RetryIntervalSeconds: 60, RetryMaxDelaySeconds: 120, ConfirmMaxDelaySeconds: 120, ShowMaxDelaySeconds: 2400,
 		RevokeWaitSeconds: 90, AnnounceWaitSeconds: 120, RevokeRounds: statemachine.RevokeRounds,
 	}
 	if got != want {

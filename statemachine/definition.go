@@ -40,6 +40,7 @@ type RequestPlaceholders struct {
 	RetryIntervalSeconds   int // before the first retry
 	RetryMaxDelaySeconds   int // the longest wait between two retries
 	ConfirmMaxDelaySeconds int // the longest wait between two checks of a running operation
+	ShowMaxDelaySeconds    int // the longest wait between two attempts to show how a request ended
 	RevokeWaitSeconds      int // between two rounds of a removal that fails
 	AnnounceWaitSeconds    int // before Slack is tried again
 	RevokeRounds           int // rounds of a removal before a new execution continues

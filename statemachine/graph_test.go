@@ -95,6 +95,7 @@ var filled = RequestPlaceholders{
 	RetryIntervalSeconds:   1,
 	RetryMaxDelaySeconds:   30,
 	ConfirmMaxDelaySeconds: 5,
+	ShowMaxDelaySeconds:    600,
 	RevokeWaitSeconds:      60,
 	AnnounceWaitSeconds:    120,
 	RevokeRounds:           RevokeRounds,

@@ -36,9 +36,9 @@ var TransientErrors = []string{
 // A Task that retries differently has its own retrier.
 var retries = strings.NewReplacer(
 	`"${TransientErrors}"`, transientErrors(),
-	`"${RetrySixTimes}"`, standardRetrier(6),
-	`"${RetryTenTimes}"`, standardRetrier(10),
-	`"${RetryForHours}"`, standardRetrier(ShowRetries, string(access.CodeMisconfigure)), // someone may fix it meanwhile
+	`"${RetrySixTimes}"`, standardRetrier(6, "RetryMaxDelaySeconds"),
+	`"${RetryTenTimes}"`, standardRetrier(10, "RetryMaxDelaySeconds"),
+	`"${RetryForHours}"`, standardRetrier(ShowRetries, "ShowMaxDelaySeconds", string(access.CodeMisconfigure)), // someone may fix it meanwhile
 )
 
 // FillRetries returns the definition source with its transient errors and
@@ -54,14 +54,14 @@ func transientErrors() string {
 	return strings.Join(quoted, ", ")
 }
 
-// standardRetrier returns the standard retrier in JSON. It retries transient errors,
-// timeouts, and the errors in also, with delays that grow up to the deployment's limit.
-func standardRetrier(attempts int, also ...string) string {
+// standardRetrier returns a retrier in JSON. It retries transient errors, timeouts, and the errors in
+// also. Its delays grow up to the deployment's value maxDelay.
+func standardRetrier(attempts int, maxDelay string, also ...string) string {
 	names := transientErrors()
 	for _, name := range append([]string{"States.Timeout"}, also...) {
 		names += ", " + quote(name)
 	}
 	return fmt.Sprintf(`{"ErrorEquals": [%s], "MaxAttempts": %d, `+
-		`"IntervalSeconds": "${RetryIntervalSeconds}", "BackoffRate": 2, "MaxDelaySeconds": "${RetryMaxDelaySeconds}", "JitterStrategy": "FULL"}`,
-		names, attempts)
+		`"IntervalSeconds": "${RetryIntervalSeconds}", "BackoffRate": 2, "MaxDelaySeconds": "${%s}", "JitterStrategy": "FULL"}`,
+		names, attempts, maxDelay)
 }

@@ -23,6 +23,7 @@ var worthTrying = append([]string{
 	string(access.CodeInProgress),
 	string(access.CodeLeaseDeleting),
 	string(access.CodeUndecidable),
+	string(access.CodeMisconfigure), // for states that try for hours: someone may fix it
 }, TransientErrors...)
 
 func TestEveryTaskRetries(t *testing.T) {

@@ -28,9 +28,9 @@ const (
 )
 
 // ShowRetries is how often NotifyOutcome and NotifyRevoked are retried, so that all messages
-// show how a request ended, even after an outage of Slack. With the default delays, the
-// retries take about four hours, and each writes 3 of the execution's 25,000 events.
-const ShowRetries = 1000
+// show how a request ended, even after an outage of Slack. With the default delays, that
+// takes about three hours. Each retry writes 3 of the execution's 25,000 events.
+const ShowRetries = 50
 
 // GrantWaitFor limits how long after the decision Grant is tried again while the policy
 // can't decide. GrantWaitRounds limits how often: each round writes about 7 events.

@@ -205,7 +205,7 @@ func definitions() (request, reconcile *machine, err error) {
 		EvaluateFunction: "evaluate", AwaitFunction: "await", NotifyFunction: "notify",
 		GrantFunction: "grant", RevokeFunction: "revoke", AuditFunction: "audit",
 		RetryIntervalSeconds: seconds(retryInterval), RetryMaxDelaySeconds: seconds(retryMaxDelay),
-		ConfirmMaxDelaySeconds: seconds(confirmMaxDelay), RevokeWaitSeconds: seconds(revokeWait),
+		ConfirmMaxDelaySeconds: seconds(confirmMaxDelay), ShowMaxDelaySeconds: seconds(20 * retryMaxDelay), RevokeWaitSeconds: seconds(revokeWait),
 		AnnounceWaitSeconds: seconds(announceWait), RevokeRounds: statemachine.RevokeRounds,
 	}.Render()
 	if err != nil {

@@ -226,6 +226,9 @@ func (l *ledger) noteState(e *execution, state string) {
 		r.stop(e)
 		r.stop = nil
 	}
+	if inv := l.request(id).closing; state == "Close" && e.of == requestMachineARN && inv != nil && inv.waiter != nil && inv.waiter.e == e && inv.failure != nil {
+		l.broken(7, "request %s is closed, and its messages don't show how it ended: %s", id, inv.failure)
+	}
 	if state == "Complete?" {
 		l.world.decideFindings(e.name, l.world.source.dice("findings"))
 	}

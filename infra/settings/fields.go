@@ -247,7 +247,7 @@ var sections = []section{
 		prop("retry_interval", duration(seconds, time.Second, time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryInterval },
 			"The wait before the first retry of a failed step. It doubles from there.").orDefault("1s"),
 		prop("retry_max_delay", duration(seconds, time.Second, 5*time.Minute, ""), func(s *Settings) *time.Duration { return &s.RetryMaxDelay },
-			"The longest wait between two tries of a failing step, or twice retry_interval if that is longer. Longer waits spare a service that is down; shorter ones notice sooner that it is back.").orDefault("30s"),
+			"The longest wait between two tries of a failing step, or twice retry_interval if that is longer. Messages about how a request ended wait up to 20 times as long. Longer waits spare a service that is down; shorter ones notice sooner that it is back.").orDefault("30s"),
 		prop("revoke_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.RevokeRetryWait },
 			"The wait between two rounds of a removal that keeps failing. Also the wait before the app rechecks an approved request that the policy couldn't decide.").orDefault("60s"),
 		prop("announce_retry_wait", duration(seconds, time.Second, time.Hour, ""), func(s *Settings) *time.Duration { return &s.AnnounceRetryWait },

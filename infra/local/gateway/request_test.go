@@ -37,7 +37,7 @@ func requestMachine(t *testing.T, name string, script map[string]any) string {
 	definition, err := statemachine.RequestPlaceholders{
 		Partition:        "aws",
 		EvaluateFunction: arn, AwaitFunction: arn, NotifyFunction: arn, GrantFunction: arn, RevokeFunction: arn, AuditFunction: arn,
-		RetryIntervalSeconds: 1, RetryMaxDelaySeconds: 1, ConfirmMaxDelaySeconds: 1, RevokeWaitSeconds: 1, AnnounceWaitSeconds: 1, RevokeRounds: 2,
+		RetryIntervalSeconds: 1, RetryMaxDelaySeconds: 1, ConfirmMaxDelaySeconds: 1, ShowMaxDelaySeconds: 1, RevokeWaitSeconds: 1, AnnounceWaitSeconds: 1, RevokeRounds: 2,
 	}.Render()
 	if err != nil {
 		t.Fatal(err)
