@@ -59,8 +59,8 @@ func TestScopesAreThoseOfTheCalls(t *testing.T) {
 		"UserByEmail":  func() error { _, _, err := client.UserByEmail(ctx, "a@example.com"); return err },
 		"MembersAmong": func() error { _, err := client.MembersAmong(ctx, "C1", []string{"U1"}); return err },
 		"FindPost": func() error {
-			_, _, err := client.FindPost(ctx, "C1", "", "r-1", "announce")
-			_, _, inThread := client.FindPost(ctx, "C1", "1", "r-1", "announce")
+			_, _, err := client.FindPost(ctx, "C1", "", message)
+			_, _, inThread := client.FindPost(ctx, "C1", "1", message)
 			return first2(err, inThread)
 		},
 		"OpenDM":       func() error { _, err := client.OpenDM(ctx, "U1"); return err },

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -33,9 +34,12 @@ const (
 	// membersPageSize is the most that Slack allows. A channel of ten thousand members
 	// then takes ten calls, which fit into the time limit of a message about a grant.
 	membersPageSize = 1000
-	// maxHistoryPages limits how far back FindPost searches: 1000 messages. That
-	// is enough, because a retry runs only minutes after the post.
+	// maxHistoryPages limits how many messages FindPost reads: 1000. The search may come hours
+	// after the post, because the minute check repeats messages until the access ends. So a
+	// busy channel may have more new messages than that.
 	maxHistoryPages = 5
+	// clockSkew is how much Slack's clock may be behind ours.
+	clockSkew = 5 * time.Minute
 	// hooksHost is the host of Slack's response URLs.
 	hooksHost = "hooks.slack.com"
 )
@@ -404,40 +408,49 @@ func (c *Client) MembersAmong(ctx context.Context, channel string, users []strin
 	}
 }
 
-// FindPost finds one of the app's posts by its metadata. It searches the channel's
-// latest thousand messages, or the thread if threadTS is not empty.
-func (c *Client) FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error) {
+// FindPost finds the post of m by its metadata: in the channel, or in the thread if threadTS is
+// not empty. It reads at most a thousand messages since m.Since. If there are more, it returns
+// CodeUnavailable, because the post may be among the others, and must not be sent again. If
+// m.Since is unknown, it reads the latest thousand messages, and may miss an older post.
+func (c *Client) FindPost(ctx context.Context, channel, threadTS string, m Message) (ts string, found bool, err error) {
+	oldest := ""
+	if !m.Since.IsZero() {
+		oldest = strconv.FormatInt(m.Since.Add(-clockSkew).Unix(), 10)
+	}
 	cursor := ""
 	for range maxHistoryPages {
-		messages, next, err := c.readPage(ctx, channel, threadTS, cursor)
+		messages, next, err := c.readPage(ctx, channel, threadTS, oldest, cursor)
 		if err != nil {
 			return "", false, err
 		}
-		for _, m := range messages {
-			p := m.Metadata.EventPayload
-			if m.Metadata.EventType == EventType && p["request_id"] == requestID && p["purpose"] == purpose {
-				return m.Timestamp, true, nil
+		for _, has := range messages {
+			p := has.Metadata.EventPayload
+			if has.Metadata.EventType == EventType && p["request_id"] == m.RequestID && p["purpose"] == m.Purpose {
+				return has.Timestamp, true, nil
 			}
 		}
 		if next == "" || next == cursor {
-			break
+			return "", false, nil
 		}
 		cursor = next
 	}
-	return "", false, nil
+	if oldest == "" {
+		return "", false, nil
+	}
+	return "", false, access.Errorf(access.CodeUnavailable, "look for a message: more than %d messages were posted since", maxHistoryPages*pageSize)
 }
 
-func (c *Client) readPage(ctx context.Context, channel, threadTS, cursor string) (messages []slackgo.Message, next string, err error) {
+func (c *Client) readPage(ctx context.Context, channel, threadTS, oldest, cursor string) (messages []slackgo.Message, next string, err error) {
 	err = c.call(ctx, "look for a message", func(ctx context.Context, api *slackgo.Client) error {
 		if threadTS != "" {
 			m, _, n, err := api.GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{
-				ChannelID: channel, Timestamp: threadTS, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
+				ChannelID: channel, Timestamp: threadTS, Oldest: oldest, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
 			})
 			messages, next = m, n
 			return err
 		}
 		r, err := api.GetConversationHistoryContext(ctx, &slackgo.GetConversationHistoryParameters{
-			ChannelID: channel, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
+			ChannelID: channel, Oldest: oldest, Cursor: cursor, Limit: pageSize, IncludeAllMetadata: true,
 		})
 		if err == nil {
 			messages, next = r.Messages, r.ResponseMetaData.NextCursor

@@ -380,12 +380,13 @@ func TestFindPost(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newFakeSlack(t, map[string][]answer{tt.method: {ok(first), ok(second)}})
-			ts, found, err := s.client().FindPost(context.Background(), "C0CHANNEL", tt.thread, tt.request, "announce")
+			since := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+			ts, found, err := s.client().FindPost(context.Background(), "C0CHANNEL", tt.thread, Message{RequestID: tt.request, Purpose: "announce", Since: since})
 			if err != nil || ts != tt.want || found != (tt.want != "") {
 				t.Fatalf("got %q, %v, %v, want %q", ts, found, err, tt.want)
 			}
 			for _, c := range s.calls {
-				if c.args["include_all_metadata"] != "1" || c.args["channel"] != "C0CHANNEL" {
+				if c.args["include_all_metadata"] != "1" || c.args["channel"] != "C0CHANNEL" || c.args["oldest"] != "1772441700" {
 					t.Errorf("%s got %v", c.method, c.args)
 				}
 				if tt.thread != "" && c.args["ts"] != tt.thread {
@@ -393,6 +394,31 @@ func TestFindPost(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A post may be older than all the messages that FindPost reads. Then nobody knows whether it is
+// there, so it must not be sent again.
+func TestFindPostInABusyChannel(t *testing.T) {
+	page := func(i int) answer {
+		return ok(fmt.Sprintf(`{"ok":true,"messages":[{"ts":"9.%d","text":"chat"}],"has_more":true,"response_metadata":{"next_cursor":"page%d"}}`, i, i))
+	}
+	var busy []answer
+	for i := range maxHistoryPages {
+		busy = append(busy, page(i))
+	}
+	for name, tt := range map[string]struct {
+		since time.Time
+		want  access.Code
+	}{
+		"a request":                      {time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), access.CodeUnavailable},
+		"a request whose row is rebuilt": {time.Time{}, ""},
+	} {
+		s := newFakeSlack(t, map[string][]answer{"conversations.history": slices.Clone(busy)})
+		_, found, err := s.client().FindPost(context.Background(), "C0CHANNEL", "", Message{RequestID: "abcdefghijklmnop", Purpose: "announce", Since: tt.since})
+		if found || access.CodeOf(err) != tt.want || len(s.calls) != maxHistoryPages {
+			t.Errorf("%s: found %t, %v, %d calls", name, found, err, len(s.calls))
+		}
 	}
 }
 

@@ -22,6 +22,9 @@ type Confirmation struct {
 	// ChainOver reports whether the access that the request would extend has ended.
 	// Otherwise, the request's Chain is that access as it is now.
 	ChainOver bool
+	// HeldUntil is when the same access ends, if ChainOver is set and the requester still has
+	// it through another request. The approved request would run beside that one.
+	HeldUntil time.Time
 }
 
 // ConfirmationView returns the dialog. Its private_metadata is the request's id, and
@@ -42,7 +45,11 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
 	writeSessions(b, statePending, r)
-	writeExtension(b, r, c.ChainOver)
+	if c.HeldUntil.IsZero() {
+		writeExtension(b, r, c.ChainOver)
+	} else {
+		writeHeldUntil(b, c.HeldUntil)
+	}
 	writeBackground(b, r)
 	if len(c.Approvals.Requirements) > 0 {
 		writeRequirements(b, r, c.Approvals)
@@ -52,11 +59,13 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	}
 	b.label("Reason").quoteLinked(r.Reason)
 	effect := "If you press Approve, the access starts at once."
-	if r.Chain != nil && !c.ChainOver {
-		effect = "If you press Approve, the access is extended at once."
-	}
-	if !c.Last {
+	switch {
+	case !c.Last:
 		effect = "If you press Approve, the request still needs other approvals before the access starts."
+	case !c.HeldUntil.IsZero():
+		effect = "If you press Approve, the time of this request starts at once."
+	case r.Chain != nil && !c.ChainOver:
+		effect = "If you press Approve, the access is extended at once."
 	}
 	blocks = append(blocks, b.block("request"), slackgo.NewSectionBlock(plainText(effect), nil, nil))
 

@@ -35,9 +35,11 @@ func confirmations() map[string]Confirmation {
 	longest.Request.Ticket = strings.Repeat("名", access.MaxTicketLength)
 	over := of("pending_extension_too_long", true)
 	over.ChainOver = true
+	held := over
+	held.HeldUntil = over.Request.Chain.End.Add(2 * time.Hour)
 	return map[string]Confirmation{
-		"extension_over": over,
-		"pending":        of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
+		"extension_over": over, "extension_held": held,
+		"pending": of("pending", true), "ticket": ticket, "background": background, "background_longest": longestBackground, "group": of("pending_group", true), "no_expiry": of("pending_no_expiry", true),
 		"several": of("pending_several", false), "several_one": of("pending_several_one", true), "several_lapsed": of("pending_several_lapsed", true),
 		"extension": of("pending_extension", true), "extension_too_long": of("pending_extension_too_long", true),
 		"fallback_domain": of("pending_fallback_domain", true),

@@ -16,7 +16,7 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	if r.Guard == access.GuardGone {
 		return goneQuestion(r, findings)
 	}
-	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: questionTitle(r)}
+	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Since: r.StartedAt, Text: questionTitle(r)}
 	n := r.Removals
 	why := new(richText).label("Why we ask").text(guardReason(r.Guard, 0))
 	link := executionLink(r.ExecutionARN)

@@ -15,7 +15,7 @@ import (
 // have the access, by their user in Identity Center.
 func DriftReportMessage(r access.DriftReport, run access.Run, owners map[string]access.Person) Message {
 	o := outcomeOf(r)
-	m := Message{EventType: EventType, RequestID: r.RunID, Purpose: PurposeDriftReport, Text: o.title()}
+	m := Message{EventType: EventType, RequestID: r.RunID, Purpose: PurposeDriftReport, Since: run.StartedAt, Text: o.title()}
 	if n := len(r.Findings); n > 0 {
 		m.Text += " (" + strconv.Itoa(n) + ")"
 	}

@@ -33,13 +33,14 @@ func (e *Extension) block() slackgo.Block {
 // writeExtension says how long the access lasts in all with the request, as of the
 // request's evaluation. That access may end before an approval, and the row doesn't say
 // so. Therefore the text says until when it lasts, and what an approval does after that. over
-// reports whether it is known to have ended.
+// reports whether it is known to have ended. Even then, the person may have the same access
+// through another request, of which the row knows nothing.
 func writeExtension(b *richText, r access.Request, over bool) {
 	switch {
 	case r.Chain == nil:
 		return
 	case over:
-		b.newLine().strong("The access that this request would extend has ended.").text(" An approval starts new access.")
+		b.newLine().strong("The request that this one would extend has ended.").text(" The time of this one starts with its approval.")
 		return
 	}
 	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(", ending ").time(r.Chain.End).
@@ -48,6 +49,13 @@ func writeExtension(b *richText, r access.Request, over bool) {
 		b.text(", which is too long without an approval")
 	}
 	b.text(". If that access ends before an approval, the approval starts new access.")
+}
+
+// writeHeldUntil says that the person has the access until then, through a request that this one
+// doesn't extend.
+func writeHeldUntil(b *richText, until time.Time) {
+	b.newLine().strong("They have this access until").text(" ").time(until).
+		text(", through another request. This request doesn't extend it: its time starts with its approval.")
 }
 
 // rowShowsChainOver reports whether anything in the row happened after the end of the access that

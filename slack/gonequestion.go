@@ -13,7 +13,7 @@ import (
 // Identity Center. findings is that access. Once the question is closed,
 // goneQuestion ignores findings.
 func goneQuestion(r access.Run, findings []access.Finding) Message {
-	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Text: goneTitle(r)}
+	m := Message{EventType: EventType, RequestID: r.ID, Purpose: PurposeDriftQuestion, Since: r.StartedAt, Text: goneTitle(r)}
 	what := "To remove"
 	if r.Answer != nil {
 		what = "Asked about"

@@ -25,6 +25,9 @@ type Message struct {
 	EventType string
 	RequestID string
 	Purpose   string
+	// Since is a time before the message can have been posted; zero if that isn't known.
+	// FindPost searches no older posts. It isn't sent.
+	Since time.Time
 }
 
 // Limits of this package. They keep a message with the longest names and texts within
@@ -140,7 +143,7 @@ func requestMessage(r access.Request, quote quoter) Message {
 }
 
 func newMessage(purpose string, r access.Request) Message {
-	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose}
+	return Message{EventType: EventType, RequestID: r.ID, Purpose: purpose, Since: r.CreatedAt}
 }
 
 // header returns a heading. The text must be the app's own.

@@ -535,7 +535,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 
 // Once the row says that the access to extend has ended, no text claims that it continues.
 func TestExtensionOfWhatHasEnded(t *testing.T) {
-	const over, extends = "The access that this request would extend has ended. An approval starts new access.", "Extends access they have had since "
+	const over, extends = "The request that this one would extend has ended. The time of this one starts with its approval.", "Extends access they have had since "
 	all := requests()
 	for name, ended := range map[string]bool{"pending_extension": false, "pending_extension_reminded": false, "pending_extension_over": true, "pending_extension_approved_once": true} {
 		r := all[name]

@@ -13,8 +13,9 @@ import (
 // maxReached is how many people each line about direct messages mentions.
 const maxReached = 7
 
-// MembersUnknown is a key in access.Request.Posts that stands for no message. Its post is
-// marked failed while the app can't check who is in the channel.
+// MembersUnknown is a key in access.Request.Posts under which no message is sent. It is there
+// to keep a mark in the row: while the app can't check who is in the channel, the entry is
+// Failed, and afterwards it is empty. It never has a channel or a timestamp.
 const MembersUnknown = "members"
 
 // RemindedApprovers returns the people whom a reminder mentions and whose approval may
@@ -150,9 +151,13 @@ type Shown struct {
 	Message Message
 }
 
-// DirectPosts returns all posts besides the request's message that show its state: the
-// direct messages to the requester and to approvers, and the reply in the channel that
-// says how to use the access. Reminders show the moment when they were sent. The posts are
+// DirectPosts returns all posts besides the request's message that show its state. Despite
+// the name, not all are direct messages:
+//
+//   - the direct messages to the requester and to approvers
+//   - the reply in the thread of the request's message that says how to use the access
+//
+// Reminders are not among them, because they show the moment when they were sent. The posts are
 // in a fixed order. A post without a timestamp may not have arrived.
 func DirectPosts(r access.Request) []Shown {
 	var all []Shown

@@ -87,7 +87,7 @@ func chainOf(l Lease, rows map[string]Request, id string, by, now time.Time) *Ch
 // IsExtendable reports whether the request's access exists until its end, so that another
 // request for the same access extends it.
 func (r *Request) IsExtendable(now time.Time) bool {
-	return r.IsActive() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
+	return r.IsUninterrupted() && now.Before(r.End)
 }
 
 // LastEnd returns when the last of these requests for the same access ends; now for one

@@ -216,8 +216,9 @@ type Post struct {
 	// Reminder is set for the direct message to an approver: the number of the reminder
 	// with which it was sent, 0 if the request was new.
 	Reminder int `json:"reminder,omitempty"`
-	// Over is set for an offer of more time once another request keeps the access longer, and
-	// for a direct message that could not be sent once the requester doesn't need it any more.
+	// Over means that the message has served its purpose. For an offer of more time that was
+	// sent: another request keeps the access longer, so the offer loses its button. For a direct
+	// message that could not be sent: the requester doesn't need it any more, so nothing sends it.
 	Over bool `json:"over,omitempty"`
 }
 

@@ -59,11 +59,17 @@ func (r *Request) HasAccess() bool { return r.WasGranted() && !r.IsRemoved() }
 // access early.
 func (r *Request) IsActive() bool { return r.WasGranted() && !r.HasRemovalBegun() && !r.IsClosed() }
 
+// IsUninterrupted reports whether the access is active and nothing ends it before its end:
+// nobody ended it early, and the sweep did not give up on it. Its end may have come.
+func (r *Request) IsUninterrupted() bool {
+	return r.IsActive() && r.EndRequest == nil && !r.Tombstone
+}
+
 // IsUsable reports whether the requester has the access and nothing ends it yet: it is
 // active, its end has not come, nobody ended it early, and the sweep did not give up on
 // it. It is false for a rebuilt row.
 func (r *Request) IsUsable(now time.Time) bool {
-	return r.Rebuilt == nil && r.IsActive() && r.EndRequest == nil && !r.Tombstone && now.Before(r.End)
+	return r.Rebuilt == nil && r.IsUninterrupted() && now.Before(r.End)
 }
 
 // IsPending reports whether the request has no access yet and may still get it: it is

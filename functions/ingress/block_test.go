@@ -171,6 +171,32 @@ func TestBlockShowsTheEnd(t *testing.T) {
 	}
 }
 
+// Slack accepts fifty updates a minute. So a block updates one post of each of the first
+// requests, and leaves the others to notify. None of the others waits for an update.
+func TestBlockShowsFewEnds(t *testing.T) {
+	w := guarded()
+	w.rows = map[string]access.Request{}
+	for i := range 40 {
+		r := active()
+		r.ID = fmt.Sprintf("many%02d", i)
+		r.Posts = postsOf(r.ID)
+		w.rows[r.ID] = r
+	}
+	w.send(t, blockBy("UANN", "UJANE", "stolen"))
+	shown := map[string]bool{}
+	for _, m := range w.shows {
+		shown[m.RequestID] = true
+	}
+	if len(w.updated) != showPosts || len(shown) != showPosts {
+		t.Errorf("updated %q, want one post of each of %d requests", w.updated, showPosts)
+	}
+	for id, r := range w.rows {
+		if r.EndRequest == nil || !r.LateUpdates().IsZero() {
+			t.Errorf("%s: end %+v, updates until %v", id, r.EndRequest, r.LateUpdates())
+		}
+	}
+}
+
 // A block ends memberships in groups, too.
 func TestBlockEndsMemberships(t *testing.T) {
 	w := guarded()

@@ -72,8 +72,15 @@ func (p *press) mustConfirm(d access.Decision) bool {
 	return p.opensDialog() || !p.confirmed && d.Confirm
 }
 
-// chainSource waits for the chain that a request would extend; nil if there is none.
-type chainSource func() (*access.Chain, error)
+// chainSource waits for what a request would extend.
+type chainSource func() (extended, error)
+
+// extended is the chain that a request would extend; nil if there is none. Then heldUntil is
+// how long the person has the access through other requests; zero if they don't have it.
+type extended struct {
+	chain     *access.Chain
+	heldUntil time.Time
+}
 
 // chainReadTime limits the read of what a request would extend. The dialog opens without it.
 const chainReadTime = 500 * time.Millisecond
@@ -83,10 +90,11 @@ const chainReadTime = 500 * time.Millisecond
 func (p *press) startChainRead() {
 	if p.extends == nil && p.request.Chain != nil {
 		r := p.request
-		p.extends = parallel.Start(p.reads, func(ctx context.Context) (*access.Chain, error) {
+		p.extends = parallel.Start(p.reads, func(ctx context.Context) (e extended, err error) {
 			ctx, cancel := context.WithTimeout(ctx, chainReadTime)
 			defer cancel()
-			return chains.ReadFor(ctx, p.Table, r, p.Now)
+			e.chain, e.heldUntil, err = chains.ReadFor(ctx, p.Table, r, p.Now)
+			return e, err
 		})
 	}
 }
@@ -99,15 +107,15 @@ func (p *press) askToConfirm(ctx context.Context, d access.Decision, last bool) 
 	c := slack.Confirmation{Request: p.request, Warnings: d.Warnings, Approvals: p.standing, Last: last}
 	if was := p.request.Chain; was != nil {
 		p.startChainRead()
-		switch chain, err := p.extends(); {
+		switch now, err := p.extends(); {
 		case err != nil:
 			p.log.Warn("the access to extend could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 			c.ChainOver = !p.Now().Before(was.End)
-		case chain == nil:
-			c.ChainOver = true
+		case now.chain == nil:
+			c.ChainOver, c.HeldUntil = true, now.heldUntil
 		default:
-			c.Request.Chain = chain
-			if d := c.Request.EvaluatedDecision; d != nil && !chain.Since.Equal(was.Since) {
+			c.Request.Chain = now.chain
+			if d := c.Request.EvaluatedDecision; d != nil && !now.chain.Since.Equal(was.Since) {
 				// It was the earlier chain that was too long.
 				other := *d
 				other.ChainTooLong, c.Request.EvaluatedDecision = false, &other

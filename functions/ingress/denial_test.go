@@ -247,7 +247,7 @@ func TestEndInTheDialog(t *testing.T) {
 		{name: "no longer an approver", user: "UANN", opens: true, change: func(w *world) { w.policy.Accounts[1].Approvers = []string{"lead@example.com"} },
 			told: []string{"You can't end this access. The requester or lead@example.com can."}},
 		{name: "the execution can't be resumed", user: "UANN", opens: true, ended: true, change: func(w *world) { w.resumeErr = access.Errorf(access.CodeUnavailable, "no answer") },
-			told: []string{"Your press is recorded, but the removal could not start. Please press End now again. Otherwise the access ends at 13:00 UTC on 1 January."}},
+			told: []string{"Your press is recorded, but the removal hasn't started yet. It starts within 150 seconds. To start it sooner, press End now again."}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()

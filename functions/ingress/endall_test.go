@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -91,7 +92,7 @@ func TestEndNowEndsAll(t *testing.T) {
 			}},
 		{name: "the machine of the other can't be resumed", user: "UJANE", wantEnded: true, resumed: []string{"end-token {}", "r2-token {}"},
 			change: func(w *world) { w.resumeErr = broken },
-			told:   []string{"Your press is recorded, but the removal could not start. Please press End now again. Otherwise the access ends at 13:00 UTC on 1 January."}},
+			told:   []string{"Your press is recorded, but the removal hasn't started yet. It starts within 150 seconds. To start it sooner, press End now again."}},
 		{name: "again, because the first press may have ended only one", user: "UJANE", wantEnded: true, resumed: []string{"end-token {}", "r2-token {}"},
 			change: func(w *world) { w.end("r1", access.EndRequest{By: ann, At: now.Add(-time.Second)}) },
 			told:   []string{"This access is already being removed."}},
@@ -223,6 +224,23 @@ func TestEndNowShowsEverywhere(t *testing.T) {
 				t.Errorf("an update may still arrive: %t, want %t", !tt.late, tt.late)
 			}
 		})
+	}
+}
+
+// If more requests end than a press shows, it shows the one that was pressed.
+func TestEndNowShowsThePressedRequest(t *testing.T) {
+	w := newWorld()
+	r := active()
+	r.Posts = postsOf("1")
+	w.rows["r1"] = r
+	for i := range 2 * showPosts {
+		id := fmt.Sprintf("r2%02d", i)
+		w.beside(id, func(r *access.Request) { r.Posts = postsOf(id) })
+	}
+	w.send(t, pressBy("UJANE", "end", "r1"))
+	isPressed := func(m slack.Message) bool { return m.RequestID == "r1" }
+	if len(w.updated) != showPosts || !slices.ContainsFunc(w.shows, isPressed) {
+		t.Errorf("updated %q", w.updated)
 	}
 }
 

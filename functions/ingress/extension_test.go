@@ -131,7 +131,7 @@ func TestRequesterCantApproveALongExtension(t *testing.T) {
 // The dialog shows what the request would extend now. The row only has what it would have
 // extended when it was evaluated.
 func TestConfirmShowsWhatIsExtended(t *testing.T) {
-	const over = "The access that this request would extend has ended."
+	const over, held = "The request that this one would extend has ended.", "This request doesn't extend it"
 	row := waiting()
 	row.Chain = &access.Chain{Since: now.Add(-time.Hour), End: now.Add(time.Hour), Extends: "r2"}
 	past := row
@@ -151,33 +151,34 @@ func TestConfirmShowsWhatIsExtended(t *testing.T) {
 	other := tooLong // the access that was too long has ended, and jane got some anew
 	other.Chain = &access.Chain{Since: now.Add(-10 * time.Minute), End: now.Add(20 * time.Minute), Extends: "r2"}
 	other.EvaluatedDecision = &access.Decision{Outcome: access.DecideApproval}
-	broken := access.Errorf(access.CodeUnavailable, "no answer")
+	broken, none := access.Errorf(access.CodeUnavailable, "no answer"), time.Time{}
 	for _, tt := range []struct {
 		name   string
 		row    access.Request
 		change func(*world)
 		shows  access.Request
 		over   bool
+		held   time.Time
 	}{
-		{"as in the row", row, func(w *world) { w.holds(admin, time.Hour, time.Hour) }, row, false},
-		{"shorter by now", row, func(w *world) { w.holds(admin, time.Hour, 30*time.Minute) }, shorter, false},
+		{"as in the row", row, func(w *world) { w.holds(admin, time.Hour, time.Hour) }, row, false, none},
+		{"shorter by now", row, func(w *world) { w.holds(admin, time.Hour, 30*time.Minute) }, shorter, false, none},
 		{"longer by now: grant extends what the row says", row, func(w *world) {
 			w.holds(admin, time.Hour, time.Hour)
 			w.extends("r2", 3*time.Hour)
-		}, row, false},
+		}, row, false, none},
 		{"longer by now, and what the row says has ended", past, func(w *world) {
 			w.holds(admin, 2*time.Hour, 0)
 			w.extends("r2", 3*time.Hour)
-		}, past, true},
-		{"its requester ended it", row, ended(func(r *access.Request) { r.EndRequest = &access.EndRequest{By: jane, At: now} }), row, true},
-		{"it is being removed", row, ended(func(r *access.Request) { r.RevokingAt = now }), row, true},
-		{"it is gone", row, func(*world) {}, row, true},
-		{"its time is over", past, func(w *world) { w.holds(admin, 2*time.Hour, 0) }, past, true},
-		{"too long, as in the row", tooLong, func(w *world) { w.holds(admin, time.Hour, time.Hour) }, tooLong, false},
-		{"too long, and other access by now", tooLong, func(w *world) { w.holds(admin, 10*time.Minute, 20*time.Minute) }, other, false},
-		{"the table stalls", row, func(w *world) { w.leaseStalls = true }, row, false},
-		{"the table doesn't answer", row, func(w *world) { w.leaseErr = broken }, row, false},
-		{"the table doesn't answer, after its end", past, func(w *world) { w.leaseErr = broken }, past, true},
+		}, past, true, now.Add(3 * time.Hour)},
+		{"its requester ended it", row, ended(func(r *access.Request) { r.EndRequest = &access.EndRequest{By: jane, At: now} }), row, true, none},
+		{"it is being removed", row, ended(func(r *access.Request) { r.RevokingAt = now }), row, true, none},
+		{"it is gone", row, func(*world) {}, row, true, none},
+		{"its time is over", past, func(w *world) { w.holds(admin, 2*time.Hour, 0) }, past, true, none},
+		{"too long, as in the row", tooLong, func(w *world) { w.holds(admin, time.Hour, time.Hour) }, tooLong, false, none},
+		{"too long, and other access by now", tooLong, func(w *world) { w.holds(admin, 10*time.Minute, 20*time.Minute) }, other, false, none},
+		{"the table stalls", row, func(w *world) { w.leaseStalls = true }, row, false, none},
+		{"the table doesn't answer", row, func(w *world) { w.leaseErr = broken }, row, false, none},
+		{"the table doesn't answer, after its end", past, func(w *world) { w.leaseErr = broken }, past, true, none},
 	} {
 		for _, bySetting := range []bool{false, true} {
 			w := confirming()
@@ -186,7 +187,7 @@ func TestConfirmShowsWhatIsExtended(t *testing.T) {
 			tt.change(w)
 			w.rows["r1"] = tt.row
 			w.send(t, pressBy("UANN", "approve", "r1"))
-			want := slack.ConfirmationView(slack.Confirmation{Request: tt.shows, Last: true, ChainOver: tt.over})
+			want := slack.ConfirmationView(slack.Confirmation{Request: tt.shows, Last: true, ChainOver: tt.over, HeldUntil: tt.held})
 			if len(w.views) != 1 || !reflect.DeepEqual(w.views[0].view, want) {
 				t.Errorf("%s: told %q, dialogs %+v", tt.name, w.told, w.views)
 				continue
@@ -194,8 +195,9 @@ func TestConfirmShowsWhatIsExtended(t *testing.T) {
 			if left := w.timeLeft(); left < time.Second {
 				t.Errorf("%s: the dialog opened with %s left", tt.name, left)
 			}
-			if got := strings.Contains(shownText(w.views[0].view), over); got != tt.over {
-				t.Errorf("%s: over %t, want %t", tt.name, got, tt.over)
+			text := shownText(w.views[0].view)
+			if isOver, isHeld := strings.Contains(text, over), strings.Contains(text, held); isOver != (tt.over && tt.held.IsZero()) || isHeld == tt.held.IsZero() {
+				t.Errorf("%s: it says that it is over: %t, and that it is held: %t", tt.name, isOver, isHeld)
 			}
 		}
 	}

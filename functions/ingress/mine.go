@@ -83,7 +83,7 @@ func (m *mine) put(r access.Request) {
 func (m *mine) withoutExtended() []access.Request {
 	extended := map[string]bool{}
 	for _, r := range m.Active {
-		if r.IsActive() && r.EndRequest == nil && !r.Tombstone {
+		if r.IsUninterrupted() {
 			extended[r.Extends] = true
 		}
 	}

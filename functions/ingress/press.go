@@ -100,7 +100,7 @@ type press struct {
 	refused  bool             // whether an execution records the refused presses of the run
 }
 
-// reply is what happens after a press, in the order of the fields.
+// reply is what happens after a press. carryOut says in which order.
 type reply struct {
 	// token and output resume a wait of the execution. Without a token, the
 	// wait hasn't begun and will read the row.
@@ -117,8 +117,10 @@ type reply struct {
 	// ending means that the request's access ends, so its posts are updated, unless the
 	// person has to press End now again.
 	ending bool
-	// changed means that the request's posts are updated to show its approvals.
-	changed bool
+	// changed means that the request's posts are updated to show its approvals. behind means
+	// that this press didn't change them, but the message in the channel may not show them: only
+	// that message is updated.
+	changed, behind bool
 	// answered means that the run's question is updated to show the answers for findings,
 	// which may be nil if the question has ended.
 	answered bool
@@ -273,7 +275,10 @@ func checkID(value string) error {
 	return nil
 }
 
-// carryOut performs the reply's actions, and returns the text for the person.
+// carryOut performs the reply's actions, and returns the text for the person. It resumes
+// executions first, those of other requests before that of the request, because access must end
+// or begin even if Slack is slow. Then it updates posts and views. Only after that is the text
+// final.
 func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	text = r.text
 	p.resumeOthers(ctx, r.others)
@@ -282,7 +287,7 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 	case !resumed && r.notResumed != "":
 		text = r.notResumed
 	case r.ending:
-		show = append(show, p.request)
+		show = append([]access.Request{p.request}, show...) // first: the person looks at it
 	}
 	if r.decided {
 		p.freeClaim(ctx, p.log, p.request)
@@ -291,14 +296,20 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 		}
 	}
 	showing := ctx
-	if text != "" || p.in.OnHome() {
+	if text != "" || r.changed || p.in.OnHome() {
 		var cancel context.CancelFunc
-		showing, cancel = workContext(ctx) // leaves time to tell the text, or to show Home
+		showing, cancel = workContext(ctx) // leaves time to tell the text, which a failed update may need, or to show Home
 		defer cancel()
 	}
 	p.showRequests(showing, p.log, source{p.id, p.in.UserID}, show)
-	if r.changed && !p.showRequest(showing, p.log, source{p.id, p.in.UserID}, p.request, math.MaxInt) && text == "" {
-		text = "Your press is recorded. The message will show it later."
+	if r.changed || r.behind {
+		most := math.MaxInt
+		if r.behind {
+			most = 1
+		}
+		if !p.showRequest(showing, p.log, source{p.id, p.in.UserID}, p.request, most) && text == "" {
+			text = "Your press is recorded. The message will show it later."
+		}
 	}
 	if r.answered {
 		p.showAnswers(ctx, r.findings)

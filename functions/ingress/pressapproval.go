@@ -50,7 +50,7 @@ func (p *press) addApproval(ctx context.Context, d access.Decision) (reply, erro
 			return reply{}, err
 		}
 		if change == nil {
-			return reply{changed: p.messageIsBehind(), text: refusal}, nil
+			return reply{behind: p.messageIsBehind(), text: refusal}, nil
 		}
 		if approves := change.Event != nil || change.Outcome != nil; approves && p.mustConfirm(d) {
 			return p.askToConfirm(ctx, d, change.Outcome != nil), nil
@@ -151,7 +151,7 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 		r := p.request
 		mine := r.ApprovalBy(p.by)
 		if mine < 0 {
-			return reply{changed: p.messageIsBehind(), text: "You already took your approval back."}, nil
+			return reply{behind: p.messageIsBehind(), text: "You already took your approval back."}, nil
 		}
 		if r.CountEvents(access.EventApprovalTakenBack) >= access.MaxTakenBack {
 			return reply{text: fmt.Sprintf("Approvals of this request were already taken back %d times. You can deny the request instead.", access.MaxTakenBack)}, nil
@@ -180,8 +180,8 @@ func (p *press) takeBack(ctx context.Context) (reply, error) {
 	return reply{}, access.Errorf(access.CodeUnavailable, "take back approval: gave up after %d conflicting writes", approvalTries)
 }
 
-// messageIsBehind reports whether the message may not show the approvals: nothing is known
-// to have updated it since they changed. The press that changed them may have failed.
+// messageIsBehind reports whether the message may not show the approvals: notify has not
+// updated it since they changed. The press that changed them may have failed.
 func (p *press) messageIsBehind() bool {
 	post := p.request.Posts[slack.PurposeAnnounce]
 	return post.TS != "" && post.Digest == ""

@@ -420,8 +420,6 @@ func TestPressUpdatesDirectMessages(t *testing.T) {
 	}
 }
 
-// An approval is shown at once in every post, however it is given: until the access exists,
-// nothing else updates them. Denials are left to the function notify, which shows them next.
 // Slack accepts fifty updates a minute. So a decision updates only the most important posts,
 // and leaves the others to notify.
 func TestDecisionUpdatesFewPosts(t *testing.T) {
@@ -449,6 +447,8 @@ func TestDecisionUpdatesFewPosts(t *testing.T) {
 	}
 }
 
+// An approval is shown at once in every post, however it is given: until the access exists,
+// nothing else updates them. Denials are left to the function notify, which shows them next.
 func TestApprovalShowsEverywhere(t *testing.T) {
 	one := func(*world) access.Request {
 		r := waiting()
@@ -686,6 +686,61 @@ func TestPressAfterALostAnswer(t *testing.T) {
 				t.Errorf("the message shows %+v, want %q", w.shows, tt.shows)
 			}
 		})
+	}
+}
+
+// A press that changes nothing updates only the message in the channel, however often people
+// press. Slack accepts fifty updates a minute.
+func TestPressWithoutChangeUpdatesOnePost(t *testing.T) {
+	took := approvedBy()
+	took.Events = append(took.Events, access.Event{Kind: access.EventApprovalTakenBack, By: ann})
+	for action, row := range map[string]access.Request{"approve": approvedBy(ann), "take_back": took} {
+		w := newWorld()
+		w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+		row.Posts = map[string]access.Post{ // notify hasn't updated them since
+			"announce": {Channel: "C1", TS: "1.1"}, "approver-UANN": {Channel: "DANN", TS: "2.1"}, "dm-announce": {Channel: "DJANE", TS: "3.1"},
+		}
+		w.rows["r4"] = row
+		for range 2 {
+			w.press(t, "UANN", action, "r4")
+		}
+		if len(w.updated) != 2 || !strings.HasPrefix(w.updated[0], "C1 1.1 ") || !strings.HasPrefix(w.updated[1], "C1 1.1 ") || len(w.told) != 2 {
+			t.Errorf("%s: updated %q, told %q", action, w.updated, w.told)
+		}
+	}
+}
+
+// stalled is a world whose Slack doesn't answer updates. It tells people something only
+// while there is time.
+type stalled struct{ *world }
+
+func (s stalled) Update(ctx context.Context, _, _ string, _ slack.Message) error {
+	<-ctx.Done()
+	return access.Wrap(access.CodeUnavailable, ctx.Err(), "update a message")
+}
+
+func (s stalled) Respond(ctx context.Context, responseURL, text string) error {
+	if ctx.Err() != nil {
+		return access.Wrap(access.CodeUnavailable, ctx.Err(), "answer in Slack")
+	}
+	return s.world.Respond(ctx, responseURL, text)
+}
+
+// If no update succeeds, there is time to say that the press counts.
+func TestPressWithoutUpdatesIsAnswered(t *testing.T) {
+	w := newWorld()
+	w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+	w.rows["r4"] = approvedBy(ann)
+	h := w.handler()
+	h.Slack = stalled{w}
+	event := sign(pressBy("UANN", "take_back", "r4"), now)
+	event.RequestContext.TimeEpoch = now.Add(-time.Minute).UnixMilli() // all the time is one update's
+	got, err := h.Handle(t.Context(), event)
+	if err != nil || got.StatusCode != http.StatusOK || approvers(w.rows["r4"]) != "" {
+		t.Errorf("got %d, %v, approvals %q", got.StatusCode, err, approvers(w.rows["r4"]))
+	}
+	if want := []string{"Your press is recorded. The message will show it later."}; !slices.Equal(w.told, want) {
+		t.Errorf("told %q, want %q", w.told, want)
 	}
 }
 

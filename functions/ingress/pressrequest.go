@@ -240,16 +240,15 @@ func (p *press) end(ctx context.Context) (reply, error) {
 }
 
 // endReply resumes the execution so that it removes the access, unless the removal
-// has begun. Otherwise the execution would wait for the end of the access. The reply
-// shows text. If the execution can't be resumed, for example because no token is
-// stored, the reply says what to do instead.
+// has begun. The reply shows text. If the execution can't be resumed, for example because no
+// token is stored, the reply says so: the end is in the row, so the minute check removes the
+// access, and another press may resume the execution.
 func (p *press) endReply(text string) reply {
 	r := p.request
 	if !r.HasPendingEnd() {
 		return reply{text: text}
 	}
-	notResumed := "Your press is recorded, but the removal could not start. Please press End now again. Otherwise the access ends at " +
-		r.End.UTC().Format("15:04 UTC on 2 January") + "."
+	const notResumed = "Your press is recorded, but the removal hasn't started yet. It starts within 150 seconds. To start it sooner, press End now again."
 	if r.EndToken == "" {
 		return reply{text: notResumed}
 	}

@@ -19,8 +19,10 @@ const (
 	// showTime limits how long a press waits for an update. Until then, Slack shows the
 	// person that the button works.
 	showTime = time.Second
-	// showPosts is how many posts a press updates, those of its decision or end. Slack accepts
-	// fifty updates a minute, and notify needs them a moment later.
+	// showPosts is how many posts a press updates in all if it approves requests or ends
+	// access: Slack accepts fifty updates a minute, and notify needs them a moment later. A
+	// press after which the request still waits for approvals has no limit, because notify
+	// doesn't follow it.
 	showPosts = 12
 )
 
@@ -86,9 +88,7 @@ func (h *Handler) showRequest(ctx context.Context, log *slog.Logger, by source, 
 		})
 		if len(behind) == 0 {
 			if allAnswered && r.EndRequest != nil && r.EndRequest.ByPress == by.press && !r.EndShown {
-				if err := h.Table.EndShown(ctx, r.ID); err != nil {
-					log.Warn("end could not be recorded as shown", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-				}
+				h.recordEndShown(ctx, log, r.ID)
 			}
 			return shown
 		}
@@ -108,15 +108,37 @@ func (h *Handler) showRequest(ctx context.Context, log *slog.Logger, by source, 
 	return shown
 }
 
-// showRequests updates the most important posts of several requests at the same time; notify
-// updates all of them later. It leaves out requests that another press ended, and those that this
-// press ended so long ago that notify no longer expects an update.
+// showRequests updates the most important posts of the first requests at the same time,
+// showPosts in all; notify updates all posts of all requests later. It leaves out requests that
+// another press ended, and those that this press ended so long ago that notify no longer expects
+// an update.
+//
+// A press updates no post of further requests. So it records that their end is shown: then
+// notify doesn't wait for updates, and doesn't repeat its own.
 func (h *Handler) showRequests(ctx context.Context, log *slog.Logger, by source, all []access.Request) {
+	isTooLate := func(r access.Request) bool { return r.EndRequest != nil && !r.MayShowEnd(by.press, h.Now()) }
+	all = slices.DeleteFunc(slices.Clone(all), isTooLate)
+	most := min(len(all), showPosts)
 	parallel.Do(len(all), showWorkers, func(i int) {
-		if r := all[i]; r.EndRequest == nil || r.MayShowEnd(by.press, h.Now()) {
-			h.showRequest(ctx, log.With("request", r.ID), by, r, max(1, showPosts/len(all)))
+		log := log.With("request", all[i].ID)
+		switch {
+		case i >= most:
+			h.recordEndShown(ctx, log, all[i].ID)
+		case !isTooLate(all[i]): // the first ones may have taken a while
+			h.showRequest(ctx, log, by, all[i], showPosts/most)
 		}
 	})
+}
+
+// recordEndShown records that Slack has answered all updates by the press that ended the
+// request's access. If that fails, notify waits until no update can come.
+func (h *Handler) recordEndShown(ctx context.Context, log *slog.Logger, id string) {
+	if ctx.Err() != nil {
+		return
+	}
+	if err := h.Table.EndShown(ctx, id); err != nil {
+		log.Warn("end could not be recorded as shown", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	}
 }
 
 func (h *Handler) updatePost(ctx context.Context, s slack.Shown) error {

@@ -6,4 +6,5 @@ const (
 	LateAfter = lateAfter
 	WaveTime  = waveTime
 	LeaveFor  = leaveFor
+	CloseFor  = closeFor
 )

@@ -50,6 +50,9 @@ const (
 	// leaveFor is how long access stays after someone answered "Keep". It is also how long
 	// a question waits for its answer; then the question is asked again.
 	leaveFor = 24 * time.Hour
+	// closeFor is how long each recheck updates the message of a question that has ended,
+	// if Slack doesn't take the update. After that, only a press on its buttons updates it.
+	closeFor = 24 * time.Hour
 
 	// updateTries is how often the people are read and written again after another recheck
 	// wrote them.
@@ -103,8 +106,11 @@ type Checker struct {
 	// OUsOf returns a function that returns the organizational units above an account,
 	// at least those that are wanted.
 	OUsOf func(ctx context.Context, wanted []string) (func(accountID string) []string, error)
-	// Show updates the run's question in Slack.
+	// Show updates the run's question in Slack. It need not wait for Slack.
 	Show func(ctx context.Context, run string) error
+	// ShowsAnswer reports whether the message of a question that has ended is known to show
+	// how.
+	ShowsAnswer func(access.Run) bool
 	// NewID returns a name for a run that asks, which nobody can predict.
 	NewID  func(time.Time) string
 	Now    func() time.Time
@@ -172,7 +178,9 @@ func (c *Checker) Recheck(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	question.showAnswer(ctx, c)
+	if people, err = c.closeQuestions(ctx, people); err != nil {
+		return err
+	}
 	c.reportLate(ctx, people, holders)
 	return firstMisconfigured(failures)
 }

@@ -1,6 +1,7 @@
 package leavers_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -40,8 +41,9 @@ type world struct {
 	shown   []string
 	counted map[string]int
 
-	failing map[string]error // by call, or by principal, or by request id
-	during  func()           // called once at the first lookup
+	failing   map[string]error // by call, or by principal, or by request id
+	slackDown bool             // notify is invoked, and can't update messages
+	during    func()           // called once at the first lookup
 }
 
 func newWorld() *world {
@@ -168,7 +170,7 @@ func (w *world) Run(_ context.Context, id string) (access.Run, error) {
 	if !ok {
 		return r, access.Errorf(access.CodeNotFound, "no run")
 	}
-	return r, w.failing["Run"]
+	return r, cmp.Or(w.failing["Run"], w.failing["Run of "+id])
 }
 
 func (w *world) ExpireRun(_ context.Context, id string, at time.Time) (access.Run, bool, error) {
@@ -210,12 +212,17 @@ func (w *world) checker() *leavers.Checker {
 		},
 		Show: func(_ context.Context, run string) error {
 			w.shown = append(w.shown, run)
+			if r := w.runs[run]; w.failing["Show"] == nil && !w.slackDown && r.Answer != nil {
+				r.Posts = map[string]access.Post{"drift_question": {Channel: "C1", TS: "1.1", Digest: "answered"}}
+				w.runs[run] = r
+			}
 			return w.failing["Show"]
 		},
-		NewID:  func(time.Time) string { return fmt.Sprintf("run-%d", len(w.runs)+1) },
-		Now:    func() time.Time { return w.now },
-		Count:  func(name string, _ map[string]string) { w.counted[name]++ },
-		Logger: slog.New(slog.DiscardHandler),
+		ShowsAnswer: func(r access.Run) bool { return r.Posts["drift_question"].Digest == "answered" },
+		NewID:       func(time.Time) string { return fmt.Sprintf("run-%d", len(w.runs)+1) },
+		Now:         func() time.Time { return w.now },
+		Count:       func(name string, _ map[string]string) { w.counted[name]++ },
+		Logger:      slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -227,6 +234,14 @@ func (w *world) recheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(w.ended)
+}
+
+// fail makes a call fail, or work again.
+func (w *world) fail(call string, yes bool) {
+	delete(w.failing, call)
+	if yes {
+		w.failing[call] = access.Errorf(access.CodeUnavailable, "no answer")
+	}
 }
 
 // after moves the clock.
@@ -666,6 +681,77 @@ func TestAWave(t *testing.T) {
 		w.after(time.Minute).recheck(t)
 		if len(w.looked)+len(w.ended)+len(w.shown) > 0 || w.known(t).Question != "" {
 			t.Errorf("then looked up %q, ended %q, shown %q", w.looked, w.ended, w.shown)
+		}
+	})
+	for name, tt := range map[string]struct {
+		fails func(w *world, yes bool)
+		shown []string // while it fails
+	}{
+		"Slack fails":                    {func(w *world, yes bool) { w.slackDown = yes }, []string{"run-1"}},
+		"notify can't be invoked":        {func(w *world, yes bool) { w.fail("Show", yes) }, []string{"run-1"}},
+		"the question can't be read":     {func(w *world, yes bool) { w.fail("Run of run-1", yes) }, nil},
+		"the people can't be asked next": {func(w *world, yes bool) { w.fail("Policy", yes) }, nil},
+	} {
+		t.Run("the answer is shown again until the message has it: "+name, func(t *testing.T) {
+			w := newWorld()
+			w.wave(t, 11)
+			w.grants("new", "p-new", admin)
+			w.gone("p-new")
+			w.answer("run-1", false)
+			w.after(time.Minute)
+			if name == "the question can't be read" {
+				w.slackDown = true
+				w.recheck(t)
+				w.slackDown = false
+			}
+			for range 3 {
+				tt.fails(w, true)
+				w.shown = nil
+				_ = w.checker().Recheck(t.Context(), false)
+				if shown := slices.DeleteFunc(w.shown, func(run string) bool { return run != "run-1" }); !slices.Equal(shown, tt.shown) {
+					t.Errorf("shown %q, want %q", shown, tt.shown)
+				}
+				w.after(time.Minute)
+			}
+			if name != "the people can't be asked next" && w.runs["run-2"].People != 1 {
+				t.Errorf("asked %+v: the next question waited", w.runs)
+			}
+			tt.fails(w, false)
+			w.recheck(t)
+			if !slices.Contains(w.shown, "run-1") {
+				t.Errorf("shown %q, want run-1, too", w.shown)
+			}
+			w.after(time.Minute).recheck(t)
+			if slices.Contains(w.shown, "run-1") || len(w.known(t).Closing) > 0 {
+				t.Errorf("shown %q, closing %v", w.shown, w.known(t).Closing)
+			}
+		})
+	}
+	t.Run("Slack never takes the answer: after a day it is left", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.answer("run-1", false)
+		w.slackDown = true
+		w.recheck(t)
+		w.after(leavers.CloseFor - time.Second).recheck(t)
+		if !slices.Equal(w.shown, []string{"run-1"}) {
+			t.Errorf("shown %q", w.shown)
+		}
+		w.after(time.Second).recheck(t)
+		if slices.Contains(w.shown, "run-1") || len(w.known(t).Closing) > 0 {
+			t.Errorf("after a day: shown %q, closing %v", w.shown, w.known(t).Closing)
+		}
+	})
+	t.Run("the row of an answered question is lost: nothing is left to update", func(t *testing.T) {
+		w := newWorld()
+		w.wave(t, 11)
+		w.answer("run-1", false)
+		w.slackDown = true
+		w.recheck(t)
+		delete(w.runs, "run-1")
+		w.after(time.Minute).recheck(t)
+		if len(w.shown) > 0 || len(w.known(t).Closing) > 0 {
+			t.Errorf("shown %q, closing %v", w.shown, w.known(t).Closing)
 		}
 	})
 	t.Run("remove counts for those who were asked about, and for nobody else", func(t *testing.T) {

@@ -15,6 +15,9 @@ type People struct {
 	// Question is the run whose question about a wave is open; "" if there is none.
 	Question string    `json:"question,omitempty"`
 	AskedAt  time.Time `json:"asked_at,omitzero"`
+	// Closing are the runs whose question has ended, and when we saw that. Each stays until
+	// its message shows the answer, or until closeFor is over.
+	Closing map[string]time.Time `json:"closing,omitempty"`
 }
 
 // Person is what rechecks know of one person. Times are UTC.
@@ -69,11 +72,13 @@ func (c *Checker) updatePeople(ctx context.Context, change func(*People)) (Peopl
 
 func clone(p People) People {
 	p.People = maps.Clone(p.People)
+	p.Closing = maps.Clone(p.Closing)
 	return p
 }
 
 func isSame(a, b People) bool {
-	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) && maps.Equal(a.People, b.People)
+	return a.Question == b.Question && a.AskedAt.Equal(b.AskedAt) &&
+		maps.Equal(a.People, b.People) && maps.Equal(a.Closing, b.Closing)
 }
 
 // enterHolders notes who has access now. It forgets people only after they had no

@@ -78,6 +78,12 @@ func (q question) enterAnswers(p *People, now time.Time) {
 		return
 	}
 	p.Question, p.AskedAt = "", time.Time{}
+	if q.run.Answer != nil {
+		if p.Closing == nil {
+			p.Closing = map[string]time.Time{}
+		}
+		p.Closing[q.run.ID] = now
+	}
 	for id, person := range p.People {
 		if person.Asked == q.run.ID {
 			person.Asked = ""
@@ -147,15 +153,32 @@ func (c *Checker) readMayEnd(ctx context.Context, runID string) (func(access.Req
 	}, nil
 }
 
-// showAnswer updates the message of an answered question. If that fails, ingress may
-// have updated the message already.
-func (q question) showAnswer(ctx context.Context, c *Checker) {
-	if q.run.Answer == nil {
-		return
+// closeQuestions updates the messages of questions that have ended, and forgets those that
+// show the answer. Show doesn't wait for Slack, so the next recheck finds out whether Slack
+// took the update.
+func (c *Checker) closeQuestions(ctx context.Context, p People) (People, error) {
+	var done []string
+	for _, id := range slices.Sorted(maps.Keys(p.Closing)) {
+		run, err := c.Table.Run(ctx, id)
+		switch {
+		case access.CodeOf(err) == access.CodeNotFound, err == nil && c.ShowsAnswer(run), !c.Now().Before(p.Closing[id].Add(closeFor)):
+			done = append(done, id)
+			continue
+		case err == nil:
+			err = c.Show(ctx, id)
+		}
+		if err != nil {
+			c.Logger.WarnContext(ctx, "removal question could not be closed, retrying", "run", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
 	}
-	if err := c.Show(ctx, q.run.ID); err != nil {
-		c.Logger.WarnContext(ctx, "removal question could not be closed", "run", q.run.ID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	if len(done) == 0 {
+		return p, nil
 	}
+	return c.updatePeople(ctx, func(p *People) {
+		for _, id := range done {
+			delete(p.Closing, id)
+		}
+	})
 }
 
 // ask posts a question about the held people who aren't in a question yet, one

@@ -113,12 +113,13 @@ func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 	if !asked || run.Answer == nil {
 		return nil
 	}
+	m := slack.DriftQuestionMessage(run, nil)
 	if post.TS == "" {
-		ts, found, err := h.Slack.FindPost(ctx, post.Channel, "", run.ID, slack.PurposeDriftQuestion)
+		ts, found, err := h.Slack.FindPost(ctx, post.Channel, "", m)
 		if err != nil || !found {
 			return err
 		}
 		post.TS = ts
 	}
-	return h.updatePost(ctx, runLedger{h.Table}, post, slack.DriftQuestionMessage(run, nil))
+	return h.updatePost(ctx, runLedger{h.Table}, post, m)
 }

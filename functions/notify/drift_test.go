@@ -255,3 +255,21 @@ func TestDriftLooksBeforeItPostsAgain(t *testing.T) {
 		})
 	}
 }
+
+// If the search for a post doesn't end, it is not posted again: it may be there.
+func TestUnfinishedSearchPostsNothing(t *testing.T) {
+	for _, operation := range []string{"drift_question", "drift_report"} {
+		w := runWorld()
+		w.lostAnswer = access.Errorf(access.CodeUnavailable, "no answer")
+		if err := w.drift(t, operation, 1); err == nil {
+			t.Fatal("no error")
+		}
+		w.lostAnswer, w.findErr = nil, access.Errorf(access.CodeUnavailable, "too many messages")
+		if err := w.drift(t, operation, 2); access.CodeOf(err) != access.CodeUnavailable {
+			t.Errorf("%s: %v, want Unavailable", operation, err)
+		}
+		if slices.Contains(w.did[1:], "post C1 "+operation) || !slices.Contains(w.did, "find C1 "+operation) {
+			t.Errorf("did %q, want only searches after the first post", w.did)
+		}
+	}
+}

@@ -47,7 +47,7 @@ type ledger interface {
 type Slack interface {
 	Post(ctx context.Context, channel, threadTS string, m slack.Message) (ts string, err error)
 	Update(ctx context.Context, channel, ts string, m slack.Message) error
-	FindPost(ctx context.Context, channel, threadTS, requestID, purpose string) (ts string, found bool, err error)
+	FindPost(ctx context.Context, channel, threadTS string, m slack.Message) (ts string, found bool, err error)
 	MembersAmong(ctx context.Context, channel string, users []string) (map[string]bool, error)
 	OpenDM(ctx context.Context, user string) (channel string, err error)
 	UserByEmail(ctx context.Context, email string) (u slack.User, found bool, err error)
@@ -230,7 +230,7 @@ func (h *Handler) afterLateUpdates(r access.Request) access.Request {
 // the message, there is nothing to update, and we don't know whom to tell.
 func (h *Handler) updateRebuilt(ctx context.Context, log *slog.Logger, r access.Request) error {
 	m, channel := slack.RequestMessage(r), h.channelOf(r)
-	ts, found, err := h.Slack.FindPost(ctx, channel, "", m.RequestID, m.Purpose)
+	ts, found, err := h.Slack.FindPost(ctx, channel, "", m)
 	if err != nil {
 		return err
 	}
@@ -372,7 +372,7 @@ func (h *Handler) postOnce(ctx context.Context, l ledger, posts map[string]acces
 	if begun {
 		post = as
 	} else {
-		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m.RequestID, m.Purpose)
+		ts, found, err := h.Slack.FindPost(ctx, post.Channel, thread, m)
 		if err != nil {
 			return access.Post{}, err
 		}

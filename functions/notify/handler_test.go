@@ -60,6 +60,7 @@ type world struct {
 	onGet       func() // is called before a row is read
 	getErr      error
 	runsErr     error // the run's findings can't be read
+	findErr     error // posts can't be searched
 
 	users    map[string]slack.User // by email
 	usersErr error
@@ -180,11 +181,14 @@ func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) e
 	return w.updateErr
 }
 
-func (w *world) FindPost(_ context.Context, channel, thread, requestID, purpose string) (string, bool, error) {
+func (w *world) FindPost(_ context.Context, channel, thread string, m slack.Message) (string, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.did = append(w.did, "find "+place(channel, thread)+" "+purpose)
-	ts, found := w.sent[place(channel, thread)+" "+purpose]
+	w.did = append(w.did, "find "+place(channel, thread)+" "+m.Purpose)
+	if w.findErr != nil {
+		return "", false, w.findErr
+	}
+	ts, found := w.sent[place(channel, thread)+" "+m.Purpose]
 	return ts, found, nil
 }
 

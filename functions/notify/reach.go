@@ -176,8 +176,8 @@ func (h *Handler) recordNotNotified(ctx context.Context, log *slog.Logger, r acc
 }
 
 // updateDirect updates the request's posts besides the message in the channel, as
-// slack.DirectPosts returns them. It returns only errors that a retry may fix. It logs
-// others, such as the error for an approver who left Slack.
+// slack.DirectPosts returns them: direct messages, and a reply in the thread. It returns only
+// errors that a retry may fix. It logs others, such as the error for an approver who left Slack.
 func (h *Handler) updateDirect(ctx context.Context, r access.Request) error {
 	r, err := h.findDirect(ctx, r)
 	return firstError(err, h.updateFound(ctx, r))
@@ -192,7 +192,7 @@ func (h *Handler) findDirect(ctx context.Context, r access.Request) (access.Requ
 		if s.Message.Purpose == slack.PurposeGranted {
 			thread = r.Posts[slack.PurposeAnnounce].TS
 		}
-		s.Post.TS, _, err = h.Slack.FindPost(ctx, s.Post.Channel, thread, s.Message.RequestID, s.Message.Purpose)
+		s.Post.TS, _, err = h.Slack.FindPost(ctx, s.Post.Channel, thread, s.Message)
 		return err
 	})
 	r.Posts = maps.Clone(r.Posts)

@@ -35,7 +35,7 @@ func (l *look) catchUp(ctx context.Context, open []access.Due) {
 		open = slices.Concat(open[first:], open[:first])
 	}
 	var invoked atomic.Int32
-	l.visit(ctx, &l.news, open, "messages could not be checked", func(ctx context.Context, id string, now time.Time) (time.Time, error) {
+	l.visit(ctx, &l.catchUps, open, "messages could not be checked", func(ctx context.Context, id string, now time.Time) (time.Time, error) {
 		e, read := l.requests[id]
 		if !read || e.err != nil {
 			e.row, e.err = l.Table.Get(ctx, id)

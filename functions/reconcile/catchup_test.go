@@ -119,7 +119,7 @@ func TestLookCatchesUp(t *testing.T) {
 			s := l.sweep()
 			for range 3 {
 				open := []access.Due{{ID: "abc", At: dueOf(test.row)}}
-				(&look{Sweep: s, now: noon}).notify(t.Context(), open)
+				(&look{Sweep: s, now: noon}).sendMessages(t.Context(), open)
 			}
 			if len(l.caughtUp) != test.want || l.reads != test.reads {
 				t.Errorf("notify invoked %d times after %d reads, want %d and %d", len(l.caughtUp), l.reads, test.want, test.reads)
@@ -150,7 +150,7 @@ func TestCatchUpReadsLittle(t *testing.T) {
 			r.RevokedAt = now
 		}
 		l.rows["abc"], l.reads = r, 0
-		(&look{Sweep: s, now: now}).notify(t.Context(), []access.Due{{ID: "abc", At: dueOf(r)}})
+		(&look{Sweep: s, now: now}).sendMessages(t.Context(), []access.Due{{ID: "abc", At: dueOf(r)}})
 		if l.reads > 0 {
 			read = append(read, minute)
 		}
@@ -181,8 +181,8 @@ func TestCatchUpForgetsWhatEnded(t *testing.T) {
 	s := l.sweep()
 	for _, want := range []int{1, 0} {
 		open, _ := l.OpenRequests(t.Context())
-		if (&look{Sweep: s, now: noon}).notify(t.Context(), open); len(s.news) != want {
-			t.Errorf("it remembers %v, want %d", s.news, want)
+		if (&look{Sweep: s, now: noon}).sendMessages(t.Context(), open); len(s.catchUps) != want {
+			t.Errorf("it remembers %v, want %d", s.catchUps, want)
 		}
 		l.rows = map[string]access.Request{}
 	}
@@ -202,7 +202,7 @@ func TestCatchUpSlowsDown(t *testing.T) {
 			r.RevokingAt = r.End
 		}
 		l.rows["abc"], l.caughtUp, l.reads = r, nil, 0
-		(&look{Sweep: s, now: now}).notify(t.Context(), []access.Due{{ID: "abc", At: dueOf(r)}})
+		(&look{Sweep: s, now: now}).sendMessages(t.Context(), []access.Due{{ID: "abc", At: dueOf(r)}})
 		if len(l.caughtUp) > 0 {
 			invoked = append(invoked, minute)
 		}
@@ -242,7 +242,7 @@ func TestCatchUpsOfOneLook(t *testing.T) {
 		for minute := range 30 {
 			now := noon.Add(time.Duration(minute) * time.Minute)
 			s.Now, l.caughtUp = func() time.Time { return now }, nil
-			(&look{Sweep: s, now: now}).notify(t.Context(), open)
+			(&look{Sweep: s, now: now}).sendMessages(t.Context(), open)
 			want := mostCatchUps
 			if succeeds {
 				want = max(min(mostCatchUps, requests-len(all)), 0)

@@ -26,6 +26,7 @@ import (
 	"sso-elevator/functions/drift"
 	"sso-elevator/functions/leavers"
 	"sso-elevator/functions/schedule"
+	"sso-elevator/slack"
 )
 
 // Settings are what the function reads from its environment.
@@ -174,8 +175,12 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 				}
 				return cases.New(c.Rechecks, rows, nil).GroupsOfDecider(ctx, x, who, targets, ousOf)
 			},
-			OUsOf:  units.OUsOf,
-			Show:   show(host.OperationDriftQuestion),
+			OUsOf: units.OUsOf,
+			Show:  show(host.OperationDriftQuestion),
+			ShowsAnswer: func(r access.Run) bool {
+				m := slack.DriftQuestionMessage(r, nil)
+				return r.Posts[m.Purpose].Digest == m.Digest()
+			},
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },
 			Now:    p.Now,
 			Count:  p.Metrics.Count,

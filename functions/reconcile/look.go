@@ -14,6 +14,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/access/metric"
 	"sso-elevator/functions/access/parallel"
+	"sso-elevator/functions/adapters/host"
 )
 
 // atOnce is how many calls of a look are made at the same time.
@@ -33,7 +34,7 @@ func (s *Sweep) Look(ctx context.Context) error {
 		return err
 	}
 	l := &look{Sweep: s, now: s.Now(), requests: map[string]examined{}}
-	defer l.notify(ctx, open) // last, so that it delays none of these removals
+	defer l.sendMessages(ctx, open) // last, so that it delays none of these removals
 	reading, cancelReading := context.WithTimeout(ctx, examineTimeout)
 	defer cancelReading()
 
@@ -232,7 +233,7 @@ func (l *look) judgeRequest(ctx context.Context, id string, e examined) {
 	// A running execution that has begun the removal gets more time.
 	begun := e.row.HasRemovalBegun()
 	if isPast(overdueAfter) || isPast(lateAfter) && !(e.alive && begun) {
-		l.removals = append(l.removals, removal{Removal{Operation: "confirm", RequestID: id, Subject: e.row.Subject(), Granted: e.row.HasAccess()}, begun})
+		l.removals = append(l.removals, removal{Removal{Operation: host.OperationConfirm, RequestID: id, Subject: e.row.Subject(), Granted: e.row.HasAccess()}, begun})
 	}
 	if isPast(overdueAfter) {
 		l.overdue++
@@ -265,7 +266,7 @@ func (l *look) judgeLease(lease access.Lease) {
 	for _, id := range slices.Sorted(maps.Keys(lease.Holders)) {
 		isHeld = isHeld || l.requests[id].isOpen()
 		if access.CodeOf(l.requests[id].err) == access.CodeNotFound && lease.Holders[id].HasEnded(l.now.Add(-lateAfter)) {
-			l.removals = append(l.removals, removal{Removal: Removal{Operation: "confirm", RequestID: id, Subject: lease.Subject, Granted: true}, begun: true})
+			l.removals = append(l.removals, removal{Removal: Removal{Operation: host.OperationConfirm, RequestID: id, Subject: lease.Subject, Granted: true}, begun: true})
 		}
 	}
 	if isHeld {

@@ -12,6 +12,7 @@ import (
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/functions/leavers"
+	"sso-elevator/slack"
 )
 
 type invokeFunc func(*lambda.InvokeInput) error
@@ -52,5 +53,31 @@ func TestNewRunID(t *testing.T) {
 	one, two := newRunID(noon, rand.Text()), newRunID(noon, rand.Text())
 	if one == two || !regexp.MustCompile(`^2026-03-02-1200-gone-[a-z2-7]{26}$`).MatchString(one) {
 		t.Errorf("got %q and %q", one, two)
+	}
+}
+
+// A question is closed once the update with the answer is recorded.
+func TestShowsAnswer(t *testing.T) {
+	h, err := New(Settings{}, Clients{}, host.Process{Metrics: &host.Emitter{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := access.Run{ID: "r-1", Guard: access.GuardGone, Removals: 11, People: 11, StartedAt: noon}
+	asked := slack.DriftQuestionMessage(run, []access.Finding{{UserName: "ann"}})
+	run.Answer = &access.RunAnswer{At: noon}
+	answered := slack.DriftQuestionMessage(run, nil)
+	for name, tt := range map[string]struct {
+		post access.Post
+		want bool
+	}{
+		"the question":   {access.Post{TS: "1.1", Digest: asked.Digest()}, false},
+		"the answer":     {access.Post{TS: "1.1", Digest: answered.Digest()}, true},
+		"nobody knows":   {access.Post{TS: "1.1"}, false},
+		"it isn't there": {access.Post{}, false},
+	} {
+		run.Posts = map[string]access.Post{asked.Purpose: tt.post}
+		if got := h.People.(*leavers.Checker).ShowsAnswer(run); got != tt.want {
+			t.Errorf("%s: got %t, want %t", name, got, tt.want)
+		}
 	}
 }

@@ -133,9 +133,9 @@ type Sweep struct {
 	// executions, and reads only rows whose execution is missing from it.
 	mu         sync.Mutex
 	executions map[string]string
-	// offers says when to check again whether to offer more time; news, whether messages
+	// offers says when to check again whether to offer more time; catchUps, whether messages
 	// are missing.
-	offers, news visits
+	offers, catchUps visits
 }
 
 // sweepInput is the input of the reconcile machine in mode sweep.

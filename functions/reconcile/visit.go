@@ -12,9 +12,9 @@ import (
 // notifyTimeout bounds how long a look searches for messages that notify must send.
 const notifyTimeout = 4 * time.Second
 
-// notify makes notify send what it could not send before, and offers of more time. Nothing
-// that it does delays a removal or makes the look fail.
-func (l *look) notify(ctx context.Context, open []access.Due) {
+// sendMessages has function notify send what it could not send before, and offers of more
+// time. Nothing that it does delays a removal or makes the look fail.
+func (l *look) sendMessages(ctx context.Context, open []access.Due) {
 	ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
 	var both sync.WaitGroup

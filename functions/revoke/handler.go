@@ -323,7 +323,7 @@ func (h *Handler) settle(ctx context.Context, in Input, log *slog.Logger) (Outpu
 }
 
 func (h *Handler) remove(ctx context.Context, in Input, log *slog.Logger) error {
-	wait := in.Operation == "confirm"
+	wait := in.Operation == host.OperationConfirm
 	r, err := h.release(ctx, in)
 	if isRowGone(err) {
 		rebuilt, rebuildErr := h.Leases.Rebuild(ctx, in.RequestID, in.Execution, in.wasGranted(), in.Subject)
@@ -375,7 +375,7 @@ func (h *Handler) releaseOnce(ctx context.Context, in Input) (access.Request, er
 	if began, ok := in.removalStart(); ok {
 		return h.Leases.Start(ctx, in.RequestID, in.Execution, began)
 	}
-	return h.Leases.Release(ctx, in.RequestID, in.Execution, in.Operation == "confirm")
+	return h.Leases.Release(ctx, in.RequestID, in.Execution, in.Operation == host.OperationConfirm)
 }
 
 // removeWithoutLease handles a request that has neither a row nor a lease in the

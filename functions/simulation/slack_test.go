@@ -65,10 +65,10 @@ func (s *workspace) Update(ctx context.Context, channel, ts string, m slack.Mess
 	return err
 }
 
-func (s *workspace) FindPost(ctx context.Context, channel, thread, request, purpose string) (string, bool, error) {
-	ts, err := callSlack(ctx, s.world, "FindPost", request+" "+purpose, func() (string, error) {
+func (s *workspace) FindPost(ctx context.Context, channel, thread string, m slack.Message) (string, bool, error) {
+	ts, err := callSlack(ctx, s.world, "FindPost", m.RequestID+" "+m.Purpose, func() (string, error) {
 		for _, p := range s.posts {
-			if p.channel == channel && p.thread == thread && p.request == request && p.purpose == purpose {
+			if p.channel == channel && p.thread == thread && p.request == m.RequestID && p.purpose == m.Purpose {
 				return p.ts, nil
 			}
 		}

@@ -44,17 +44,25 @@ func Read(ctx context.Context, t Table, s access.Subject, id string, now func() 
 }
 
 // ReadFor returns the chain that r extends if it is approved now (access.ChainFor); nil if
-// there is none.
-func ReadFor(ctx context.Context, t Table, r access.Request, now func() time.Time) (*access.Chain, error) {
+// there is none. If there is none, but the person has the access through other requests,
+// heldUntil is when that ends.
+func ReadFor(ctx context.Context, t Table, r access.Request, now func() time.Time) (chain *access.Chain, heldUntil time.Time, err error) {
 	lease, found, err := t.Lease(ctx, r.Subject().Key())
 	if err != nil || !found {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	rows, err := Rows(ctx, t, usualWorkers, lease, r.ID)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return access.ChainFor(lease, rows, r, now()), nil
+	at := now()
+	if chain = access.ChainFor(lease, rows, r, at); chain != nil {
+		return chain, time.Time{}, nil
+	}
+	if others := access.ChainOf(lease, rows, r.ID, at); others != nil {
+		heldUntil = others.End
+	}
+	return nil, heldUntil, nil
 }
 
 // Others returns the ids of the lease's other holders, sorted.

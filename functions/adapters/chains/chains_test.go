@@ -101,19 +101,22 @@ func TestReadFor(t *testing.T) {
 		lease access.Lease
 		fails map[string]error
 		want  *access.Chain
+		held  time.Time
 		err   access.Code
 	}{
 		"as shown":          {r: shown, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}, "b": {}, "me": {}}}, want: shown.Chain},
-		"nothing was shown": {r: r, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}}}},
+		"nothing was shown": {r: r, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}}}, held: nine.Add(time.Hour)},
+		"only longer":       {r: shown, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"b": {}, "me": {}}}, held: nine.Add(2 * time.Hour)},
+		"only its own":      {r: shown, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"me": {}}}},
 		"no lease":          {r: shown},
 		"no row":            {r: shown, lease: access.Lease{Key: key, Holders: map[string]access.Holder{"a": {}}}, fails: map[string]error{"a": broken}, err: access.CodeUnavailable},
 		"no answer":         {r: shown, fails: map[string]error{"lease": broken}, err: access.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &table{lease: tt.lease, rows: rows, fails: tt.fails, mu: new(sync.Mutex)}
-			chain, err := chains.ReadFor(t.Context(), w, tt.r, func() time.Time { return nine.Add(time.Minute) })
-			if !reflect.DeepEqual(chain, tt.want) || access.CodeOf(err) != tt.err {
-				t.Errorf("got %+v, %v", chain, err)
+			chain, held, err := chains.ReadFor(t.Context(), w, tt.r, func() time.Time { return nine.Add(time.Minute) })
+			if !reflect.DeepEqual(chain, tt.want) || !held.Equal(tt.held) || access.CodeOf(err) != tt.err {
+				t.Errorf("got %+v, %v, %v", chain, held, err)
 			}
 		})
 	}

@@ -188,7 +188,7 @@ func TestPeople(t *testing.T) {
 			if err != nil || version != "" || empty.People == nil || len(empty.People) != 0 {
 				t.Fatalf("at first: %+v, %q, %v", empty, version, err)
 			}
-			one := leavers.People{Question: "r-1", AskedAt: monday, People: map[string]leavers.Person{
+			one := leavers.People{Question: "r-1", AskedAt: monday, Closing: map[string]time.Time{"r-0": monday}, People: map[string]leavers.Person{
 				"p-1": {Since: monday, CheckedAt: monday, GoneSince: monday, Status: "deleted", Held: true, Asked: "r-1"}, "p-2": {Since: monday},
 			}}
 			if err := s.PutPeople(t.Context(), one, ""); err != nil {

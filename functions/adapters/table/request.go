@@ -255,7 +255,9 @@ func (t *Table) FailPost(ctx context.Context, id, purpose, channel string) error
 	return err
 }
 
-// CompletePost completes the record of a message after it was sent. p has its timestamp.
+// CompletePost replaces the record of a message. After the message was sent, p has its
+// timestamp. Without one, p says that the message is no longer needed (access.Post.Over), or
+// is the empty entry of slack.MembersUnknown.
 func (t *Table) CompletePost(ctx context.Context, id, purpose string, p access.Post) error {
 	_, _, err := t.apply(ctx, id, completePost(purpose, p))
 	return err
