@@ -393,12 +393,12 @@ func writeEnd(b *richText, s state, r access.Request, to audience) {
 		b.text("Someone removed this access and added it again outside this app, so we left it. This request ended ").time(r.RevokedAt).text(".")
 		return
 	case s == stateKept:
-		kept := to.verb("still have", "still has") + " this access through another request"
+		b.text(to.verb("still have", "still has") + " this access through another request")
+		writeMessageLink(b, r.KeptLink)
 		if !r.KeptUntil.IsZero() {
-			b.text(kept + ", until ").time(r.KeptUntil)
-			kept = ""
+			b.text(", until ").time(r.KeptUntil)
 		}
-		b.text(kept + ". This request ended ").time(r.RevokedAt).text(".")
+		b.text(". This request ended ").time(r.RevokedAt).text(".")
 		return
 	case s == stateWithOthers:
 		b.text("All other requests for this access are ending, too. The message of the last one says when the access is removed. This request ended ").time(r.RevokedAt)
@@ -434,7 +434,9 @@ func writeFailure(b *richText, r access.Request, to audience) {
 	default:
 		b.text(" We checked: this request left no access behind.")
 		if r.KeptUntil.After(r.RevokedAt) {
-			b.text(" " + string(to) + " still had this access at that time through another request, until ").time(r.KeptUntil).text(".")
+			b.text(" " + string(to) + " still had this access at that time through another request")
+			writeMessageLink(b, r.KeptLink)
+			b.text(", until ").time(r.KeptUntil).text(".")
 		}
 	}
 	b.quote(why)

@@ -273,6 +273,11 @@ func extended(r *access.Request) {
 	r.ChainSince, r.Extends, r.End = r.Chain.Since, r.Chain.Extends, r.Chain.End.Add(time.Duration(r.Duration)*time.Second)
 }
 
+// kept is the removal of a request that left its access to another one.
+func kept(r *access.Request) {
+	r.KeptUntil, r.KeptLink = r.RevokedAt.Add(2*time.Hour), "https://acme.slack.com/archives/C0123456789/p1772445600000200"
+}
+
 // othersEnd is the removal of a request that left its access to others, which were ending.
 func othersEnd(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(-time.Second) }
 
@@ -348,7 +353,7 @@ func requests() map[string]access.Request {
 		"failed_extension": pending(extends, approved, failed(access.CodeRefused,
 			"bob@example.com ended this access after the request was approved. If the access is still needed, submit a new request."), revoked(access.RemovalNothing, early)),
 		"failed_kept": pending(extends, approved, failed(access.CodeRefused, "an incident responder blocked the approver"), revoked(access.RemovalNothing, early),
-			func(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(2 * time.Hour) }),
+			kept),
 		"failed_others_end":            pending(extends, approved, failed(access.CodeRefused, "an incident responder blocked the approver"), revoked(access.RemovalNothing, early), othersEnd),
 		"ending":                       pending(approved, granted, ending),
 		"stuck":                        pending(approved, granted, stuck),
@@ -362,8 +367,8 @@ func requests() map[string]access.Request {
 		"ended_nothing":                pending(approved, granted, revoked(access.RemovalNothing, naturalEnd)),
 		"already_gone":                 pending(approved, granted, revoked(access.RemovalAlreadyGone, naturalEnd)),
 		"kept":                         pending(approved, granted, revoked(access.RemovalKept, naturalEnd)),
-		"kept_until":                   pending(approved, granted, revoked(access.RemovalKept, naturalEnd), func(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(2 * time.Hour) }),
-		"kept_ended_early":             pending(approved, granted, ending, revoked(access.RemovalKept, early), func(r *access.Request) { r.KeptUntil = r.RevokedAt.Add(2 * time.Hour) }),
+		"kept_until":                   pending(approved, granted, revoked(access.RemovalKept, naturalEnd), kept),
+		"kept_ended_early":             pending(approved, granted, ending, revoked(access.RemovalKept, early), kept),
 		"kept_ended_unknown":           pending(approved, granted, ending, revoked(access.RemovalKept, early)),
 		"kept_others_end":              pending(approved, granted, ending, revoked(access.RemovalKept, early), othersEnd),
 		"kept_others_blocked":          pending(approved, granted, blockedPerson, revoked(access.RemovalKept, early), othersEnd),

@@ -92,22 +92,22 @@ func (r *Request) IsExtendable(now time.Time) bool {
 
 // LastEnd returns when the last of these requests for the same access ends; now for one
 // that is being ended, or whose time is over. It is zero if that is not known, because one
-// of them waits for its grant, or if there are none.
-func LastEnd(requests []Request, now time.Time) time.Time {
-	var last time.Time
+// of them waits for its grant, or if there are none. link is the address of that request's
+// message (Request.MessageLink).
+func LastEnd(requests []Request, now time.Time) (last time.Time, link string) {
 	for _, r := range requests {
 		end := now
 		switch {
 		case r.IsExtendable(now):
 			end = r.End
 		case !r.WasGranted() && r.EndRequest == nil && !r.HasRemovalBegun() && !r.Tombstone:
-			return time.Time{}
+			return time.Time{}, ""
 		}
 		if end.After(last) {
-			last = end
+			last, link = end, r.MessageLink()
 		}
 	}
-	return last
+	return last, link
 }
 
 // EndsWithOthers reports whether the removal left the access to other requests that were

@@ -3,6 +3,7 @@ package access
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -224,22 +225,31 @@ func TestLastEnd(t *testing.T) {
 		name     string
 		requests []Request
 		want     time.Time
+		last     int // the index of the request that ends then
 	}{
-		{"none", nil, time.Time{}},
-		{"one", []Request{approved(nil)}, now.Add(time.Hour)},
-		{"the later of two", []Request{later, approved(nil)}, now.Add(2 * time.Hour)},
-		{"one waits for its grant", []Request{later, {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}},
-		{"one was never granted and is being removed", []Request{later, {RevokingAt: now}}, now.Add(2 * time.Hour)},
-		{"one is being ended", []Request{approved(nil), approved(func(r *Request) { r.End, r.EndRequest = later.End, &EndRequest{At: now} })}, now.Add(time.Hour)},
-		{"all are being ended", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} }), approved(func(r *Request) { r.RevokingAt = now })}, now},
-		{"the sweep gave it up", []Request{approved(func(r *Request) { r.Tombstone = true })}, now},
-		{"one was ended before its grant", []Request{{Outcome: &Outcome{Kind: OutcomeApproved}, EndRequest: &EndRequest{At: now}}}, now},
-		{"one is being ended, another waits for its grant", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} }), {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}},
-		{"one is being removed", []Request{approved(nil), approved(func(r *Request) { r.End, r.RevokingAt = later.End, now })}, now.Add(time.Hour)},
-		{"the time of one is over", []Request{approved(func(r *Request) { r.End = now })}, now},
+		{"none", nil, time.Time{}, 0},
+		{"one", []Request{approved(nil)}, now.Add(time.Hour), 0},
+		{"the later of two", []Request{later, approved(nil)}, now.Add(2 * time.Hour), 0},
+		{"the later of two, listed last", []Request{approved(nil), later}, now.Add(2 * time.Hour), 1},
+		{"one waits for its grant", []Request{later, {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}, 0},
+		{"one was never granted and is being removed", []Request{later, {RevokingAt: now}}, now.Add(2 * time.Hour), 0},
+		{"one is being ended", []Request{approved(nil), approved(func(r *Request) { r.End, r.EndRequest = later.End, &EndRequest{At: now} })}, now.Add(time.Hour), 0},
+		{"all are being ended", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} }), approved(func(r *Request) { r.RevokingAt = now })}, now, 0},
+		{"the sweep gave it up", []Request{approved(func(r *Request) { r.Tombstone = true })}, now, 0},
+		{"one was ended before its grant", []Request{{Outcome: &Outcome{Kind: OutcomeApproved}, EndRequest: &EndRequest{At: now}}}, now, 0},
+		{"one is being ended, another waits for its grant", []Request{approved(func(r *Request) { r.EndRequest = &EndRequest{At: now} }), {Outcome: &Outcome{Kind: OutcomeApproved}}}, time.Time{}, 0},
+		{"one is being removed", []Request{approved(nil), approved(func(r *Request) { r.End, r.RevokingAt = later.End, now })}, now.Add(time.Hour), 0},
+		{"the time of one is over", []Request{approved(func(r *Request) { r.End = now })}, now, 0},
 	} {
-		if got := LastEnd(tt.requests, now); !got.Equal(tt.want) {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		link := "" // of the request whose end it is
+		for i, r := range tt.requests {
+			r.TeamDomain, r.Posts = "acme", map[string]Post{PostAnnounce: {Channel: "C1", TS: strconv.Itoa(i)}}
+			if tt.requests[i] = r; i == tt.last && !tt.want.IsZero() {
+				link = r.MessageLink()
+			}
+		}
+		if got, of := LastEnd(tt.requests, now); !got.Equal(tt.want) || of != link {
+			t.Errorf("%s: %v of %q, want %v of %q", tt.name, got, of, tt.want, link)
 		}
 	}
 }

@@ -180,6 +180,9 @@ type Request struct {
 	// If all of them were ending, it is not after RevokedAt (EndsWithOthers). The previous
 	// release doesn't write it.
 	KeptUntil time.Time `json:"kept_until,omitzero"`
+	// KeptLink is the address of the message of the request that gives the access until
+	// KeptUntil; empty if it is not known.
+	KeptLink string `json:"kept_link,omitempty"`
 	// AWSDeleteRequestID is AWS's request id of the latest call that deleted the access for
 	// this request; empty if there was none, or if it is not known.
 	AWSDeleteRequestID string `json:"aws_delete_request_id,omitempty"`

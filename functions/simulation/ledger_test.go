@@ -226,8 +226,8 @@ func (l *ledger) noteState(e *execution, state string) {
 		r.stop(e)
 		r.stop = nil
 	}
-	if inv := l.request(id).closing; state == "Close" && e.of == requestMachineARN && inv != nil && inv.waiter != nil && inv.waiter.e == e && inv.failure != nil {
-		l.broken(7, "request %s is closed, and its messages don't show how it ended: %s", id, inv.failure)
+	if r := l.request(id); state == "Close" && e.of == requestMachineARN && r.deletedAt.IsZero() && r.closing.failedIn(e) {
+		l.broken(7, "request %s is closed, and its messages don't show how it ended: %s", id, r.closing.failure)
 	}
 	if state == "Complete?" {
 		l.world.decideFindings(e.name, l.world.source.dice("findings"))
@@ -243,6 +243,11 @@ func (l *ledger) noteState(e *execution, state string) {
 	if r.deletedAt.IsZero() && !slices.ContainsFunc(r.row.Events, func(e access.Event) bool { return e.Kind == access.EventGranted }) {
 		l.broken(3, "request %s is active, and its row has no record of it", id)
 	}
+}
+
+// failedIn reports whether the invocation was made by the execution, and failed.
+func (inv *invocation) failedIn(e *execution) bool {
+	return inv != nil && inv.waiter != nil && inv.waiter.e == e && inv.failure != nil
 }
 
 func (l *ledger) noteEnd(e *execution) {

@@ -155,14 +155,20 @@ func TestOverlap(t *testing.T) {
 	w, l := still("a", "b")
 	w.grant(t, l, "a")
 	w.grant(t, l, "b")
+	b := w.rows["b"]
+	b.TeamDomain, b.Posts = "acme", map[string]access.Post{access.PostAnnounce: {Channel: "C1", TS: "1.2"}}
+	w.rows["b"] = b
 	if n := len(w.operations); n != 1 {
 		t.Errorf("%d operations for two requests, want one creation", n)
 	}
 	if got := w.release(t, l, "a"); got != access.RemovalKept || !w.exists() {
 		t.Errorf("first leaves: %s, access %v", got, w.exists())
 	}
-	if got, want := w.rows["a"].KeptUntil, w.rows["b"].End; !got.Equal(want) || want.IsZero() {
+	if got, want := w.rows["a"].KeptUntil, b.End; !got.Equal(want) || want.IsZero() {
 		t.Errorf("the access is kept until %v, want %v", got, want)
+	}
+	if got, want := w.rows["a"].KeptLink, b.MessageLink(); got != want || want == "" {
+		t.Errorf("the link to the request that keeps it is %q, want %q", got, want)
 	}
 	if got := w.release(t, l, "b"); got != access.RemovalDone {
 		t.Errorf("last leaves: %s", got)

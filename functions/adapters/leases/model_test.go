@@ -1300,7 +1300,7 @@ func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time,
 	if r.RevokingAt.IsZero() {
 		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
 	}
-	until := r.KeptUntil
+	until, link := r.KeptUntil, r.KeptLink
 	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
 			r.RevokedAt, r.Removal, r.AWSDeleteRequestID = at, state, deleteRequestID
@@ -1308,7 +1308,7 @@ func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time,
 				t.w.copied++
 			}
 			if state == access.RemovalKept || state == access.RemovalNothing {
-				r.KeptUntil = until
+				r.KeptUntil, r.KeptLink = until, link
 			}
 			t.w.wantTruth(r.ID, state)
 		}

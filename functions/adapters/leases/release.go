@@ -135,7 +135,7 @@ type deletionClaim struct {
 // leave removes the request from the lease if others hold it. If not, it moves the
 // lease to deleting. If the access was granted, a deletion is likely, so the same write
 // claims it. If there is no lease in the table, the returned lease is not stored. leave
-// sets r.KeptUntil, if it knows that.
+// sets r.KeptUntil and r.KeptLink, if it knows them.
 //
 // If useCopy, the lease may be a copy (see copies).
 func (l *Leases) leave(ctx context.Context, r *access.Request, useCopy bool) (lease access.Lease, left leaving, err error) {
@@ -154,8 +154,8 @@ func (l *Leases) leave(ctx context.Context, r *access.Request, useCopy bool) (le
 	if !found || !holder {
 		if found && !r.WasGranted() && !r.IsRemoved() {
 			// For its message only: a failed read stops no removal.
-			if _, until, err := l.lookAtOthers(ctx, lease, r.ID); err == nil {
-				r.KeptUntil = until
+			if _, holding, err := l.lookAtOthers(ctx, lease, r.ID); err == nil {
+				r.KeptUntil, r.KeptLink = access.LastEnd(holding, l.Now())
 			}
 		}
 		return lease, leaving{}, nil
@@ -163,8 +163,8 @@ func (l *Leases) leave(ctx context.Context, r *access.Request, useCopy bool) (le
 	if lease.State == access.LeaseDeleting {
 		return lease, leaving{isLast: true}, nil
 	}
-	others, until, err := l.lookAtOthers(ctx, lease, r.ID)
-	r.KeptUntil = until
+	others, holding, err := l.lookAtOthers(ctx, lease, r.ID)
+	r.KeptUntil, r.KeptLink = access.LastEnd(holding, l.Now())
 	if err == nil {
 		err = l.restoreOthers(ctx, lease, r.ID, others)
 	}
@@ -213,9 +213,8 @@ func (l *Leases) otherHolders(ctx context.Context, lease access.Lease, id string
 	return others, err
 }
 
-// lookAtOthers returns the same as otherHolders, and when the last of them ends
-// (access.LastEnd).
-func (l *Leases) lookAtOthers(ctx context.Context, lease access.Lease, id string) (others map[string]access.Holder, until time.Time, err error) {
+// lookAtOthers returns the same as otherHolders, and their rows.
+func (l *Leases) lookAtOthers(ctx context.Context, lease access.Lease, id string) (others map[string]access.Holder, holding []access.Request, err error) {
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(lease.Holders)), func(other string) bool { return other == id })
 	ctx, cancel := context.WithTimeout(ctx, holdersTimeout)
 	defer cancel()
@@ -224,18 +223,17 @@ func (l *Leases) lookAtOthers(ctx context.Context, lease access.Lease, id string
 		rows[i], errs[i] = l.Table.Get(ctx, ids[i])
 	})
 	others = map[string]access.Holder{}
-	var holding []access.Request
 	for i, other := range ids {
 		switch err := errs[i]; {
 		case access.CodeOf(err) == access.CodeNotFound:
 		case err != nil:
-			return nil, time.Time{}, err
+			return nil, nil, err
 		case !rows[i].IsFinished():
 			others[other] = lease.Holders[other]
 			holding = append(holding, rows[i])
 		}
 	}
-	return others, access.LastEnd(holding, l.Now()), nil
+	return others, holding, nil
 }
 
 // recoverLease writes a lease for access that was granted, was never recorded as

@@ -377,6 +377,9 @@ func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Tim
 	}
 	if !r.KeptUntil.IsZero() && (state == access.RemovalKept || state == access.RemovalNothing) {
 		c.set["kept_until"] = r.KeptUntil.UTC()
+		if r.KeptLink != "" {
+			c.set["kept_link"] = r.KeptLink
+		}
 	}
 	r.RevokedAt, r.Removal = at.UTC(), state
 	if !access.RecordsRemoval(r) {

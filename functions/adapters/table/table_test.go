@@ -218,7 +218,7 @@ func TestRoundTrip(t *testing.T) {
 	full.GroupMembershipID, full.OUPath = "m-1", []string{"r-1", "ou-1"}
 	full.TeamDomain, full.AWSCreateRequestID, full.AWSDeleteRequestID = "example", "aws-1", "aws-2"
 	full.Failure = &access.Failure{Code: access.CodeFailed, Message: "why", At: monday}
-	full.RevokingAt, full.RevokedAt, full.Removal, full.KeptUntil = monday, monday, access.RemovalKept, monday.Add(time.Hour)
+	full.RevokingAt, full.RevokedAt, full.Removal, full.KeptUntil, full.KeptLink = monday, monday, access.RemovalKept, monday.Add(time.Hour), "https://acme.slack.com/archives/C1/p12"
 	full.RevokingExecutionARN = "arn:aws:states:::execution:m:full-2"
 	full.Posts = map[string]access.Post{"announce": {Channel: "C1", TS: "1.2", Digest: "d"}, "approver-U1": {Channel: "D1", Failed: true, Reminder: 2}}
 	full.Events = []access.Event{{Kind: access.EventRequested, At: monday, By: person, Message: "m", PolicyDigest: "d", Reason: "r", Statements: []int{1}, Rule: "w"}}
@@ -720,7 +720,9 @@ func TestKeptUntil(t *testing.T) {
 		{"not-granted", access.RemovalNothing, until, until},
 	} {
 		r := create(t, s, tt.id)
-		r.KeptUntil = tt.until
+		if r.KeptUntil = tt.until; !tt.until.IsZero() {
+			r.KeptLink = "https://acme.slack.com/archives/C1/p12"
+		}
 		if _, err := s.RecordRemoval(ctx, r, monday, tt.state, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -729,6 +731,7 @@ func TestKeptUntil(t *testing.T) {
 			t.Fatal(err)
 		}
 		equal(t, tt.id, r.KeptUntil, tt.want)
+		equal(t, tt.id+", link", r.KeptLink != "", !tt.want.IsZero())
 	}
 }
 
