@@ -420,8 +420,6 @@ func TestPressUpdatesDirectMessages(t *testing.T) {
 	}
 }
 
-// An approval is shown at once in every post, however it is given: until the access exists,
-// nothing else updates them. Denials are left to the function notify, which shows them next.
 // Slack accepts fifty updates a minute. So a decision updates only the most important posts,
 // and leaves the others to notify.
 func TestDecisionUpdatesFewPosts(t *testing.T) {
@@ -449,6 +447,8 @@ func TestDecisionUpdatesFewPosts(t *testing.T) {
 	}
 }
 
+// An approval is shown at once in every post, however it is given: until the access exists,
+// nothing else updates them. Denials are left to the function notify, which shows them next.
 func TestApprovalShowsEverywhere(t *testing.T) {
 	one := func(*world) access.Request {
 		r := waiting()
