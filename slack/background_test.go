@@ -85,7 +85,7 @@ func TestBackgroundNotifiesNobody(t *testing.T) {
 		t.Errorf("mentions %v, want the requester and both approvers", got)
 	}
 	decided := pending(before(longestBackground), approved, granted)
-	if shown := shownWithMentions(t, RequestMessage(decided)); strings.Contains(shown, "Last 30 days") || strings.Contains(shown, "Already has") {
+	if shown := shownWithMentions(t, RequestMessage(decided)); strings.Contains(shown, "Last 30 days") || strings.Contains(shown, "Active access in this account") {
 		t.Errorf("the message about active access shows %q", shown)
 	}
 }

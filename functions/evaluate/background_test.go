@@ -8,8 +8,8 @@ import (
 	"sso-elevator/functions/access"
 )
 
-// The background is in the row of a request that needs approval. A request never fails
-// for lack of it, and it changes no decision.
+// The row of a request that needs approval gets the description of its permission set, if
+// the catalog has one.
 func TestDescription(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
@@ -31,6 +31,8 @@ func TestDescription(t *testing.T) {
 	}
 }
 
+// The background is in the row of a request that needs approval. A request never fails
+// for lack of it, and it changes no decision.
 func TestBackground(t *testing.T) {
 	yesterday := now.Add(-24 * time.Hour)
 	earlier := []access.Request{{

@@ -164,7 +164,7 @@ func TestRemindersReachApprovers(t *testing.T) {
 	if did := remind(2, "UNEW"); !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q", did, want)
 	}
-	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "not notified") || !strings.Contains(text, "UNEW") {
+	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "Not notified") || !strings.Contains(text, "UNEW") {
 		t.Errorf("the channel says %s", text)
 	}
 	w.row.Approvals = []access.Approval{{By: access.Person{SlackID: "UEVE"}}}
@@ -675,7 +675,7 @@ func TestLostAnswerOfADirectMessage(t *testing.T) {
 	if did := w.inOrder(); !slices.Equal(did, want) {
 		t.Errorf("did %q, want %q", did, want)
 	}
-	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "not notified") || !strings.Contains(text, "Notified by direct message") {
+	if text := w.in(t, slack.PurposeAnnounce); strings.Contains(text, "Not notified") || !strings.Contains(text, "Notified by direct message") {
 		t.Errorf("the channel says %s", text)
 	}
 	w.row.Posts["approver-UANN"] = access.Post{Channel: "DUANN"}

@@ -24,7 +24,7 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 	first := askSeen(t, wish{judy, account, "DeveloperAccess", 36 * 3600})
 	first.showsLine(t, "Description: Everything a service's team does on a normal day")
 	first.showsLine(t, "Last 30 days: no access on record")
-	if text := lines(t, first); strings.Contains(text, "Already has") {
+	if text := lines(t, first); strings.Contains(text, "Active access in this account") {
 		t.Errorf("the first message shows %q", text)
 	}
 	first.pressed(t, bob, "approve", "Approved by @"+bob)
@@ -42,7 +42,7 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 
 	second := askSeen(t, wish{judy, account, "DeveloperAccess", 12})
 	second.showsLine(t, "Last 30 days: had this access once, approved by Bob")
-	if text := lines(t, second); strings.Contains(text, "Already has") {
+	if text := lines(t, second); strings.Contains(text, "Active access in this account") {
 		t.Errorf("after the end, the message shows %q", text)
 	}
 	first.leavesIndex(t)

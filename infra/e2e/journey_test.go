@@ -539,8 +539,9 @@ func TestTwoApproversAtOnce(t *testing.T) {
 	}
 }
 
-// TestOverlappingRequests checks that access ends with the last of two requests.
-// The second one extends the first, so the test can see that it outlives the first.
+// TestOverlappingRequests checks that access ends with the last of two requests, and that
+// the first one's messages then say until when the access continues. The second one extends
+// the first, so the test can see that it outlives the first.
 func TestOverlappingRequests(t *testing.T) {
 	t.Parallel()
 	w := wish{frank, "payments-production", "ReadOnlyAccess", 20}
@@ -559,6 +560,18 @@ func TestOverlappingRequests(t *testing.T) {
 	if m := second.message(t); !m.has("end") {
 		t.Errorf("the second request's message is not that of access: %s", m.Blocks)
 	}
+	m, until := first.message(t), local.requestRow(t, second.id, "end").End
+	says(t, "the first request's message", m, "⚪ Request ended: access continues through another request", " still has this access through another request, until ")
+	wantTime(t, m, until)
+	if m.has("end") {
+		t.Errorf("the first request's message can still end the access: %s", m.Blocks)
+	}
+	replies := first.thread(t)["revoked"]
+	if len(replies) != 1 {
+		t.Fatalf("%d replies about the first request's end, want one", len(replies))
+	}
+	says(t, "the reply about the first request's end", replies[0], "your request has ended. You still have this access through another request, until ")
+	wantTime(t, replies[0], until)
 	if res := local.press(t, frank, second.message(t), "end", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
