@@ -82,7 +82,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		names    = catalog.Settings{Bucket: *props.catalog.BucketName()}
 		center   = props.center
 		web      = slackclient.Settings{BotToken: s.SlackBotToken.String(), APIURL: slack.DefaultAPIURL}
-		members  = people.Settings{Team: s.SlackTeamID, SecondaryDomains: s.SecondaryFallbackDomains, GroupMentions: groupMentions(s.ApproverGroupMentions)}
+		members  = people.Settings{Team: s.SlackTeamID, SecondaryDomains: s.SecondaryFallbackDomains}
 		removals = findings.Removals{Allowed: s.AllowRemovals, Max: s.MaxRemovals}
 	)
 	functions := map[string]any{
@@ -102,6 +102,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 		},
 		"evaluate": evaluate.Settings{
 			Stack: account, Table: rows, Policy: policy, Catalog: names, IdentityCenter: center, Slack: web, People: members,
+			SlackGroups:        groupMentions(s.ApproverGroupMentions),
 			PortalURL:          s.AccessPortalURL,
 			MaxDuration:        slices.Max(s.Durations),
 			Expiration:         s.RequestExpiration,
@@ -150,7 +151,7 @@ func environments(stack awscdk.Stack, props functionsProps) map[string]map[strin
 	return environments
 }
 
-// groupMentions returns the pairs of people.Settings.GroupMentions.
+// groupMentions returns the pairs of evaluate.Settings.SlackGroups.
 func groupMentions(mentions map[string]string) []string {
 	var pairs []string
 	for _, group := range slices.Sorted(maps.Keys(mentions)) {

@@ -40,14 +40,17 @@ func TestEverySetting(t *testing.T) {
 		if got := p["MemorySize"]; got != 1024.0 {
 			t.Errorf("%v has %v MiB, want 1024", p["FunctionName"], got)
 		}
+		// To other functions, groups that are mentioned in Slack are like others.
+		variables := p["Environment"].(map[string]any)["Variables"].(map[string]any)
+		if _, ok := variables["ELEVATOR_APPROVER_GROUP_MENTIONS"]; ok != (p["FunctionName"] == "elevator-test-evaluate") {
+			t.Errorf("%v knows the Slack user groups to mention: %t", p["FunctionName"], ok)
+		}
 		if p["FunctionName"] == "elevator-test-evaluate" {
-			variables := p["Environment"].(map[string]any)["Variables"].(map[string]any)
 			if got := variables["ELEVATOR_ACCESS_PORTAL_URL"]; got != s.AccessPortalURL {
 				t.Errorf("evaluate links to the portal %v, want %s", got, s.AccessPortalURL)
 			}
 		}
 		if name := p["FunctionName"]; name == "elevator-test-notify" || name == "elevator-test-reconcile" {
-			variables := p["Environment"].(map[string]any)["Variables"].(map[string]any)
 			if got := variables["ELEVATOR_EXTENSION_OFFER_SECONDS"]; got != "600" { // extension_offer: 10
 				t.Errorf("%v offers more time %v s before the end, want 600", name, got)
 			}

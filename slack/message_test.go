@@ -184,6 +184,14 @@ func security(others int, mentioned ...access.Person) access.ApproverGroup {
 	return access.ApproverGroup{ID: "94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", Name: "Security", Mentioned: mentioned, Others: others}
 }
 
+// securityInSlack is the same group if its Slack user group is mentioned. These members were
+// asked at once.
+func securityInSlack(asked ...access.Person) access.ApproverGroup {
+	g := security(0, asked...)
+	g.SlackGroup = "S0SEC"
+	return g
+}
+
 // securityNoneFound is the same group, none of whose members was found.
 func securityNoneFound(others int) access.ApproverGroup {
 	g := security(others)
@@ -309,8 +317,12 @@ func requests() map[string]access.Request {
 			g.More = true
 			return g
 		}())),
-		"pending_by_slack_group": pending(byGroups([]access.Person{carol}, access.ApproverGroup{ID: "g", Name: "Security", SlackGroup: "S0SEC"})),
-		"pending_by_groups":      pending(byGroups(nil, security(1, bob), access.ApproverGroup{ID: "g-2", Name: "Operations", Others: 4})),
+		"pending_by_slack_group":  pending(byGroups([]access.Person{carol}, securityInSlack(bob, dan))),
+		"pending_by_slack_groups": pending(byGroups([]access.Person{carol}, securityInSlack(), securityInSlack(), securityInSlack(), securityInSlack(bob))),
+		"pending_several_slack_group": pending(several, byGroups([]access.Person{bob}, securityInSlack(dan)), func(r *access.Request) {
+			r.EvaluatedDecision.Requirements[0].Approvers = []string{bob.Email, access.GroupEntry(security(0).ID)}
+		}),
+		"pending_by_groups": pending(byGroups(nil, security(1, bob), access.ApproverGroup{ID: "g-2", Name: "Operations", Others: 4})),
 		"pending_fallback_domain": pending(func(r *access.Request) {
 			r.Requester.SecondaryDomain = true
 			r.Requester.FoundAs = access.DirectoryUser{UserName: "alice.anderson", DisplayName: "Alice *Anderson* <!here>", Email: "alice@corp.example.net"}
@@ -398,6 +410,7 @@ func requests() map[string]access.Request {
 		"ended_long_session":           pending(portal, longSession, approved, granted, revoked(access.RemovalDone, naturalEnd)),
 		"pending_told":                 pending(reached([]access.Person{bob})),
 		"pending_told_some":            pending(byGroups([]access.Person{bob}, security(3, carol)), reminded, reached([]access.Person{carol, dan}, bob)),
+		"pending_told_slack_group":     pending(byGroups(nil, securityInSlack(bob, carol)), reminded, reached([]access.Person{bob, dan}, carol)),
 		"pending_told_nobody":          pending(reached(nil, bob, carol)),
 		"pending_members_unknown":      pending(membersUnknown),
 		"pending_told_longest":         pending(reachedLongest),
@@ -438,6 +451,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRemind, "pending_no_expiry"},
 		{PurposeRemind, "pending_by_group_and_people"},
 		{PurposeRemind, "pending_by_slack_group"},
+		{PurposeRemind, "pending_told_slack_group"},
 		{PurposeRemind, "pending_longest"},
 		{PurposeRemind, "pending_several"},
 		{PurposeRemind, "pending_several_one"},

@@ -18,10 +18,11 @@ const maxReached = 7
 // Failed, and afterwards it is empty. It never has a channel or a timestamp.
 const MembersUnknown = "members"
 
-// RemindedApprovers returns the people whom a reminder mentions and whose approval may
-// still help: those listed by email, the members of groups whom the request's message
-// mentions, and the members whom the latest reminder asks for the first time. It also returns the
-// members whom an earlier reminder asked and who have no direct message.
+// RemindedApprovers returns the people whom a reminder asks and whose approval may still
+// help: those listed by email, the members of groups who were asked at once, and the members
+// whom the latest reminder asks for the first time. It also returns the members whom an
+// earlier reminder asked and who have no direct message. If a Slack user group is mentioned
+// instead of members, they are returned, too.
 func RemindedApprovers(r access.Request) []access.Person {
 	people, groups := remindedApprovers(r)
 	for _, g := range groups {

@@ -81,11 +81,14 @@ func (b *richText) list(people []access.Person) *richText {
 }
 
 // approvers mentions the people who may approve a request, and says from which groups
-// others may.
+// others may. For members of the first maxGroups groups, it mentions the Slack user group
+// instead, if there is one.
 func (b *richText) approvers(people []access.Person, groups []access.ApproverGroup) *richText {
 	people = slices.Clone(people)
-	for _, g := range groups {
-		people = append(people, g.Mentioned...)
+	for i, g := range groups {
+		if i >= maxGroups || !isSlackGroupID(g.SlackGroup) {
+			people = append(people, g.Mentioned...)
+		}
 	}
 	b.people(people)
 	isFirst := len(people) == 0

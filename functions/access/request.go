@@ -42,9 +42,12 @@ func (p Person) Identity(groups []string) Identity {
 type ApproverGroup struct {
 	ID   string `json:"id"`             // Identity Store group id
 	Name string `json:"name,omitempty"` // "" if it is not in the catalog
-	// SlackGroup is the Slack user group to mention. If it is set, no member is.
+	// SlackGroup is the Slack user group to mention. If it is set, the channel's message
+	// mentions no member.
 	SlackGroup string `json:"slack_group,omitempty"`
-	// Mentioned are the members to mention.
+	// Mentioned are the members who are asked at once. The message mentions them, or
+	// SlackGroup, and those outside the channel get a direct message. The previous
+	// release writes none if it writes a SlackGroup.
 	Mentioned []Person `json:"mentioned,omitempty"`
 	// Others is how many other members the catalog has, and More reports whether the
 	// group has more than those.
@@ -55,8 +58,8 @@ type ApproverGroup struct {
 	NoneFound bool `json:"none_found,omitempty"`
 }
 
-// MaxMentionedMembers is how many members of groups a request's message mentions. Each
-// reminder mentions as many others, up to MaxFurtherApprovers in all.
+// MaxMentionedMembers is how many members of groups are asked when a request is announced.
+// Each reminder asks as many others, up to MaxFurtherApprovers in all.
 const (
 	MaxMentionedMembers = 5
 	MaxFurtherApprovers = 3 * MaxMentionedMembers

@@ -103,8 +103,8 @@ const mostLookups = 2 * access.MaxMentionedMembers
 // allows 50 lookups a minute.
 const mostReminderLookups = 3 * mostLookups
 
-// describeGroups returns what the request's message shows of the groups. listed are the
-// people who are mentioned anyway.
+// describeGroups returns what the request's message shows of the groups, and which members
+// are asked. listed are the people who are mentioned anyway.
 func (h *Handler) describeGroups(ctx context.Context, ids []string, requester access.Person, listed []access.Person) ([]access.ApproverGroup, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -113,14 +113,9 @@ func (h *Handler) describeGroups(ctx context.Context, ids []string, requester ac
 	var members [][]catalog.Member // of each group, apart from the requester
 	for _, id := range ids {
 		name, m := h.Catalog.ApproverGroup(ctx, id)
-		g := access.ApproverGroup{ID: id, Name: name, SlackGroup: h.SlackGroups[id]}
 		users := slices.DeleteFunc(slices.Clone(m.Users), func(u catalog.Member) bool { return u.UserID == requester.PrincipalID })
-		if g.SlackGroup != "" {
-			users = nil
-		} else {
-			g.Others, g.More = len(users), m.More
-		}
-		all, members = append(all, g), append(members, users)
+		all = append(all, access.ApproverGroup{ID: id, Name: name, SlackGroup: h.SlackGroups[id], Others: len(users), More: m.More})
+		members = append(members, users)
 	}
 	emails := candidates(members)
 	emails = emails[:min(len(emails), mostLookups)]
@@ -141,10 +136,7 @@ func (h *Handler) describeGroups(ctx context.Context, ids []string, requester ac
 	}
 	mentioned := 0
 	for _, p := range found {
-		for i := range all {
-			if !slices.ContainsFunc(members[i], func(m catalog.Member) bool { return m.Email == p.Email }) {
-				continue
-			}
+		for _, i := range groupsOf(p.Email, all, members) {
 			if isMentioned[p.SlackID] {
 				// They are mentioned already, or they are the requester.
 				all[i].Others--
@@ -157,6 +149,19 @@ func (h *Handler) describeGroups(ctx context.Context, ids []string, requester ac
 		}
 	}
 	return all, nil
+}
+
+// groupsOf returns the indexes of the groups that have a member with this email. Groups whose
+// Slack user group is mentioned come last: the message doesn't name their members.
+func groupsOf(email string, groups []access.ApproverGroup, members [][]catalog.Member) (of []int) {
+	for _, last := range []bool{false, true} {
+		for i, users := range members {
+			if (groups[i].SlackGroup != "") == last && slices.ContainsFunc(users, func(m catalog.Member) bool { return m.Email == email }) {
+				of = append(of, i)
+			}
+		}
+	}
+	return of
 }
 
 // candidates returns the emails of the members, of each group in turn.
@@ -190,20 +195,20 @@ func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int)
 		known = append(known, f.Person)
 	}
 	t := r.Tally()
-	var groups []string
+	var groups []access.ApproverGroup
 	var members [][]catalog.Member // of each group
 	for _, g := range r.ApproverGroups {
 		known = append(known, g.Mentioned...)
-		if g.SlackGroup == "" && (len(t.Requirements) == 0 || slices.ContainsFunc(t.Awaited(), func(a string) bool {
+		if len(t.Requirements) == 0 || slices.ContainsFunc(t.Awaited(), func(a string) bool {
 			id, isGroup := access.GroupOf(a)
 			return isGroup && strings.EqualFold(id, g.ID)
-		})) {
-			groups = append(groups, g.ID)
+		}) {
+			groups = append(groups, g)
 		}
 	}
 	isKnown := map[string]bool{} // by email: they were asked, or are the requester
-	for _, id := range groups {
-		_, m := h.Catalog.ApproverGroup(ctx, id)
+	for _, g := range groups {
+		_, m := h.Catalog.ApproverGroup(ctx, g.ID)
 		members = append(members, m.Users)
 		for _, u := range m.Users {
 			isKnown[u.Email] = isKnown[u.Email] || slices.ContainsFunc(known, func(p access.Person) bool {
@@ -234,13 +239,11 @@ func (h *Handler) furtherApprovers(ctx context.Context, r access.Request, n int)
 			if slices.ContainsFunc(known, func(k access.Person) bool { return access.SamePerson(k, p) }) {
 				continue
 			}
-			of := slices.IndexFunc(members, func(users []catalog.Member) bool {
-				return slices.ContainsFunc(users, func(u catalog.Member) bool { return u.Email == p.Email })
-			})
-			if of < 0 {
+			of := groupsOf(p.Email, groups, members)
+			if len(of) == 0 {
 				continue
 			}
-			further = append(further, access.FurtherApprover{Person: p, Group: groups[of], Reminder: n})
+			further = append(further, access.FurtherApprover{Person: p, Group: groups[of[0]].ID, Reminder: n})
 			known = append(known, p)
 			asked++
 		}

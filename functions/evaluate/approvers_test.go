@@ -116,6 +116,10 @@ func TestMentionedMembers(t *testing.T) {
 		}
 		return g
 	}
+	inSlack := func(g access.ApproverGroup) access.ApproverGroup {
+		g.SlackGroup = "S0SEC"
+		return g
+	}
 	noneFound := func(id string, others int) access.ApproverGroup {
 		return access.ApproverGroup{ID: id, Others: others, NoneFound: true}
 	}
@@ -151,8 +155,16 @@ func TestMentionedMembers(t *testing.T) {
 			want: []access.ApproverGroup{group("g-1", 0, false, 1)}, lookups: 3},
 		{name: "members without an email are others", by: by("ann@example.com", "group:g-1"), members: map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-0"}, {UserID: "p-1", Email: "m1@example.com"}}}},
 			want: []access.ApproverGroup{group("g-1", 1, false, 1)}, lookups: 2},
-		{name: "a Slack user group, and no members", by: by("ann@example.com", "group:g-slack"), members: map[string]catalog.Members{"g-slack": members(false, 0, 7)},
-			want: []access.ApproverGroup{{ID: "g-slack", SlackGroup: "S0SEC"}}, lookups: 1},
+		{name: "five of seven, with a Slack user group", by: by("ann@example.com", "group:g-slack"), members: map[string]catalog.Members{"g-slack": members(false, 0, 7)},
+			want: []access.ApproverGroup{inSlack(group("g-slack", 2, false, 0, 1, 2, 3, 4))}, lookups: 8},
+		{name: "five in all, of each group in turn, with a Slack user group", by: by("ann@example.com", "group:g-slack", "group:g-2"), members: map[string]catalog.Members{"g-slack": members(false, 0, 4), "g-2": members(false, 10, 14)},
+			want: []access.ApproverGroup{group("g-2", 1, false, 10, 11, 12), inSlack(group("g-slack", 2, false, 0, 1))}, lookups: 9},
+		{name: "in two groups: the message names the members of one", by: by("ann@example.com", "group:g-slack", "group:g-x"), members: map[string]catalog.Members{"g-slack": members(false, 0, 2), "g-x": members(false, 1, 3)},
+			want: []access.ApproverGroup{inSlack(group("g-slack", 0, false, 0)), group("g-x", 0, false, 1, 2)}, lookups: 4},
+		{name: "an approver who is mentioned anyway, and the requester, with a Slack user group", by: by("ann@example.com", "group:g-slack"), members: map[string]catalog.Members{"g-slack": {Users: []catalog.Member{
+			{UserID: "p-jane", Email: "jane@example.com"}, {UserID: "p-ann", Email: "ann@example.com"}, {UserID: "p-1", Email: "m1@example.com"}}}},
+			want: []access.ApproverGroup{inSlack(group("g-slack", 0, false, 1))}, lookups: 3},
+		{name: "the members of a group with a Slack user group are not known", by: by("ann@example.com", "group:g-slack"), want: []access.ApproverGroup{inSlack(group("g-slack", 0, false))}, lookups: 1},
 		{name: "no groups", by: by("ann@example.com"), members: map[string]catalog.Members{"g-1": members(false, 0, 7)}, lookups: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -171,6 +183,12 @@ func TestMentionedMembers(t *testing.T) {
 				t.Errorf("got %+v after looking up %q; want %+v after %d lookups", w.row.ApproverGroups, w.asked, tt.want, tt.lookups)
 			}
 		})
+	}
+}
+
+func TestSlackGroups(t *testing.T) {
+	if got, want := slackGroups([]string{"G-1=S1", "g-2=S2"}), (map[string]string{"g-1": "S1", "g-2": "S2"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -244,9 +262,9 @@ func TestFurtherApprovers(t *testing.T) {
 		return text
 	}
 	w := newWorld(by("ann@example.com", "group:g-1", "group:g-2", "group:g-slack"))
-	w.members = map[string]catalog.Members{"g-1": members(0, 12), "g-2": members(100, 200), "g-slack": members(10, 14)}
+	w.members = map[string]catalog.Members{"g-1": members(0, 11), "g-2": members(100, 198), "g-slack": members(20, 23)}
 	w.members["g-1"] = catalog.Members{Users: append(w.members["g-1"].Users, catalog.Member{UserID: "p-jane", Email: "jane@example.com"}, catalog.Member{UserID: "p-ann", Email: "ann@example.com"})}
-	for i := range 12 {
+	for _, i := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22} {
 		w.known = append(w.known, person(i))
 	}
 	if _, err := w.handle(t, "evaluate", own, now); err != nil {
@@ -270,17 +288,38 @@ func TestFurtherApprovers(t *testing.T) {
 			t.Errorf("reminder %d looks up %d people", n, len(w.asked))
 		}
 	}
-	first := " U5/g-1/1 U6/g-1/1 U7/g-1/1 U8/g-1/1 U9/g-1/1"
+	first := " U22/g-slack/1 U3/g-1/1 U4/g-1/1 U5/g-1/1 U6/g-1/1"
+	second := " U7/g-1/2 U8/g-1/2 U9/g-1/2 U10/g-1/2"
 	remind(1, first)
-	remind(2, first+" U10/g-1/2 U11/g-1/2")
-	remind(3, first+" U10/g-1/2 U11/g-1/2")
+	remind(2, first+second)
+	remind(3, first+second)
 	for i := 100; i < 110; i++ {
 		w.known = append(w.known, person(i))
 	}
 	w.approversErr = access.Errorf(access.CodeThrottled, "x")
-	remind(4, first+" U10/g-1/2 U11/g-1/2")
+	remind(4, first+second)
 	w.approversErr = nil
-	remind(5, first+" U10/g-1/2 U11/g-1/2 U100/g-2/5 U101/g-2/5 U102/g-2/5 U103/g-2/5 U104/g-2/5")
+	remind(5, first+second+" U100/g-2/5 U101/g-2/5 U102/g-2/5 U103/g-2/5 U104/g-2/5")
+}
+
+// A member of two groups is asked as a member of the one whose members a reminder mentions.
+// Requests of the previous release have no members of groups with a Slack user group, so all of
+// them are asked by reminders.
+func TestFurtherApproversOfSlackGroups(t *testing.T) {
+	w := newWorld(by("group:g-slack", "group:g-1"))
+	r := access.Request{ID: "r1", Requester: access.Person{SlackID: "UJANE", PrincipalID: "p-jane"},
+		ApproverGroups: []access.ApproverGroup{{ID: "g-slack", SlackGroup: "S0SEC"}, {ID: "g-1"}}}
+	user := func(name string) catalog.Member {
+		return catalog.Member{UserID: "p-" + name, Email: name + "@example.com"}
+	}
+	w.members = map[string]catalog.Members{"g-slack": {Users: []catalog.Member{user("jane"), user("both"), user("one")}}, "g-1": {Users: []catalog.Member{user("both")}}}
+	both, one := access.Person{SlackID: "UBOTH", Email: "both@example.com"}, access.Person{SlackID: "UONE", Email: "one@example.com"}
+	w.known = []access.Person{both, one, {SlackID: "UJANE", Email: "jane@example.com"}}
+	h := &Handler{People: w, Catalog: w}
+	want := []access.FurtherApprover{{Person: both, Group: "g-1", Reminder: 1}, {Person: one, Group: "g-slack", Reminder: 1}}
+	if got := h.furtherApprovers(t.Context(), r, 1); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 }
 
 // At most fifteen people are asked by reminders.

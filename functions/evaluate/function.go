@@ -6,6 +6,7 @@ package evaluate
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -25,13 +26,15 @@ import (
 
 // Settings are the function's settings, from its environment.
 type Settings struct {
-	Stack              host.Stack
-	Table              table.Settings
-	Policy             policyinforce.Settings
-	Catalog            catalog.Settings
-	IdentityCenter     identitycenter.Settings
-	Slack              slackclient.Settings
-	People             people.Settings
+	Stack          host.Stack
+	Table          table.Settings
+	Policy         policyinforce.Settings
+	Catalog        catalog.Settings
+	IdentityCenter identitycenter.Settings
+	Slack          slackclient.Settings
+	People         people.Settings
+	// SlackGroups are pairs "<group id>=<id of a Slack user group>".
+	SlackGroups        []string      `env:"ELEVATOR_APPROVER_GROUP_MENTIONS"`
 	MaxDuration        time.Duration `env:"ELEVATOR_MAX_DURATION_SECONDS,required"`
 	Expiration         time.Duration `env:"ELEVATOR_REQUEST_EXPIRATION_SECONDS"`
 	AnnounceFor        time.Duration `env:"ELEVATOR_ANNOUNCE_SECONDS,required"`
@@ -89,11 +92,23 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 		Account:     s.Stack.Account,
 		Longest:     s.MaxDuration,
 		Portal:      access.Portal{URL: s.PortalURL, Region: cmp.Or(s.IdentityCenter.Region, p.AWS.Region)},
-		SlackGroups: s.People.SlackGroups(),
+		SlackGroups: slackGroups(s.SlackGroups),
 		Reminders:   Reminders{Initial: s.ReminderInitial, Multiplier: s.ReminderMultiplier},
 		Expiration:  s.Expiration,
 		AnnounceFor: s.AnnounceFor,
 		Now:         p.Now,
 		Logger:      p.Logger,
 	}, nil
+}
+
+// slackGroups reads Settings.SlackGroups. It returns the ids of Slack user groups by the id
+// of a group in Identity Center, in lower case.
+func slackGroups(pairs []string) map[string]string {
+	all := map[string]string{}
+	for _, pair := range pairs {
+		if group, slackGroup, ok := strings.Cut(pair, "="); ok {
+			all[strings.ToLower(group)] = slackGroup
+		}
+	}
+	return all
 }

@@ -101,6 +101,8 @@ func TestFormAndEvaluateAgree(t *testing.T) {
 		{name: "a member of the second group", approvers: by("group:g-1", "group:g-2"), members: groups{"g-1": nil, "g-2": {"p-bob"}}, accepted: true},
 		{name: "an empty group that is mentioned in Slack", approvers: by("group:g-1"), members: groups{"g-1": nil}, why: noMembers, lists: 1,
 			change: func(w *world) { w.slackGroups = map[string]string{"g-1": "S1"} }},
+		{name: "a member who isn't in Slack, of a group that is mentioned there", approvers: by("group:g-1"), members: groups{"g-1": {"p-gone"}}, accepted: true,
+			change: func(w *world) { w.slackGroups = map[string]string{"g-1": "S1"} }},
 
 		{name: "an empty group and an approver", approvers: by("ann@example.com", "group:g-1"), members: groups{"g-1": nil}, accepted: true},
 		{name: "an empty group and an approver who isn't in Slack", approvers: by("gone@example.com", "group:g-1"), members: groups{"g-1": nil}, lists: 1,

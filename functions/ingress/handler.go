@@ -166,8 +166,6 @@ type Handler struct {
 	People People
 	// CachedPeople is for presses that only open a dialog.
 	CachedPeople CachedPeople
-	// SlackGroups are the ids of Slack user groups, by the id of a group of approvers.
-	SlackGroups map[string]string
 
 	Catalog Catalog
 	Policy  Policy

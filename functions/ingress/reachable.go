@@ -143,12 +143,12 @@ func (h *Handler) whyUnmet(ctx context.Context, q access.Requirement, unknown []
 
 // whoApproves returns the emails of the people who can approve a request: those whom the
 // policy lists, and the other members of groups. ok is false if nobody needs to be looked
-// up: there are too many, a group is mentioned in Slack, or its members are not known.
+// up: there are too many, or a group's members are not known.
 func (h *Handler) whoApproves(ctx context.Context, d access.Decision, requester access.Person) (listed, members []string, ok bool) {
 	listed, groups := access.SplitApprovers(d.Approvers)
 	for _, group := range groups {
 		_, m := h.Catalog.ApproverGroup(ctx, group)
-		if h.SlackGroups[group] != "" || m.More || !m.Known {
+		if m.More || !m.Known {
 			return nil, nil, false
 		}
 		for _, u := range m.Users {

@@ -68,10 +68,7 @@ func TestNobodyReachable(t *testing.T) {
 		{"ten members", []string{"group:g-1"}, group(users(false, many[:10]...), many[:10]...), inVain},
 		{"too many members to look up", []string{"group:g-1"}, group(users(false, many...), many...), first + "members of "},
 		{"more members than the catalog has", []string{"group:g-1"}, group(users(true, "gone@example.com"), "gone@example.com"), first + "members of "},
-		{"a group that is mentioned in Slack", []string{"group:g-1"}, func(w *world) {
-			group(users(false, "gone@example.com"), "gone@example.com")(w)
-			w.slackGroups = map[string]string{"g-1": "S1"}
-		}, first + "members of "},
+		{"no member of a group, whether or not it is mentioned in Slack", []string{"group:g-1"}, group(users(false, "gone@example.com"), "gone@example.com"), inVain},
 		{"Slack doesn't answer about members", []string{"group:g-1"}, func(w *world) {
 			group(users(false, "gone@example.com"), "gone@example.com")(w)
 			w.approversErr = access.Errorf(access.CodeUnavailable, "no answer")

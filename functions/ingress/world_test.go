@@ -69,7 +69,7 @@ type world struct {
 	approversErr error
 	asked        []string // the emails of approvers who were looked up
 	members      map[string]catalog.Members
-	slackGroups  map[string]string
+	slackGroups  map[string]string // of evaluate
 	renamed      map[string]string // the Slack ids of some emails
 	denyReason   DenyReason
 	cooldown     time.Duration
@@ -688,7 +688,7 @@ func (w *world) handler() *Handler {
 	return &Handler{
 		Claims: &claims.Claims{Table: w, Limit: w.limit, Cooldown: w.cooldown, Now: func() time.Time { return now }},
 		Table:  w, Slack: w, People: w, CachedPeople: remembering{w}, Policy: w,
-		Catalog: lists, SlackGroups: w.slackGroups,
+		Catalog: lists,
 		Account: "123456789012", DenyReason: w.denyReason, ConfirmApprovals: w.confirms,
 		Cases: cases.New(&w.groups, &w.groups, lists).Cached(func() time.Time { return now }), FreshCases: cases.New(&w.groups, &w.groups, lists),
 		Machine: w, Tokens: w, Findings: w, Pressed: w.carryOut, Refused: w.recordRefused,

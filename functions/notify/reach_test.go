@@ -73,10 +73,23 @@ func TestReachApprovers(t *testing.T) {
 		{name: "who is in the channel can't be read, and the requester is outside", before: func(w *world) {
 			w.inChannel, w.membersErr = false, access.Errorf(access.CodeUnavailable, "timeout")
 		}, want: []string{"post C1 announce", "update C1 1"}, told: "Notifications: the app couldn't check who is in this channel"},
+		{name: "who is in the channel can't be read, and a Slack user group is mentioned", before: func(w *world) {
+			w.row.Approvers, w.row.ApproverGroups = nil, []access.ApproverGroup{{ID: "g", SlackGroup: "S1", Mentioned: []access.Person{bob}}}
+			w.membersErr = access.Errorf(access.CodeUnavailable, "timeout")
+		}, want: []string{"post C1 announce", "update C1 1"}, told: "Notifications: the app couldn't check who is in this channel"},
 		{name: "who is in the channel can't be read, and nobody would get a direct message", before: func(w *world) {
+			// The previous release wrote this row.
 			w.row.Approvers, w.row.ApproverGroups = nil, []access.ApproverGroup{{ID: "g", SlackGroup: "S1"}}
 			w.membersErr = access.Errorf(access.CodeUnavailable, "timeout")
 		}, want: []string{"post C1 announce"}},
+		{name: "two of three members of a group are outside, and its Slack user group is mentioned", before: func(w *world) {
+			w.row.Approvers, w.row.ApproverGroups = nil, []access.ApproverGroup{{ID: "g", SlackGroup: "S1", Mentioned: []access.Person{ann, {SlackID: "UIN"}, bob}}}
+			w.outside, w.failing = []string{"UANN", "UBOB"}, []string{"UBOB"}
+		}, want: []string{"post C1 announce", "post DUANN approver-UANN", "update C1 1"}, told: "Notified by direct message: UANN Not notified (weren't in this channel): UBOB"},
+		{name: "a member is outside, and the Slack user group is mentioned, without direct messages", before: func(w *world) {
+			w.row.ApproverGroups = []access.ApproverGroup{{ID: "g", SlackGroup: "S1", Mentioned: []access.Person{bob}}}
+			w.outside = []string{"UBOB"}
+		}, silent: silent, want: []string{"post C1 announce", "update C1 1"}, told: "Not notified (weren't in this channel): UBOB"},
 		{name: "a member of a group is outside", before: func(w *world) {
 			w.row.ApproverGroups = []access.ApproverGroup{{ID: "g", Mentioned: []access.Person{bob}}}
 			w.outside = []string{"UBOB"}
@@ -266,6 +279,38 @@ func TestDirectMessagesLeaveRoom(t *testing.T) {
 	}
 	if len(text) > 100_000 {
 		t.Errorf("%d posts have %d bytes", len(w.row.Posts), len(text))
+	}
+}
+
+// If a Slack user group is mentioned, the members whom a reminder asks get a direct message
+// if they are outside the channel. Neither the message nor the reminders mention members, also
+// for a request that the previous release announced.
+func TestRemindersReachMembersOfMentionedGroups(t *testing.T) {
+	w := newWorld()
+	w.row.Approvers, w.row.ApproverGroups = nil, []access.ApproverGroup{{ID: "g", SlackGroup: "S1"}}
+	w.outside = []string{"UNEW"}
+	if err := w.handle(t, "announce", true, true, 1); err != nil {
+		t.Fatal(err)
+	}
+	if did, want := w.inOrder(), []string{"post C1 announce"}; !slices.Equal(did, want) {
+		t.Errorf("did %q, want %q", did, want)
+	}
+	w.row.RemindersSent = 1
+	for _, id := range []string{"UNEW", "UIN"} {
+		w.row.FurtherApprovers = append(w.row.FurtherApprovers, access.FurtherApprover{Person: access.Person{SlackID: id}, Group: "g", Reminder: 1})
+	}
+	if err := w.handle(t, "remind", true, true, 2); err != nil {
+		t.Fatal(err)
+	}
+	if did, want := w.inOrder(), []string{"post C1/1 remind-1", "post DUNEW approver-UNEW", "update C1 1"}; !slices.Equal(did, want) {
+		t.Errorf("did %q, want %q", did, want)
+	}
+	if text := w.in(t, slack.ReminderPurpose(1)); strings.Contains(text, "UNEW") || strings.Contains(text, "UIN") || !strings.Contains(text, `"usergroup_id":"S1"`) {
+		t.Errorf("the reminder says %s", text)
+	}
+	before, told, found := strings.Cut(w.in(t, slack.PurposeAnnounce), "Notified by direct message")
+	if strings.Contains(before, "UNEW") || !strings.Contains(before, `"usergroup_id":"S1"`) || !found || !strings.Contains(told, "UNEW") || strings.Contains(told, "UIN") {
+		t.Errorf("the channel says %s%s", before, told)
 	}
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -220,6 +221,36 @@ func TestLargeApproverGroup(t *testing.T) {
 				t.Errorf("%s got %d direct messages %q", person, len(sent), purpose)
 			}
 		}
+	}
+	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
+}
+
+// TestSlackGroupOfApprovers checks that the message mentions the Slack user group of a group
+// of approvers, and not its members. Dave, who is not in the channel, gets a direct message,
+// and approves from it.
+func TestSlackGroupOfApprovers(t *testing.T) {
+	t.Parallel()
+	m := local.askForGroup(t, judy, "Pager Users", 10)
+	announced := m.message(t)
+	if !slices.ContainsFunc(elementsOf(t, announced.Blocks), func(e map[string]any) bool { return e["usergroup_id"] == "S0PAGER001" }) {
+		t.Errorf("the message doesn't mention the Slack user group: %s", announced.Blocks)
+	}
+	// If the stack has just started, the catalog has no members yet, and the reminder asks him.
+	dm := m.waitDirect(t, dave, "approver-"+dave)
+	m.showsLine(t, "Notified by direct message: @"+dave)
+	for _, p := range append(slices.Collect(maps.Values(m.reminders(t))), m.message(t)) {
+		if slices.Contains(mentionedIn(t, p, judy), bob) {
+			t.Errorf("a message mentions a member: %s", p.Blocks)
+		}
+	}
+	if res := local.press(t, dave, dm, "approve", false); !res.OK {
+		t.Fatalf("press: %+v", res)
+	}
+	m.waitMember(t)
+	m.waitNoMember(t, 10*time.Second+removalLimit)
+	m.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	if sent := m.direct(t, bob); len(sent) > 0 {
+		t.Errorf("bob is in the channel, and got %q", sent)
 	}
 	wantEvents(t, m.request, "requested", "approved", "granted", "revoked")
 }

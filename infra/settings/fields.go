@@ -117,7 +117,7 @@ var sections = []section{
 		prop("revoker_post_update_to_slack", boolean(), func(s *Settings) *bool { return &s.PostRevoke },
 			"Post in Slack when access has ended.").orDefault("true"),
 		prop("approver_group_mentions", groupMentions(), func(s *Settings) *map[string]string { return &s.ApproverGroupMentions },
-			"The Slack user groups to mention for Identity Center groups in Approvers, as a mapping of ids. Without one, a message mentions the first members of the group."),
+			"The Slack user groups to mention for Identity Center groups in Approvers, as a mapping of ids. Without one, a message mentions the first members of the group. Members outside the channel get direct messages in both cases."),
 		prop("approve_confirmation", boolean(), func(s *Settings) *bool { return &s.ConfirmApprovals },
 			"Make approvers confirm every approval in a dialog that shows the request as this app stored it. Otherwise the dialog opens only in the Home tab, and where the policy has Confirm or ApprovalsNeeded.").orDefault("false"),
 		prop("deny_reason", oneOf("optional", "required", "off"), func(s *Settings) *string { return &s.DenyReason },
