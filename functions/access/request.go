@@ -42,8 +42,7 @@ func (p Person) Identity(groups []string) Identity {
 type ApproverGroup struct {
 	ID   string `json:"id"`             // Identity Store group id
 	Name string `json:"name,omitempty"` // "" if it is not in the catalog
-	// SlackGroup is the Slack user group to mention. If it is set, the channel's message
-	// mentions no member.
+	// SlackGroup is the Slack user group to mention instead of members.
 	SlackGroup string `json:"slack_group,omitempty"`
 	// Mentioned are the members who are asked at once. The message mentions them, or
 	// SlackGroup, and those outside the channel get a direct message. The previous
