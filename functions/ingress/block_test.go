@@ -191,8 +191,8 @@ func TestBlockShowsFewEnds(t *testing.T) {
 		t.Errorf("updated %q, want one post of each of %d requests", w.updated, showPosts)
 	}
 	for id, r := range w.rows {
-		if r.EndRequest == nil || !r.LateUpdates().IsZero() {
-			t.Errorf("%s: end %+v, updates until %v", id, r.EndRequest, r.LateUpdates())
+		if until := lateUpdates(r); r.EndRequest == nil || !until.IsZero() {
+			t.Errorf("%s: end %+v, updates until %v", id, r.EndRequest, until)
 		}
 	}
 }

@@ -218,9 +218,7 @@ func TestEndNowShowsEverywhere(t *testing.T) {
 				t.Errorf("end %+v, told %q", w.rows["r1"].EndRequest, w.told)
 			}
 			w.checkShown(t, tt.want, tt.posts...)
-			told := w.rows["r1"]
-			told.Posts = map[string]access.Post{access.PostGranted: {TS: "1"}}
-			if told.LateUpdates().IsZero() == tt.late {
+			if lateUpdates(w.rows["r1"]).IsZero() == tt.late {
 				t.Errorf("an update may still arrive: %t, want %t", !tt.late, tt.late)
 			}
 		})
@@ -255,6 +253,12 @@ func withoutPress(e *access.EndRequest) *access.EndRequest {
 }
 
 // postsOf returns the posts of a request: in the channel, to ann and to jane.
+// lateUpdates is LateUpdates of a request whose requester was told about the grant.
+func lateUpdates(r access.Request) time.Time {
+	r.Posts = map[string]access.Post{access.PostGranted: {TS: "1"}}
+	return r.LateUpdates()
+}
+
 func postsOf(number string) map[string]access.Post {
 	return map[string]access.Post{
 		"announce":      {Channel: "C1", TS: "1." + number, Digest: "d"},
