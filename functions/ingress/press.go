@@ -291,9 +291,14 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 		}
 	}
 	showing := ctx
-	if text != "" || p.in.OnHome() {
+	switch {
+	case p.isAtHome():
 		var cancel context.CancelFunc
-		showing, cancel = workContext(ctx) // leaves time to tell the text, or to show Home
+		showing, cancel = beforeHome(ctx)
+		defer cancel()
+	case text != "":
+		var cancel context.CancelFunc
+		showing, cancel = workContext(ctx) // leaves time to tell the text
 		defer cancel()
 	}
 	p.showRequests(showing, p.log, source{p.id, p.in.UserID}, show)
