@@ -157,12 +157,16 @@ func (b Blocks) Refuse(press BlockEvent, version int64) (with Blocks, ok bool) {
 	if ofOne >= maxRefusedByOne || len(kept) >= MaxRefusedPresses {
 		return b, false
 	}
-	// What no record has would only use up the row's place.
-	press.By.Name, press.Block = "", Block{ID: press.Block.ID, Person: press.Block.Person}
-	press.Block.Person.Name = ""
+	press.By, press.Block = recordedPerson(press.By), Block{ID: press.Block.ID, Person: recordedPerson(press.Block.Person)}
 	press.Kind, press.Sequence, b.Version = EventPressRefused, version, version
 	b.Refused = append(kept, press)
 	return b, true
+}
+
+// recordedPerson returns the part of p that audit records have. The rest would only take up
+// space in the row.
+func recordedPerson(p Person) Person {
+	return Person{SlackID: p.SlackID, Email: p.Email, PrincipalID: p.PrincipalID, SecondaryDomain: p.SecondaryDomain}
 }
 
 // NextVersion returns the version of the row that is written next, at now.
