@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -19,6 +20,10 @@ const (
 	MaxBlockEvents = 60
 )
 
+// RefusedFor is how long the row has a refused press about a block. Until then, the same press
+// isn't recorded again.
+const RefusedFor = 24 * time.Hour
+
 // Block keeps one person from requesting, approving and getting access, until someone
 // lifts it.
 type Block struct {
@@ -31,14 +36,22 @@ type Block struct {
 	PolicyDigest string `json:"policy_digest,omitempty"`
 }
 
-// BlockEvent is that someone was blocked (EventBlocked), or that their block was lifted
-// (EventUnblocked).
+// BlockEvent is that someone was blocked (EventBlocked), that their block was lifted
+// (EventUnblocked), or that someone pressed a button for that who may not (EventPressRefused).
 type BlockEvent struct {
-	Kind  EventKind `json:"kind"`
-	At    time.Time `json:"at"`
-	By    Person    `json:"by"`
-	Block Block     `json:"block"`
-	// PolicyDigest is that of the policy that let By do this.
+	Kind EventKind `json:"kind"`
+	At   time.Time `json:"at"`
+	By   Person    `json:"by"`
+	// Block of a refused press has only the ID and the Person of the block that By wanted to
+	// lift. It is zero if there is none.
+	Block Block `json:"block"`
+	// Action is the button of a refused press: "block" or "lift". Message is what Reason
+	// doesn't say.
+	Action  string  `json:"action,omitempty"`
+	Reason  Refusal `json:"reason,omitempty"`
+	Message string  `json:"message,omitempty"`
+	// PolicyDigest is that of the policy that let By do this, or refused it; "" if the policy
+	// didn't refuse it.
 	PolicyDigest string `json:"policy_digest,omitempty"`
 	// Sequence is the version of the row that has the event first.
 	Sequence int64 `json:"sequence"`
@@ -49,6 +62,9 @@ type BlockEvent struct {
 type Blocks struct {
 	Blocks []Block      `json:"blocks,omitempty"`
 	Events []BlockEvent `json:"events,omitempty"`
+	// Refused are refused presses (EventPressRefused): those of the latest RefusedFor, and
+	// older ones that may not be recorded yet. There are at most MaxRefusedPresses.
+	Refused []BlockEvent `json:"refused,omitempty"`
 	// Recorded is the highest Sequence of the events in the audit bucket.
 	Recorded int64 `json:"recorded,omitempty"`
 	// Version is at least the time of the latest write, in nanoseconds since 1970, so that
@@ -78,16 +94,26 @@ func (b Blocks) ByID(id string) *Block {
 	return nil
 }
 
-// Unrecorded returns the events that may not be in the audit bucket yet, in order.
+// Unrecorded returns the events and refused presses that may not be in the audit bucket yet,
+// in order.
 func (b Blocks) Unrecorded() []BlockEvent {
-	var events []BlockEvent
-	for _, e := range b.Events {
+	all := append(b.unrecorded(b.Events), b.unrecorded(b.Refused)...)
+	slices.SortFunc(all, func(x, y BlockEvent) int { return cmp.Compare(x.Sequence, y.Sequence) })
+	return all
+}
+
+func (b Blocks) unrecorded(events []BlockEvent) (left []BlockEvent) {
+	for _, e := range events {
 		if e.Sequence > b.Recorded {
-			events = append(events, e)
+			left = append(left, e)
 		}
 	}
-	return events
+	return left
 }
+
+// IsFull reports whether so many blocks and lifts wait for their audit records that there can't
+// be another one. Refused presses don't count, so nobody can keep responders from blocking.
+func (b Blocks) IsFull() bool { return len(b.unrecorded(b.Events)) >= MaxBlockEvents }
 
 // Add returns b with a new block, and its event. version is that of the new row, and
 // makes the block's id.
@@ -107,8 +133,40 @@ func blockID(version int64) string { return "block-" + strconv.FormatInt(version
 
 func (b Blocks) withEvent(e BlockEvent, version int64) Blocks {
 	e.Sequence, b.Version = version, version
-	b.Events = append(b.Unrecorded(), e)
+	b.Events = append(b.unrecorded(b.Events), e)
 	return b
+}
+
+// Refuse returns b with the refused press. ok is false if b has the same press of that person
+// already, or has no room: for at most maxRefusedByOne of one person, and MaxRefusedPresses in
+// all.
+func (b Blocks) Refuse(press BlockEvent, version int64) (with Blocks, ok bool) {
+	kept, ofOne := []BlockEvent{}, 0
+	for _, has := range b.Refused {
+		if has.Sequence <= b.Recorded && !press.At.Before(has.At.Add(RefusedFor)) {
+			continue
+		}
+		kept = append(kept, has)
+		if has.By.SlackID != press.By.SlackID {
+			continue
+		}
+		if ofOne++; has.Action == press.Action && has.Reason == press.Reason && has.Block.ID == press.Block.ID {
+			return b, false
+		}
+	}
+	if ofOne >= maxRefusedByOne || len(kept) >= MaxRefusedPresses {
+		return b, false
+	}
+	press.By, press.Block = recordedPerson(press.By), Block{ID: press.Block.ID, Person: recordedPerson(press.Block.Person)}
+	press.Kind, press.Sequence, b.Version = EventPressRefused, version, version
+	b.Refused = append(kept, press)
+	return b, true
+}
+
+// recordedPerson returns the part of p that audit records have. The rest would only take up
+// space in the row.
+func recordedPerson(p Person) Person {
+	return Person{SlackID: p.SlackID, Email: p.Email, PrincipalID: p.PrincipalID, SecondaryDomain: p.SecondaryDomain}
 }
 
 // NextVersion returns the version of the row that is written next, at now.

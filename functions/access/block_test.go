@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,67 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+func TestRefusedPressesAboutBlocks(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	eve, ann := Person{SlackID: "UEVE", Name: "Eve", Email: "eve@example.com"}, Person{SlackID: "UANN"}
+	blocks := Blocks{}.Add(Block{Person: Person{SlackID: "UCAROL", Name: "Carol"}, By: ann, Reason: "stolen laptop"}, 1)
+	block := blocks.Blocks[0]
+	refuse := func(press BlockEvent, want bool) {
+		t.Helper()
+		with, ok := blocks.Refuse(press, blocks.Version+1)
+		if ok != want {
+			t.Errorf("%+v is added: %t, want %t", press, ok, want)
+		}
+		if ok {
+			blocks = with
+		}
+	}
+	press := BlockEvent{By: eve, At: at, Action: "lift", Block: block, Reason: RefusalNotResponder}
+	refuse(press, true)
+	want := BlockEvent{Kind: EventPressRefused, By: Person{SlackID: "UEVE", Email: "eve@example.com"}, At: at, Action: "lift", Reason: RefusalNotResponder,
+		Block: Block{ID: block.ID, Person: Person{SlackID: "UCAROL"}}, Sequence: 2}
+	if got := blocks.Refused; len(got) != 1 || got[0] != want || blocks.Version != 2 || len(blocks.Blocks) != 1 || blocks.Blocks[0] != block {
+		t.Errorf("got %+v", blocks)
+	}
+	blocks = blocks.Lift(block, ann, at, "", 3)
+	if got := blocks.Unrecorded(); len(got) != 3 || got[0].Kind != EventBlocked || got[1].Kind != EventPressRefused || got[2].Kind != EventUnblocked {
+		t.Errorf("unrecorded %+v", got)
+	}
+
+	// Each press once, and at most five of one person.
+	press.At = at.Add(RefusedFor - 1)
+	refuse(press, false)
+	for i, change := range []func(*BlockEvent){
+		func(e *BlockEvent) { e.Reason = RefusalBlocked }, func(e *BlockEvent) { e.Action = "block" }, func(e *BlockEvent) { e.Block = Block{} },
+		func(e *BlockEvent) { e.Block.ID = "block-9" }, func(e *BlockEvent) { e.Block.ID = "block-10" },
+	} {
+		other := press
+		change(&other)
+		refuse(other, i < maxRefusedByOne-1)
+	}
+	// After a day, the first one is gone once it is recorded.
+	press.At = at.Add(RefusedFor)
+	refuse(press, false)
+	blocks.Recorded = blocks.Version
+	refuse(press, true)
+	// Others have their place, until it is used up. Responders can still block people.
+	for i := len(blocks.Refused); i <= MaxRefusedPresses; i++ {
+		refuse(BlockEvent{By: Person{SlackID: fmt.Sprint("U", i)}, At: press.At, Action: "block"}, i < MaxRefusedPresses)
+	}
+	if len(blocks.Refused) != MaxRefusedPresses || blocks.IsFull() {
+		t.Errorf("%d refused presses, full %t", len(blocks.Refused), blocks.IsFull())
+	}
+	for range MaxBlockEvents - 1 {
+		blocks = blocks.Lift(block, ann, at, "", blocks.Version+1)
+	}
+	if blocks.IsFull() {
+		t.Error("full too early")
+	}
+	if blocks = blocks.Lift(block, ann, at, "", blocks.Version+1); !blocks.IsFull() {
+		t.Error("not full")
+	}
+}
+
 // The row stays below 400 KB however long the texts are.
 func TestBlocksFitInOneItem(t *testing.T) {
 	at := time.Now()
@@ -68,10 +130,18 @@ func TestBlocksFitInOneItem(t *testing.T) {
 	for range MaxBlocks {
 		b = b.Add(Block{Person: long, By: long, At: at, Reason: strings.Repeat("𝕏", MaxBlockReasonLength), PolicyDigest: strings.Repeat("d", 64)}, b.NextVersion(at))
 	}
-	for len(b.Unrecorded()) < MaxBlockEvents {
+	for !b.IsFull() {
 		b = b.Lift(b.Blocks[0], long, at, strings.Repeat("d", 64), b.NextVersion(at)).Add(b.Blocks[0], b.NextVersion(at))
 		b.Events = append(b.Events, b.Events[0])
 		b.Events[len(b.Events)-1].Sequence = b.Version
+	}
+	for i := range MaxRefusedPresses {
+		press := BlockEvent{By: long, At: at, Action: "block", Reason: RefusalNotResponder, Message: strings.Repeat("m", 200), PolicyDigest: strings.Repeat("d", 64), Block: b.Blocks[0]}
+		press.By.SlackID = fmt.Sprint(strings.Repeat("U", 18), i)
+		b, _ = b.Refuse(press, b.NextVersion(at))
+	}
+	if len(b.Refused) != MaxRefusedPresses {
+		t.Fatalf("%d refused presses", len(b.Refused))
 	}
 	text, err := json.Marshal(b)
 	if err != nil || len(text) > 390_000 {

@@ -64,8 +64,8 @@ type RefusedPress struct {
 	PolicyDigest string `json:"policy_digest,omitempty"`
 }
 
-// maxRefusedByOne is how many refused presses of one person are recorded for a run, so
-// that nobody can use up the place of others.
+// maxRefusedByOne is how many refused presses of one person are recorded for a run, and how many
+// about blocks in RefusedFor, so that nobody can use up the place of others.
 const maxRefusedByOne = 5
 
 // Recorded returns the refused press of the same person on the same finding for the same

@@ -129,17 +129,20 @@ type Refusal string
 const (
 	RefusalNotEligible   Refusal = "NotEligible"   // they can't approve anything; the message says why
 	RefusalNotApprover   Refusal = "NotApprover"   // the policy in force doesn't let them approve this
-	RefusalNotRequester  Refusal = "NotRequester"  // only the requester may withdraw
+	RefusalNotRequester  Refusal = "NotRequester"  // only the requester may withdraw, or ask for this again
 	RefusalNotPermitted  Refusal = "NotPermitted"  // the policy in force refuses the request; the message says why
 	RefusalNoApproval    Refusal = "NoApproval"    // they have given no approval that they could take back
 	RefusalRequesterGone Refusal = "RequesterGone" // the requester can't be given access; the message says why
 	RefusalBlocked       Refusal = "Blocked"       // an incident responder blocked them, or the requester; the message says whom
 	RefusalOwnAccess     Refusal = "OwnAccess"     // the unknown access is their own
 	RefusalNotOffered    Refusal = "NotOffered"    // the report has no such button; the message says why
+	RefusalNotResponder  Refusal = "NotResponder"  // the policy in force doesn't let them block people
+	RefusalOwnBlock      Refusal = "OwnBlock"      // they wrote the block, so someone else must lift it
 )
 
-// MaxRefusedPresses is how many refused presses of a request, or of a run, are recorded. An
-// item of the table holds at most 400 KB, and must keep room for the other events.
+// MaxRefusedPresses is how many refused presses of a request, or of a run, are recorded, and
+// how many about blocks in RefusedFor. An item of the table holds at most 400 KB, and must keep
+// room for the other events.
 const MaxRefusedPresses = 20
 
 // SkipsRefusedPress reports whether the refused press e gets no event, because there is one
@@ -165,7 +168,7 @@ type Event struct {
 	By      Person    `json:"by,omitzero"`
 	Message string    `json:"message,omitempty"`
 	// Action is the button of a refused press: "approve", "deny", "take_back",
-	// "withdraw" or "end".
+	// "withdraw", "end", "ask_again" or "more_time".
 	Action string `json:"action,omitempty"`
 	// PolicyDigest, Reason, Statements and Rule are set for events that are decisions.
 	PolicyDigest string `json:"policy_digest,omitempty"`

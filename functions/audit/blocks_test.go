@@ -36,6 +36,13 @@ func TestBlocksAreRecorded(t *testing.T) {
 	record("", access.EventUnblocked) // written again under the same key
 	w.blocked = nil
 	record("")
+	w.blocks, _ = w.blocks.Refuse(access.BlockEvent{By: someone, Action: "lift"}, 7)
+	record("", access.EventPressRefused)
+	if w.blocks.Recorded != 7 {
+		t.Errorf("recorded up to %d", w.blocks.Recorded)
+	}
+	w.blocked = nil
+	record("")
 	w.runsErr = access.Errorf(access.CodeUnavailable, "no answer")
 	record(access.CodeUnavailable)
 }

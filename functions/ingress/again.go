@@ -26,11 +26,11 @@ func (p *press) tooLateForMore() (reply, bool) {
 
 // allowRepeat allows only the requester. Everyone in the channel sees the button, and
 // nobody else has a use for this requester's reason.
-func (p *press) allowRepeat(context.Context) (refusal string, err error) {
+func (p *press) allowRepeat(ctx context.Context) (refusal string, err error) {
 	if p.byRequester() {
 		return "", nil
 	}
-	p.log.Info("repeat refused: person is not the requester")
+	p.refuse(ctx, access.RefusalNotRequester, "", "person is not the requester")
 	command := slack.CommandAccount
 	if p.request.Target.Kind == access.KindGroup {
 		command = slack.CommandGroup

@@ -49,7 +49,9 @@ func (w *world) state() string {
 		r.RefusedPresses = nil
 		runs[id] = r
 	}
-	text, err := json.Marshal([]any{rows, runs, w.blocks, w.started, w.resumed, w.updated, w.pressed})
+	blocks := w.blocks
+	blocks.Refused, blocks.Version = nil, 0 // each change of the others has an event
+	text, err := json.Marshal([]any{rows, runs, blocks, w.started, w.resumed, w.updated, w.pressed})
 	if err != nil {
 		panic(err)
 	}

@@ -42,42 +42,52 @@ type responder struct {
 	blocks access.Blocks
 }
 
+// blockRefusal is why a person may not use a button about blocks: the text for them, and what
+// the audit log says. It is zero if they may.
+type blockRefusal struct {
+	text    string
+	reason  access.Refusal
+	message string
+}
+
 // findResponder returns the person if they may block people and lift blocks: by the same
 // rules as approvers, and only while nobody has blocked them. refusal is for a person who
-// may not. Any error means that nothing is known.
-func (h *Handler) findResponder(ctx context.Context, slackID string) (r responder, refusal string, err error) {
+// may not; r then has what is known of them, and the blocks. Any error means that nothing is
+// known.
+func (h *Handler) findResponder(ctx context.Context, slackID string) (r responder, refusal blockRefusal, err error) {
 	var personErr, blocksErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { r.Person, personErr = h.People.Approver(ctx, slackID) })
 	wait.Go(func() { r.blocks, blocksErr = h.Table.Blocks(ctx) })
 	policy, digest, policyErr := h.Policy.Load(ctx)
 	wait.Wait()
+	r.SlackID = slackID
 	if policyErr != nil {
-		return r, "", policyErr
+		return r, refusal, policyErr
 	}
 	r.digest = digest
 	index := h.menus.index(&policy, digest)
-	if personErr != nil {
-		text, personal := explain(personErr)
-		if !personal {
-			return r, "", personErr
-		}
-		return r, text, nil
+	text, personal := explain(personErr)
+	if personErr != nil && !personal {
+		return r, refusal, personErr
 	}
 	if blocksErr != nil {
-		return r, "", blocksErr
+		return r, refusal, blocksErr
+	}
+	if personErr != nil {
+		return r, blockRefusal{text, access.RefusalNotEligible, text}, nil
 	}
 	groups, err := h.FreshCases.MemberOf(ctx, index, r.Person, index.ResponderGroups())
 	if err != nil {
-		return r, "", err
+		return r, refusal, err
 	}
 	switch {
 	case !index.IsResponder(r.Person, groups):
-		return r, "Only incident responders can block people and lift blocks. The setting incident_responders names them.", nil
+		return r, blockRefusal{text: "Only incident responders can block people and lift blocks. The setting incident_responders names them.", reason: access.RefusalNotResponder}, nil
 	case r.blocks.Of(r.Person) != nil:
-		return r, "You can't do this at the moment. Ask another incident responder.", nil
+		return r, blockRefusal{"You can't do this at the moment. Ask another incident responder.", access.RefusalBlocked, "An incident responder blocked this person."}, nil
 	}
-	return r, "", nil
+	return r, refusal, nil
 }
 
 // blocksFor returns the part of the Home tab for incident responders; nil if the person is
@@ -106,29 +116,73 @@ func (h *Handler) blocksFor(ctx context.Context, log *slog.Logger, who access.Pe
 	return &slack.HomeBlocks{Blocks: blocks.Blocks}
 }
 
-// notResponder returns the notice for a person who may not do this, or whom we couldn't
-// look up; "" if they may.
-func notResponder(log *slog.Logger, refusal string, err error) (text string) {
+// notResponder returns the notice for a person who may not press the button, or whom we
+// couldn't look up; "" if they may. It records a refused press. block is the id of the block that
+// the press is about, or "".
+func (h *Handler) notResponder(ctx context.Context, log *slog.Logger, r responder, action, block string, refusal blockRefusal, err error) (text string) {
 	if err != nil {
 		log.Error("incident responder could not be looked up", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		text, _ = explain(err)
 		return "Nothing has changed. " + text
 	}
-	if refusal != "" {
-		log.Warn("refused: person is not an incident responder")
+	if refusal.text != "" {
+		log.Warn("refused: person is not an incident responder", "action", action, "reason", refusal.reason)
+		h.recordBlockRefusal(ctx, log, r, action, block, refusal)
 	}
-	return refusal
+	return refusal.text
+}
+
+// recordBlockRefusal adds a refused press to the row of the blocks, for the audit log, unless
+// the row has it or has no room for it (access.Blocks.Refuse). If the write fails, only the log
+// has it.
+func (h *Handler) recordBlockRefusal(ctx context.Context, log *slog.Logger, r responder, action, block string, refusal blockRefusal) {
+	press := access.BlockEvent{By: r.Person, At: h.Now().UTC(), Action: action, Reason: refusal.reason, Message: refusal.message}
+	if refusal.reason == access.RefusalNotResponder {
+		press.PolicyDigest = r.digest
+	}
+	blocks, err := r.blocks, error(nil)
+	for range blockTries {
+		if has := blocks.ByID(block); has != nil {
+			press.Block = *has
+		}
+		with, ok := blocks.Refuse(press, blocks.NextVersion(press.At))
+		if !ok {
+			return
+		}
+		if err = h.Table.PutBlocks(ctx, with, blocks.Version); access.CodeOf(err) != access.CodeLost {
+			break
+		}
+		var readErr error
+		if blocks, readErr = h.Table.Blocks(ctx); readErr != nil {
+			err = readErr
+			break
+		}
+	}
+	if err != nil {
+		log.Error("refused press could not be recorded", "reason", refusal.reason, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	}
+}
+
+// ownBlock returns the refusal if someone else must lift the block.
+func ownBlock(block *access.Block, by access.Person) (refusal blockRefusal, ok bool) {
+	if block == nil || block.MayLift(by) {
+		return refusal, false
+	}
+	return blockRefusal{text: cantLift(block, by), reason: access.RefusalOwnBlock}, true
 }
 
 // openBlock opens the dialog that blocks a person.
 func (h *Handler) openBlock(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	return h.openForResponder(ctx, log, in, func(responder) slackgo.ModalViewRequest { return slack.FromHome(slack.BlockView()) })
+	return h.openForResponder(ctx, log, in, func(context.Context, responder) slackgo.ModalViewRequest { return slack.FromHome(slack.BlockView()) })
 }
 
 // openLift opens the dialog that lifts a block.
 func (h *Handler) openLift(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {
-	return h.openForResponder(ctx, log, in, func(r responder) slackgo.ModalViewRequest {
+	return h.openForResponder(ctx, log, in, func(ctx context.Context, r responder) slackgo.ModalViewRequest {
 		block := r.blocks.ByID(in.Action.Value)
+		if refusal, ok := ownBlock(block, r.Person); ok {
+			h.recordBlockRefusal(ctx, log, r, in.Action.ID, in.Action.Value, refusal)
+		}
 		if text := cantLift(block, r.Person); text != "" {
 			return slack.NoticeView(sorry, text)
 		}
@@ -136,16 +190,17 @@ func (h *Handler) openLift(ctx context.Context, log *slog.Logger, in slack.Inter
 	})
 }
 
-// openForResponder opens the view for an incident responder, and a notice for others.
-func (h *Handler) openForResponder(ctx context.Context, log *slog.Logger, in slack.Interaction, view func(responder) slackgo.ModalViewRequest) events.APIGatewayV2HTTPResponse {
+// openForResponder opens the view for an incident responder, and a notice for others. The
+// context of view is that of lookups and writes.
+func (h *Handler) openForResponder(ctx context.Context, log *slog.Logger, in slack.Interaction, view func(context.Context, responder) slackgo.ModalViewRequest) events.APIGatewayV2HTTPResponse {
 	work, cancel := workContext(ctx)
 	defer cancel()
 	r, refusal, err := h.findResponder(work, in.UserID)
 	var shown slackgo.ModalViewRequest
-	if text := notResponder(log, refusal, err); text != "" {
+	if text := h.notResponder(work, log, r, in.Action.ID, in.Action.Value, refusal, err); text != "" {
 		shown = slack.NoticeView(sorry, text)
 	} else {
-		shown = view(r)
+		shown = view(work, r)
 	}
 	if _, _, err := h.Slack.OpenView(ctx, in.TriggerID, shown); err != nil {
 		log.Error("dialog could not be opened", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
@@ -172,7 +227,7 @@ func (h *Handler) block(ctx context.Context, log *slog.Logger, in slack.Interact
 	wait.Go(func() { person, personErr = h.People.Anyone(work, slackID) })
 	r, refusal, err := h.findResponder(work, in.UserID)
 	wait.Wait()
-	if text := notResponder(log, refusal, err); text != "" {
+	if text := h.notResponder(work, log, r, slack.ActionBlock, "", refusal, err); text != "" {
 		return noticeResponse(sorry, text)
 	}
 	switch {
@@ -216,7 +271,7 @@ func (h *Handler) writeBlock(ctx context.Context, r responder, person access.Per
 			return block, false, "You can't do this at the moment. Ask another incident responder.", nil
 		case len(blocks.Blocks) >= access.MaxBlocks:
 			return block, false, "Nobody is blocked: too many people are blocked already. Lift a block first, or disable this person in IAM Identity Center.", nil
-		case len(blocks.Unrecorded()) >= access.MaxBlockEvents:
+		case blocks.IsFull():
 			return block, false, tooManyUnrecorded, nil
 		}
 		next := blocks.Add(access.Block{Person: person, By: r.Person, At: now, Reason: reason, PolicyDigest: r.digest}, blocks.NextVersion(now))
@@ -245,8 +300,11 @@ func (h *Handler) lift(ctx context.Context, log *slog.Logger, in slack.Interacti
 		return noticeResponse(sorry, noBlock)
 	}
 	r, refusal, err := h.findResponder(work, in.UserID)
-	if text := notResponder(log, refusal, err); text != "" {
+	if text := h.notResponder(work, log, r, slack.ActionLift, in.View.PrivateMetadata, refusal, err); text != "" {
 		return noticeResponse(sorry, text)
+	}
+	if refusal, ok := ownBlock(r.blocks.ByID(in.View.PrivateMetadata), r.Person); ok {
+		h.recordBlockRefusal(work, log, r, slack.ActionLift, in.View.PrivateMetadata, refusal)
 	}
 	text, err := h.liftBlock(work, r, in.View.PrivateMetadata)
 	if err != nil {
@@ -290,7 +348,7 @@ func (h *Handler) liftBlock(ctx context.Context, r responder, id string) (text s
 			return text, nil
 		case blocks.Of(r.Person) != nil:
 			return "You can't do this at the moment. Ask another incident responder.", nil
-		case len(blocks.Unrecorded()) >= access.MaxBlockEvents:
+		case blocks.IsFull():
 			return tooManyUnrecorded, nil
 		}
 		now := h.Now().UTC()

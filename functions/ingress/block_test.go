@@ -481,6 +481,75 @@ func (w *world) wantRefused(t *testing.T, body, why string) {
 	}
 }
 
+// A refused press about blocks is recorded in their row once, with the person, the button and the
+// reason. It changes nothing about blocks.
+func TestRefusedPressesAboutBlocks(t *testing.T) {
+	const blockedPerson = "An incident responder blocked this person."
+	ofJane := access.Block{ID: "block-7", Person: jane}
+	refused := func(action string, by access.Person, why access.Refusal, message, digest string, about access.Block) []access.BlockEvent {
+		return []access.BlockEvent{{Kind: access.EventPressRefused, At: now, By: by, Action: action, Reason: why, Message: message, PolicyDigest: digest, Block: about}}
+	}
+	down := access.Errorf(access.CodeUnavailable, "no answer")
+	tests := []struct {
+		name string
+		w    func() *world
+		body string
+		want []access.BlockEvent
+	}{
+		{"an approver submits the dialog to block", guarded, blockBy("UTWIN", "UANN", "x"), refused("block", twin, access.RefusalNotResponder, "", "d1", access.Block{})},
+		{"an approver presses the button to block", guarded, pressOnHomeBy("UTWIN", "block", ""), refused("block", twin, access.RefusalNotResponder, "", "d1", access.Block{})},
+		{"a guest blocks", guarded, blockBy("UGUEST", "UANN", "x"), refused("block", access.Person{SlackID: "UGUEST"}, access.RefusalNotEligible, "No guests.", "", access.Block{})},
+		{"a blocked responder blocks", func() *world { return blocked(bob) }, blockBy("UBOB", "UANN", "x"), refused("block", bob, access.RefusalBlocked, blockedPerson, "", access.Block{})},
+		{"someone else lifts", func() *world { return blocked(jane) }, liftBy("UTWIN", "block-7"), refused("lift", twin, access.RefusalNotResponder, "", "d1", ofJane)},
+		{"someone else presses the button to lift", func() *world { return blocked(jane) }, pressOnHomeBy("UTWIN", "lift#1", "block-7"), refused("lift", twin, access.RefusalNotResponder, "", "d1", ofJane)},
+		{"someone else lifts what doesn't exist", func() *world { return blocked(jane) }, liftBy("UTWIN", "block-6"), refused("lift", twin, access.RefusalNotResponder, "", "d1", access.Block{})},
+		{"someone else presses a forged button to lift", func() *world { return blocked(jane) }, pressOnHomeBy("UTWIN", "lift", "<!channel>"), refused("lift", twin, access.RefusalNotResponder, "", "d1", access.Block{})},
+		{"the blocked person lifts", func() *world { return blocked(bob) }, liftBy("UBOB", "block-7"),
+			refused("lift", bob, access.RefusalBlocked, blockedPerson, "", access.Block{ID: "block-7", Person: bob})},
+		{"the blocker lifts", func() *world { return blocked(jane) }, liftBy("UANN", "block-7"), refused("lift", ann, access.RefusalOwnBlock, "", "", ofJane)},
+		{"the blocker presses the button to lift", func() *world { return blocked(jane) }, pressOnHomeBy("UANN", "lift#1", "block-7"), refused("lift", ann, access.RefusalOwnBlock, "", "", ofJane)},
+		{"others write first", func() *world { w := blocked(jane); w.blockLost = 3; return w }, liftBy("UTWIN", "block-7"), refused("lift", twin, access.RefusalNotResponder, "", "d1", ofJane)},
+		{"others always write first", func() *world { w := guarded(); w.blockLost = 100; return w }, blockBy("UTWIN", "UANN", "x"), nil},
+
+		{"a responder opens the dialog to block", guarded, pressOnHomeBy("UANN", "block", ""), nil},
+		{"another responder opens the dialog to lift", func() *world { return blocked(jane) }, pressOnHomeBy("UBOB", "lift#1", "block-7"), nil},
+		{"a responder lifts what doesn't exist", func() *world { return blocked(jane) }, liftBy("UBOB", "block-6"), nil},
+		{"the person can't be looked up", func() *world { w := guarded(); w.peopleErr = down; return w }, blockBy("UTWIN", "UANN", "x"), nil},
+		{"the policy can't be read", func() *world { w := guarded(); w.policyErr = down; return w }, blockBy("UTWIN", "UANN", "x"), nil},
+		{"the blocks can't be read", func() *world { w := guarded(); w.blocksErr = down; return w }, blockBy("UGUEST", "UANN", "x"), nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := tt.w()
+			before := w.state()
+			for range 3 {
+				w.send(t, tt.body)
+			}
+			for i := range tt.want {
+				tt.want[i].Sequence = w.blocks.Version
+			}
+			if !reflect.DeepEqual(w.blocks.Refused, tt.want) {
+				t.Errorf("recorded %+v\nwant     %+v", w.blocks.Refused, tt.want)
+			}
+			if after := w.state(); after != before {
+				t.Errorf("it had an effect: %s\nbefore: %s", after, before)
+			}
+		})
+	}
+	t.Run("the number is bounded", func(t *testing.T) {
+		w := guarded()
+		for i := range 2 * access.MaxRefusedPresses {
+			w.send(t, blockBy(fmt.Sprint("UGUEST", i), "UANN", "x"))
+		}
+		if got := len(w.blocks.Refused); got != access.MaxRefusedPresses {
+			t.Errorf("recorded %d, want %d", got, access.MaxRefusedPresses)
+		}
+		if w.send(t, blockBy("UANN", "UJANE", "stolen")); w.blocks.Of(jane) == nil || len(w.blocks.Refused) != access.MaxRefusedPresses {
+			t.Errorf("after a block: %+v", w.blocks)
+		}
+	})
+}
+
 // Whatever a blocked person does from an old message, dialog or the Home tab has no
 // effect, unless it only takes access away from themselves.
 func TestBlockedPersonDecidesNothing(t *testing.T) {

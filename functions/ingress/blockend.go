@@ -56,7 +56,9 @@ func (h *Handler) endAll(ctx, work context.Context, log *slog.Logger, block acce
 	}
 	slices.SortFunc(ended.Refused, byTarget)
 	slices.SortFunc(ended.Ending, byTarget)
-	showing, cancel := context.WithTimeout(work, showTime) // leaves time to show the result
+	showing, cancel := beforeHome(ctx) // leaves time to show the result
+	defer cancel()
+	showing, cancel = context.WithTimeout(showing, showTime)
 	defer cancel()
 	var wait sync.WaitGroup
 	wait.Go(func() { h.showRequests(showing, log, source{press, block.By.SlackID}, ended.Ending) })

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	slackgo "github.com/slack-go/slack"
@@ -32,6 +33,24 @@ func (h *Handler) pressOnHome(ctx context.Context, log *slog.Logger, in slack.In
 		return open(h, ctx, log, in)
 	}
 	return h.press(ctx, log, in)
+}
+
+// homeTime is how much of the time for lookups is left to those of the Home tab, after a press
+// that is shown there.
+const homeTime = 500 * time.Millisecond
+
+// isAtHome reports whether the Home tab is shown again after the press: someone pressed a button
+// in it, or submitted a dialog that such a button opened.
+func (p *press) isAtHome() bool { return p.in.OnHome() || p.confirmed && p.in.View.IsFromHome() }
+
+// beforeHome returns the context for updates of posts before the Home tab is shown again. It
+// ends homeTime before the time for lookups does. If less than twice as much is left of
+// that, the updates get half of it.
+func beforeHome(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := workContext(ctx)
+	defer cancel()
+	end, _ := work.Deadline()
+	return context.WithDeadline(ctx, end.Add(-min(homeTime, time.Until(end)/2)))
 }
 
 // answerOnHome ends a press in the Home tab. The tab has no place for a message that only

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -466,5 +467,68 @@ func TestHomeLeavesTimeToShowIt(t *testing.T) {
 	w.openHome(t, "UJANE")
 	if left := w.timeLeft(); left > responseTimeout || left < responseTimeout-tellTime {
 		t.Errorf("showing the tab had %s", left)
+	}
+}
+
+// While Slack doesn't answer updates of posts, there is time to show the tab again, also if
+// the request arrived late.
+func TestHomeAfterSlowUpdates(t *testing.T) {
+	tests := []struct {
+		name, user, gone string
+		body             string
+		posts            int // of the request
+		prepare          func(*world)
+	}{
+		{name: "approve", user: "UANN", gone: "approve r1", body: fromHome(confirmedBy("UANN", "r1"))},
+		{name: "approve, with many posts", user: "UANN", gone: "approve r1", body: fromHome(confirmedBy("UANN", "r1")), posts: 3 * showPosts},
+		{name: "one of two approvals", user: "UBOB", gone: "approve r4", body: fromHome(confirmedBy("UBOB", "r4")), prepare: func(w *world) {
+			w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+			r := evaluated(approvedBy(), bob)
+			w.rows["r4"] = r
+		}},
+		{name: "end", user: "UJANE", gone: "end r2", body: pressAtHome("UJANE", "end", "r2")},
+		{name: "block", user: "UANN", body: strings.ReplaceAll(blockBy("UANN", "UJANE", "stolen"), slack.CallbackBlock, slack.CallbackBlock+"-home"),
+			prepare: func(w *world) { w.policy.IncidentResponders = []string{"ann@example.com"} }},
+	}
+	for _, test := range tests {
+		for name, arrived := range map[string]time.Time{"just now": now, "after a cold start": now.Add(-time.Minute)} {
+			t.Run(test.name+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := atHome()
+					if test.prepare != nil {
+						test.prepare(w)
+					}
+					for id, r := range w.rows {
+						r.Posts = postsOf(id)
+						for i := range test.posts {
+							r.Posts[slack.ApproverPurpose(fmt.Sprint("U", i))] = access.Post{Channel: fmt.Sprint("D", i), TS: "4", Digest: "d"}
+						}
+						w.rows[id] = r
+					}
+					w.openHome(t, test.user)
+					if _, before := w.home(t, test.user); test.gone != "" && !slices.Contains(before, test.gone) {
+						t.Fatalf("buttons %q", before)
+					}
+					w.updateStalls = true
+					event := sign(test.body, now)
+					event.RequestContext.TimeEpoch = arrived.UnixMilli()
+					began := time.Now()
+					if got, err := w.handler().Handle(t.Context(), event); err != nil || got.StatusCode != http.StatusOK {
+						t.Fatalf("got %d %q, %v", got.StatusCode, got.Body, err)
+					}
+					took := time.Since(began)
+					if _, after := w.home(t, test.user); len(w.homes) != 2 || slices.Contains(after, test.gone) {
+						t.Errorf("the tab was shown %d times, last with %q: %s", len(w.homes), after, &w.log)
+					}
+					// The updates had time, and so had the tab.
+					if most := timeLeft(arrived.UnixMilli(), now) - tellTime; took < min(homeTime, (minTimeout-tellTime)/2) || took > most {
+						t.Errorf("it took %s, at most %s are there", took, most)
+					}
+					if left := w.timeLeft(); left < tellTime {
+						t.Errorf("the tab is shown with %s left", left)
+					}
+				})
+			})
+		}
 	}
 }

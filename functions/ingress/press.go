@@ -296,9 +296,14 @@ func (p *press) carryOut(ctx context.Context, r reply) (text string) {
 		}
 	}
 	showing := ctx
-	if text != "" || r.changed || p.in.OnHome() {
+	switch {
+	case p.isAtHome():
 		var cancel context.CancelFunc
-		showing, cancel = workContext(ctx) // leaves time to tell the text, which a failed update may need, or to show Home
+		showing, cancel = beforeHome(ctx)
+		defer cancel()
+	case text != "" || r.changed:
+		var cancel context.CancelFunc
+		showing, cancel = workContext(ctx) // leaves time to tell the text, which a failed update may need
 		defer cancel()
 	}
 	p.showRequests(showing, p.log, source{p.id, p.in.UserID}, show)

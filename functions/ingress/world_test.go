@@ -77,6 +77,7 @@ type world struct {
 	leases       map[string]access.Lease
 	leaseErr     error
 	leaseStalls  bool                      // a read of a lease ends only with its context
+	updateStalls bool                      // an update of a message ends only with its context
 	endErr       error                     // of EndHolder
 	ended        []string                  // the requests of EndHolder, sorted
 	mu           sync.Mutex                // guards rows, claims, ended and resumed where the handler works on several requests at the same time
@@ -305,7 +306,11 @@ func (w *world) LatestOpenRequests(_ context.Context, limit int) (ids []string, 
 	return ids[:min(len(ids), limit)], len(ids) > limit, w.openRequestsErr
 }
 
-func (w *world) Update(_ context.Context, channel, ts string, m slack.Message) error {
+func (w *world) Update(ctx context.Context, channel, ts string, m slack.Message) error {
+	if w.updateStalls {
+		<-ctx.Done()
+		return access.Wrap(access.CodeUnavailable, ctx.Err(), "update")
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.updateErr == nil {
@@ -367,7 +372,10 @@ func (w *world) Get(ctx context.Context, id string) (access.Request, error) {
 }
 
 // RequestsOf returns what the index has, which may be behind the table.
-func (w *world) RequestsOf(_ context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+func (w *world) RequestsOf(ctx context.Context, principalID string, limit int) ([]access.Request, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, access.Wrap(access.CodeUnavailable, err, "list requests")
+	}
 	if w.indexErr != nil {
 		return nil, false, w.indexErr
 	}

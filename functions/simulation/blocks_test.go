@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +120,8 @@ func (l *ledger) noteBlocksRead() {
 }
 
 // checkBlocksWrite checks a write of the blocks: only ingress adds or removes one, for a
-// responder who is not blocked, and nobody lifts their own block or one that they wrote.
+// responder who is not blocked, and nobody lifts their own block or one that they wrote. A
+// refused press changes nothing else.
 func (l *ledger) checkBlocksWrite(before, after row) {
 	inv, now := l.world.doing, l.world.clock.now()
 	was, is := as[access.Blocks](before), as[access.Blocks](after)
@@ -132,6 +134,13 @@ func (l *ledger) checkBlocksWrite(before, after row) {
 			l.broken(15, "%s changes the blocks without a new version", inv.function)
 		}
 		return
+	}
+	if n := len(is.Refused); n > 0 && is.Refused[n-1].Sequence == is.Version {
+		l.checkRefusedAboutBlocks(was, is)
+		return
+	}
+	if !reflect.DeepEqual(was.Refused, is.Refused) {
+		l.broken(15, "%s changes the refused presses about blocks, from %+v to %+v", inv.function, was.Refused, is.Refused)
 	}
 	e := is.Events[len(is.Events)-1]
 	l.blocks.events = append(l.blocks.events, e)
@@ -164,6 +173,33 @@ func (l *ledger) checkBlocksWrite(before, after row) {
 	}
 	if !slices.Equal(left, has) {
 		l.broken(15, "the blocks are %q, and should be %q", has, left)
+	}
+}
+
+// checkRefusedAboutBlocks checks the write of a refused press: the person may not do that, and
+// the press changes no block.
+func (l *ledger) checkRefusedAboutBlocks(was, is access.Blocks) {
+	inv, now := l.world.doing, l.world.clock.now()
+	e := is.Refused[len(is.Refused)-1]
+	l.blocks.events = append(l.blocks.events, e)
+	l.count("refused about blocks: " + string(e.Reason))
+	if inv.function != "ingress" || !reflect.DeepEqual(was.Blocks, is.Blocks) || !reflect.DeepEqual(was.Events, is.Events) || len(is.Refused) > access.MaxRefusedPresses {
+		l.broken(15, "%s writes a refused press, and changes the blocks from %+v to %+v", inv.function, was, is)
+	}
+	wrong := false
+	switch e.Reason {
+	case access.RefusalNotResponder:
+		wrong = slices.Contains(responders, e.By.Email) && e.By.PrincipalID != "" && !e.By.SecondaryDomain
+	case access.RefusalBlocked:
+		wrong = l.blockedDuring(e.By, inv.began, now) == nil
+	case access.RefusalOwnBlock:
+		wrong = !slices.ContainsFunc(l.blocks.all, func(b *blocked) bool { return b.ID == e.Block.ID && !b.MayLift(e.By) })
+	case access.RefusalNotEligible:
+	default:
+		wrong = true
+	}
+	if wrong {
+		l.broken(15, "the press of %s by %+v is refused: %s", e.Action, e.By, e.Reason)
 	}
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,6 +180,14 @@ func TestBlock(t *testing.T) {
 			return fmt.Errorf("recorded %q", got)
 		}
 		return nil
+	})
+	eventually(t, 2*time.Minute+soon, "the refused press is recorded", func() error {
+		for _, rec := range (&request{stack: quiet, id: "refused-"}).audit(t) {
+			if rec["event"] == "press_refused" && rec["actor_slack_id"] == erin && rec["action"] == "lift" && rec["decision_reason"] == "OwnBlock" && rec["detail"] == "Block: "+block && rec["requester_slack_id"] == person {
+				return nil
+			}
+		}
+		return errors.New("it isn't")
 	})
 	for i, rec := range records.audit(t) {
 		if rec["reason"] != reason || rec["requester_slack_id"] != person || rec["actor_slack_id"] != []string{erin, frank}[i] || rec["audit_entry_type"] != "block" {

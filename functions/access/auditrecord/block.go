@@ -2,6 +2,7 @@ package auditrecord
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -11,9 +12,11 @@ import (
 const entryTypeBlock = "block"
 
 // OfBlock returns the record of an event about a block. The requester is the blocked
-// person, and the actor is the incident responder who blocked them or lifted the block.
-// Reason is the reason of the block, and RequestID its id, which connects both records.
-// Fields about access are "not applicable".
+// person, and the actor is the incident responder who blocked them or lifted the block, or the
+// person whose press was refused. Reason is the reason of the block, and RequestID its id, which
+// connects the records. A refused press has no Reason and its own RequestID: a block can have
+// several, and there may be no block. Detail then names the block. Fields about access are
+// "not applicable".
 func OfBlock(e access.BlockEvent) Record {
 	b := e.Block
 	rec := Record{
@@ -34,8 +37,17 @@ func OfBlock(e access.BlockEvent) Record {
 		ActorPrincipalID:       e.By.PrincipalID,
 		PolicyDigest:           e.PolicyDigest,
 		RequestSource:          sourceSlack,
+		Action:                 e.Action,
+		DecisionReason:         string(e.Reason),
+		Detail:                 e.Message,
 	}
-	if e.Kind == access.EventUnblocked {
+	switch e.Kind {
+	case access.EventPressRefused:
+		rec.RequestID = refusedID(e)
+		if b.ID != "" {
+			rec.Detail = strings.TrimSpace(rec.Detail + " Block: " + b.ID)
+		}
+	case access.EventUnblocked:
 		rec.Sequence = 1
 		by := b.By.Email
 		if by == "" {
@@ -49,5 +61,12 @@ func OfBlock(e access.BlockEvent) Record {
 // BlockKey returns the key of the record of e under prefix. It begins with the day of the
 // event, UTC, so that the same event always has the same key.
 func BlockKey(prefix string, e access.BlockEvent) string {
-	return withPrefix(prefix, fmt.Sprintf("%s/%s-%s.json", day(e.At), e.Block.ID, e.Kind))
+	id := e.Block.ID
+	if e.Kind == access.EventPressRefused {
+		id = refusedID(e)
+	}
+	return withPrefix(prefix, fmt.Sprintf("%s/%s-%s.json", day(e.At), id, e.Kind))
 }
+
+// refusedID returns the id of a refused press about blocks.
+func refusedID(e access.BlockEvent) string { return fmt.Sprintf("refused-%d", e.Sequence) }

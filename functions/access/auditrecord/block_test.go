@@ -57,4 +57,34 @@ func TestBlockRecords(t *testing.T) {
 	}
 }
 
+func TestRefusedPressAboutBlocks(t *testing.T) {
+	eve := access.Person{SlackID: "UEVE", Email: "eve@example.com", PrincipalID: "p-eve"}
+	about := access.Block{ID: "block-41", Person: access.Person{SlackID: "UCAROL", Email: "carol@example.com", PrincipalID: "p-carol"}}
+	for _, tt := range []struct {
+		name, action string
+		about        access.Block
+		message      string
+		email        string
+		detail       string
+	}{
+		{"block", "block", access.Block{}, "No guests.", "NA", "No guests."},
+		{"lift", "lift", about, "No guests.", "carol@example.com", "No guests. Block: block-41"},
+		{"lift without a message", "lift", about, "", "carol@example.com", "Block: block-41"},
+		{"block without a message", "block", access.Block{}, "", "NA", "NA"},
+	} {
+		e := access.BlockEvent{Kind: access.EventPressRefused, By: eve, At: at, Action: tt.action, Reason: access.RefusalNotEligible, Message: tt.message, PolicyDigest: "d1", Block: tt.about, Sequence: 42}
+		r := auditrecord.OfBlock(e)
+		if r.Event != "press_refused" || r.AuditEntryType != "block" || r.ActorSlackID != "UEVE" || r.ActorEmail != "eve@example.com" || r.ActorPrincipalID != "p-eve" ||
+			r.Action != tt.action || r.DecisionReason != "NotEligible" || r.Detail != tt.detail || r.PolicyDigest != "d1" || r.OperationType != "NA" || r.Sequence != 0 {
+			t.Errorf("%s: %+v", tt.name, r)
+		}
+		if r.RequestID != "refused-42" || r.RequesterEmail != tt.email || r.Reason != "NA" {
+			t.Errorf("%s: %+v", tt.name, r)
+		}
+		if got, want := auditrecord.BlockKey("logs", e), "logs/"+day(at)+"/refused-42-press_refused.json"; got != want {
+			t.Errorf("key %q, want %q", got, want)
+		}
+	}
+}
+
 func day(t time.Time) string { return t.UTC().Format("2006/01/02") }

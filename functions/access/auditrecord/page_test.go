@@ -42,7 +42,8 @@ func TestAuditPage(t *testing.T) {
 	} {
 		want = append(want, string(reason))
 	}
-	for _, refusal := range []access.Refusal{access.RefusalNotEligible, access.RefusalNotApprover, access.RefusalNotRequester, access.RefusalNoApproval, access.RefusalRequesterGone} {
+	for _, refusal := range []access.Refusal{access.RefusalNotEligible, access.RefusalNotApprover, access.RefusalNotRequester, access.RefusalNoApproval, access.RefusalRequesterGone,
+		access.RefusalNotPermitted, access.RefusalBlocked, access.RefusalOwnAccess, access.RefusalNotOffered, access.RefusalNotResponder, access.RefusalOwnBlock} {
 		want = append(want, string(refusal))
 	}
 	for _, guard := range []access.Guard{access.GuardTooMany, access.GuardNoRecord, access.GuardLostRecord, access.GuardScopeGrew} {

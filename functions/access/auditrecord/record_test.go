@@ -83,6 +83,16 @@ func neverGranted() access.Request {
 	return r
 }
 
+// neverConfirmed is a request whose access was created and removed again, before it was
+// confirmed.
+func neverConfirmed() access.Request {
+	r := elevated()
+	r.GrantedAt, r.End, r.OUPath = time.Time{}, time.Time{}, nil
+	r.Failure = &access.Failure{Code: access.CodeInProgress, Message: "Identity Center is still creating the assignment", At: at}
+	r.Events = append(r.Events[:2:2], access.RemovalEvent(r))
+	return r
+}
+
 // rebuilt is a request whose row someone deleted, so most of its fields are unknown.
 func rebuilt(t *testing.T) access.Request {
 	t.Helper()
@@ -204,6 +214,7 @@ func TestRecords(t *testing.T) {
 		{"denied", denied()},
 		{"refused-group", refusedGroup()},
 		{"never-granted", neverGranted()},
+		{"never-confirmed", neverConfirmed()},
 		{"rebuilt", rebuilt(t)},
 		{"refused-presses", refusedPresses()},
 		{"ended-unasked", endedUnasked()},

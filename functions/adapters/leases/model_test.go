@@ -1,6 +1,7 @@
 package leases_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -1300,10 +1301,13 @@ func (t *table) RecordRemoval(_ context.Context, r access.Request, at time.Time,
 	if r.RevokingAt.IsZero() {
 		return r, access.Errorf(access.CodeInternal, "%s is not the row as its removal began", r.ID)
 	}
-	until, link := r.KeptUntil, r.KeptLink
+	until, link, created := r.KeptUntil, r.KeptLink, r.AWSCreateRequestID
 	return t.row("Revoked "+r.ID, r.ID, func(r *access.Request) error {
 		if r.RevokedAt.IsZero() {
 			r.RevokedAt, r.Removal, r.AWSDeleteRequestID = at, state, deleteRequestID
+			if !r.WasGranted() {
+				r.AWSCreateRequestID = cmp.Or(r.AWSCreateRequestID, created)
+			}
 			if t.p != nil && !t.p.readLease {
 				t.w.copied++
 			}

@@ -420,6 +420,9 @@ func (l *Leases) finishDeletion(ctx context.Context, r access.Request, lease acc
 			state = access.RemovalAlreadyGone
 		}
 	}
+	if !r.WasGranted() && state != access.RemovalNothing {
+		r.AWSCreateRequestID = lease.CreateRequestID // no grant has recorded it
+	}
 	// The row comes first: if the function stops here, the request still holds
 	// the lease, and the next call finishes.
 	r, err = l.Table.RecordRemoval(ctx, r, l.Now(), state, lease.DeleteRequestID)

@@ -56,3 +56,41 @@ func TestRequestIDs(t *testing.T) {
 		})
 	}
 }
+
+// Access that was created and never confirmed has both ids, too. A creation that failed
+// created nothing.
+func TestRequestIDsWithoutAGrant(t *testing.T) {
+	tests := []struct {
+		name             string
+		subject          access.Subject
+		fails            bool // the creation
+		granted          bool // the request beside it, which holds the access first
+		removal          access.RemovalState
+		created, deleted string
+	}{
+		{name: "assignment", subject: subject, removal: access.RemovalDone, created: "aws-op-1", deleted: "aws-op-2"},
+		{name: "membership", subject: membership, removal: access.RemovalDone, created: "aws-create-m-1", deleted: "aws-delete-m-1"},
+		{name: "the creation failed", subject: subject, fails: true, removal: access.RemovalNothing},
+		{name: "another request keeps it", subject: subject, granted: true, removal: access.RemovalNothing},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w, l := stillOf(test.subject, "a", "b")
+			if test.granted {
+				w.grant(t, l, "b")
+			}
+			if err := l.Acquire(ctx, w.rows["a"], nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			if test.fails {
+				w.operations[0].fails = true
+			}
+			if got := w.release(t, l, "a"); got != test.removal {
+				t.Fatalf("the removal: %s, want %s", got, test.removal)
+			}
+			if r := w.rows["a"]; r.AWSCreateRequestID != test.created || r.AWSDeleteRequestID != test.deleted {
+				t.Errorf("created by %q, deleted by %q; want %q, %q", r.AWSCreateRequestID, r.AWSDeleteRequestID, test.created, test.deleted)
+			}
+		})
+	}
+}

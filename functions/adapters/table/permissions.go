@@ -76,7 +76,7 @@ const (
 	TakeOverAttributes      = "revoking_execution_arn revoking_at closed_at"
 	BeginRevokeAttributes   = "revoking_at execution_arn tombstone"
 	RebuildAttributes       = "rebuilt revoking_at open due"
-	RecordRemovalAttributes = "revoked_at removal kept_until kept_link revoking_at events aws_delete_request_id"
+	RecordRemovalAttributes = "revoked_at removal kept_until kept_link revoking_at events aws_create_request_id aws_delete_request_id"
 	AppendEventAttributes   = "events revoked_at"
 	MarkAuditedAttributes   = "audited"
 	CloseAttributes         = "closed_at expires open due approval_token end_token granted_at revoked_at events"

@@ -156,7 +156,7 @@ func TestUpdatesNameWhatThePoliciesPermit(t *testing.T) {
 			func(s *table.Table) error { _, err := s.BeginRevoke(ctx, "a", "arn:own", at); return err },
 			func(s *table.Table) error { return s.Rebuild(ctx, access.Rebuilt{ID: "a", At: at}) },
 			func(s *table.Table) error {
-				_, err := s.RecordRemoval(ctx, access.Request{ID: "a", KeptUntil: at, KeptLink: "https://acme.slack.com/archives/C1/p12"}, at, access.RemovalKept, "aws-2")
+				_, err := s.RecordRemoval(ctx, access.Request{ID: "a", KeptUntil: at, KeptLink: "https://acme.slack.com/archives/C1/p12", AWSCreateRequestID: "aws-1"}, at, access.RemovalKept, "aws-2")
 				return err
 			},
 		},

@@ -362,15 +362,20 @@ func (t *Table) TakeOver(ctx context.Context, id, execution string) (r access.Re
 // (access.RemovalEvent). deleteRequestID is AWS's request id of the deletion, "" if there
 // was none or it is not known. A second call returns what is stored.
 //
-// r is the row that BeginRevoke returned. After BeginRevoke, nothing decides the
-// request or records why it was not granted. So r is still right about both, and a
-// refusal that was recorded before is not recorded twice.
+// r is the row that BeginRevoke returned, with what the caller has found out since:
+// KeptUntil, and AWSCreateRequestID if the access was never confirmed. An id that the row has
+// already stays. After BeginRevoke, nothing decides the request or records why it was not
+// granted. So r is still right about both, and a refusal that was recorded before is not
+// recorded twice.
 func (t *Table) RecordRemoval(ctx context.Context, r access.Request, at time.Time, state access.RemovalState, deleteRequestID string) (access.Request, error) {
 	c := change{
 		doing:  "record removal",
 		set:    map[string]any{"revoked_at": at.UTC(), "removal": state},
 		keep:   map[string]any{"revoking_at": at.UTC()},
 		absent: []string{"revoked_at"},
+	}
+	if !r.WasGranted() && r.AWSCreateRequestID != "" {
+		c.keep["aws_create_request_id"] = r.AWSCreateRequestID
 	}
 	if deleteRequestID != "" {
 		c.set["aws_delete_request_id"] = deleteRequestID

@@ -41,8 +41,8 @@
 //	BeginRevoke   revoking_at
 //	TakeOver      revoking_execution_arn
 //	Rebuild       rebuilt revoking_at open due
-//	RecordRemoval revoked_at removal kept_until kept_link aws_delete_request_id
-//	              events revoking_at
+//	RecordRemoval revoked_at removal kept_until kept_link aws_create_request_id
+//	              aws_delete_request_id events revoking_at
 //	AppendEvent   events
 //	MarkAudited   audited
 //	GiveUp        failure tombstone

@@ -705,6 +705,38 @@ func TestRevokedOnce(t *testing.T) {
 	equal(t, "event", again.Events[1:], []access.Event{{Kind: access.EventRevoked, At: monday, Reason: "removed"}})
 }
 
+// A removal records the creation of access that was never confirmed. What a grant has
+// recorded stays.
+func TestCreationOfUnconfirmedAccess(t *testing.T) {
+	s, _, _ := newStore(t)
+	for _, tt := range []struct {
+		id      string
+		granted string // by the creation that the grant recorded; "" if there was no grant
+		found   string
+		want    string
+	}{
+		{"unconfirmed", "", "aws-2", "aws-2"},
+		{"unknown", "", "", ""},
+		{"granted", "aws-1", "aws-2", "aws-1"},
+	} {
+		r := create(t, s, tt.id)
+		if tt.granted != "" {
+			if _, err := s.RecordGrant(ctx, tt.id, table.Grant{At: monday, End: monday.Add(time.Hour), CreateRequestID: tt.granted}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.AWSCreateRequestID = tt.found
+		if _, err := s.RecordRemoval(ctx, r, monday, access.RemovalDone, "aws-3"); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Get(ctx, tt.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, tt.id, r.AWSCreateRequestID, tt.want)
+	}
+}
+
 // The row says until when others keep the access, if they do and that is known.
 func TestKeptUntil(t *testing.T) {
 	s, _, _ := newStore(t)

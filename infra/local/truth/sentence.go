@@ -103,6 +103,12 @@ func (n names) sentence(r auditrecord.Record) string {
 	case access.EventRevokeFailed:
 		return fmt.Sprintf("%s’s %s could not be removed yet%s", requester, target, detail)
 	case access.EventPressRefused:
+		switch r.AuditEntryType + " " + r.Action {
+		case "block block":
+			return fmt.Sprintf("%s tried to block a person and was refused", actor)
+		case "block lift":
+			return fmt.Sprintf("%s tried to lift a block and was refused", actor)
+		}
 		if !isSet(r.RequesterEmail) {
 			return fmt.Sprintf("%s pressed a button about unknown access and was refused", actor)
 		}

@@ -48,6 +48,12 @@ func TestSentences(t *testing.T) {
 		{record("revoked", func(r *auditrecord.Record) { r.Removal = "kept" }), "Alice’s DeveloperAccess in shop-production stays, because another request still holds it"},
 		{record("press_refused", func(r *auditrecord.Record) { r.ActorEmail, r.Action = "nobody@example.com", "approve" }), "nobody@example.com pressed approve on Alice’s request and was refused"},
 		{record("press_refused", func(r *auditrecord.Record) { r.ActorEmail, r.RequesterEmail = "nobody@example.com", "NA" }), "nobody@example.com pressed a button about unknown access and was refused"},
+		{record("press_refused", func(r *auditrecord.Record) {
+			r.ActorEmail, r.AuditEntryType, r.Action = "nobody@example.com", "block", "block"
+		}), "nobody@example.com tried to block a person and was refused"},
+		{record("press_refused", func(r *auditrecord.Record) {
+			r.ActorEmail, r.AuditEntryType, r.Action = "nobody@example.com", "block", "lift"
+		}), "nobody@example.com tried to lift a block and was refused"},
 		{record("drift_found", func(r *auditrecord.Record) { r.RequesterEmail = "NA" }), "Found unknown access: Alice has DeveloperAccess in shop-production"},
 		{record("invented", nil), "invented"},
 	}
