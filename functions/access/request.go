@@ -253,11 +253,14 @@ func (r *Request) MayShowEnd(press string, now time.Time) bool {
 }
 
 // LateUpdates returns until when Slack may apply an older update of the posts, and so replace
-// a newer one: by the press that ended the access; by the minute check, if it caught up the
-// message about the grant just before that press, or if the access was overdue. It is zero if
-// there is none.
+// a newer one: by the press that approved a request without access, or ended the access; by
+// the minute check, if it caught up the message about the grant just before that press, or if
+// the access was overdue. It is zero if there is none.
 func (r *Request) LateUpdates() time.Time {
 	var until time.Time
+	if r.IsApproved() && !r.WasGranted() && r.Outcome.By != (Person{}) {
+		until = r.Outcome.At.Add(lateUpdate)
+	}
 	if r.awaitsUpdates() || r.EndRequest != nil && r.WasGranted() && r.Posts[PostGranted].TS == "" {
 		until = r.EndRequest.At.Add(lateUpdate)
 	}

@@ -58,6 +58,18 @@ func TestLateUpdates(t *testing.T) {
 		{"ended before the grant", func(r *Request) {
 			r.EndRequest, r.GrantedAt, r.Posts = &EndRequest{At: pressed, Reason: EndBlocked}, time.Time{}, nil
 		}, time.Time{}},
+		{"approved by a person, and not granted", func(r *Request) {
+			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: pressed}
+		}, pressed.Add(12 * time.Second)},
+		{"approved by a person, and granted", func(r *Request) {
+			r.Outcome = &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: pressed}
+		}, time.Time{}},
+		{"approved by the policy, and not granted", func(r *Request) {
+			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeApproved, At: pressed}
+		}, time.Time{}},
+		{"denied", func(r *Request) {
+			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
+		}, time.Time{}},
 		{"removed a minute late", func(r *Request) { r.RevokedAt = end.Add(time.Minute) }, end.Add(time.Minute + 12*time.Second)},
 		{"removed a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute) }, pressed.Add(time.Minute + 12*time.Second)},
 		{"removed almost a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute-time.Second) }, pressed.Add(12 * time.Second)},
