@@ -561,8 +561,12 @@ func TestOverlappingRequests(t *testing.T) {
 		t.Errorf("the second request's message is not that of access: %s", m.Blocks)
 	}
 	m, until := first.message(t), local.requestRow(t, second.id, "end").End
-	says(t, "the first request's message", m, "⚪ Request ended: access continues through another request", " still has this access through another request, until ")
+	says(t, "the first request's message", m, "⚪ Request ended: access continues through another request", " still has this access through another request (message), until ")
 	wantTime(t, m, until)
+	other := second.message(t)
+	if link := "/archives/" + other.Channel + "/p" + strings.ReplaceAll(other.TS, ".", "") + `"`; !strings.Contains(string(m.Blocks), link) {
+		t.Errorf("the first request's message has no link to the second's: %s", m.Blocks)
+	}
 	if m.has("end") {
 		t.Errorf("the first request's message can still end the access: %s", m.Blocks)
 	}
@@ -570,7 +574,7 @@ func TestOverlappingRequests(t *testing.T) {
 	if len(replies) != 1 {
 		t.Fatalf("%d replies about the first request's end, want one", len(replies))
 	}
-	says(t, "the reply about the first request's end", replies[0], "your request has ended. You still have this access through another request, until ")
+	says(t, "the reply about the first request's end", replies[0], "your request has ended. You still have this access through another request (message), until ")
 	wantTime(t, replies[0], until)
 	if res := local.press(t, frank, second.message(t), "end", false); !res.OK {
 		t.Fatalf("press: %+v", res)
