@@ -321,7 +321,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	case <-time.After(6 * time.Second):
 		t.Error("not ended 6 s after SIGTERM")
 	}
-	wantGone(t, family, time.Second)
+	wantGone(t, family, 6*time.Second)
 	select {
 	case <-server.Done():
 		t.Error("the moto that was there before was ended too")
