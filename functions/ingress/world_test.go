@@ -462,7 +462,9 @@ func (w *world) Decide(_ context.Context, id string, o access.Outcome) (access.R
 
 // CheckApprover is what people.Finder says of somebody who approved.
 func (w *world) CheckApprover(_ context.Context, approver access.Person) error {
+	w.mu.Lock() // several approvers are checked at the same time
 	w.checked = append(w.checked, approver.SlackID)
+	w.mu.Unlock()
 	if w.checkErr != nil {
 		return w.checkErr
 	}

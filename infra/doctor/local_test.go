@@ -14,16 +14,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
-	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
-	"sso-elevator/infra/local/gateway"
 	"sso-elevator/infra/local/localtest"
 	"sso-elevator/infra/local/organization"
 	"sso-elevator/infra/settings"
@@ -195,15 +191,9 @@ func TestOnLocalStack(t *testing.T) {
 
 	// From a delegated administrator account, the doctor can't see what is used in the
 	// management account.
-	admin := ssoadmin.NewFromConfig(local.AWS())
-	_, err = admin.CreateAccountAssignment(t.Context(), &ssoadmin.CreateAccountAssignmentInput{
-		InstanceArn: &ids.InstanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser, TargetId: aws.String(ids.Accounts["network"]),
-		PermissionSetArn: aws.String(ids.PermissionSets["SupportAccess"]), PrincipalId: aws.String(ids.People["bob@example.com"]),
-	})
-	if err != nil {
+	if err := local.Assign(t.Context(), ids.InstanceARN, ids.Accounts["network"], ids.PermissionSets["SupportAccess"], ids.People["bob@example.com"]); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * gateway.DefaultSettleDelay)
 	local.Gateway.SetManagementAccount(ids.Accounts["network"])
 	defer local.Gateway.SetManagementAccount("")
 	by = look(mended, api, 1)

@@ -62,18 +62,6 @@ func root(t *testing.T) string {
 // anyPort lets the program choose a port and keep it.
 const anyPort = "127.0.0.1:0"
 
-// freeAddress returns an unused address, for tests that must know it before the
-// program starts. Another program may take it meanwhile.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // buffer can be read while it is written.
 type buffer struct {
 	mu sync.Mutex
@@ -258,10 +246,15 @@ func TestEndsWithItsParent(t *testing.T) {
 // already and with another Slack: the page's contents, where the secrets are, and a
 // signal to the group.
 func TestOnRunningMotoWithOtherSlack(t *testing.T) {
-	gatewayAddress := freeAddress(t)
-	_, port, _ := net.SplitHostPort(gatewayAddress)
-	gatewayPort, _ := strconv.Atoi(port)
-	server, err := moto.Start(context.Background(), moto.Config{Root: root(t), GatewayPort: gatewayPort})
+	// moto must know the gateway's port, which no other program may take before the
+	// stack listens there.
+	gateway, err := net.Listen("tcp", anyPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gateway.Close()
+	gatewayAddress := gateway.Addr().String()
+	server, err := moto.Start(context.Background(), moto.Config{Root: root(t), GatewayPort: gateway.Addr().(*net.TCPAddr).Port})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,6 +270,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gateway.Close()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +321,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	case <-time.After(6 * time.Second):
 		t.Error("not ended 6 s after SIGTERM")
 	}
-	wantGone(t, family, time.Second)
+	wantGone(t, family, 6*time.Second)
 	select {
 	case <-server.Done():
 		t.Error("the moto that was there before was ended too")

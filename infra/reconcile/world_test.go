@@ -14,8 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
-	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"sso-elevator/functions/access"
 	"sso-elevator/infra/local/lambda"
@@ -60,14 +58,9 @@ people:
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := ssoadmin.NewFromConfig(stack.AWS())
 	for _, person := range []string{"ann@example.com", "ben@example.com"} {
 		for _, account := range []string{"one", "two"} {
-			_, err := admin.CreateAccountAssignment(t.Context(), &ssoadmin.CreateAccountAssignmentInput{
-				InstanceArn: &ids.InstanceARN, TargetType: ssotypes.TargetTypeAwsAccount, PrincipalType: ssotypes.PrincipalTypeUser,
-				TargetId: aws.String(ids.Accounts[account]), PermissionSetArn: aws.String(ids.PermissionSets["Read"]), PrincipalId: aws.String(ids.People[person]),
-			})
-			if err != nil {
+			if err := stack.Assign(t.Context(), ids.InstanceARN, ids.Accounts[account], ids.PermissionSets["Read"], ids.People[person]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -101,7 +94,6 @@ config:
 group_config:
   - {Resource: %q, Approvers: [carol@example.com]}
 `, ids.Accounts["one"], ids.Groups["Team"])
-	time.Sleep(time.Second) // the assignments take 0.3 s
 	return w
 }
 

@@ -30,7 +30,7 @@ type browser struct {
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1560, 960),
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.WindowSize(1560, 960),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -58,9 +58,10 @@ func (b *browser) run(what string, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// open opens the page, and waits until the workspace is drawn.
 func (b *browser) open(url string) {
 	b.t.Helper()
-	b.run("open the page", chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(`#composer, #read-only`)))
+	b.run("open the page", chromedp.Navigate(url), chromedp.WaitVisible(chromedp.CSS(`body:not([data-version="0"]) :is(#composer, #read-only)`)))
 }
 
 func (b *browser) click(selector string) {
@@ -89,6 +90,18 @@ func eval[T any](b *browser, expression string) T {
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
 		b.t.Fatalf("evaluate %s: %v", expression, err)
+	}
+	return v
+}
+
+// await returns the value of a JavaScript promise, as JSON.
+func await[T any](b *browser, promise string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](promise, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("await %s: %v", promise, err)
 	}
 	return v
 }
@@ -612,34 +625,45 @@ func TestPageIsUsableByKeyboard(t *testing.T) {
 // visitor reads earlier ones. Their own message always brings them back.
 func TestPageStaysAtTheEnd(t *testing.T) {
 	w := newWorld(t, nil)
-	say := func(words string) {
-		w.postBlocks(kanal, "", `[{"type":"section","text":{"type":"plain_text","text":`+quoted(words+strings.Repeat("\nand more", 3))+`}}]`)
+	say := func(words string) (ts string) {
+		return w.postBlocks(kanal, "", `[{"type":"section","text":{"type":"plain_text","text":`+quoted(words+strings.Repeat("\nand more", 3))+`}}]`)
 	}
+	last := ""
 	for i := range 12 {
-		say(fmt.Sprint("message ", i))
+		last = say(fmt.Sprint("message ", i))
 	}
 	b := newBrowser(t)
 	b.open(w.base + "/?person=U0BOB")
+	isDrawn := func(ts string) {
+		t.Helper()
+		b.wait(`.message[data-ts="` + ts + `"]`)
+	}
+	resize := func(height int64) {
+		t.Helper()
+		b.run("resize", chromedp.EmulateViewport(1280, height), chromedp.Poll[chromedp.Void](fmt.Sprintf(`innerHeight === %d`, height)))
+	}
+	// Two frames after a change, the page has noticed its size and scrolled.
 	toEnd := func() int {
 		t.Helper()
-		time.Sleep(700 * time.Millisecond) // the page asks for news, and draws
-		return eval[int](b, `(m => Math.round(m.scrollHeight - m.clientHeight - m.scrollTop))(document.querySelector(".messages"))`)
+		return await[int](b, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(
+			(m => Math.round(m.scrollHeight - m.clientHeight - m.scrollTop))(document.querySelector(".messages"))))))`)
 	}
 	isHinted := func() bool {
 		t.Helper()
 		return eval[bool](b, `document.querySelector("#new-messages").checkVisibility()`)
 	}
+	isDrawn(last)
 	same(t, "px to the end after loading", toEnd(), 0)
-	b.run("resize", chromedp.EmulateViewport(1280, 600))
+	resize(600)
 	same(t, "px to the end in a lower window", toEnd(), 0)
-	say("another message")
+	isDrawn(say("another message"))
 	same(t, "px to the end after a message", toEnd(), 0)
 	same(t, "hint at the end", isHinted(), false)
 
 	eval[bool](b, `(document.querySelector(".messages").scrollTop = 100, true)`)
-	b.run("resize", chromedp.EmulateViewport(1280, 560))
+	resize(560)
 	same(t, "hint before a message", isHinted(), false)
-	say("a message below")
+	isDrawn(say("a message below"))
 	toEnd()
 	same(t, "position of the reader", eval[int](b, `document.querySelector(".messages").scrollTop`), 100)
 	same(t, "hint for the reader", isHinted(), true)
@@ -649,6 +673,7 @@ func TestPageStaysAtTheEnd(t *testing.T) {
 
 	eval[bool](b, `(document.querySelector(".messages").scrollTop = 100, true)`)
 	b.typeInto("#composer-text", "my own message\r")
+	b.wait(`.message[data-user="U0BOB"]`)
 	same(t, "px to the end after the visitor's own message", toEnd(), 0)
 }
 
@@ -671,6 +696,7 @@ func TestPageShowsExperiments(t *testing.T) {
 	b.run("resize", chromedp.EmulateViewport(1280, 800))
 	b.open(w.base + "/?person=U0BOB")
 	b.wait(`#break [data-experiment="twice"]`)
+	b.wait(`#access .grant-until`)
 	same(t, "sections", eval[[]string](b, `[...document.querySelectorAll("#truth .truth-section")].sort((a, b) => a.offsetTop - b.offsetTop).map(e => e.id)`),
 		[]string{"access", "executions", "break", "runs", "audit"})
 	same(t, "ends of the access", eval[[]string](b, `[...document.querySelectorAll("#access .grant-until")].map(e => e.innerText.split("\n")[0]).slice(1)`), []string{"being granted", "no end"})
@@ -733,12 +759,10 @@ func TestPageOpensExecutionsHere(t *testing.T) {
 	}
 	same(t, "steps", eval[string](b, `[...document.querySelectorAll("#execution-k3x7 .step")].map(e => e.dataset.step + " " + e.dataset.status).join(", ")`),
 		"Requested done, Approved done, Granted done, Active now, Removed todo")
-	first := b.text(`#execution-k3x7 [data-until]`)
-	same(t, "the countdown in the list of access", b.text(`[data-assignment] [data-until]`), first)
-	time.Sleep(1300 * time.Millisecond)
-	if later := b.text(`[data-assignment] [data-until]`); later == first {
-		t.Errorf("the countdown stays at %s", later)
-	}
+	// Both are read at once, because a second may pass between two readings.
+	countdowns := eval[[]string](b, `["#execution-k3x7", "[data-assignment]"].map(s => document.querySelector(s + " [data-until]")?.innerText ?? "(none)")`)
+	same(t, "the countdown in the list of access", countdowns[1], countdowns[0])
+	b.run("see the countdown change", chromedp.Poll[chromedp.Void](`document.querySelector("[data-assignment] [data-until]").innerText !== `+quoted(countdowns[1])))
 }
 
 // contrasts is JavaScript that returns each visible text whose contrast with its

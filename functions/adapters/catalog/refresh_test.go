@@ -303,15 +303,15 @@ func TestRefreshLeavesTimeForWriting(t *testing.T) {
 }
 
 // The names of 1,000 permission sets cost 1,000 calls once, and 100 in each later
-// refresh, at most 4 at a time. A rename shows after at most ten refreshes.
+// refresh, at most DescribesAtOnce at a time. A rename shows after at most ten refreshes.
 func TestNamesAreKeptAndRenamesNoticed(t *testing.T) {
 	now, o, store := start, large(), &fakeStore{}
 	r := refresher(o, store, &now)
 	if err := r.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(o.described) != 1_000 || o.most > 4 {
-		t.Errorf("%d calls, %d at once; want 1000 calls, 4 at once", len(o.described), o.most)
+	if len(o.described) != 1_000 || o.most > catalog.DescribesAtOnce {
+		t.Errorf("%d calls, %d at once; want 1000 calls, at most %d at once", len(o.described), o.most, catalog.DescribesAtOnce)
 	}
 	var renamed string
 	for arn := range o.names {

@@ -59,7 +59,7 @@ func TestReservedConcurrency(t *testing.T) {
 		}
 		slow <- err
 	}()
-	deadline := time.Now().Add(3 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for !errors.Is(echo(), lambda.ErrThrottled) {
 		if time.Now().After(deadline) {
 			t.Fatal("two run where there is room for one")

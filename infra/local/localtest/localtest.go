@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sso-elevator/infra/build"
@@ -20,6 +21,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 )
 
 // Region and AccountID are those of the local stack.
@@ -121,5 +124,38 @@ func (s *Stack) AWS() aws.Config {
 		BaseEndpoint:     aws.String(s.URL),
 		Credentials:      credentials.NewStaticCredentialsProvider("local", "local", ""),
 		RetryMaxAttempts: 1,
+	}
+}
+
+// assignTime is how long Assign waits for an assignment, which usually takes
+// gateway.DefaultSettleDelay.
+const assignTime = 20 * time.Second
+
+// Assign assigns a permission set to a user in an account, and waits until the
+// assignment is listed.
+func (s *Stack) Assign(ctx context.Context, instanceARN, accountID, permissionSetARN, userID string) error {
+	ctx, cancel := context.WithTimeout(ctx, assignTime)
+	defer cancel()
+	admin := ssoadmin.NewFromConfig(s.AWS())
+	_, err := admin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
+		InstanceArn: &instanceARN, TargetType: types.TargetTypeAwsAccount, TargetId: &accountID, PermissionSetArn: &permissionSetARN,
+		PrincipalType: types.PrincipalTypeUser, PrincipalId: &userID,
+	})
+	if err != nil {
+		return err
+	}
+	for {
+		out, err := admin.ListAccountAssignments(ctx, &ssoadmin.ListAccountAssignmentsInput{InstanceArn: &instanceARN, AccountId: &accountID, PermissionSetArn: &permissionSetARN})
+		if err != nil {
+			return fmt.Errorf("list the assignments in %s: %w", accountID, err)
+		}
+		if slices.ContainsFunc(out.AccountAssignments, func(a types.AccountAssignment) bool { return aws.ToString(a.PrincipalId) == userID }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the assignment in %s is not listed: %w", accountID, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -201,6 +202,16 @@ func TestAnythingElseIsRefused(t *testing.T) {
 	}
 }
 
+// processorTime returns what this process has used. Other processes don't matter.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // TestHostileText checks that no text keeps the tab busy, or makes a large answer.
 func TestHostileText(t *testing.T) {
 	h, _ := newDemo(t)
@@ -249,7 +260,7 @@ func TestHostileText(t *testing.T) {
 		{"statements for 2000 targets", statements(2000, ownTarget), "any"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			start := time.Now()
+			began := processorTime(t)
 			body, err := json.Marshal(question{Text: tt.text, Requester: "alice@example.com", Account: "808414852538", PermissionSet: "DeveloperAccess"})
 			if err != nil {
 				t.Fatal(err)
@@ -259,8 +270,8 @@ func TestHostileText(t *testing.T) {
 			if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("takes %s", took)
+			if took := processorTime(t) - began; took > 10*time.Second {
+				t.Errorf("takes %s of processor time", took)
 			}
 			if w.Body.Len() > 2*len(tt.text)+maxProblems*2*maxProblemText {
 				t.Errorf("the answer has %d bytes", w.Body.Len())

@@ -1,0 +1,4 @@
+package catalog
+
+// DescribesAtOnce is describesAtOnce, for the tests outside of this package.
+const DescribesAtOnce = describesAtOnce
