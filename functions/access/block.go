@@ -37,7 +37,7 @@ type Block struct {
 }
 
 // BlockEvent is that someone was blocked (EventBlocked), that their block was lifted
-// (EventUnblocked), or that someone pressed a button for that who may not (EventPressRefused).
+// (EventUnblocked), or that a press of one of these buttons was refused (EventPressRefused).
 type BlockEvent struct {
 	Kind EventKind `json:"kind"`
 	At   time.Time `json:"at"`

@@ -252,13 +252,13 @@ func withoutPress(e *access.EndRequest) *access.EndRequest {
 	return &without
 }
 
-// postsOf returns the posts of a request: in the channel, to ann and to jane.
 // lateUpdates is LateUpdates of a request whose requester was told about the grant.
 func lateUpdates(r access.Request) time.Time {
 	r.Posts = map[string]access.Post{access.PostGranted: {TS: "1"}}
 	return r.LateUpdates()
 }
 
+// postsOf returns the posts of a request: in the channel, to ann and to jane.
 func postsOf(number string) map[string]access.Post {
 	return map[string]access.Post{
 		"announce":      {Channel: "C1", TS: "1." + number, Digest: "d"},

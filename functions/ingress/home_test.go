@@ -472,7 +472,7 @@ func TestHomeLeavesTimeToShowIt(t *testing.T) {
 	})
 }
 
-// While Slack doesn't answer updates of posts, there is time to show the tab again, also if
+// While Slack doesn't answer updates of posts, there is time to show the tab again, even if
 // the request arrived late.
 func TestHomeAfterSlowUpdates(t *testing.T) {
 	tests := []struct {

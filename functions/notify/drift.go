@@ -30,17 +30,18 @@ func (l runLedger) CompletePost(ctx context.Context, id, purpose string, p acces
 }
 
 // driftQuestion asks in the channel whether a run may remove what it found.
-// Once the question is answered, the message shows the answer.
+// Once the question has ended, the message shows the answer.
 func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 	run, err := h.Table.Run(ctx, id)
 	if err != nil {
 		return err
 	}
-	var findings []access.Finding
-	if run.Answer == nil {
-		if findings, err = h.Findings.Findings(ctx, id); err != nil {
-			return err
-		}
+	if run.Answer != nil {
+		return h.closeQuestion(ctx, run)
+	}
+	findings, err := h.Findings.Findings(ctx, id)
+	if err != nil {
+		return err
 	}
 	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftQuestionMessage(run, findings))
 	return err
@@ -107,7 +108,7 @@ func (h *Handler) findOwners(ctx context.Context, r access.DriftReport) map[stri
 }
 
 // closeQuestion removes the buttons from a question that has ended. A question that
-// was never posted is not posted now, because the report includes it.
+// was never posted is not posted now: nobody could answer it.
 func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 	post, asked := run.Posts[slack.PurposeDriftQuestion]
 	if !asked || run.Answer == nil {

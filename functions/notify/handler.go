@@ -140,9 +140,9 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, in Input) error 
 	return err
 }
 
-// repeatFor is how long after the last late update a task still updates all posts. Later
-// retries update only those that Slack didn't take yet.
-const repeatFor = 10 * time.Minute
+// repeatFor is how long after the last late update a task still updates all posts: longer than
+// the state machine retries it.
+const repeatFor = 12 * time.Hour
 
 // approvedTime limits the announcement of a request that is approved already: its access
 // must not wait for Slack. The next message of the request posts it if this doesn't.

@@ -296,7 +296,7 @@ func TestHandle(t *testing.T) {
 		{name: "revoked, silently", operation: "revoked", silent: true, dm: true,
 			before: func(w *world) { announced(w); w.approve(); w.grant(); w.end(); w.inChannel = false }, want: []string{"update C1 1"}},
 		{name: "never granted is told however silent", operation: "revoked", silent: true,
-			before: func(w *world) { announced(w); w.approve(); w.nothing(); w.at = now.Add(time.Hour) }, want: []string{"update C1 1", "post C1/1 failed"}},
+			before: func(w *world) { announced(w); w.approve(); w.nothing(); w.at = now.Add(13 * time.Hour) }, want: []string{"update C1 1", "post C1/1 failed"}},
 		{name: "never granted, just approved: an older update may follow", operation: "revoked",
 			before: func(w *world) { announced(w); w.approve(); w.nothing() }, want: []string{"update C1 1", "post C1/1 failed"}, wantCode: access.CodeUnavailable},
 		{name: "its wait was resumed with a forged approval", operation: "revoked", silent: true, dm: true,

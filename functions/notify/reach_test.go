@@ -523,7 +523,7 @@ func TestLastUpdateIsRepeated(t *testing.T) {
 		{"answered", "", 0, time.Second, false, false},
 		{"may come", "press", 0, 11 * time.Second, false, true},
 		{"has come", "press", 0, 12 * time.Second, true, false},
-		{"long ago", "press", 0, 11 * time.Minute, false, false},
+		{"long ago", "press", 0, 13 * time.Hour, false, false},
 		{"almost overdue", "", time.Minute - time.Second, time.Second, false, false},
 		{"overdue, may come", "", time.Minute, 11 * time.Second, false, true},
 		{"overdue, has come", "", time.Hour, 12 * time.Second, true, false},

@@ -239,7 +239,7 @@ func TestCatchUpsOfOneLook(t *testing.T) {
 			open = append(open, access.Due{ID: r.ID, At: dueOf(r)})
 		}
 		all := map[string]bool{}
-		for minute := range 30 {
+		for minute := range 10 {
 			now := noon.Add(time.Duration(minute) * time.Minute)
 			s.Now, l.caughtUp = func() time.Time { return now }, nil
 			(&look{Sweep: s, now: now}).sendMessages(t.Context(), open)

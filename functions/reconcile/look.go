@@ -73,7 +73,8 @@ func (s *Sweep) Look(ctx context.Context) error {
 type look struct {
 	*Sweep
 	now       time.Time
-	running   map[string]bool // ARNs; nil until the list is read
+	running   map[string]bool // ARNs
+	listed    bool            // the list of running executions was read
 	described int             // how many executions, so far
 	requests  map[string]examined
 	later     int // how many requests are left to the next looks
@@ -91,8 +92,9 @@ type removal struct {
 
 // examined has what a look found out about one request.
 type examined struct {
-	row access.Request
-	err error
+	row       access.Request
+	err       error
+	postponed bool // only the row was read so far
 	liveness
 }
 
@@ -157,8 +159,11 @@ func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
 
 // examine reads the requests that this look has not examined yet. It finds out
 // whether their executions are alive, and what is left to do.
+//
+// Before the running executions are listed, it only reads requests whose removal is done:
+// nothing about them is urgent, and while Slack is down, there may be many.
 func (l *look) examine(ctx context.Context, ids []string) {
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, done := l.requests[id]; return done })
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { e, read := l.requests[id]; return read && !e.postponed })
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	all := make([]examined, len(ids))
@@ -169,13 +174,15 @@ func (l *look) examine(ctx context.Context, ids []string) {
 		r := &all[i].row
 		switch {
 		case all[i].err != nil, r.IsClosed():
+		case !l.listed && r.IsFinished():
+			all[i].postponed = true
 		case l.running[r.ExecutionARN], r.RevokingExecutionARN != "" && l.running[r.RevokingExecutionARN]:
 			all[i].liveness = liveness{alive: true, started: true}
 		default:
 			unlisted = append(unlisted, i)
 		}
 	}
-	unlisted, later := l.inTurn(unlisted, func(i int) bool { return all[i].row.MayHaveAccess() })
+	unlisted, later := l.inTurn(unlisted, func(i int) bool { return all[i].row.MayHaveAccess() && !all[i].row.IsFinished() })
 	for _, i := range later {
 		all[i].liveness.err = errLater
 	}
@@ -185,8 +192,9 @@ func (l *look) examine(ctx context.Context, ids []string) {
 		e.liveness = l.describe(ctx, e.row)
 	})
 	for i, id := range ids {
-		l.requests[id] = all[i]
-		l.judgeRequest(ctx, id, all[i])
+		if l.requests[id] = all[i]; !all[i].postponed {
+			l.judgeRequest(ctx, id, all[i])
+		}
 	}
 }
 
@@ -318,7 +326,7 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	if !complete {
 		l.Logger.WarnContext(ctx, "too many running executions to list all", "read", len(running))
 	}
-	l.running = running
+	l.running, l.listed = running, true
 	l.mu.Lock()
 	executions := map[string]string{}
 	for _, d := range open {
@@ -331,6 +339,11 @@ func (l *look) examineUnlisted(ctx context.Context, open []access.Due) {
 	for _, d := range open {
 		if !running[executions[d.ID]] {
 			unlisted = append(unlisted, d.ID)
+		}
+	}
+	for id, e := range l.requests {
+		if e.postponed && !running[e.row.ExecutionARN] {
+			unlisted = append(unlisted, id)
 		}
 	}
 	l.examine(ctx, unlisted)

@@ -82,13 +82,23 @@ func TestLookStaysWithinQuotas(t *testing.T) {
 		open, running           int
 		lists, describes, start int
 		fails                   bool
+		removed                 bool // the access; the executions wait for Slack
 	}{
 		{name: "1,000 open, all alive", open: 1000, running: 1000, lists: 1},
 		{name: "1,000 open, one stopped", open: 1000, running: 999, lists: 2, describes: 1, start: 1},
 		{name: "1,000 open, all stopped", open: 1000, lists: 2, describes: mostDescribed, start: mostSweeps, fails: true},
+		{name: "1,000 ended, all alive", open: 1000, running: 1000, lists: 1, removed: true},
+		{name: "1,000 ended, all stopped", open: 1000, lists: 2, describes: mostDescribed, start: mostSweeps, fails: true, removed: true},
 		{name: "30,000 open, all alive", open: 30_000, running: 30_000, lists: mostPages, describes: mostDescribed, fails: true},
 	} {
-		s, _, steps := manyOpen(test.open)
+		s, l, steps := manyOpen(test.open)
+		for id, r := range l.rows {
+			if test.removed {
+				r.End = noon.Add(-time.Hour)
+				r.RevokingAt, r.RevokedAt, r.Removal = r.End, r.End, access.RemovalDone
+				l.rows[id] = r
+			}
+		}
 		steps.running = steps.running[test.open-test.running:]
 		err := s.Look(t.Context())
 		if (err != nil) != test.fails {

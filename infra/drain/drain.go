@@ -32,7 +32,7 @@ func (r request) state() string {
 	case r.Closed:
 		return "over"
 	case r.Removed:
-		return "access removed, not yet recorded"
+		return "access removed, not yet closed"
 	case r.Granted:
 		return "has access"
 	case r.Outcome != "":

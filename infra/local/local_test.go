@@ -311,6 +311,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+	killed := time.Now()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
@@ -321,7 +322,7 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 	case <-time.After(6 * time.Second):
 		t.Error("not ended 6 s after SIGTERM")
 	}
-	wantGone(t, family, 6*time.Second)
+	wantGone(t, family, time.Until(killed.Add(8*time.Second)))
 	select {
 	case <-server.Done():
 		t.Error("the moto that was there before was ended too")

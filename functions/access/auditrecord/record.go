@@ -39,7 +39,7 @@ type Record struct {
 	GroupName              string `json:"group_name"`
 	GroupID                string `json:"group_id"`
 	GroupMembershipID      string `json:"group_membership_id"`
-	AuditEntryType         string `json:"audit_entry_type"` // "account" or "group"
+	AuditEntryType         string `json:"audit_entry_type"` // "account", "group", "block", or NA
 	Version                int    `json:"version"`
 	SSOUserPrincipalID     string `json:"sso_user_principal_id"`
 	SecondaryDomainWasUsed bool   `json:"secondary_domain_was_used"`
