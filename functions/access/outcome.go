@@ -146,14 +146,14 @@ const (
 const MaxRefusedPresses = 20
 
 // SkipsRefusedPress reports whether the refused press e gets no event, because there is one
-// of the same person, button and reason, or because there are MaxRefusedPresses.
+// of the same person and reason, or because there are MaxRefusedPresses.
 func SkipsRefusedPress(r Request, e Event) bool {
 	n := 0
 	for _, has := range r.Events {
 		if has.Kind != EventPressRefused {
 			continue
 		}
-		if n++; has.By.SlackID == e.By.SlackID && has.Action == e.Action && has.Reason == e.Reason {
+		if n++; has.By.SlackID == e.By.SlackID && has.Reason == e.Reason {
 			return true
 		}
 	}
