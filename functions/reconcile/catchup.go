@@ -3,10 +3,11 @@ package reconcile
 import (
 	"context"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/access/parallel"
 	"sso-elevator/functions/adapters/host"
 	"sso-elevator/slack"
 )
@@ -34,8 +35,10 @@ func (l *look) catchUp(ctx context.Context, open []access.Due) {
 		first := int(l.now.Unix()/60) * mostCatchUps % n
 		open = slices.Concat(open[first:], open[:first])
 	}
-	var invoked atomic.Int32
-	l.visit(ctx, &l.catchUps, open, "messages could not be checked", func(ctx context.Context, id string, now time.Time) (time.Time, error) {
+	const failed = "messages could not be checked"
+	var mu sync.Mutex
+	nextVisits := map[string]time.Time{} // of requests whose messages are missing, if notify can be invoked
+	l.visit(ctx, &l.catchUps, open, failed, func(ctx context.Context, id string, now time.Time) (time.Time, error) {
 		e, read := l.requests[id]
 		if !read || e.err != nil {
 			e.row, e.err = l.Table.Get(ctx, id)
@@ -50,10 +53,24 @@ func (l *look) catchUp(ctx context.Context, open []access.Due) {
 		if !missing {
 			return next, nil
 		}
-		if invoked.Add(1) > mostCatchUps {
-			return now, nil // the next look continues
+		mu.Lock()
+		defer mu.Unlock()
+		nextVisits[id] = next
+		return now, nil // the next look continues
+	})
+	open = slices.DeleteFunc(slices.Clone(open), func(d access.Due) bool { _, missing := nextVisits[d.ID]; return !missing })
+	open = open[:min(len(open), mostCatchUps)]
+	parallel.Do(len(open), atOnce, func(i int) {
+		id := open[i].ID
+		if err := l.Notify(ctx, host.OperationCatchUp, id); err != nil {
+			l.Logger.WarnContext(ctx, failed, "request_id", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			return
 		}
-		return next, l.Notify(ctx, host.OperationCatchUp, id) // the next visit finds out whether Slack took it
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if v, ok := l.catchUps[id]; ok { // the next visit finds out whether Slack took it
+			l.catchUps[id] = visit{v.due, nextVisits[id]}
+		}
 	})
 }
 
