@@ -105,7 +105,8 @@ func TestBlock(t *testing.T) {
 	// AWS is still creating this one when the person is blocked.
 	w := wish{person, "log-archive", "ReadOnlyAccess", 36 * 3600}
 	quiet.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: quiet.about(t, w)})
-	granting := askQuiet(t, w)
+	granting := askQuiet(t, w, whileCreating(t.Name()))
+	defer quiet.forget(t, t.Name())
 	granting.waitLease(t, "creating")
 
 	if block, _, _ := quiet.home(t, bob).responderButton(slack.ActionBlock); block != "" {
@@ -117,6 +118,7 @@ func TestBlock(t *testing.T) {
 	if row := quiet.requestRow(t, granting.id); !row.GrantedAt.IsZero() {
 		t.Errorf("the access was there before the block: %v", row.GrantedAt)
 	}
+	quiet.forget(t, t.Name())
 	active.waitGone(t, limit)
 	active.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, active, "requested", "approved", "granted", "ended", "revoked")

@@ -152,6 +152,10 @@ func TestApproverOutsideTheChannel(t *testing.T) {
 		})
 	}
 	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, r.wish)})
+	hold := whileCreating(t.Name())
+	hold.RequestID = r.id
+	local.fault(t, hold)
+	defer local.forget(t, t.Name())
 	if res := local.press(t, dave, dm, "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
@@ -159,6 +163,7 @@ func TestApproverOutsideTheChannel(t *testing.T) {
 	if r.assigned(t) {
 		t.Error("they showed the approval only when the access existed")
 	}
+	local.forget(t, t.Name())
 	r.waitAssigned(t)
 	active := func() error {
 		if dm = r.direct(t, dave)[asked][0]; !dm.has("end") || dm.has("approve") {

@@ -367,16 +367,18 @@ func TestDrift(t *testing.T) {
 	})
 
 	t.Run("what requests hold is no finding", func(t *testing.T) {
-		const busy = 35 // checks, about a second each
+		const busy = 20 // checks
+		label := t.Name()
+		defer s.forget(t, label)
 		granting, active, revoking := wish{kim, "shop", "ReadOnlyAccess", 10}, wish{lena, "payments", "ReadOnlyAccess", 120}, wish{judy, "shop", "ReadOnlyAccess", 10}
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: busy, Body: s.about(t, granting)})
 		s.fault(t, faults.Rule{Kind: faults.Operation, Target: "DeleteAccountAssignment", Polls: busy, Body: s.about(t, revoking)})
-		c := s.ask(t, revoking)
+		c := s.ask(t, revoking, faults.Rule{Kind: faults.Hold, Label: label, Function: "-revoke", Operation: "confirm", Count: -1})
 		b := s.ask(t, active)
 		c.waitAssigned(t)
 		b.waitAssigned(t)
 		c.waitLease(t, "deleting")
-		a := s.ask(t, granting)
+		a := s.ask(t, granting, whileCreating(label))
 		a.waitLease(t, "creating")
 		runs := []*driftRun{s.run(t, "revoke", ""), s.run(t, "warn", "")}
 		for _, r := range runs {
@@ -385,6 +387,7 @@ func TestDrift(t *testing.T) {
 		if a, b, c := a.leaseState(t), b.leaseState(t), c.leaseState(t); a != "creating" || b != "held" || c != "deleting" {
 			t.Errorf("the leases are %q, %q and %q by now: the runs were not beside what they were to be beside", a, b, c)
 		}
+		s.forget(t, label)
 		for _, r := range runs {
 			r.ended(t, sfntypes.ExecutionStatusSucceeded)
 			for _, p := range r.said(t, "drift_report") {

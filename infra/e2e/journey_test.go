@@ -129,6 +129,12 @@ func (r *request) holdRemoval(t *testing.T) (letGo func()) {
 	return sync.OnceFunc(func() { r.stack.forget(t, label) })
 }
 
+// whileCreating is a rule for ask: AWS is still creating the access, and no function waits for
+// it, until the test forgets the label.
+func whileCreating(label string) faults.Rule {
+	return faults.Rule{Kind: faults.Hold, Label: label, Function: "-grant", Operation: "confirm", Count: -1}
+}
+
 // checkRecords checks the order of the records, and what they say.
 func checkRecords(t *testing.T, r *request) {
 	t.Helper()

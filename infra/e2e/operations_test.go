@@ -47,11 +47,13 @@ func TestCreationFailsLater(t *testing.T) {
 	const reason = "The account has as many roles as it may have (injected)"
 	w := wish{lena, "payments-staging", "ReadOnlyAccess", 10}
 	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, FailureReason: reason, Body: local.about(t, w)})
-	r := local.ask(t, w)
+	r := local.ask(t, w, whileCreating(t.Name()))
+	defer local.forget(t, t.Name())
 	r.waitLease(t, "creating")
 	if m := r.message(t); r.assigned(t) || strings.Contains(string(m.Blocks), "🟢") {
 		t.Errorf("green, or access, while AWS is busy: %s", m.Blocks)
 	}
+	local.forget(t, t.Name())
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
 	if got, want := path(states), "Evaluate OnlyToRevoke? Announce Route Grant ConfirmGrant "+removal; got != want {
 		t.Errorf("states\n%s, want\n%s", got, want)
@@ -82,11 +84,13 @@ func TestCreationTakesLong(t *testing.T) {
 	t.Parallel()
 	w := wish{lena, "shared-services", "ReadOnlyAccess", 20}
 	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, w)})
-	r := local.ask(t, w)
+	r := local.ask(t, w, whileCreating(t.Name()))
+	defer local.forget(t, t.Name())
 	r.waitLease(t, "creating")
 	if m := r.message(t); r.assigned(t) || strings.Contains(string(m.Blocks), "🟢") {
 		t.Errorf("green, or access, while AWS is busy: %s", m.Blocks)
 	}
+	local.forget(t, t.Name())
 	eventually(t, soon, "the message is green", func() error {
 		before := strings.Contains(string(r.message(t).Blocks), "🟢")
 		assigned := r.assigned(t)
@@ -116,7 +120,8 @@ func TestApprovalShowsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := wish{lena, "shared-services", "DeveloperAccess", 20}
 	local.fault(t, faults.Rule{Kind: faults.Operation, Target: "CreateAccountAssignment", Polls: looks, Body: local.about(t, w)})
-	r := local.ask(t, w)
+	r := local.ask(t, w, whileCreating(t.Name()))
+	defer local.forget(t, t.Name())
 	if res := local.press(t, bob, r.message(t), "approve", false); !res.OK || res.Detail != "" {
 		t.Fatalf("press: %+v", res)
 	}
@@ -124,6 +129,7 @@ func TestApprovalShowsAtOnce(t *testing.T) {
 	if m := r.message(t); r.assigned(t) || m.has("approve") || m.has("deny") {
 		t.Errorf("there is access, or a button, while AWS is busy: %s", m.Blocks)
 	}
+	local.forget(t, t.Name())
 	r.shows(t, "🟢")
 	r.endsByItself(t)
 	wantEvents(t, r, "requested", "approved", "granted", "revoked")
