@@ -253,11 +253,16 @@ func (r *Request) MayShowEnd(press string, now time.Time) bool {
 }
 
 // LateUpdates returns until when Slack may apply an older update of the posts, and so replace
-// a newer one: by the press that approved a request without access, or ended the access; by
-// the minute check, if it caught up the message about the grant just before that press, or if
+// a newer one: by the press that approved a request without access, gave the last approval
+// before a denial or another such end, or ended the access; by the minute check, if it caught up the message about the grant just before that press, or if
 // the access was overdue. It is zero if there is none.
 func (r *Request) LateUpdates() time.Time {
 	var until time.Time
+	if n := len(r.Approvals); n > 0 && r.Outcome != nil && !r.IsApproved() {
+		if late := r.Approvals[n-1].At.Add(lateUpdate); late.After(r.Outcome.At) {
+			until = late
+		}
+	}
 	if r.IsApproved() && !r.WasGranted() && r.Outcome.By != (Person{}) {
 		until = r.Outcome.At.Add(lateUpdate)
 	}

@@ -70,6 +70,21 @@ func TestLateUpdates(t *testing.T) {
 		{"denied", func(r *Request) {
 			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
 		}, time.Time{}},
+		{"denied just after an approval of several", func(r *Request) {
+			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
+			r.Approvals = []Approval{{At: pressed.Add(-time.Hour)}, {At: pressed.Add(-11 * time.Second)}}
+		}, pressed.Add(time.Second)},
+		{"denied 12 s after an approval of several", func(r *Request) {
+			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
+			r.Approvals = []Approval{{At: pressed.Add(-12 * time.Second)}}
+		}, time.Time{}},
+		{"approved by several, and granted", func(r *Request) {
+			r.Outcome = &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: pressed}
+			r.Approvals = []Approval{{At: pressed.Add(-time.Second)}, {At: pressed}}
+		}, time.Time{}},
+		{"waits after one of several approvals", func(r *Request) {
+			r.GrantedAt, r.Approvals = time.Time{}, []Approval{{At: pressed}}
+		}, time.Time{}},
 		{"removed a minute late", func(r *Request) { r.RevokedAt = end.Add(time.Minute) }, end.Add(time.Minute + 12*time.Second)},
 		{"removed a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute) }, pressed.Add(time.Minute + 12*time.Second)},
 		{"removed almost a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute-time.Second) }, pressed.Add(12 * time.Second)},

@@ -124,18 +124,18 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, in Input) error 
 	case "granted":
 		err = h.tellGranted(ctx, log, r)
 	case "outcome":
-		err = h.tell(ctx, r, slack.PurposeOutcome)
+		err = h.tell(ctx, h.afterLateUpdates(r), slack.PurposeOutcome)
 	case "revoked":
 		err = h.showRemoval(ctx, log, h.afterLateUpdates(r), in.Error)
-		if err == nil && h.Now().Before(r.LateUpdates()) {
-			err = access.Errorf(access.CodeUnavailable, "an older update may still reach Slack after this one")
-		}
 	case host.OperationMoreTime:
 		h.offerMoreTime(ctx, log, r)
 	case host.OperationCatchUp:
 		err = h.catchUp(ctx, log, r)
 	default:
 		err = access.Errorf(access.CodeInvalid, "unknown operation %q", in.Operation)
+	}
+	if err == nil && (in.Operation == "outcome" || in.Operation == "revoked") && h.Now().Before(r.LateUpdates()) {
+		err = access.Errorf(access.CodeUnavailable, "an older update may still reach Slack after this one")
 	}
 	return err
 }

@@ -289,6 +289,12 @@ func TestHandle(t *testing.T) {
 			before: func(w *world) { w.approve(); w.grant() }, want: []string{"post C1 announce", "post C1/1 granted"}},
 		{name: "denied", operation: "outcome",
 			before: func(w *world) { announced(w); w.deny() }, want: []string{"update C1 1", "post C1/1 outcome"}},
+		{name: "denied just after an approval of several: an older update may follow", operation: "outcome",
+			before: func(w *world) {
+				announced(w)
+				w.row.Approvals = []access.Approval{{By: w.row.Requester, At: now}}
+				w.deny()
+			}, want: []string{"update C1 1", "post C1/1 outcome"}, wantCode: access.CodeUnavailable},
 		{name: "refused before it was announced: the message says so already", operation: "outcome",
 			before: func(w *world) { w.deny(); announced(w) }, want: []string{"post C1/1 outcome"}},
 		{name: "revoked", operation: "revoked",

@@ -574,6 +574,34 @@ func TestLastUpdateIsRepeated(t *testing.T) {
 	}
 }
 
+// The same goes for a denial just after one of several approvals: the press of the approval
+// may have sent an update that shows the buttons.
+func TestOutcomeIsRepeated(t *testing.T) {
+	w := newWorld()
+	if err := w.handle(t, "announce", false, false, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.row.Approvals = []access.Approval{{By: w.row.Requester, At: now.Add(-5 * time.Second)}}
+	w.deny()
+	for _, tt := range []struct {
+		since   time.Duration // the denial
+		updates int
+		code    access.Code
+	}{
+		{0, 1, access.CodeUnavailable},
+		{6 * time.Second, 0, access.CodeUnavailable},
+		{7 * time.Second, 1, ""},
+		{13 * time.Hour, 0, ""},
+	} {
+		w.did, w.at = nil, now.Add(tt.since)
+		err := w.handle(t, "outcome", false, false, 1)
+		updates := slices.DeleteFunc(w.did, func(did string) bool { return !strings.HasPrefix(did, "update ") })
+		if access.CodeOf(err) != tt.code || len(updates) != tt.updates {
+			t.Errorf("%v after the denial: %q, %v", tt.since, updates, err)
+		}
+	}
+}
+
 // Every direct message is updated once for each change, and has no buttons left in the end.
 func TestDirectMessagesStayCurrent(t *testing.T) {
 	for _, tt := range []struct {
