@@ -221,6 +221,8 @@ type Post struct {
 	// Reminder is set for the direct message to an approver: the number of the reminder
 	// with which it was sent, 0 if the request was new.
 	Reminder int `json:"reminder,omitempty"`
+	// Repeated is set once the last update was sent again, after any older one could come.
+	Repeated bool `json:"repeated,omitempty"`
 	// Over means that the message has served its purpose. For an offer of more time that was
 	// sent: another request keeps the access longer, so the offer loses its button. For a direct
 	// message that could not be sent: the requester doesn't need it any more, so nothing sends it.
@@ -253,21 +255,29 @@ func (r *Request) MayShowEnd(press string, now time.Time) bool {
 }
 
 // LateUpdates returns until when Slack may apply an older update of the posts, and so replace
-// a newer one: by the press that approved a request without access, gave the last approval
-// before a denial or another such end, or ended the access; by the minute check, if it caught up the message about the grant just before that press, or if
-// the access was overdue. It is zero if there is none.
+// the last one. Such updates come from a press that gave one of several approvals, or took it
+// back, just before the request was denied or expired; from a press that approved the request,
+// if no access follows, or only for seconds; from a press that ended the access; and from the
+// minute check, if it caught up the message about the grant just before that press, or if the
+// access was overdue. The time is zero if there is none.
 func (r *Request) LateUpdates() time.Time {
 	var until time.Time
-	if n := len(r.Approvals); n > 0 && r.Outcome != nil && !r.IsApproved() {
-		if late := r.Approvals[n-1].At.Add(lateUpdate); late.After(r.Outcome.At) {
+	if r.Outcome != nil && !r.IsApproved() {
+		for _, e := range r.Events {
+			late := e.At.Add(lateUpdate)
+			if (e.Kind == EventApprovalGiven || e.Kind == EventApprovalTakenBack) && late.After(r.Outcome.At) {
+				until = late
+			}
+		}
+	}
+	if r.IsApproved() && r.Outcome.By != (Person{}) {
+		late := r.Outcome.At.Add(lateUpdate)
+		if !r.WasGranted() || r.IsRemoved() && r.RevokedAt.Before(late) {
 			until = late
 		}
 	}
-	if r.IsApproved() && !r.WasGranted() && r.Outcome.By != (Person{}) {
-		until = r.Outcome.At.Add(lateUpdate)
-	}
 	if r.awaitsUpdates() || r.EndRequest != nil && r.WasGranted() && r.Posts[PostGranted].TS == "" {
-		until = r.EndRequest.At.Add(lateUpdate)
+		until = r.EndRequest.At.Add(lateUpdate) // later than the approval
 	}
 	if end, ok := r.plannedEnd(); ok && r.IsRemoved() && r.RevokedAt.Sub(end) >= OverdueAfter {
 		until = r.RevokedAt.Add(lateUpdate) // later than the end

@@ -41,6 +41,12 @@ func TestLateUpdates(t *testing.T) {
 	told := map[string]Post{PostGranted: {TS: "1"}}
 	press := &EndRequest{At: pressed, ByPress: "p"}
 	request := Request{GrantedAt: granted, End: end, Posts: told}
+	denied := func(at time.Time, events ...Event) func(*Request) {
+		return func(r *Request) {
+			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: at}
+			r.Events = events
+		}
+	}
 	for _, test := range []struct {
 		name   string
 		change func(*Request)
@@ -70,20 +76,26 @@ func TestLateUpdates(t *testing.T) {
 		{"denied", func(r *Request) {
 			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
 		}, time.Time{}},
-		{"denied just after an approval of several", func(r *Request) {
-			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
-			r.Approvals = []Approval{{At: pressed.Add(-time.Hour)}, {At: pressed.Add(-11 * time.Second)}}
-		}, pressed.Add(time.Second)},
-		{"denied 12 s after an approval of several", func(r *Request) {
-			r.GrantedAt, r.Outcome = time.Time{}, &Outcome{Kind: OutcomeDenied, By: Person{SlackID: "U1"}, At: pressed}
-			r.Approvals = []Approval{{At: pressed.Add(-12 * time.Second)}}
-		}, time.Time{}},
+		{"denied just after one of several approvals", denied(pressed, Event{Kind: EventApprovalGiven, At: pressed.Add(-time.Hour)}, Event{Kind: EventApprovalGiven, At: pressed.Add(-11 * time.Second)}), pressed.Add(time.Second)},
+		{"denied just after an approval was taken back", denied(pressed, Event{Kind: EventApprovalGiven, At: pressed.Add(-10 * time.Second)}, Event{Kind: EventApprovalTakenBack, At: pressed.Add(-4 * time.Second)}), pressed.Add(8 * time.Second)},
+		{"denied 12 s after one of several approvals", denied(pressed, Event{Kind: EventApprovalGiven, At: pressed.Add(-12 * time.Second)}), time.Time{}},
+		{"denied just after another press was refused", denied(pressed, Event{Kind: EventPressRefused, At: pressed}), time.Time{}},
 		{"approved by several, and granted", func(r *Request) {
-			r.Outcome = &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: pressed}
-			r.Approvals = []Approval{{At: pressed.Add(-time.Second)}, {At: pressed}}
+			r.Outcome = &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: granted}
+			r.Events = []Event{{Kind: EventApprovalGiven, At: granted.Add(-time.Second)}}
 		}, time.Time{}},
 		{"waits after one of several approvals", func(r *Request) {
-			r.GrantedAt, r.Approvals = time.Time{}, []Approval{{At: pressed}}
+			r.GrantedAt, r.Events = time.Time{}, []Event{{Kind: EventApprovalGiven, At: pressed}}
+		}, time.Time{}},
+		{"removed within 12 s of the approval", func(r *Request) {
+			r.Outcome = &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: granted}
+			r.EndRequest, r.EndShown, r.RevokedAt = press, true, granted.Add(11*time.Second)
+			r.Removal = RemovalDone
+		}, granted.Add(12 * time.Second)},
+		{"removed 12 s after the approval", func(r *Request) {
+			r.Outcome = &Outcome{Kind: OutcomeApproved, By: Person{SlackID: "U1"}, At: granted}
+			r.EndRequest, r.EndShown, r.RevokedAt = press, true, granted.Add(12*time.Second)
+			r.Removal = RemovalDone
 		}, time.Time{}},
 		{"removed a minute late", func(r *Request) { r.RevokedAt = end.Add(time.Minute) }, end.Add(time.Minute + 12*time.Second)},
 		{"removed a minute late, and not shown by its press", func(r *Request) { r.EndRequest, r.RevokedAt = press, pressed.Add(time.Minute) }, pressed.Add(time.Minute + 12*time.Second)},

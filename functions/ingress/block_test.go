@@ -171,6 +171,27 @@ func TestBlockShowsTheEnd(t *testing.T) {
 	}
 }
 
+// A block updates no post of access that ends or begins without it: nothing would follow an
+// update that Slack applies late.
+func TestBlockShowsOnlyItsEnds(t *testing.T) {
+	for name, change := range map[string]func(*access.Request){
+		"the removal has begun":            func(r *access.Request) { r.End, r.RevokingAt = now, now },
+		"the access is just being created": func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := guarded()
+			r := w.rows["r2"]
+			r.Posts = postsOf("r2")
+			change(&r)
+			w.rows["r2"] = r
+			text := answerText(w.send(t, blockBy("UANN", "UJANE", "stolen")).Body)
+			if len(w.updated) > 0 || !strings.Contains(text, "Access that ends now: 1") {
+				t.Errorf("updated %q, told %q", w.updated, text)
+			}
+		})
+	}
+}
+
 // Slack accepts fifty updates a minute. So a block updates one post of each of the first
 // requests, and leaves the others to notify. None of the others waits for an update.
 func TestBlockShowsFewEnds(t *testing.T) {

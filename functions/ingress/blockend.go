@@ -61,7 +61,10 @@ func (h *Handler) endAll(ctx, work context.Context, log *slog.Logger, block acce
 	showing, cancel = context.WithTimeout(showing, showTime)
 	defer cancel()
 	var wait sync.WaitGroup
-	wait.Go(func() { h.showRequests(showing, log, source{press, block.By.SlackID}, ended.Ending) })
+	// Access that someone else is removing or creating has no end by this press, so notify
+	// wouldn't wait for its updates.
+	byThis := slices.DeleteFunc(slices.Clone(ended.Ending), func(r access.Request) bool { return r.EndRequest == nil })
+	wait.Go(func() { h.showRequests(showing, log, source{press, block.By.SlackID}, byThis) })
 	ended.Earlier = append(ended.Earlier, h.rowsOf(work, found.earlier)...)
 	wait.Wait()
 	ended.EarlierUnsure = !found.allEarlier

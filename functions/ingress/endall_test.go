@@ -203,6 +203,7 @@ func TestEndNowShowsEverywhere(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
 			r := active()
+			r.Outcome.At = now.Add(-time.Minute)
 			r.Posts = postsOf("1")
 			w.rows["r1"] = r
 			w.beside("r2", func(r *access.Request) { r.Posts = postsOf("2") })

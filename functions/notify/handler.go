@@ -140,10 +140,6 @@ func (h *Handler) handle(ctx context.Context, log *slog.Logger, in Input) error 
 	return err
 }
 
-// repeatFor is how long after the last late update a task still updates all posts: longer than
-// the state machine retries it.
-const repeatFor = 12 * time.Hour
-
 // approvedTime limits the announcement of a request that is approved already: its access
 // must not wait for Slack. The next message of the request posts it if this doesn't.
 const approvedTime = 2 * time.Second
@@ -212,15 +208,17 @@ func (h *Handler) showEverywhere(ctx context.Context, r access.Request) error {
 }
 
 // afterLateUpdates clears the digests once no late update by a press or the minute check can
-// follow, so that all posts are updated again.
+// follow, so that each post is updated once more.
 func (h *Handler) afterLateUpdates(r access.Request) access.Request {
-	if until := r.LateUpdates(); until.IsZero() || h.Now().Before(until) || h.Now().After(until.Add(repeatFor)) {
+	if until := r.LateUpdates(); until.IsZero() || h.Now().Before(until) {
 		return r
 	}
 	r.Posts = maps.Clone(r.Posts)
 	for purpose, post := range r.Posts {
-		post.Digest = ""
-		r.Posts[purpose] = post
+		if !post.Repeated {
+			post.Digest, post.Repeated = "", true
+			r.Posts[purpose] = post
+		}
 	}
 	return r
 }

@@ -292,7 +292,7 @@ func TestHandle(t *testing.T) {
 		{name: "denied just after an approval of several: an older update may follow", operation: "outcome",
 			before: func(w *world) {
 				announced(w)
-				w.row.Approvals = []access.Approval{{By: w.row.Requester, At: now}}
+				w.row.Events = append(w.row.Events, access.Event{Kind: access.EventApprovalGiven, At: now})
 				w.deny()
 			}, want: []string{"update C1 1", "post C1/1 outcome"}, wantCode: access.CodeUnavailable},
 		{name: "refused before it was announced: the message says so already", operation: "outcome",

@@ -523,7 +523,7 @@ func TestLastUpdateIsRepeated(t *testing.T) {
 		{"answered", "", 0, time.Second, false, false},
 		{"may come", "press", 0, 11 * time.Second, false, true},
 		{"has come", "press", 0, 12 * time.Second, true, false},
-		{"long ago", "press", 0, 13 * time.Hour, false, false},
+		{"long ago", "press", 0, 100 * time.Hour, true, false},
 		{"almost overdue", "", time.Minute - time.Second, time.Second, false, false},
 		{"overdue, may come", "", time.Minute, 11 * time.Second, false, true},
 		{"overdue, has come", "", time.Hour, 12 * time.Second, true, false},
@@ -546,6 +546,7 @@ func TestLastUpdateIsRepeated(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.approve()
+				w.row.Outcome.At = now.Add(-time.Hour)
 				w.grant()
 			}
 			w.end()
@@ -570,7 +571,44 @@ func TestLastUpdateIsRepeated(t *testing.T) {
 			if !slices.Equal(again, first) {
 				t.Errorf("then it did %q, want %q", again, first)
 			}
+			if !tt.fails {
+				if more, err := revoked(); len(more) > 0 || err != nil {
+					t.Errorf("after that it did %q, %v", more, err)
+				}
+			}
 		})
+	}
+}
+
+// If Slack refuses some of the repeated updates, the next attempt repeats only those.
+func TestRepeatGoesOn(t *testing.T) {
+	w := newWorld()
+	w.inChannel = false
+	for _, operation := range []string{"announce", "granted", "revoked"} {
+		w.handle(t, operation, true, false, 1)
+		w.approve()
+		w.grant()
+		if operation == "granted" {
+			w.end()
+			w.row.RevokedAt = now
+			w.row.EndRequest = &access.EndRequest{By: w.row.Requester, At: now, ByPress: "press"}
+		}
+	}
+	w.at, w.did = now.Add(time.Hour), nil
+	w.onUpdate = func() {
+		if w.updateErr = nil; len(w.did) >= 2 {
+			w.updateErr = access.Errorf(access.CodeThrottled, "slow down")
+		}
+	}
+	first := w.handle(t, "revoked", true, false, 1)
+	before := len(w.did)
+	w.onUpdate = func() { w.updateErr = nil }
+	if second := w.handle(t, "revoked", true, false, 1); access.CodeOf(first) != access.CodeThrottled || second != nil {
+		t.Errorf("returned %v, then %v", first, second)
+	}
+	slices.Sort(w.did)
+	if want := []string{"update C1 1", "update C1 3", "update DUJANE 2", "update DUJANE 4"}; before != 2 || !slices.Equal(w.did, want) {
+		t.Errorf("%d updates before the retry, and in all %q, want %q", before, w.did, want)
 	}
 }
 
@@ -581,7 +619,7 @@ func TestOutcomeIsRepeated(t *testing.T) {
 	if err := w.handle(t, "announce", false, false, 1); err != nil {
 		t.Fatal(err)
 	}
-	w.row.Approvals = []access.Approval{{By: w.row.Requester, At: now.Add(-5 * time.Second)}}
+	w.row.Events = append(w.row.Events, access.Event{Kind: access.EventApprovalGiven, At: now.Add(-5 * time.Second)})
 	w.deny()
 	for _, tt := range []struct {
 		since   time.Duration // the denial
@@ -591,7 +629,7 @@ func TestOutcomeIsRepeated(t *testing.T) {
 		{0, 1, access.CodeUnavailable},
 		{6 * time.Second, 0, access.CodeUnavailable},
 		{7 * time.Second, 1, ""},
-		{13 * time.Hour, 0, ""},
+		{8 * time.Second, 0, ""},
 	} {
 		w.did, w.at = nil, now.Add(tt.since)
 		err := w.handle(t, "outcome", false, false, 1)

@@ -160,8 +160,8 @@ func (l *look) readLeases(ctx context.Context, keys []string) []access.Lease {
 // examine reads the requests that this look has not examined yet. It finds out
 // whether their executions are alive, and what is left to do.
 //
-// Before the running executions are listed, it only reads requests whose removal is done:
-// nothing about them is urgent, and while Slack is down, there may be many.
+// Before the running executions are listed, it only reads requests that have no access and get
+// none: nothing about them is urgent, and while Slack is down, there may be many.
 func (l *look) examine(ctx context.Context, ids []string) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { e, read := l.requests[id]; return read && !e.postponed })
 	slices.Sort(ids)
@@ -174,7 +174,7 @@ func (l *look) examine(ctx context.Context, ids []string) {
 		r := &all[i].row
 		switch {
 		case all[i].err != nil, r.IsClosed():
-		case !l.listed && r.IsFinished():
+		case !l.listed && r.IsClosable():
 			all[i].postponed = true
 		case l.running[r.ExecutionARN], r.RevokingExecutionARN != "" && l.running[r.RevokingExecutionARN]:
 			all[i].liveness = liveness{alive: true, started: true}

@@ -82,13 +82,15 @@ func TestLookStaysWithinQuotas(t *testing.T) {
 		open, running           int
 		lists, describes, start int
 		fails                   bool
-		removed                 bool // the access; the executions wait for Slack
+		removed, denied         bool // the executions wait for Slack
 	}{
 		{name: "1,000 open, all alive", open: 1000, running: 1000, lists: 1},
 		{name: "1,000 open, one stopped", open: 1000, running: 999, lists: 2, describes: 1, start: 1},
 		{name: "1,000 open, all stopped", open: 1000, lists: 2, describes: mostDescribed, start: mostSweeps, fails: true},
 		{name: "1,000 ended, all alive", open: 1000, running: 1000, lists: 1, removed: true},
 		{name: "1,000 ended, all stopped", open: 1000, lists: 2, describes: mostDescribed, start: mostSweeps, fails: true, removed: true},
+		{name: "1,000 denied, all alive", open: 1000, running: 1000, lists: 1, denied: true},
+		{name: "1,000 denied, all stopped", open: 1000, lists: 2, describes: mostDescribed, start: mostSweeps, fails: true, denied: true},
 		{name: "30,000 open, all alive", open: 30_000, running: 30_000, lists: mostPages, describes: mostDescribed, fails: true},
 	} {
 		s, l, steps := manyOpen(test.open)
@@ -96,6 +98,11 @@ func TestLookStaysWithinQuotas(t *testing.T) {
 			if test.removed {
 				r.End = noon.Add(-time.Hour)
 				r.RevokingAt, r.RevokedAt, r.Removal = r.End, r.End, access.RemovalDone
+				l.rows[id] = r
+			}
+			if test.denied {
+				r.GrantedAt, r.End, r.CreatedAt = time.Time{}, time.Time{}, noon.Add(-9*time.Hour) // so it is due
+				r.Outcome = &access.Outcome{Kind: access.OutcomeDenied, At: r.CreatedAt}
 				l.rows[id] = r
 			}
 		}
