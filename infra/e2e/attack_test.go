@@ -140,7 +140,7 @@ func TestForgedPresses(t *testing.T) {
 		t.Fatalf("a forged press had an effect: %s", now.Blocks)
 	}
 	var timestamp, signature string
-	for range local.patience() {
+	for range patience {
 		before, began := local.toldToPressAgain(t, bob, ""), time.Now()
 		timestamp, signature = sign(signingSecret, began, genuine)
 		status, _ := local.send(t, genuine, timestamp, signature)

@@ -194,9 +194,9 @@ func TestSlackIsDown(t *testing.T) {
 	defer up()
 
 	automatic := local.ask(t, wish{alice, "playground", "ReadOnlyAccess", 10})
+	automatic.waitAssigned(t)
 	waiting := local.ask(t, wish{erin, "playground", "DeveloperAccess", 10})
 	lasting := local.ask(t, wish{erin, "data-lake", "ReadOnlyAccess", 120})
-	automatic.waitAssigned(t)
 	lasting.waitAssigned(t)
 	automatic.waitGone(t, 10*time.Second+removalLimit)
 	waiting.waitsIn(t, "WaitForSlack")
@@ -422,6 +422,12 @@ func TestOverdueIsShown(t *testing.T) {
 	r.waitGone(t, removalLimit+2*soon)
 	r.shows(t, "⚪ Access has ended")
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
+	eventually(t, soon, "the request is closed", func() error { // perhaps by another execution
+		if row := local.requestRow(t, r.id); !row.IsClosed() {
+			return errNotYet
+		}
+		return nil
+	})
 	wantOnce(t, r, "granted", "revoked")
 }
 

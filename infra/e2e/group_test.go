@@ -94,7 +94,11 @@ func (m *membership) current(t *testing.T) string {
 func (m *membership) waitMember(t *testing.T) (membershipID string) {
 	t.Helper()
 	eventually(t, soon, "the membership exists", func() error {
-		if membershipID = m.current(t); membershipID == "" {
+		if membershipID = m.current(t); membershipID != "" {
+			return nil
+		}
+		row, existed := m.wasThere(t)
+		if membershipID = row.GroupMembershipID; !existed {
 			return errNotYet
 		}
 		return nil
@@ -279,7 +283,7 @@ func TestGroupOverlappingRequests(t *testing.T) {
 	letGo := first.holdRemoval(t)
 	defer letGo()
 	membershipID := first.waitMember(t)
-	second := local.askForGroup(t, lena, "Incident Responders", 60)
+	second := local.askForGroup(t, lena, "Incident Responders", 120)
 	second.shows(t, "🟢")
 	letGo()
 	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)

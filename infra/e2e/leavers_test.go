@@ -273,7 +273,6 @@ func TestApproverDisabledBeforeGrant(t *testing.T) {
 	user := local.hire(t, approver)
 	r := local.ask(t, wish{kim, "log-archive", crowdAccess, 10}, faults.Rule{Kind: faults.Hold, Label: t.Name(), Function: "-grant", Operation: "start", Count: -1})
 	defer local.forget(t, t.Name())
-	other := local.ask(t, wish{kim, "network", crowdAccess, 10})
 	if res := local.press(t, approver, r.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
@@ -281,6 +280,7 @@ func TestApproverDisabledBeforeGrant(t *testing.T) {
 	local.disable(t, user)
 	local.forget(t, t.Name())
 	r.refusedAtGrant(t, "the user of the approver in IAM Identity Center is disabled")
+	other := local.ask(t, wish{kim, "network", crowdAccess, 10})
 	if res := local.press(t, approver, other.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}

@@ -195,7 +195,7 @@ func (f *form) send(t *testing.T, submission map[string]any) (res simulator.Resu
 // TestLoad check it. Here, processes may start on a processor that all tests share.
 func (s *stack) untilAnswered(t *testing.T, what string, do func() (res simulator.Result, told bool)) (res simulator.Result) {
 	t.Helper()
-	for range s.patience() {
+	for range patience {
 		var told bool
 		if res, told = do(); !told && res.Status != http.StatusInternalServerError && res.Error != "timeout" {
 			break
@@ -209,7 +209,7 @@ func (s *stack) untilAnswered(t *testing.T, what string, do func() (res simulato
 // the answer.
 func (s *stack) answered(t *testing.T, what string, call func() (status int, answer string)) (status int, answer string) {
 	t.Helper()
-	for range s.patience() {
+	for range patience {
 		began := time.Now()
 		status, answer = call()
 		took := time.Since(began)
@@ -292,15 +292,9 @@ func saysAgain(answer string) bool {
 	return slices.ContainsFunc([]string{notInTime, notStarted, stillSent}, func(text string) bool { return strings.Contains(answer, text) })
 }
 
-// patience is how often people repeat what they are told to repeat. On the stacks
-// of the fault matrix and of the load, dozens do so at once, with one moto behind
-// them.
-func (s *stack) patience() int {
-	if s == loaded || slices.Contains(faulty[:], s) {
-		return 12
-	}
-	return 3
-}
+// patience is how often people repeat what they are told to repeat. Dozens may do so at
+// once, with one moto behind them.
+const patience = 12
 
 // wish is what someone requests. Seconds is one of the durations that
 // testdata/elevator.yaml offers.
@@ -341,7 +335,7 @@ func (s *stack) askBecause(t *testing.T, w wish, reason string, before func(id s
 
 // decides is how long a request of another test may be undecided.
 func (s *stack) decides() time.Duration {
-	if s.patience() > 3 {
+	if s == loaded || slices.Contains(faulty[:], s) {
 		return settleLimit
 	}
 	return 3 * soon

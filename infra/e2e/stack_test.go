@@ -283,17 +283,26 @@ func (s *stack) denialsInLog() error {
 func (s *stack) waitLogged(t *testing.T, request string, messages ...string) {
 	t.Helper()
 	eventually(t, soon, fmt.Sprintf("the log has one of %q about %s", messages, request), func() error {
-		text, err := os.ReadFile(s.log)
-		if err != nil {
-			return err
+		if !s.loggedAbout(t, request, messages...) {
+			return errNotYet
 		}
-		for line := range strings.Lines(string(text)) {
-			if strings.Contains(line, request) && slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(line, m) }) {
-				return nil
-			}
-		}
-		return errNotYet
+		return nil
 	})
+}
+
+// loggedAbout reports whether a function has logged one of the messages about a request.
+func (s *stack) loggedAbout(t *testing.T, request string, messages ...string) bool {
+	t.Helper()
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, request) && slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(line, m) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // logged returns how often functions have logged a message.
