@@ -279,14 +279,14 @@ func TestGroupSelfApproval(t *testing.T) {
 // requests.
 func TestGroupOverlappingRequests(t *testing.T) {
 	t.Parallel()
-	first := local.askForGroup(t, lena, "Incident Responders", 20)
+	first := local.askForGroup(t, lena, "Incident Responders", 60)
 	letGo := first.holdRemoval(t)
 	defer letGo()
 	membershipID := first.waitMember(t)
-	second := local.askForGroup(t, lena, "Incident Responders", 120)
+	second := local.askForGroup(t, lena, "Incident Responders", 60)
 	second.shows(t, "🟢")
 	letGo()
-	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)
+	first.finished(t, sfntypes.ExecutionStatusSucceeded, 60*time.Second+removalLimit)
 	if now := second.current(t); now != membershipID {
 		t.Errorf("the first request took the second's membership away: it was %s and is %q", membershipID, now)
 	}

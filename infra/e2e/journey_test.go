@@ -547,16 +547,15 @@ func TestTwoApproversAtOnce(t *testing.T) {
 // the first, so the test can see that it outlives the first.
 func TestOverlappingRequests(t *testing.T) {
 	t.Parallel()
-	w := wish{frank, "payments-production", "ReadOnlyAccess", 20}
+	w := wish{frank, "payments-production", "ReadOnlyAccess", 60}
 	first := local.ask(t, w)
 	letGo := first.holdRemoval(t)
 	defer letGo()
 	first.waitAssigned(t)
-	w.seconds = 120
 	second := local.ask(t, w)
 	second.shows(t, "🟢")
 	letGo()
-	first.finished(t, sfntypes.ExecutionStatusSucceeded, 20*time.Second+removalLimit)
+	first.finished(t, sfntypes.ExecutionStatusSucceeded, 60*time.Second+removalLimit)
 	if !second.assigned(t) {
 		t.Error("the first request took the second's access away")
 	}
