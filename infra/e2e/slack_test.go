@@ -434,7 +434,7 @@ func (s *stack) press(t *testing.T, person string, p post, action string, stale 
 		if d, ok := s.opened(t, person, res, p.Metadata.EventPayload["request_id"], action); ok {
 			res = d.submitOnce(t, nil)
 		}
-		return res, strings.Contains(res.Detail, notInTime)
+		return res, wasLate(res)
 	})
 }
 
@@ -499,21 +499,27 @@ func (d dialog) submit(t *testing.T, values map[string]string) (res simulator.Re
 		}
 		first = false
 		res = d.submitOnce(t, values)
-		return res, strings.Contains(res.Detail, notInTime)
+		return res, wasLate(res)
 	})
 }
 
+// wasLate reports whether a dialog says that something did not answer in time: in a notice,
+// or below a field.
+func wasLate(res simulator.Result) bool {
+	return strings.Contains(res.Detail, notInTime) || strings.Contains(fmt.Sprint(res.FieldErrors), notInTime)
+}
+
 // submitOnce submits the dialog. If it then shows a notice, the result's Detail is its
-// text, and the person closes it.
+// text, and the person closes it. They also close a dialog that must be submitted again.
 func (d dialog) submitOnce(t *testing.T, values map[string]string) (res simulator.Result) {
 	t.Helper()
 	if err := d.stack.post("/sim/submit", map[string]any{"person": d.person, "view_id": d.viewID, "values": values}, &res); err != nil {
 		t.Fatalf("%s submits the dialog: %v", d.person, err)
 	}
-	if res.Action != "update" {
+	if res.Action != "update" && !wasLate(res) {
 		return res
 	}
-	if v, ok := d.stack.view(t, d.person, d.viewID); ok {
+	if v, ok := d.stack.view(t, d.person, d.viewID); ok && res.Action == "update" {
 		res.Detail = strings.Join(textsOf(t, v.Blocks), " ")
 	}
 	if err := d.stack.post("/sim/close", map[string]any{"person": d.person, "view_id": d.viewID}, nil); err != nil {
