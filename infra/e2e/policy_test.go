@@ -117,7 +117,7 @@ func TestPolicyChanges(t *testing.T) {
 	// A new process, which has read no policy yet, gets the request after the
 	// deployment.
 	refused := quiet.ask(t, wish{kim, "playground", "BillingAccess", 12},
-		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "evaluate"})
+		faults.Rule{Kind: faults.Hold, Cold: true, Label: t.Name(), Function: "-evaluate", Operation: "evaluate", Count: -1})
 	defer quiet.forget(t, t.Name())
 	quiet.awaitHeld(t, t.Name()+": grant")
 	quiet.awaitHeld(t, t.Name())

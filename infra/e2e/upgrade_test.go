@@ -205,13 +205,21 @@ func TestUpgradeFromFirstRelease(t *testing.T) {
 	for _, r := range []*request{denied, pending} {
 		r.waitsIn(t, "AwaitApproval")
 		r.shows(t, "🟡")
-		quiet.asFirstRelease(t, "claims", "claims#"+quiet.principalID(t, r.wish.person))
+		r.waitWritten(t, slack.PurposeAnnounce)
 	}
 	for _, r := range []*request{active, first} {
 		r.waitAssigned(t)
 		r.waitsIn(t, "AwaitEnd")
+		r.waitsIn(t, "Told")
 		r.shows(t, "🟢")
 		r.waitLease(t, "held")
+		r.waitWritten(t, slack.PurposeGranted)
+	}
+	// Nothing writes these rows now until someone presses a button or access ends.
+	for _, r := range []*request{denied, pending} {
+		quiet.asFirstRelease(t, "claims", "claims#"+quiet.principalID(t, r.wish.person))
+	}
+	for _, r := range []*request{active, first} {
 		quiet.asFirstRelease(t, "lease", quiet.leaseKey(t, r.wish))
 	}
 	for _, r := range []*request{first, denied, active, pending} {
@@ -251,17 +259,35 @@ func TestUpgradeFromFirstRelease(t *testing.T) {
 	}
 
 	// A block ends what the person has.
-	d, _ = quiet.pressAsResponder(t, erin, slack.ActionBlock)
-	res := d.submit(t, map[string]string{slack.ActionBlockedPerson: isBlocked, slack.ActionBlockReason: why})
-	active.waitGone(t, wantBlocked(t, res, "Requests refused: 1", "Access that ends now: 1"))
+	active.waitGone(t, quiet.blocks(t, erin, isBlocked, why, "Requests refused: 1", "Access that ends now: 1"))
 	active.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, active, "requested", "approved", "granted", "ended", "revoked")
 	pending.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	wantEvents(t, pending, "requested", "refused")
-	d, _ = quiet.pressAsResponder(t, frank, slack.ActionLift)
-	if res := d.submit(t, nil); !res.OK || res.Detail != "" {
+	d, block := quiet.pressAsResponder(t, frank, slack.ActionLift)
+	if res, _ := d.submitAsResponder(t, nil); !res.OK || res.Detail != "" {
 		t.Fatalf("frank lifts: %+v", res)
 	}
+	if quiet.blocksAtHome(t, frank).lifts(block) {
+		t.Error("the block is still there")
+	}
+}
+
+// waitWritten waits until the row has the post with this purpose and the token of the
+// execution's wait. The execution then writes nothing until the wait ends.
+func (r *request) waitWritten(t *testing.T, purpose string) {
+	t.Helper()
+	eventually(t, soon, "the row has the post and the token", func() error {
+		row := r.stack.requestRow(t, r.id, "posts", "approval_token", "end_token")
+		token := row.ApprovalToken
+		if purpose == slack.PurposeGranted {
+			token = row.EndToken
+		}
+		if row.Posts[purpose].TS == "" || token == "" {
+			return errNotYet
+		}
+		return nil
+	})
 }
 
 // asFirstRelease removes from a row everything that release 0.1.0 didn't write. The
