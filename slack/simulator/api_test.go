@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -373,6 +374,14 @@ func TestFaults(t *testing.T) {
 		t.Error("an answer that should be lost arrived")
 	}
 	same(t, "message whose answer was lost", len(w.sees("U0ADA")), n+1)
+
+	w.do("faults", map[string]any{"method": "chat.postMessage", "lost": true, "delay": "1m"})
+	impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, _, err := w.slack.PostMessageContext(impatient, kanal, slackgo.MsgOptionText("late", false)); err == nil {
+		t.Error("an answer that should be late arrived")
+	}
+	same(t, "message whose answer was late", len(w.sees("U0ADA")), n+2)
 
 	w.do("faults", map[string]any{"method": "chat.postMessage", "delay": "200ms"})
 	began := time.Now()

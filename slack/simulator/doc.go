@@ -62,7 +62,7 @@
 // The method is a Web API method, "*" for any of them, "response_url", or "request"
 // for the requests to the app. The error is a Web API error code, "ratelimited" for
 // HTTP 429 with Retry-After, or "http_500" or another status. An empty error only
-// delays the call. "lost" executes the call and then drops the connection. "match" is
+// delays the call. "lost" executes the call, and drops the connection after the delay. "match" is
 // a part of the call's arguments, such as a request's id; other calls succeed. For
 // "request", the error "timeout" or "unreachable" is shown to the person, and the app
 // is not called.

@@ -106,13 +106,14 @@ func (l *faultList) inject(w http.ResponseWriter, r *http.Request, method string
 	if !ok {
 		return w, true
 	}
+	if f.Lost {
+		return lostAnswer{r.Context(), time.Duration(f.Delay)}, true
+	}
 	if !sleep(r.Context(), time.Duration(f.Delay)) {
 		return w, false
 	}
 	status, isStatus := strings.CutPrefix(f.Error, "http_")
 	switch {
-	case f.Lost:
-		return lostAnswer{}, true
 	case f.Error == "":
 		return w, true
 	case f.Error == "ratelimited":
@@ -158,10 +159,18 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lostAnswer drops the connection instead of sending the answer. The call has been
-// executed, but the app does not learn of it.
-type lostAnswer struct{}
+// lostAnswer drops the connection after a delay, instead of sending the answer. The call has
+// been executed, but the app does not learn of it.
+type lostAnswer struct {
+	ctx   context.Context
+	delay time.Duration
+}
 
-func (lostAnswer) Header() http.Header       { return http.Header{} }
-func (lostAnswer) WriteHeader(int)           { panic(http.ErrAbortHandler) }
-func (lostAnswer) Write([]byte) (int, error) { panic(http.ErrAbortHandler) }
+func (l lostAnswer) Header() http.Header       { return http.Header{} }
+func (l lostAnswer) WriteHeader(int)           { l.drop() }
+func (l lostAnswer) Write([]byte) (int, error) { l.drop(); return 0, nil }
+
+func (l lostAnswer) drop() {
+	sleep(l.ctx, l.delay)
+	panic(http.ErrAbortHandler)
+}
