@@ -53,7 +53,7 @@ test: tools browser ## run all tests (11 minutes on two cores, after the first c
 	@echo "make: running the tests; compiling takes a few minutes the first time" >&2
 	go test -timeout 30m $$(go list ./... | grep -v /infra/e2e)
 	@# Alone, because these tests measure seconds and need all processors.
-	go test -timeout 30m ./infra/e2e
+	go test -timeout 60m ./infra/e2e
 
 synth: $(NODE)/installed ## write the template and the Slack manifest to cdk.out, and print warnings about the settings
 	@echo "make: compiling the CDK app and the functions; this takes a few minutes the first time" >&2

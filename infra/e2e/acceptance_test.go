@@ -24,7 +24,7 @@ import (
 	"sso-elevator/infra/acceptance"
 )
 
-// slackPeople plays the people in Slack: the named person or Judy requests, and Bob
+// slackPeople plays the people in Slack: the named person or Zoe requests, and Bob
 // decides.
 type slackPeople struct {
 	t        *testing.T
@@ -33,7 +33,7 @@ type slackPeople struct {
 }
 
 func (p *slackPeople) Request(_ context.Context, w acceptance.Wish) error {
-	person := judy
+	person := zoe
 	if w.Email != "" {
 		for id, email := range emails {
 			if email == w.Email {
@@ -147,7 +147,7 @@ func TestAcceptance(t *testing.T) {
 	cfg := aws.Config{HTTPClient: called, Region: "us-east-1", BaseEndpoint: aws.String(local.AWSEndpointURL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 	const name = "sso-elevator"
 	people := &slackPeople{t, local, map[string]*request{}}
-	byHand := wish{lena, "security-tooling", "DeveloperAccess", 20}
+	byHand := wish{lena, "security-tooling", "DeveloperAccess", 60}
 	result, err := acceptance.Run(t.Context(), acceptance.Options{
 		Target: acceptance.Place{Account: byHand.account, PermissionSet: byHand.permissionSet}, Other: acceptance.Place{Account: local.accountID(t, "playground"), PermissionSet: "DeveloperAccess"},
 		Duration: time.Duration(byHand.seconds) * time.Second, DriftUser: emailOf(t, byHand.person), CapitalsUser: emailOf(t, hopper),

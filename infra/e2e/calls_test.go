@@ -98,7 +98,7 @@ func countsCalls(t *testing.T, s *stack) {
 	// The cost is computed for a policy without groups. This stack's policy names one, so
 	// the form's lists read the requester's memberships, once a minute.
 	const memberships = "AWSIdentityStore.IsMemberInGroups"
-	if n := got.Calls["ingress"][memberships]; n > 1 {
+	if n := got.Calls["ingress"][memberships]; n > 1 && again == 0 {
 		t.Errorf("ingress reads memberships %d times, want at most once", n)
 	}
 	delete(got.Calls["ingress"], memberships)

@@ -42,10 +42,9 @@ func TestSecondaryDomainNeverApproves(t *testing.T) {
 	if strings.Contains(string(m.Blocks), "fallback email domain") {
 		t.Errorf("a warning about somebody who has none: %s", m.Blocks)
 	}
-	for _, action := range []string{"approve", "deny"} {
-		if res := local.press(t, ivan, m, action, false); !res.OK {
-			t.Fatalf("press: %+v", res)
-		}
+	r.pressRefused(t, ivan, m, "approve")
+	if res := local.press(t, ivan, m, "deny", false); !res.OK {
+		t.Fatalf("press: %+v", res)
 	}
 	told := 0
 	for _, p := range local.posts(t, ivan) {
@@ -53,7 +52,7 @@ func TestSecondaryDomainNeverApproves(t *testing.T) {
 			told++
 		}
 	}
-	if told != 2 {
+	if told < 2 { // more if he had to press again
 		t.Errorf("he is told %d times that he may not, want 2", told)
 	}
 	if now := r.message(t); !now.has("approve") || r.assigned(t) {

@@ -14,19 +14,21 @@ import (
 // request, finds nothing that does not belong there, and finds planted values.
 func TestLeaksAreFound(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{alice, "network", "DeveloperAccess", 10})
+	r := local.ask(t, wish{alice, "data-lake", "DeveloperAccess", 10})
 	m := r.message(t)
 	// While the request waits, the row has the token.
-	var waiting *evidence
 	eventually(t, soon, "the row has the token of the wait", func() error {
-		waiting = local.gathered(t, r.id)
-		for _, found := range waiting.rows {
-			if found.key == "request#"+r.id && len(found.attributes["approval_token"]) == 1 {
-				return nil
-			}
+		if local.requestRow(t, r.id, "approval_token").ApprovalToken == "" {
+			return errNotYet
 		}
-		return errNotYet
+		return nil
 	})
+	waiting := local.gathered(t, r.id)
+	if !slices.ContainsFunc(waiting.rows, func(found row) bool {
+		return found.key == "request#"+r.id && len(found.attributes["approval_token"]) == 1
+	}) {
+		t.Error("while it waits, the look through sees no token in its row")
+	}
 	if leaks := waiting.leaks(); len(leaks) > 0 {
 		t.Errorf("while it waits: %q", leaks)
 	}

@@ -43,11 +43,28 @@ type pressed struct {
 // (far fewer without -full). Most may not; once a second someone denies. No press
 // is lost. The test prints how long presses took, with the share of the one process
 // that plays the table. At the end all requests are denied.
+//
+// No answer may come after Slack's 3 s. Without -full, all of this is repeated if one does:
+// machines of make test may pause for seconds.
 func TestLoad(t *testing.T) {
-	s, much := local, smallLoad
 	if *full {
-		s, much = loaded, fullLoad
+		if late := loaded.runLoad(t, fullLoad); late > 0 {
+			t.Errorf("%d answers came after Slack's %s", late, slackWaits)
+		}
+		return
 	}
+	const rounds = 3
+	for range rounds {
+		if local.runLoad(t, smallLoad) == 0 {
+			return
+		}
+	}
+	t.Errorf("in each of %d rounds, answers came after Slack's %s", rounds, slackWaits)
+}
+
+// runLoad runs one round of TestLoad, and returns how many answers came too late.
+func (s *stack) runLoad(t *testing.T, much load) (late int) {
+	t.Helper()
 	requests := s.openMany(t, much.open)
 
 	stop := make(chan struct{})
@@ -74,7 +91,7 @@ func TestLoad(t *testing.T) {
 	close(stop)
 
 	var took []time.Duration
-	late, failed, warned, warnedDecisions, toldInDialog := 0, 0, 0, 0, 0
+	failed, warned, warnedDecisions, toldInDialog := 0, 0, 0, 0
 	for i, p := range results {
 		if p.status == http.StatusInternalServerError {
 			warned++ // Slack shows that something went wrong
@@ -99,9 +116,6 @@ func TestLoad(t *testing.T) {
 		quantile(took, 0.5), quantile(took, 0.99), quantile(took, 1), failed, warned, late, slackWaits)
 	read := <-reads
 	t.Logf("a read of one row of the table alone, meanwhile: p50 %s, p99 %s; a press makes two calls to the table or more", quantile(read, 0.5), quantile(read, 0.99))
-	if late > 0 {
-		t.Errorf("%d answers came after Slack's %s", late, slackWaits)
-	}
 
 	// A press that the table was too slow for is not lost, because the person knows
 	// and presses again.
@@ -117,13 +131,30 @@ func TestLoad(t *testing.T) {
 	if told+warnedDecisions < undecided {
 		t.Errorf("%d decisions are lost without a word", undecided-told-warnedDecisions)
 	}
+	for some := range slices.Chunk(requests, 8) { // each denial causes some 40 calls to moto
+		s.denyAll(t, some)
+	}
+	return late
+}
+
+// denyAll denies the requests at once, unless they are decided, so that none expires before
+// its turn. It waits until they are closed, and checks their records.
+func (s *stack) denyAll(t *testing.T, requests []*request) {
+	t.Helper()
+	eventually(t, settleLimit, "the requests are denied", func() (err error) {
+		var all sync.WaitGroup
+		defer all.Wait()
+		for _, r := range requests {
+			if s.requestRow(t, r.id, "outcome").Outcome == nil {
+				all.Go(func() { r.pressAsSlack(carol, "deny") })
+				err = errNotYet
+			}
+		}
+		return err
+	})
 	for _, r := range requests {
 		eventually(t, settleLimit, "request "+r.id+" is closed", func() error {
-			row := s.requestRow(t, r.id, "closed_at", "outcome")
-			if row.Outcome == nil {
-				r.pressAsSlack(carol, "deny")
-			}
-			if row.ClosedAt.IsZero() {
+			if s.requestRow(t, r.id, "closed_at").ClosedAt.IsZero() {
 				return errNotYet
 			}
 			return nil
