@@ -532,7 +532,7 @@ func (m *matrix) run(t *testing.T, s *stack, c cell, wishes chan wish) {
 func (r *request) pressOnce(t *testing.T, person string, announced access.Post, action string) (again bool) {
 	t.Helper()
 	failed := func(res simulator.Result) bool {
-		return res.Status == http.StatusInternalServerError || res.Error == "timeout" || strings.Contains(res.Detail, notInTime)
+		return res.Status == http.StatusInternalServerError || res.Error == "timeout" || wasLate(res)
 	}
 	before := r.stack.toldToPressAgain(t, person, announced.TS)
 	var res simulator.Result
