@@ -110,16 +110,16 @@ func TestCommandWords(t *testing.T) {
 	})
 	t.Run("an account and a permission set", func(t *testing.T) {
 		t.Parallel()
-		w := wish{lena, "playground", "ReadOnlyAccess", 20}
+		w := wish{lena, "playground", "ReadOnlyAccess", 60}
 		f := open(t, lena, "/access", "Playground readonly")
 		f.wantForm(t, local.accountID(t, w.account), local.permissionSetARN(t, w.permissionSet), "This will be granted automatically")
-		r := f.askWith(t, w, map[string]string{"duration": "20", "reason": t.Name()})
+		r := f.askWith(t, w, map[string]string{"duration": "60", "reason": t.Name()})
 		f.unlock()
 		r.waitAssigned(t)
 		says(t, lena, "list")
 		// Identity Center has the access before the row says so.
 		local.wantToldAlone(t, lena, "• ReadOnlyAccess in playground ("+local.accountID(t, w.account)+")")
-		r.waitGone(t, 20*time.Second+removalLimit)
+		r.waitGone(t, 60*time.Second+removalLimit)
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	})
 	t.Run("several accounts", func(t *testing.T) {

@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"context"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -50,7 +48,7 @@ func TestApproversSeeEarlierAccess(t *testing.T) {
 	second.pressed(t, bob, "approve", "Approved by @"+bob)
 	second.endsByItself(t)
 
-	third := askQuiet(t, wish{judy, account, "DeveloperAccess", 12})
+	third := askSeen(t, wish{judy, account, "DeveloperAccess", 12})
 	third.showsLine(t, "Last 30 days: no access on record")
 	third.pressed(t, judy, "withdraw", "Withdrawn by @"+judy)
 }
@@ -83,22 +81,22 @@ func askSeen(t *testing.T, w wish) *request {
 	t.Helper()
 	for tries := 3; ; tries-- {
 		r := askQuiet(t, w)
-		m := r.message(t)
-		text, err := os.ReadFile(quiet.log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		isMissing := func(line string) bool {
-			return strings.Contains(line, "earlier requests could not be read") && strings.Contains(line, r.id)
-		}
-		if tries == 1 || !slices.ContainsFunc(strings.Split(string(text), "\n"), isMissing) {
+		if r.isSeen(t) || tries == 1 {
 			return r
 		}
-		if res := quiet.press(t, w.person, m, "withdraw", false); !res.OK {
+		if res := quiet.press(t, w.person, r.message(t), "withdraw", false); !res.OK {
 			t.Fatalf("withdraw: %+v", res)
 		}
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	}
+}
+
+// isSeen reports whether the app could read the requester's earlier requests for the
+// message. It waits for the message.
+func (r *request) isSeen(t *testing.T) bool {
+	t.Helper()
+	r.message(t)
+	return !r.stack.loggedAbout(t, r.id, "earlier requests could not be read")
 }
 
 // lines returns the text of the request's message.

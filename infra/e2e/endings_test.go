@@ -14,6 +14,7 @@ import (
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/leases"
 )
 
 // TestForgedApprovalLeavesNothingPending checks a wait that someone resumes with an
@@ -25,19 +26,17 @@ func TestForgedApprovalLeavesNothingPending(t *testing.T) {
 	r.waitDirect(t, dave, "dm-announce")
 	pending := r.message(t)
 	r.waitsIn(t, "AwaitApproval")
-	var token string
-	eventually(t, soon, "the token of the wait", func() error {
-		if token = r.stack.requestRow(t, r.id, "approval_token").ApprovalToken; token == "" {
+	// When a reminder ends the wait, the row keeps the token until the next wait stores another.
+	eventually(t, soon, "the wait is resumed", func() error {
+		token := r.stack.requestRow(t, r.id, "approval_token").ApprovalToken
+		if token == "" {
 			return errNotYet
 		}
-		return nil
+		_, err := r.stack.sfn.SendTaskSuccess(context.Background(), &sfn.SendTaskSuccessInput{
+			TaskToken: &token, Output: aws.String(`{"next":"approved","wait_seconds":1}`),
+		})
+		return err
 	})
-	_, err := r.stack.sfn.SendTaskSuccess(context.Background(), &sfn.SendTaskSuccessInput{
-		TaskToken: &token, Output: aws.String(`{"next":"approved","wait_seconds":1}`),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	if !slices.Contains(states, "Grant") || slices.Contains(states, "ConfirmGrant") {
 		t.Errorf("it went through %s", path(states))
@@ -104,18 +103,25 @@ func TestEndedWithoutAPress(t *testing.T) {
 
 // TestRemovedByHandBeforeItsEnd checks that record and message say so if someone
 // deletes the assignment while the request is active. It runs alone: beside other
-// tests, moto may be too slow for the first check to count.
+// tests, moto may be too slow for the first check to count. If that check was too late all
+// the same, the app can't know who removed the access, and the test does it again.
 func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 	w := wish{carol, "log-archive", "ReadOnlyAccess", 120}
-	r := local.ask(t, w)
-	r.waitAssigned(t)
-	r.shows(t, "🟢")
-	local.takeBack(t, w)
-	if res := local.press(t, carol, r.message(t), "end", false); !res.OK {
-		t.Fatalf("press: %+v", res)
+	var r *request
+	for tries := 3; tries > 0; tries-- {
+		r = local.ask(t, w)
+		r.waitAssigned(t)
+		r.shows(t, "🟢")
+		local.takeBack(t, w)
+		if res := local.press(t, carol, r.message(t), "end", false); !res.OK {
+			t.Fatalf("press: %+v", res)
+		}
+		r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
+		wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
+		if gone := r.stack.requestRow(t, r.id, "removal").Removal == access.RemovalAlreadyGone; gone || r.timeInState(t, "Revoke") < leases.UntouchedFor {
+			break
+		}
 	}
-	r.finished(t, sfntypes.ExecutionStatusSucceeded, removalLimit+soon)
-	wantEvents(t, r, "requested", "approved", "granted", "ended", "revoked")
 	for _, rec := range r.audit(t) {
 		if rec["event"] == "revoked" && rec["removal"] != "already_gone" {
 			t.Errorf("the record says %v", rec["removal"])
@@ -134,14 +140,14 @@ func TestRemovedByHandBeforeItsEnd(t *testing.T) {
 // says so, if someone deletes the row of its request.
 func TestRowDeletedWhileActive(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{carol, "data-lake", "ReadOnlyAccess", 20})
+	r := local.ask(t, wish{carol, "data-lake", "ReadOnlyAccess", 60})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
 	r.shows(t, "🟢")
 	end := r.stack.requestRow(t, r.id).End
 	r.stack.deleteRow(t, "request#"+r.id)
 	r.reason = "" // the row had it, so the message loses it, too
-	gone := r.waitGone(t, 20*time.Second+removalLimit)
+	gone := r.waitGone(t, 60*time.Second+removalLimit)
 	states := r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 	if gone.Sub(end) > removalLimit || slices.Contains(states, "RevokeFailed") {
 		t.Errorf("the access ended at %v, and was gone at %v; the execution went through %s", end, gone, path(states))
@@ -153,7 +159,7 @@ func TestRowDeletedWhileActive(t *testing.T) {
 	wantEvents(t, r, "requested", "revoked", "approved", "granted") // by sequence: revoked is the first event of the new row
 	for _, rec := range r.audit(t) {
 		detail, _ := rec["detail"].(string)
-		if rec["event"] == "revoked" && (!strings.HasPrefix(detail, "RowLost: ") || rec["requester_email"] != "NA" || rec["permission_duration"] != "20" ||
+		if rec["event"] == "revoked" && (!strings.HasPrefix(detail, "RowLost: ") || rec["requester_email"] != "NA" || rec["permission_duration"] != "60" ||
 			rec["sso_user_principal_id"] != r.stack.principalID(t, carol) || rec["account_id"] != r.stack.accountID(t, r.wish.account)) {
 			t.Errorf("the record is %v", rec)
 		}
@@ -171,12 +177,12 @@ func TestRowDeletedWhileActive(t *testing.T) {
 // lease. Nothing can be recorded then, but the alarm is raised.
 func TestRowAndLeaseDeletedWhileActive(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{carol, "shared-services", "ReadOnlyAccess", 20})
+	r := local.ask(t, wish{carol, "shared-services", "ReadOnlyAccess", 60})
 	r.waitAssigned(t)
 	r.waitsIn(t, "AwaitEnd")
 	r.stack.deleteRow(t, r.stack.leaseKey(t, r.wish))
 	r.stack.deleteRow(t, "request#"+r.id)
-	r.waitGone(t, 20*time.Second+removalLimit)
+	r.waitGone(t, 60*time.Second+removalLimit)
 	r.waitsIn(t, "RevokeWait") // again and again, so that someone looks
 	defer r.stop(t)
 	if states := r.stack.states(t, *r.execution(t).ExecutionArn); !slices.Contains(states, "RevokeFailed") || slices.Contains(states, "AuditRevoke") {

@@ -28,6 +28,8 @@ func TestExtension(t *testing.T) {
 	w := wish{mallory, "payments-staging", "ReadOnlyAccess", 60}
 	first := local.ask(t, w)
 	first.waitAssigned(t)
+	letGo := first.holdRemoval(t) // a press that comes after the end counts until the removal begins
+	defer letGo()
 	first.shows(t, "🟢")
 	w.seconds = 20
 	second := local.ask(t, w)
@@ -48,6 +50,7 @@ func TestExtension(t *testing.T) {
 	if res := local.press(t, mallory, first.message(t), "end", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}
+	letGo()
 	second.waitGone(t, removalLimit)
 	left := 0
 	for r, want := range map[*request]string{first: "first", second: "second"} {

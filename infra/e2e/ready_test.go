@@ -46,7 +46,7 @@ func TestReadyMessage(t *testing.T) {
 	t.Parallel()
 	t.Run("an account", func(t *testing.T) {
 		t.Parallel()
-		r := local.ask(t, wish{grace, "playground", "DeveloperAccess", 20})
+		r := local.ask(t, wish{grace, "playground", "DeveloperAccess", 60})
 		r.shows(t, "may last up to 1 hour after the access ends")
 		if res := local.press(t, bob, r.message(t), "approve", false); !res.OK {
 			t.Fatalf("press: %+v", res)
@@ -69,7 +69,7 @@ func TestReadyMessage(t *testing.T) {
 	})
 	t.Run("a group", func(t *testing.T) {
 		t.Parallel()
-		m := local.askForGroup(t, frank, "Incident Responders", 20)
+		m := local.askForGroup(t, frank, "Incident Responders", 60)
 		m.waitMember(t)
 		ready := m.wantReady(t, ": the group Incident Responders.", local.portalURL())
 		if said := strings.Join(textsOf(t, ready.Blocks), ""); strings.Contains(said, "aws sso login") || strings.Contains(said, "sessions") {

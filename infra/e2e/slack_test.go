@@ -285,6 +285,10 @@ const (
 	notInTime  = "Something went wrong. Please try again"
 	notStarted = "was saved but could not be started"
 	stillSent  = "still processing that request"
+
+	// endsUnfinished is what a person reads if End now had no time to end the other
+	// requests for the same access.
+	endsUnfinished = "Your press is recorded, but other requests keep this access. Please press End now again."
 )
 
 // saysAgain reports whether the app's answer to a form asks the person to repeat it.
@@ -535,7 +539,11 @@ func (d dialog) submitOnce(t *testing.T, values map[string]string) (res simulato
 func (s *stack) toldToPressAgain(t *testing.T, person, message string) (n int) {
 	t.Helper()
 	for _, p := range s.posts(t, person) {
-		if said := p.Text + string(p.Blocks); p.Ephemeral == person && p.AnswerTo == message && (strings.Contains(said, notInTime) || strings.Contains(said, notOpened)) {
+		if p.Ephemeral != person || p.AnswerTo != message {
+			continue
+		}
+		said := p.Text + string(p.Blocks)
+		if slices.ContainsFunc([]string{notInTime, notOpened, endsUnfinished}, func(text string) bool { return strings.Contains(said, text) }) {
 			n++
 		}
 	}

@@ -40,7 +40,8 @@ func (r *request) redrive(t *testing.T) {
 }
 
 // swept waits until the reconcile machine has cleaned up after the request, and
-// returns the states it entered.
+// returns the states it entered. The list begins with the latest execution. A check that
+// read the row just before the end of the sweep may start another, which finds nothing left.
 func (r *request) swept(t *testing.T, within time.Duration) []string {
 	t.Helper()
 	var states []string
@@ -50,7 +51,7 @@ func (r *request) swept(t *testing.T, within time.Duration) []string {
 		if err != nil {
 			return err
 		}
-		for _, e := range out.Executions {
+		for _, e := range slices.Backward(out.Executions) {
 			if strings.HasPrefix(*e.Name, "sweep-"+r.id+"-") {
 				states = r.stack.states(t, *e.ExecutionArn)
 				return nil
@@ -63,7 +64,8 @@ func (r *request) swept(t *testing.T, within time.Duration) []string {
 
 // TestStoppedInEveryState stops executions from outside, one in each state that
 // leaves something behind. In each case everything is cleaned up: no access, no
-// lease, each record once, and a message that says so.
+// lease, each record once, and a message that says so. It stops the second half once the
+// first is swept: many sweeps at once would slow down all other tests.
 func TestStoppedInEveryState(t *testing.T) {
 	t.Parallel()
 	const (
@@ -100,7 +102,10 @@ func TestStoppedInEveryState(t *testing.T) {
 		{state: "AuditRevoke", function: "audit", operation: "revoked", press: "approve", sweep: revoke, events: []string{"requested", "approved", "granted", "revoked"}},
 	}
 	requests, stopped := make([]*request, len(cases)), make([]time.Time, len(cases))
-	for i, tt := range cases {
+	entered := make([][]string, len(cases)) // the states up to the stop
+	stop := func(t *testing.T, i int) {
+		t.Helper()
+		tt := cases[i]
 		var rules []faults.Rule
 		label := t.Name() + " " + tt.state
 		if tt.function != "" {
@@ -116,8 +121,18 @@ func TestStoppedInEveryState(t *testing.T) {
 		r.waitsIn(t, tt.state)
 		stopped[i] = r.stop(t)
 		time.AfterFunc(mayHold, func() { local.forget(t, label) })
+		entered[i] = local.states(t, *r.execution(t).ExecutionArn)
+	}
+	half := len(cases) / 2
+	for i := range half {
+		stop(t, i)
 	}
 	for i, tt := range cases {
+		if i == half {
+			for n := half; n < len(cases); n++ {
+				stop(t, n)
+			}
+		}
 		t.Run(tt.state, func(t *testing.T) {
 			r := requests[i]
 			if e := r.execution(t); e.Status != sfntypes.ExecutionStatusAborted {
@@ -196,13 +211,18 @@ func TestStoppedInEveryState(t *testing.T) {
 			}
 			states := local.states(t, arn)
 			if how == "redriven" {
-				// It enters the state in which it was stopped again.
-				at := slices.Index(states, cases[i].state)
-				again := slices.Index(states[at+1:], cases[i].state)
-				if again < 0 {
-					t.Fatalf("%s: it went through %q", what, states)
+				// It enters the state in which it was stopped again. A reminder may have been
+				// due just before the stop.
+				state := cases[i].state
+				if state == "AwaitApproval" {
+					state = entered[i][len(entered[i])-1]
 				}
-				states = states[at+1+again+1:]
+				states = states[len(entered[i]):]
+				again := slices.Index(states, state)
+				if again < 0 {
+					t.Fatalf("%s: it was stopped after %q, and then went through %q", what, entered[i], states)
+				}
+				states = states[again+1:]
 			}
 			for _, forbidden := range []string{"Grant", "ConfirmGrant", "AuditGrant"} {
 				if slices.Contains(states, forbidden) {
