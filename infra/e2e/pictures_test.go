@@ -149,7 +149,7 @@ func (c *camera) takeRequest(demo *stack) {
 	c.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
 	c.choose("permission_set", "DeveloperAccess")
 	c.find("the preview", `[...document.querySelectorAll(".modal")].find(m => m.textContent.includes("bob@example.com"))?.dataset.viewId`)
-	c.choose("duration", "1 hour")
+	c.click(c.search("duration", "1 hour"))
 	c.typeInto(`.modal textarea[data-action-id="reason"]`, reason)
 	c.take("form.png", ".modal")
 	c.click(`.modal [data-submit]`)

@@ -67,14 +67,19 @@ func (d *Demo) Run(ctx context.Context, s command.Streams) error {
 	return run(ctx, &local{config: filepath.Join(root, "infra", "local", "demo", "elevator.yaml"), options: d.Options, isDemo: d.Seed == ""}, s)
 }
 
-// forceDelay is how long an orderly shutdown may take before the program exits.
-const forceDelay = 4 * time.Second
+// forceDelay is how long an orderly shutdown may take before the program exits. It is a
+// text because a test builds the program with another value.
+var forceDelay = "4s"
 
 // run runs a local stack. It returns nil if ctx ends, SIGTERM arrives, or the parent
 // process ends. If the shutdown takes too long, run exits the program.
 func run(ctx context.Context, l *local, s command.Streams) error {
 	if err := l.options.check(); err != nil {
 		return command.BadInput(fmt.Errorf("local: %w", err))
+	}
+	force, err := time.ParseDuration(forceDelay)
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
@@ -87,7 +92,7 @@ func run(ctx context.Context, l *local, s command.Streams) error {
 		<-ctx.Done()
 		select {
 		case <-ended:
-		case <-time.After(forceDelay):
+		case <-time.After(force):
 			// The kernel ends the children of a process that exits (see package
 			// process).
 			os.Exit(1)
@@ -95,7 +100,7 @@ func run(ctx context.Context, l *local, s command.Streams) error {
 	}()
 
 	l.stderr, l.progress = &syncWriter{out: s.Err}, s.Progress
-	err := l.run(ctx, s.Out)
+	err = l.run(ctx, s.Out)
 	l.close()
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("local: %w", err)

@@ -126,7 +126,7 @@ func (s *Server) send(ctx context.Context, d delivery) delivery {
 
 func (s *Server) exchange(ctx context.Context, d delivery) (status int, answer, problem string) {
 	// The app gets its 3 s even if the browser stops waiting earlier.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.answerWithin)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, strings.NewReader(d.Body))
 	if err != nil || d.URL == "" {

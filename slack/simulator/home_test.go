@@ -218,7 +218,7 @@ func TestPushedViews(t *testing.T) {
 
 // The page shows the Home tab in the app's direct messages, and its buttons work.
 func TestPageShowsHome(t *testing.T) {
-	w := newWorld(t, withHome)
+	w := newPageWorld(t, withHome)
 	var pressed []string
 	w.app(answerChallenge(func(r received) string {
 		if strings.Contains(r.body, eventHomeOpened) {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"errors"
 	"net/http"
+	"time"
 )
 
 // Server is one Slack workspace. It is safe for concurrent use. Its state is lost when
@@ -13,6 +14,8 @@ type Server struct {
 	log    deliveryLog
 	truth  *truthReader
 	client *http.Client
+	// answerWithin is how long Slack waits for the app. Tests of the page set more.
+	answerWithin time.Duration
 }
 
 var errNoView = errors.New("this person has no open form with this id")
@@ -30,5 +33,6 @@ func New(cfg Config) *Server {
 			// Slack does not follow redirects of an app.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+		answerWithin: answerWithin,
 	}
 }

@@ -83,6 +83,8 @@ type Experiments struct {
 	all []*Experiment
 
 	forms sync.Map // a lock for each person, by Slack id
+	// slackUp is locked while Slack is down. Whoever needs Slack holds it for reading.
+	slackUp sync.RWMutex
 }
 
 // New returns the handler that shows and starts experiments on a stack. When ctx ends, so

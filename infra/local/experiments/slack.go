@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,32 +25,15 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 	if err := t.awaitGone(ctx, a); err != nil {
 		return err
 	}
+	defer t.lockForm(a.person.slackID)()
+	defer t.useSlack()()
 	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
-	who := a.person.slackID
-	defer t.lockForm(who)()
-	if err := t.drive(ctx, "shortcut", map[string]any{"person": who, "callback_id": slack.CallbackAccount}); err != nil {
-		return err
-	}
-	views, err := t.views(ctx, a.person)
+	viewID, err := t.openForm(ctx, a.person)
 	if err != nil {
 		return err
 	}
-	if len(views) == 0 {
-		return fmt.Errorf("the form did not open for %s", a.person.name)
-	}
-	viewID := views[len(views)-1].ID
 	for _, choice := range []struct{ action, text string }{{slack.ActionAccount, a.account}, {slack.ActionPermissionSet, a.permissionSet}} {
-		var offered simulator.Result
-		if err := post(ctx, t.config.Slack+"/sim/suggest", map[string]any{"person": who, "view_id": viewID, "action_id": choice.action, "query": choice.text}, &offered); err != nil {
-			return err
-		}
-		value := ""
-		for _, o := range offered.Options {
-			if strings.HasPrefix(o.Text, choice.text) {
-				value = o.Value
-			}
-		}
-		if err := t.drive(ctx, "press", map[string]any{"person": who, "view_id": viewID, "action_id": choice.action, "option": value}); err != nil {
+		if err := t.choose(ctx, a.person, viewID, choice.action, choice.text); err != nil {
 			return fmt.Errorf("choose %s: %w", choice.text, err)
 		}
 	}
@@ -67,9 +51,67 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 			return err
 		}
 	}
-	return t.drive(ctx, "submit", map[string]any{"person": who, "view_id": viewID, "values": map[string]string{
+	return t.drive(ctx, "submit", map[string]any{"person": a.person.slackID, "view_id": viewID, "values": map[string]string{
 		slack.ActionDuration: fmt.Sprint(int(length.Seconds())), slack.ActionReason: "Try to break it: " + t.x.Title,
 	}})
+}
+
+// openForm opens the form for access to an account, and waits until it has loaded.
+func (t *trial) openForm(ctx context.Context, who person) (viewID string, err error) {
+	err = untilAnswered(ctx, func() error {
+		result, err := t.driveOnce(ctx, "shortcut", map[string]any{"person": who.slackID, "callback_id": slack.CallbackAccount})
+		if err != nil {
+			return err
+		}
+		viewID = result.Opened
+		form, err := t.view(ctx, who, viewID)
+		if err == nil && (form.ID == "" || form.asksAgain()) {
+			err = fmt.Errorf("the form did not open for %s: %w", who.name, errNotInTime)
+		}
+		return err
+	})
+	return viewID, err
+}
+
+// choose takes the option of a select that begins with a text, and waits until the app has
+// updated the form.
+func (t *trial) choose(ctx context.Context, who person, viewID, action, text string) error {
+	return untilAnswered(ctx, func() error {
+		offered, err := t.driveOnce(ctx, "suggest", map[string]any{"person": who.slackID, "view_id": viewID, "action_id": action, "query": text})
+		if err != nil {
+			return err
+		}
+		value := ""
+		for _, o := range offered.Options {
+			if strings.HasPrefix(o.Text, text) {
+				value = o.Value
+			}
+		}
+		if value == "" { // perhaps the only option says that the list could not be loaded
+			return fmt.Errorf("the form does not offer it: %w", errNotInTime)
+		}
+		before, err := t.view(ctx, who, viewID)
+		if err != nil {
+			return err
+		}
+		if _, err := t.driveOnce(ctx, "press", map[string]any{"person": who.slackID, "view_id": viewID, "action_id": action, "option": value}); err != nil {
+			return err
+		}
+		after, err := t.view(ctx, who, viewID)
+		if err == nil && (after.Hash == before.Hash || after.asksAgain()) {
+			err = fmt.Errorf("the form did not change: %w", errNotInTime)
+		}
+		return err
+	})
+}
+
+// useSlack waits while an experiment has taken Slack down, and keeps it up until done.
+func (t *trial) useSlack() (done func()) {
+	if !t.slackUp.TryRLock() {
+		t.say("Waiting until Slack is up again.")
+		t.slackUp.RLock()
+	}
+	return t.slackUp.RUnlock
 }
 
 // lockForm waits until no other experiment fills in a form of that person: a new form
@@ -92,12 +134,15 @@ func (t *trial) activate(ctx context.Context, a grant, duration string) error {
 	})
 }
 
-// message is the request's message in the channel.
+// message is a message of the app.
 type message struct {
 	Channel  string          `json:"channel"`
 	TS       string          `json:"ts"`
 	ThreadTS string          `json:"thread_ts"`
+	Text     string          `json:"text"`
 	Blocks   json.RawMessage `json:"blocks"`
+	Only     string          `json:"ephemeral_to"` // who alone sees it
+	AnswerTo string          `json:"answer_to"`    // the message with the pressed button
 }
 
 func (m message) hasButton(action string) bool {
@@ -144,11 +189,44 @@ func (t *trial) press(ctx context.Context, m message, by person, action string) 
 	return nil
 }
 
+// timesAsked returns how often a person was asked to press a button of the message again.
+func (t *trial) timesAsked(ctx context.Context, m message, by person) (n int, err error) {
+	var seen struct {
+		Messages []message `json:"messages"`
+	}
+	err = get(ctx, t.config.Slack+"/sim/messages?person="+by.slackID, &seen)
+	for _, answer := range seen.Messages {
+		if answer.Only == by.slackID && answer.AnswerTo == m.TS && strings.Contains(answer.Text+string(answer.Blocks), asksAgain) {
+			n++
+		}
+	}
+	return n, err
+}
+
 // view is a form or a dialog.
 type view struct {
-	ID       string `json:"id"`
-	Callback string `json:"callback_id"`
-	Metadata string `json:"private_metadata"`
+	ID       string          `json:"id"`
+	Hash     string          `json:"hash"` // differs after each update
+	Callback string          `json:"callback_id"`
+	Metadata string          `json:"private_metadata"`
+	Blocks   json.RawMessage `json:"blocks"`
+}
+
+// asksAgain reports whether the view says that something did not answer in time, or has
+// not loaded.
+func (v view) asksAgain() bool {
+	return strings.Contains(string(v.Blocks), asksAgain) || strings.Contains(string(v.Blocks), "Loading the form")
+}
+
+// view returns a view that the person has open; its ID is "" if there is none.
+func (t *trial) view(ctx context.Context, of person, id string) (view, error) {
+	open, err := t.views(ctx, of)
+	for _, v := range open {
+		if v.ID == id {
+			return v, err
+		}
+	}
+	return view{}, err
 }
 
 // views returns what the person has open, the latest last.
@@ -160,9 +238,13 @@ func (t *trial) views(ctx context.Context, of person) ([]view, error) {
 	return open.Views, err
 }
 
-// setSlackDown makes every call to Slack fail until the trial ends.
+// setSlackDown waits until no experiment needs Slack, and makes every call to Slack fail
+// until the trial ends.
 func (t *trial) setSlackDown(ctx context.Context) error {
-	return t.addFault(ctx, faults.Rule{Kind: faults.Unavailable, Target: "slack ", Count: -1})
+	t.slackUp.Lock()
+	err := t.addFault(ctx, faults.Rule{Kind: faults.Unavailable, Target: "slack ", Count: -1})
+	t.undo = append(t.undo, t.slackUp.Unlock) // after the fault is removed
+	return err
 }
 
 // addFault sets a fault until the trial ends.
@@ -175,7 +257,7 @@ func (t *trial) addFault(ctx context.Context, rule faults.Rule) error {
 }
 
 func (t *trial) removeFaults() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	_ = call(ctx, http.MethodDelete, t.config.Faults+"?label="+t.x.ID, nil, nil)
 }
@@ -193,26 +275,53 @@ func (t *trial) hits(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// drive does something in Slack, and repeats it if the app asks for that.
-func (t *trial) drive(ctx context.Context, what string, body map[string]any) error {
-	for tries := 3; ; tries-- {
-		var result simulator.Result
-		if err := post(ctx, t.config.Slack+"/sim/"+what, body, &result); err != nil {
+// asksAgain is in the app's text when something did not answer in time.
+const asksAgain = "Please try again"
+
+// maxTries is how often a person does the same thing, repeatAfter the time between. The app
+// may repeat an error for 5 s.
+const (
+	maxTries    = 8
+	repeatAfter = 3 * time.Second
+)
+
+// errNotInTime says that a person should repeat what they did.
+var errNotInTime = errors.New("the app did not answer in time")
+
+// untilAnswered repeats what a person does while it returns errNotInTime.
+func untilAnswered(ctx context.Context, do func() error) error {
+	for n := 1; ; n++ {
+		err := do()
+		if !errors.Is(err, errNotInTime) || n == maxTries {
 			return err
 		}
-		if result.OK {
-			return nil
-		}
-		answer := fmt.Sprint(result.Error, " ", result.Detail, " ", result.FieldErrors)
-		if tries == 1 || !strings.Contains(answer, "Please try again") {
-			return fmt.Errorf("in Slack, %s: %s", what, answer)
-		}
 		select {
-		case <-time.After(2 * time.Second):
+		case <-time.After(repeatAfter):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// drive does something in Slack, and repeats it if the app, or Slack itself, asks for that.
+func (t *trial) drive(ctx context.Context, what string, body map[string]any) error {
+	return untilAnswered(ctx, func() error {
+		_, err := t.driveOnce(ctx, what, body)
+		return err
+	})
+}
+
+// driveOnce does something in Slack. If the app did not answer in time, the error is
+// errNotInTime.
+func (t *trial) driveOnce(ctx context.Context, what string, body map[string]any) (result simulator.Result, err error) {
+	if err := post(ctx, t.config.Slack+"/sim/"+what, body, &result); err != nil || result.OK {
+		return result, err
+	}
+	err = fmt.Errorf("in Slack, %s: %s", what, fmt.Sprint(result.Error, " ", result.Detail, " ", result.FieldErrors))
+	if result.Error == "timeout" || result.Status >= http.StatusInternalServerError || strings.Contains(err.Error(), asksAgain) {
+		err = fmt.Errorf("%w (%w)", err, errNotInTime)
+	}
+	return result, err
 }
 
 func get(ctx context.Context, address string, out any) error {

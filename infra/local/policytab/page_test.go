@@ -30,7 +30,7 @@ func newBrowser(t *testing.T) *browser {
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(2*time.Minute), // to start
 	)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -38,14 +38,15 @@ func newBrowser(t *testing.T) *browser {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start chromium: %v", err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
 	return &browser{t, ctx}
 }
 
+// stepLimit is how long one step in the browser may take on a slow machine.
+const stepLimit = time.Minute
+
 func (b *browser) run(what string, action chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
 	defer cancel()
 	if err := chromedp.Do(ctx, action); err != nil {
 		b.picture("failed")
@@ -56,7 +57,9 @@ func (b *browser) run(what string, action chromedp.Action[chromedp.Void]) {
 // text returns what a JavaScript expression gives.
 func (b *browser) text(expression string) string {
 	b.t.Helper()
-	s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf("String(%s)", expression)))
+	ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf("String(%s)", expression)))
 	if err != nil {
 		b.t.Fatalf("evaluate %s: %v", expression, err)
 	}
@@ -67,7 +70,7 @@ func (b *browser) text(expression string) string {
 func (b *browser) wait(selector, words string) {
 	b.t.Helper()
 	var text string
-	for range 150 {
+	for began := time.Now(); time.Since(began) < stepLimit; {
 		if text = b.text(fmt.Sprintf("document.querySelector(%q)?.innerText", selector)); strings.Contains(text, words) {
 			return
 		}
@@ -99,7 +102,9 @@ func (b *browser) choose(selector, value string) {
 func (b *browser) picture(name string) {
 	b.t.Helper()
 	time.Sleep(300 * time.Millisecond)
-	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	ctx, cancel := context.WithTimeout(b.ctx, stepLimit)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		err = os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), png, 0o644)
 	}
