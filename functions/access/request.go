@@ -221,7 +221,7 @@ type Post struct {
 	// Reminder is set for the direct message to an approver: the number of the reminder
 	// with which it was sent, 0 if the request was new.
 	Reminder int `json:"reminder,omitempty"`
-	// Repeated is set once the last update was sent again, after any older one could come.
+	// Repeated is set once the final update was sent again, when no older one could still come.
 	Repeated bool `json:"repeated,omitempty"`
 	// Over means that the message has served its purpose. For an offer of more time that was
 	// sent: another request keeps the access longer, so the offer loses its button. For a direct
@@ -256,10 +256,10 @@ func (r *Request) MayShowEnd(press string, now time.Time) bool {
 
 // LateUpdates returns until when Slack may apply an older update of the posts, and so replace
 // the last one. Such updates come from a press that gave one of several approvals, or took it
-// back, just before the request was denied or expired; from a press that approved the request,
-// if no access follows, or only for seconds; from a press that ended the access; and from the
-// minute check, if it caught up the message about the grant just before that press, or if the
-// access was overdue. The time is zero if there is none.
+// back, just before the request was denied, withdrawn or refused, or expired; from a press that
+// approved the request, if the grant fails or the access is removed within 12 s; from a press
+// that ended the access; and from the minute check, if it caught up the message about the grant
+// just before that press, or if the access was overdue. The time is zero if there is none.
 func (r *Request) LateUpdates() time.Time {
 	var until time.Time
 	if r.Outcome != nil && !r.IsApproved() {

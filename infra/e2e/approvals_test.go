@@ -37,6 +37,7 @@ func (r *request) pressed(t *testing.T, person, action, line string) {
 		if !strings.Contains(res.Detail, showsLater) && r.stack.toldLater(t, person) == before {
 			break
 		}
+		r.stack.doAgain(t, time.Duration(res.Millis)*time.Millisecond, person+" presses "+action)
 	}
 	r.showsLine(t, line)
 }

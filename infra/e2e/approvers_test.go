@@ -58,7 +58,9 @@ func TestApproversUnknownToSlack(t *testing.T) {
 // recorded instead.
 func (r *request) pressRefused(t *testing.T, person string, m post, action string) {
 	t.Helper()
+	const notRecorded = "refused press could not be recorded"
 	for range patience {
+		late := r.stack.loggedLate(t, r.id, notRecorded)
 		if res := r.stack.press(t, person, m, action, false); !res.OK {
 			t.Fatalf("press: %+v", res)
 		}
@@ -67,8 +69,14 @@ func (r *request) pressRefused(t *testing.T, person string, m post, action strin
 		}) {
 			return
 		}
-		r.stack.waitLogged(t, r.id, "refused press could not be recorded")
+		eventually(t, soon, "the log says that the press could not be recorded in time", func() error {
+			if r.stack.loggedLate(t, r.id, notRecorded) == late {
+				return errNotYet
+			}
+			return nil
+		})
 	}
+	t.Fatalf("no press of %s by %s was recorded", action, person)
 }
 
 // askPastForm makes a request that nobody in Slack can approve. The form doesn't refuse

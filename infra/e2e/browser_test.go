@@ -222,7 +222,7 @@ func (b *browser) search(action, typed string) (option string) {
 			b.t.Fatalf("select what is in %s: %v", field, err)
 		}
 		b.typeInto(field, typed)
-		// Every option has the text, so these are not those of an earlier text.
+		// Once every option has the text, the list isn't that of an earlier one.
 		value := b.find("the option "+typed, fmt.Sprintf(`((options, failed) => failed || options.some(o => o.textContent.includes(%q)) ? "again" :
 			options.every(o => o.textContent.includes(%q)) ? options[0]?.dataset.value : "")([...document.querySelectorAll(%q)], document.querySelector(%q))`,
 			notInTime, typed, list+` [role="option"]`, list+" .failed"))
@@ -264,7 +264,7 @@ func TestPage(t *testing.T) {
 	b.do("see the account's permission sets", soon, chromedp.WaitVisible(chromedp.CSS(`.modal [data-block-id^="permission_set-"] input`)))
 	b.choose("permission_set", "DeveloperAccess")
 	b.find("who will be asked, before it is submitted", `[...document.querySelectorAll('.modal')].find(m => m.textContent.includes("carol@example.com"))?.dataset.viewId`)
-	b.click(b.search("duration", "20 seconds")) // which the app isn't sent
+	b.click(b.search("duration", "20 seconds")) // the app isn't told of this choice
 	b.typeInto(`.modal textarea[data-action-id="reason"]`, reason)
 	b.picture("form")
 	b.submitForm()

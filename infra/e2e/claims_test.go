@@ -224,7 +224,7 @@ func TestClaims(t *testing.T) {
 		})
 	}
 
-	// No request expires there, however long eleven forms take.
+	// On the quiet stack, nothing expires while the test sends eleven forms.
 	t.Run("too many", func(t *testing.T) {
 		asking.Lock()
 		unlock := sync.OnceFunc(asking.Unlock)

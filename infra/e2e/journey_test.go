@@ -129,8 +129,8 @@ func (r *request) holdRemoval(t *testing.T) (letGo func()) {
 	return sync.OnceFunc(func() { r.stack.forget(t, label) })
 }
 
-// whileCreating is a rule for ask: AWS is still creating the access, and no function waits for
-// it, until the test forgets the label.
+// whileCreating returns a rule for ask that holds grant's confirmation, so that the request
+// stays in creation until the test forgets the label.
 func whileCreating(label string) faults.Rule {
 	return faults.Rule{Kind: faults.Hold, Label: label, Function: "-grant", Operation: "confirm", Count: -1}
 }

@@ -27,7 +27,7 @@ func TestLeaksAreFound(t *testing.T) {
 	if !slices.ContainsFunc(waiting.rows, func(found row) bool {
 		return found.key == "request#"+r.id && len(found.attributes["approval_token"]) == 1
 	}) {
-		t.Error("while it waits, the look through sees no token in its row")
+		t.Error("while it waits, gathered finds no token in its row")
 	}
 	if leaks := waiting.leaks(); len(leaks) > 0 {
 		t.Errorf("while it waits: %q", leaks)

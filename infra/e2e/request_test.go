@@ -163,12 +163,12 @@ func (r *request) waitAssigned(t *testing.T) time.Time {
 	return time.Now()
 }
 
-// wasThere reports whether the access existed and was removed: a grant is recorded only
-// once Identity Center has the access.
+// wasThere reports whether the access existed until its end and was removed: a grant is
+// recorded only once Identity Center has the access.
 func (r *request) wasThere(t *testing.T) (row access.Request, existed bool) {
 	t.Helper()
 	row = r.stack.requestRow(t, r.id)
-	return row, !row.GrantedAt.IsZero() && row.Removal == access.RemovalDone
+	return row, !row.GrantedAt.IsZero() && row.Removal == access.RemovalDone && !row.RevokedAt.Before(row.End)
 }
 
 func (r *request) waitGone(t *testing.T, within time.Duration) time.Time {

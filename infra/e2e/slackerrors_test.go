@@ -155,8 +155,7 @@ func (r *request) failedWith(t *testing.T, code, text string, states ...string) 
 const maxTries = 3
 
 // untilInTime calls try until nothing is wrong. After an overload it calls try again, which
-// must make a new request. try itself reports what must not happen on an overloaded machine
-// either.
+// must make a new request. What an overload doesn't excuse, try reports itself.
 func untilInTime(t *testing.T, try func() (wrong string, overload bool)) {
 	t.Helper()
 	for n := 1; ; n++ {
@@ -300,6 +299,11 @@ func TestRevokeNeverWaitsForSlack(t *testing.T) {
 				break
 			}
 		}
+		for _, f := range r.failuresIn(t, "Evaluate", "Grant", "ConfirmGrant", "AuditGrant", "Revoke", "ConfirmRevoke", "AuditRevoke") {
+			if !f.isOverload() {
+				t.Errorf("it also failed with %q", f.says)
+			}
+		}
 		local.mend(t, r.id)
 		r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
 		r.shows(t, "⚪")
@@ -333,7 +337,7 @@ func TestGrantNeverWaitsForSlack(t *testing.T) {
 		if n == 0 {
 			return "Announce doesn't fail with NotPosted", overload
 		}
-		// One try in time is enough, because no try has a second attempt.
+		// One run in time is enough, because each run has one attempt.
 		if took := r.timeInState(t, "Announce"); took > longest {
 			return fmt.Sprintf("announcing took %s, want at most %s", took, longest), true
 		}

@@ -34,6 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
+	"sso-elevator/functions/access"
 	"sso-elevator/infra/local/faults"
 )
 
@@ -293,16 +294,33 @@ func (s *stack) waitLogged(t *testing.T, request string, messages ...string) {
 // loggedAbout reports whether a function has logged one of the messages about a request.
 func (s *stack) loggedAbout(t *testing.T, request string, messages ...string) bool {
 	t.Helper()
+	return len(s.linesAbout(t, request, messages...)) > 0
+}
+
+// loggedLate returns how often a function has logged one of the messages about a request
+// because something did not answer in time.
+func (s *stack) loggedLate(t *testing.T, request string, messages ...string) (n int) {
+	t.Helper()
+	for _, line := range s.linesAbout(t, request, messages...) {
+		if strings.Contains(line, string(access.CodeUnavailable)) || strings.Contains(line, string(access.CodeThrottled)) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *stack) linesAbout(t *testing.T, request string, messages ...string) (lines []string) {
+	t.Helper()
 	text, err := os.ReadFile(s.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
 		if strings.Contains(line, request) && slices.ContainsFunc(messages, func(m string) bool { return strings.Contains(line, m) }) {
-			return true
+			lines = append(lines, line)
 		}
 	}
-	return false
+	return lines
 }
 
 // logged returns how often functions have logged a message.

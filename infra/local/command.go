@@ -68,7 +68,7 @@ func (d *Demo) Run(ctx context.Context, s command.Streams) error {
 }
 
 // forceDelay is how long an orderly shutdown may take before the program exits. It is a
-// text because a test builds the program with another value.
+// string, so that a test can set it with -ldflags -X.
 var forceDelay = "4s"
 
 // run runs a local stack. It returns nil if ctx ends, SIGTERM arrives, or the parent

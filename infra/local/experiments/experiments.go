@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"golang.org/x/sync/semaphore"
 )
 
 // Config says what to break.
@@ -83,16 +84,17 @@ type Experiments struct {
 	all []*Experiment
 
 	forms sync.Map // a lock for each person, by Slack id
-	// slackUp is locked while Slack is down. Whoever needs Slack holds it for reading.
-	slackUp sync.RWMutex
+	// slackUp has slackShares shares. Trials that need Slack take one of them. The trial that
+	// takes Slack down needs all.
+	slackUp *semaphore.Weighted
 }
 
 // New returns the handler that shows and starts experiments on a stack. When ctx ends, so
 // do running experiments.
 func New(ctx context.Context, c Config) http.Handler {
 	e := &Experiments{
-		config: c,
-		admin:  ssoadmin.NewFromConfig(c.AWS), store: identitystore.NewFromConfig(c.AWS), org: organizations.NewFromConfig(c.AWS),
+		config: c, slackUp: semaphore.NewWeighted(slackShares),
+		admin: ssoadmin.NewFromConfig(c.AWS), store: identitystore.NewFromConfig(c.AWS), org: organizations.NewFromConfig(c.AWS),
 		sfn: sfn.NewFromConfig(c.AWS), s3: s3.NewFromConfig(c.AWS, func(o *s3.Options) { o.UsePathStyle = true }),
 	}
 	e.all = e.list()

@@ -130,7 +130,7 @@ func (t *trial) takeSlackDown(ctx context.Context) error {
 		return err
 	}
 	if time.Now().After(end) {
-		return errors.New("the access ended while other experiments needed Slack")
+		return errors.New("the access ended while other experiments needed Slack; please start this one again")
 	}
 	t.startClock(end)
 	t.say("Slack is down. %s ends at %s.", a, end.Format("15:04:05 UTC"))
@@ -174,7 +174,11 @@ func (t *trial) pressTwice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	done := sync.OnceFunc(t.useSlack())
+	done, err := t.useSlack(ctx)
+	if err != nil {
+		return err
+	}
+	done = sync.OnceFunc(done)
 	defer done()
 	t.startClock(time.Now())
 	presses := []struct {

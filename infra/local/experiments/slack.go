@@ -26,7 +26,11 @@ func (t *trial) submit(ctx context.Context, a grant, duration string, rules ...f
 		return err
 	}
 	defer t.lockForm(a.person.slackID)()
-	defer t.useSlack()()
+	done, err := t.useSlack(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	t.say("%s requests %s in %s.", a.person.name, a.permissionSet, a.account)
 	viewID, err := t.openForm(ctx, a.person)
 	if err != nil {
@@ -105,13 +109,19 @@ func (t *trial) choose(ctx context.Context, who person, viewID, action, text str
 	})
 }
 
-// useSlack waits while an experiment has taken Slack down, and keeps it up until done.
-func (t *trial) useSlack() (done func()) {
-	if !t.slackUp.TryRLock() {
-		t.say("Waiting until Slack is up again.")
-		t.slackUp.RLock()
+// slackShares is more than the trials that can run at once.
+const slackShares = 1000
+
+// useSlack waits while a trial has taken Slack down, or is about to, and keeps it up until
+// done.
+func (t *trial) useSlack(ctx context.Context) (done func(), err error) {
+	if !t.slackUp.TryAcquire(1) {
+		t.say("Waiting for the experiment with the Slack outage.")
+		if err := t.slackUp.Acquire(ctx, 1); err != nil {
+			return nil, err
+		}
 	}
-	return t.slackUp.RUnlock
+	return func() { t.slackUp.Release(1) }, nil
 }
 
 // lockForm waits until no other experiment fills in a form of that person: a new form
@@ -241,9 +251,11 @@ func (t *trial) views(ctx context.Context, of person) ([]view, error) {
 // setSlackDown waits until no experiment needs Slack, and makes every call to Slack fail
 // until the trial ends.
 func (t *trial) setSlackDown(ctx context.Context) error {
-	t.slackUp.Lock()
+	if err := t.slackUp.Acquire(ctx, slackShares); err != nil {
+		return err
+	}
 	err := t.addFault(ctx, faults.Rule{Kind: faults.Unavailable, Target: "slack ", Count: -1})
-	t.undo = append(t.undo, t.slackUp.Unlock) // after the fault is removed
+	t.undo = append(t.undo, func() { t.slackUp.Release(slackShares) }) // after the fault is removed
 	return err
 }
 
