@@ -280,17 +280,6 @@ func (s *stack) denialsInLog() error {
 	return nil
 }
 
-// waitLogged waits until a function has logged one of the messages about a request.
-func (s *stack) waitLogged(t *testing.T, request string, messages ...string) {
-	t.Helper()
-	eventually(t, soon, fmt.Sprintf("the log has one of %q about %s", messages, request), func() error {
-		if !s.loggedAbout(t, request, messages...) {
-			return errNotYet
-		}
-		return nil
-	})
-}
-
 // loggedAbout reports whether a function has logged one of the messages about a request.
 func (s *stack) loggedAbout(t *testing.T, request string, messages ...string) bool {
 	t.Helper()
