@@ -291,7 +291,8 @@ func (s *stack) loggedAbout(t *testing.T, request string, messages ...string) bo
 func (s *stack) loggedLate(t *testing.T, request string, messages ...string) (n int) {
 	t.Helper()
 	for _, line := range s.linesAbout(t, request, messages...) {
-		if strings.Contains(line, string(access.CodeUnavailable)) || strings.Contains(line, string(access.CodeThrottled)) {
+		late := func(text string) bool { return strings.Contains(line, text) }
+		if slices.ContainsFunc([]string{string(access.CodeUnavailable), string(access.CodeThrottled), "deadline exceeded"}, late) {
 			n++
 		}
 	}
