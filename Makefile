@@ -49,7 +49,7 @@ check: tools ## run after each change (about a minute): format, vet, staticcheck
 	go test -short -race $(CHECK) $(CHECKED)
 	go test $(CHECK) ./docs
 
-test: tools browser ## run all tests (11 minutes on two cores, after the first compilation)
+test: tools browser ## run all tests (about 17 minutes on two cores, after the first compilation)
 	@echo "make: running the tests; compiling takes a few minutes the first time" >&2
 	go test -timeout 30m $$(go list ./... | grep -v /infra/e2e)
 	@# Alone, because these tests measure seconds and need all processors.
