@@ -40,6 +40,9 @@ type Config struct {
 	// GatewayPort is where moto calls Lambda and Step Functions for a state
 	// machine. If it is 0, moto runs no state machines.
 	GatewayPort int
+	// AnswerOnce gives a call that the SDK repeats the answer of its first try. On
+	// AWS, the call is made again.
+	AnswerOnce bool
 	// Log gets the server's output.
 	Log io.Writer
 }
@@ -84,6 +87,9 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	output := &tail{next: c.Log}
 	cmd := exec.Command(filepath.Join(filepath.Dir(executable), "python"), "-c", program, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
 	cmd.Env = environment(c.GatewayPort)
+	if c.AnswerOnce {
+		cmd.Env = append(cmd.Env, "ANSWER_ONCE=1")
+	}
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.ExtraFiles = []*os.File{socket} // file descriptor 3, see server.py
 	p, err := process.Start(cmd)

@@ -7,6 +7,7 @@ kinds of value, each under all the names that it could have in Python. That take
 half of its time. Its answers stay the same.
 """
 
+import collections
 import functools
 import os
 import sys
@@ -15,6 +16,7 @@ import threading
 import moto.server
 from moto.core.serialize import ResponseSerializer
 from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
 
 
 def parse_once():
@@ -67,10 +69,37 @@ def look_once():
     ResponseSerializer.get_value = direct
 
 
+def answer_once(app):
+    """Give a call that the SDK repeats the answer of the first try. The client lost
+    that answer, and a conditional write would find what it has just written."""
+    answers = collections.OrderedDict()
+    lock = threading.Lock()
+
+    def remembering(environ, start_response):
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        with lock:
+            answer = answers.get(call)
+        if answer is None:
+            body, status, headers = run_wsgi_app(app, environ, buffered=True)
+            answer = status, headers.to_wsgi_list(), list(body)
+            if call and not status.startswith("5"):
+                with lock:
+                    answers[call] = answer
+                    if len(answers) > 100:
+                        answers.popitem(last=False)
+        status, headers, body = answer
+        start_response(status, headers)
+        return body
+
+    return remembering
+
+
 def listen_on(fd):
     """Serve on a socket that is already open."""
 
     def serve(host, port, app, threaded, use_reloader, ssl_context, request_handler):
+        if os.environ.get("ANSWER_ONCE"):
+            app = answer_once(app)
         make_server(host, port, app, threaded=threaded, request_handler=request_handler, fd=fd).serve_forever()
 
     moto.server.run_simple = serve

@@ -9,7 +9,10 @@
 package mototest
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"log"
 	"net/http"
 	"sync"
 	"testing"
@@ -47,7 +50,7 @@ func URL(t testing.TB) string {
 	server.once.Do(func() {
 		var root string
 		if root, server.err = build.Root(); server.err == nil {
-			server.started, server.err = moto.Start(context.Background(), moto.Config{Root: root})
+			server.started, server.err = moto.Start(context.Background(), moto.Config{Root: root, AnswerOnce: true})
 		}
 	})
 	if server.err != nil {
@@ -60,6 +63,9 @@ func URL(t testing.TB) string {
 // are made one at a time. moto checks the condition of a write in one step and
 // writes in another, so with two writers at once both could succeed. That never
 // happens on AWS. Callers can still interleave their calls in any order.
+//
+// Now and then an answer of moto is lost, and the SDK repeats the call. It then gets
+// the answer of its first try.
 func Config(t testing.TB) aws.Config {
 	t.Helper()
 	return aws.Config{
@@ -79,5 +85,23 @@ var calls sync.Mutex
 func (*oneAtATime) Do(r *http.Request) (*http.Response, error) {
 	calls.Lock()
 	defer calls.Unlock()
-	return http.DefaultClient.Do(r)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, lost(r, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, lost(r, err)
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return res, nil
+}
+
+// lost says in the test's output why an answer was lost, unless the caller gave up.
+func lost(r *http.Request, err error) error {
+	if r.Context().Err() == nil {
+		log.Printf("moto's answer to %s was lost: %v", r.Header.Get("X-Amz-Target"), err)
+	}
+	return err
 }
