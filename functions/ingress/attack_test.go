@@ -64,7 +64,7 @@ func attack(t *testing.T, event events.APIGatewayV2HTTPRequest) (*world, events.
 	t.Helper()
 	w := besieged()
 	before := w.state()
-	got, err := w.handler().Handle(t.Context(), event)
+	got, err := handle(t, w.handler(), event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestForgedAndMangled(t *testing.T) {
 // The genuine approval, which the attacks in this file are made from, has its effect.
 func TestGenuine(t *testing.T) {
 	w := besieged()
-	if got, err := w.handler().Handle(t.Context(), changed(func(*events.APIGatewayV2HTTPRequest) {})); err != nil || got.StatusCode != http.StatusOK {
+	if got, err := handle(t, w.handler(), changed(func(*events.APIGatewayV2HTTPRequest) {})); err != nil || got.StatusCode != http.StatusOK {
 		t.Fatalf("got %d, %v", got.StatusCode, err)
 	}
 	if o := w.rows["r1"].Outcome; o == nil || o.Kind != access.OutcomeApproved || len(w.resumed) != 1 {
@@ -265,7 +265,7 @@ func TestReplayed(t *testing.T) {
 			event := sign(body, now)
 			h := w.handler()
 			deliver := func() {
-				if got, err := h.Handle(t.Context(), event); err != nil || got.StatusCode != http.StatusOK {
+				if got, err := handle(t, h, event); err != nil || got.StatusCode != http.StatusOK {
 					t.Fatalf("got %d, %v", got.StatusCode, err)
 				}
 			}

@@ -162,7 +162,7 @@ func TestBlockShowsTheEnd(t *testing.T) {
 			}
 			h := w.handler()
 			h.Slack = afterResume{w, t}
-			got, err := h.Handle(t.Context(), sign(blockBy("UANN", "UJANE", "stolen"), now))
+			got, err := handle(t, h, sign(blockBy("UANN", "UJANE", "stolen"), now))
 			if text := answerText(got.Body); err != nil || !strings.Contains(text, "Access that ends now: 1") {
 				t.Errorf("%v, %q", err, text)
 			}
@@ -338,7 +338,7 @@ func TestBlockWithoutAnEarlierRow(t *testing.T) {
 	w.rows["e1"] = r
 	handler := w.handler()
 	handler.Table = failingGet{w, "e1"}
-	got, err := handler.Handle(t.Context(), sign(blockBy("UANN", "UJANE", "stolen"), now))
+	got, err := handle(t, handler, sign(blockBy("UANN", "UJANE", "stolen"), now))
 	if want := fmt.Sprintf(`"timestamp":%d`, now.Add(10*time.Hour).Unix()); err != nil || !strings.Contains(got.Body, want) {
 		t.Errorf("want %s in %s, %v", want, got.Body, err)
 	}

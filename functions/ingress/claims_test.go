@@ -238,7 +238,7 @@ func TestSlowSubmissionCreatesNothing(t *testing.T) {
 		late = now.Add(time.Minute) // once the claim has expired
 		return now
 	}
-	got, err := h.Handle(t.Context(), sign(sentAs("V1", "UJANE", production, "3600"), now))
+	got, err := handle(t, h, sign(sentAs("V1", "UJANE", production, "3600"), now))
 	want := map[string]string{"reason": "Something went wrong. Please try again in a moment."}
 	if err != nil || !reflect.DeepEqual(fieldErrors(got.Body), want) || len(w.rows) != 0 || len(w.started) != 0 {
 		t.Errorf("got %s, %v; rows %+v", got.Body, err, w.rows)

@@ -130,7 +130,7 @@ func TestWordsChoose(t *testing.T) {
 			if test.group {
 				command, kind = "/group-access", access.KindGroup
 			}
-			got, err := w.shopHandler().Handle(t.Context(), sign(typed(command, "UJANE", test.words), now))
+			got, err := handle(t, w.shopHandler(), sign(typed(command, "UJANE", test.words), now))
 			if err != nil || got.StatusCode != http.StatusOK || got.Body != "" || len(w.views) != 2 {
 				t.Fatalf("got %+v, %v, views %+v", got, err, w.views)
 			}

@@ -133,7 +133,7 @@ func TestConfirmCounts(t *testing.T) {
 			}
 			h := w.handler()
 			h.ConfirmApprovals = tt.all
-			if got, err := h.Handle(t.Context(), sign(pressBy(tt.user, tt.action, "r1"), now)); err != nil || got.StatusCode != http.StatusOK || got.Body != "" {
+			if got, err := handle(t, h, sign(pressBy(tt.user, tt.action, "r1"), now)); err != nil || got.StatusCode != http.StatusOK || got.Body != "" {
 				t.Fatalf("got %d %q, %v", got.StatusCode, got.Body, err)
 			}
 			var outcome access.OutcomeKind

@@ -212,7 +212,7 @@ func TestEndNowShowsEverywhere(t *testing.T) {
 			}
 			h := w.handler()
 			h.Slack = afterResume{w, t}
-			if got, err := h.Handle(t.Context(), sign(pressBy("UJANE", "end", "r1"), now)); err != nil || got.StatusCode != http.StatusOK || got.Body != "" {
+			if got, err := handle(t, h, sign(pressBy("UJANE", "end", "r1"), now)); err != nil || got.StatusCode != http.StatusOK || got.Body != "" {
 				t.Errorf("got %d %q, %v", got.StatusCode, got.Body, err)
 			}
 			if w.rows["r1"].EndRequest == nil || len(w.told) > 0 != tt.told {

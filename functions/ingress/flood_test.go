@@ -117,16 +117,24 @@ func TestUnsignedFloodBesidePresses(t *testing.T) {
 			}
 		})
 	}
+	var slow []time.Duration
 	for range presses {
 		before := calls.Load()
 		start := time.Now()
 		got, err := h.Handle(t.Context(), sign(press, now))
-		if took := time.Since(start); err != nil || got.StatusCode != http.StatusOK || took > responseTimeout {
-			t.Errorf("a press got %d, %v after %s; want 200 within %s", got.StatusCode, err, took, responseTimeout)
+		if took := time.Since(start); took > responseTimeout {
+			slow = append(slow, took)
+		}
+		if err != nil || got.StatusCode != http.StatusOK {
+			t.Errorf("a press got %d, %v; want 200", got.StatusCode, err)
 		}
 		if calls.Load() == before {
 			t.Error("a press was answered without looking at anything: this test proves nothing")
 		}
+	}
+	// The machine itself may pause once.
+	if len(slow) > 1 {
+		t.Errorf("%d of %d presses took longer than %s: %s", len(slow), presses, responseTimeout, slow)
 	}
 	ofPresses := calls.Load()
 	flood.Wait()

@@ -189,7 +189,7 @@ func TestPressReadsMembershipsAnew(t *testing.T) {
 	h := w.handler()
 	send := func(body string) {
 		t.Helper()
-		if _, err := h.Handle(t.Context(), sign(body, now)); err != nil {
+		if _, err := handle(t, h, sign(body, now)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -61,7 +61,7 @@ func TestOnlySlackIsHeard(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld()
-			got, err := w.handler().Handle(t.Context(), test.event)
+			got, err := handle(t, w.handler(), test.event)
 			if err != nil || got.StatusCode != test.want || got.Body != "" {
 				t.Errorf("got %d %q, %v; want %d with an empty body", got.StatusCode, got.Body, err, test.want)
 			}
@@ -83,7 +83,7 @@ func TestEnterpriseIsHeardWhereItIsConfigured(t *testing.T) {
 	h := w.handler()
 	h.EnterpriseID = "E1"
 	body := payload("shortcut", "UJANE", object{"team": nil, "enterprise": object{"id": "E1"}, "callback_id": "request_for_access", "trigger_id": "t-1"})
-	if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != http.StatusOK || len(w.views) != 2 {
+	if got, _ := handle(t, h, sign(body, now)); got.StatusCode != http.StatusOK || len(w.views) != 2 {
 		t.Errorf("got %d and %d views, want 200 and 2", got.StatusCode, len(w.views))
 	}
 }
@@ -94,7 +94,7 @@ func TestWithoutASigningSecretNobodyIsHeard(t *testing.T) {
 	h.SigningSecrets = func(context.Context) ([]string, error) {
 		return nil, access.Errorf(access.CodeMisconfigure, "the secret ssm:/slack does not exist")
 	}
-	got, err := h.Handle(t.Context(), sign(payload("shortcut", "UJANE", nil), now))
+	got, err := handle(t, h, sign(payload("shortcut", "UJANE", nil), now))
 	if err != nil || got.StatusCode != http.StatusInternalServerError || !strings.Contains(w.log.String(), "the secret ssm:/slack does not exist") || !strings.Contains(w.log.String(), `"code":"Misconfigured"`) {
 		t.Errorf("got %d, %v, log %s; want 500 and the reason in the log", got.StatusCode, err, &w.log)
 	}
@@ -116,7 +116,7 @@ func TestEitherSigningSecretIsHeard(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h.SigningSecrets = func(context.Context) ([]string, error) { return test.secrets, nil }
-			if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != test.want {
+			if got, _ := handle(t, h, sign(body, now)); got.StatusCode != test.want {
 				t.Errorf("got %d, want %d", got.StatusCode, test.want)
 			}
 		})
@@ -132,10 +132,10 @@ func TestChangedSigningSecretIsHeard(t *testing.T) {
 	h.SigningSecrets = func(context.Context) ([]string, error) { return []string{kept}, nil }
 	h.Refresh = func() bool { refreshed++; kept = secret; return true }
 	body := payload("shortcut", "UJANE", object{"callback_id": "request_for_access", "trigger_id": "t-1"})
-	if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != http.StatusOK || refreshed != 1 {
+	if got, _ := handle(t, h, sign(body, now)); got.StatusCode != http.StatusOK || refreshed != 1 {
 		t.Errorf("got %d after %d refreshes, want 200 after one", got.StatusCode, refreshed)
 	}
-	if got, _ := h.Handle(t.Context(), sign(body, now)); got.StatusCode != http.StatusOK || refreshed != 1 {
+	if got, _ := handle(t, h, sign(body, now)); got.StatusCode != http.StatusOK || refreshed != 1 {
 		t.Errorf("got %d after %d refreshes, want 200 without another", got.StatusCode, refreshed)
 	}
 }

@@ -49,7 +49,7 @@ func fromHome(body string) string {
 
 func (w *world) openHome(t *testing.T, user string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	got, err := w.handler().Handle(t.Context(), signJSON(homeEvent(user, "home"), now))
+	got, err := handle(t, w.handler(), signJSON(homeEvent(user, "home"), now))
 	if err != nil || got.StatusCode != http.StatusOK || got.Body != "" {
 		t.Fatalf("got %d %q, %v", got.StatusCode, got.Body, err)
 	}
@@ -463,13 +463,11 @@ func TestEvents(t *testing.T) {
 
 // Slack waits for three seconds. The rest of the time goes to showing the tab.
 func TestHomeLeavesTimeToShowIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := atHome()
-		w.openHome(t, "UJANE")
-		if left := w.timeLeft(); left != responseTimeout {
-			t.Errorf("showing the tab had %s, want %s", left, responseTimeout)
-		}
-	})
+	w := atHome()
+	w.openHome(t, "UJANE")
+	if left := w.timeLeft(); left != responseTimeout {
+		t.Errorf("showing the tab had %s, want %s", left, responseTimeout)
+	}
 }
 
 // While Slack doesn't answer updates of posts, there is time to show the tab again, even if
@@ -495,41 +493,42 @@ func TestHomeAfterSlowUpdates(t *testing.T) {
 	for _, test := range tests {
 		for name, arrived := range map[string]time.Time{"just now": now, "after a cold start": now.Add(-time.Minute)} {
 			t.Run(test.name+", "+name, func(t *testing.T) {
+				w := atHome()
+				if test.prepare != nil {
+					test.prepare(w)
+				}
+				for id, r := range w.rows {
+					r.Posts = postsOf(id)
+					for i := range test.posts {
+						r.Posts[slack.ApproverPurpose(fmt.Sprint("U", i))] = access.Post{Channel: fmt.Sprint("D", i), TS: "4", Digest: "d"}
+					}
+					w.rows[id] = r
+				}
+				w.openHome(t, test.user)
+				if _, before := w.home(t, test.user); test.gone != "" && !slices.Contains(before, test.gone) {
+					t.Fatalf("buttons %q", before)
+				}
+				w.updateStalls = true
+				event := sign(test.body, now)
+				event.RequestContext.TimeEpoch = arrived.UnixMilli()
+				var took time.Duration
 				synctest.Test(t, func(t *testing.T) {
-					w := atHome()
-					if test.prepare != nil {
-						test.prepare(w)
-					}
-					for id, r := range w.rows {
-						r.Posts = postsOf(id)
-						for i := range test.posts {
-							r.Posts[slack.ApproverPurpose(fmt.Sprint("U", i))] = access.Post{Channel: fmt.Sprint("D", i), TS: "4", Digest: "d"}
-						}
-						w.rows[id] = r
-					}
-					w.openHome(t, test.user)
-					if _, before := w.home(t, test.user); test.gone != "" && !slices.Contains(before, test.gone) {
-						t.Fatalf("buttons %q", before)
-					}
-					w.updateStalls = true
-					event := sign(test.body, now)
-					event.RequestContext.TimeEpoch = arrived.UnixMilli()
 					began := time.Now()
 					if got, err := w.handler().Handle(t.Context(), event); err != nil || got.StatusCode != http.StatusOK {
 						t.Fatalf("got %d %q, %v", got.StatusCode, got.Body, err)
 					}
-					took := time.Since(began)
-					if _, after := w.home(t, test.user); len(w.homes) != 2 || slices.Contains(after, test.gone) {
-						t.Errorf("the tab was shown %d times, last with %q: %s", len(w.homes), after, &w.log)
-					}
-					// The updates had time, and so had the tab.
-					if most := timeLeft(arrived.UnixMilli(), now) - tellTime; took < min(homeTime, (minTimeout-tellTime)/2) || took > most {
-						t.Errorf("it took %s, at most %s are there", took, most)
-					}
-					if left := w.timeLeft(); left < tellTime {
-						t.Errorf("the tab is shown with %s left", left)
-					}
+					took = time.Since(began)
 				})
+				if _, after := w.home(t, test.user); len(w.homes) != 2 || slices.Contains(after, test.gone) {
+					t.Errorf("the tab was shown %d times, last with %q: %s", len(w.homes), after, &w.log)
+				}
+				// The updates had time, and so had the tab.
+				if most := timeLeft(arrived.UnixMilli(), now) - tellTime; took < min(homeTime, (minTimeout-tellTime)/2) || took > most {
+					t.Errorf("it took %s, at most %s are there", took, most)
+				}
+				if left := w.timeLeft(); left < tellTime {
+					t.Errorf("the tab is shown with %s left", left)
+				}
 			})
 		}
 	}

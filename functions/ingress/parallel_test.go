@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -271,15 +272,17 @@ func TestIndependentReadsRunAtTheSameTime(t *testing.T) {
 	for _, c := range allChains() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := c.world()
-			w.together = c.together
-			response := w.send(t, c.body)
-			if !hasAll(w.begun, c.together) || !isClosed(w.met) {
-				t.Fatalf("the calls %q don't run at the same time; begun: %q", c.together, w.begun)
-			}
-			if !c.done(w.world) {
-				t.Errorf("status %d, body %s, log:\n%s", response.StatusCode, response.Body, &w.log)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				w := c.world()
+				w.together = c.together
+				response := w.send(t, c.body)
+				if !hasAll(w.begun, c.together) || !isClosed(w.met) {
+					t.Fatalf("the calls %q don't run at the same time; begun: %q", c.together, w.begun)
+				}
+				if !c.done(w.world) {
+					t.Errorf("status %d, body %s, log:\n%s", response.StatusCode, response.Body, &w.log)
+				}
+			})
 		})
 	}
 }
@@ -305,15 +308,17 @@ func TestErrorThatCountsIsAlwaysTheSame(t *testing.T) {
 					}
 					t.Run(c.name+": "+first+", "+second+", slow: "+slow, func(t *testing.T) {
 						t.Parallel()
-						w := c.world()
-						w.failing, w.slow = []string{first, second}, slow
-						w.send(t, c.body)
-						if log := w.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, `"error":"`+first) {
-							t.Errorf("want one error, %q, in the log:\n%s", first, log)
-						}
-						if c.done(w.world) {
-							t.Error("it succeeded")
-						}
+						synctest.Test(t, func(t *testing.T) {
+							w := c.world()
+							w.failing, w.slow = []string{first, second}, slow
+							w.send(t, c.body)
+							if log := w.log.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, `"error":"`+first) {
+								t.Errorf("want one error, %q, in the log:\n%s", first, log)
+							}
+							if c.done(w.world) {
+								t.Error("it succeeded")
+							}
+						})
 					})
 				}
 			}

@@ -397,7 +397,7 @@ func TestPressUpdatesDirectMessages(t *testing.T) {
 		h := w.handler()
 		l := locked{world: w, mu: new(sync.Mutex)}
 		h.Table, h.People, h.Slack, h.Tokens = l, l, l, l
-		if _, err := h.Handle(t.Context(), sign(confirmedBy("UANN", "r4"), now)); err != nil {
+		if _, err := handle(t, h, sign(confirmedBy("UANN", "r4"), now)); err != nil {
 			t.Fatal(err)
 		}
 		var where []string
@@ -735,7 +735,7 @@ func TestPressWithoutUpdatesIsAnswered(t *testing.T) {
 	h.Slack = stalled{w}
 	event := sign(pressBy("UANN", "take_back", "r4"), now)
 	event.RequestContext.TimeEpoch = now.Add(-time.Minute).UnixMilli() // all the time is one update's
-	got, err := h.Handle(t.Context(), event)
+	got, err := handle(t, h, event)
 	if err != nil || got.StatusCode != http.StatusOK || approvers(w.rows["r4"]) != "" {
 		t.Errorf("got %d, %v, approvals %q", got.StatusCode, err, approvers(w.rows["r4"]))
 	}
@@ -756,7 +756,7 @@ func TestSimultaneousApprovals(t *testing.T) {
 		var presses sync.WaitGroup
 		for _, user := range []string{"UANN", "UBOB", "UANN2", "UBOB"} {
 			presses.Go(func() {
-				if _, err := h.Handle(t.Context(), sign(confirmedBy(user, "r4"), now)); err != nil {
+				if _, err := handle(t, h, sign(confirmedBy(user, "r4"), now)); err != nil {
 					t.Error(err)
 				}
 			})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sso-elevator/functions/access"
@@ -350,9 +351,11 @@ func TestRequesterIsToldBesideTheApprovers(t *testing.T) {
 	w.row.Approvers = people("L", 12)
 	w.inChannel, w.outside, w.failing = false, ids(w.row.Approvers), []string{"UL03"}
 	w.opensAfter = "dm-announce"
-	if err := w.handle(t, "announce", true, true, 1); err != nil {
-		t.Fatal(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		if err := w.handle(t, "announce", true, true, 1); err != nil {
+			t.Fatal(err)
+		}
+	})
 	if post := w.row.Posts["approver-UL00"]; post.TS == "" {
 		t.Error("the requester was told only after the approvers")
 	}

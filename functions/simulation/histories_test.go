@@ -22,10 +22,12 @@ var (
 )
 
 // This is how long histories run by default, and with -short. With the race detector,
-// 10 s are about 50 histories, with each kind of trouble at least twice.
+// 10 s are about 50 histories, with each kind of trouble at least twice. A fast machine
+// plays at most usualHistories.
 const (
-	usualBudget = 15 * time.Second
-	shortBudget = 10 * time.Second
+	usualHistories = 1000
+	usualBudget    = 15 * time.Second
+	shortBudget    = 10 * time.Second
 )
 
 // TestMain limits Go to one processor, because a history runs one goroutine at a time
@@ -77,6 +79,7 @@ func TestHistories(t *testing.T) {
 	if *histories == 0 {
 		*histories = math.MaxInt
 		if *budget == 0 {
+			*histories = usualHistories
 			*budget = usualBudget
 			if testing.Short() {
 				*budget = shortBudget

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"sso-elevator/functions/access"
 	"sso-elevator/functions/adapters/host"
 )
@@ -195,7 +197,7 @@ func (c *Catalog) newestLists(ctx context.Context) (*lists, error) {
 // newest keeps the newest version of an object in S3 that it could read.
 type newest[T any] struct {
 	made sync.Once
-	turn chan struct{} // a lock: holds one element while someone reads
+	turn *semaphore.Weighted // who reads holds 1
 
 	value     *T    // nil until the first successful read
 	failed    error // of the last check
@@ -208,13 +210,11 @@ type newest[T any] struct {
 // A check that the caller canceled doesn't count. err is the error of the last check. read
 // returns nil if version is still the newest.
 func (n *newest[T]) get(ctx context.Context, now time.Time, every time.Duration, read func(ctx context.Context, version string) (*T, string, error)) (value *T, checked bool, err error) {
-	n.made.Do(func() { n.turn = make(chan struct{}, 1) })
-	select {
-	case n.turn <- struct{}{}:
-		defer func() { <-n.turn }()
-	case <-ctx.Done():
-		return nil, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "read the catalog")
+	n.made.Do(func() { n.turn = semaphore.NewWeighted(1) })
+	if err := n.turn.Acquire(ctx, 1); err != nil {
+		return nil, false, access.Wrap(access.CodeUnavailable, err, "read the catalog")
 	}
+	defer n.turn.Release(1)
 	timeout := checkTimeout
 	if n.value == nil {
 		every, timeout = CheckMissingEvery, firstTimeout

@@ -173,7 +173,7 @@ func (s *Server) waitUntilUp(ctx context.Context) error {
 }
 
 // client ignores the environment's proxy settings, because moto is local.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startTimeout / 2}
 
 func post(ctx context.Context, url string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
