@@ -18,6 +18,7 @@ import (
 
 	"sso-elevator/infra/local/iam"
 	"sso-elevator/infra/local/lambda"
+	"sso-elevator/infra/local/moto"
 )
 
 // DefaultSettleDelay is how long Identity Center takes here to carry out an
@@ -89,11 +90,8 @@ type correction func(*Gateway, context.Context, *Call) *Answer
 // New returns a gateway. The caller must serve it.
 func New(c Config) *Gateway {
 	g := &Gateway{
-		config: c,
-		// moto's web server closes idle connections at any time, and the client
-		// doesn't repeat a POST on a closed one. So each call gets its own
-		// connection.
-		client:      &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}},
+		config:      c,
+		client:      &http.Client{Transport: &moto.Transport{}},
 		corrections: map[string]correction{},
 	}
 	g.lifetime, g.end = context.WithCancel(context.Background())

@@ -40,9 +40,6 @@ type Config struct {
 	// GatewayPort is where moto calls Lambda and Step Functions for a state
 	// machine. If it is 0, moto runs no state machines.
 	GatewayPort int
-	// AnswerOnce gives a call that the SDK repeats the answer of its first try. On
-	// AWS, the call is made again.
-	AnswerOnce bool
 	// Log gets the server's output.
 	Log io.Writer
 }
@@ -87,9 +84,6 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	output := &tail{next: c.Log}
 	cmd := exec.Command(filepath.Join(filepath.Dir(executable), "python"), "-c", program, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
 	cmd.Env = environment(c.GatewayPort)
-	if c.AnswerOnce {
-		cmd.Env = append(cmd.Env, "ANSWER_ONCE=1")
-	}
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.ExtraFiles = []*os.File{socket} // file descriptor 3, see server.py
 	p, err := process.Start(cmd)
@@ -172,8 +166,7 @@ func (s *Server) waitUntilUp(ctx context.Context) error {
 	}
 }
 
-// client ignores the environment's proxy settings, because moto is local.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: startTimeout / 2}
+var client = &http.Client{Transport: direct, Timeout: startTimeout / 2}
 
 func post(ctx context.Context, url string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))

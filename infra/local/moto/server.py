@@ -12,6 +12,7 @@ import functools
 import os
 import sys
 import threading
+from concurrent.futures import Future
 
 import moto.server
 from moto.core.serialize import ResponseSerializer
@@ -70,25 +71,29 @@ def look_once():
 
 
 def answer_once(app):
-    """Give a call that the SDK repeats the answer of the first try. The client lost
-    that answer, and a conditional write would find what it has just written."""
+    """Answer a repeated call with the answer to its first try. The caller lost that
+    answer, and a conditional write would find what it has just written."""
     answers = collections.OrderedDict()
     lock = threading.Lock()
 
     def remembering(environ, start_response):
-        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID")
+        call = environ.get("HTTP_MOTO_CALL")
+        if call is None:
+            return app(environ, start_response)
         with lock:
             answer = answers.get(call)
-        if answer is None:
-            body, status, headers = run_wsgi_app(app, environ, buffered=True)
-            answer = status, headers.to_wsgi_list(), list(body)
-            if call and not status.startswith("5"):
-                with lock:
-                    answers[call] = answer
-                    if len(answers) > 100:
-                        answers.popitem(last=False)
-        status, headers, body = answer
-        start_response(status, headers)
+            first = answer is None
+            if first:
+                answer = answers[call] = Future()
+                if len(answers) > 100:
+                    answers.popitem(last=False)
+        if first:
+            try:
+                answer.set_result(run_wsgi_app(app, environ, buffered=True))
+            except BaseException as e:
+                answer.set_exception(e)
+        body, status, headers = answer.result()
+        start_response(status, headers.to_wsgi_list())
         return body
 
     return remembering
@@ -98,9 +103,7 @@ def listen_on(fd):
     """Serve on a socket that is already open."""
 
     def serve(host, port, app, threaded, use_reloader, ssl_context, request_handler):
-        if os.environ.get("ANSWER_ONCE"):
-            app = answer_once(app)
-        make_server(host, port, app, threaded=threaded, request_handler=request_handler, fd=fd).serve_forever()
+        make_server(host, port, answer_once(app), threaded=threaded, request_handler=request_handler, fd=fd).serve_forever()
 
     moto.server.run_simple = serve
 

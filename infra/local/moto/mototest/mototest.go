@@ -9,10 +9,7 @@
 package mototest
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"log"
 	"net/http"
 	"sync"
 	"testing"
@@ -50,7 +47,7 @@ func URL(t testing.TB) string {
 	server.once.Do(func() {
 		var root string
 		if root, server.err = build.Root(); server.err == nil {
-			server.started, server.err = moto.Start(context.Background(), moto.Config{Root: root, AnswerOnce: true})
+			server.started, server.err = moto.Start(context.Background(), moto.Config{Root: root})
 		}
 	})
 	if server.err != nil {
@@ -64,8 +61,8 @@ func URL(t testing.TB) string {
 // writes in another, so with two writers at once both could succeed. That never
 // happens on AWS. Callers can still interleave their calls in any order.
 //
-// Now and then an answer of moto is lost, and the SDK repeats the call. It then gets
-// the answer of its first try.
+// A lost answer of moto is repeated, see [moto.Transport]. So the SDK never repeats a
+// call.
 func Config(t testing.TB) aws.Config {
 	t.Helper()
 	return aws.Config{
@@ -86,21 +83,7 @@ var calls sync.Mutex
 func (*oneAtATime) Do(r *http.Request) (*http.Response, error) {
 	calls.Lock()
 	defer calls.Unlock()
-	res, err := http.DefaultClient.Do(r.WithContext(context.WithoutCancel(r.Context())))
-	if err != nil {
-		return nil, lost(r, err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, lost(r, err)
-	}
-	res.Body = io.NopCloser(bytes.NewReader(body))
-	return res, nil
+	return transport.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
 }
 
-// lost says in the test's output why an answer was lost.
-func lost(r *http.Request, err error) error {
-	log.Printf("moto's answer to %s was lost: %v", r.Header.Get("X-Amz-Target"), err)
-	return err
-}
+var transport moto.Transport
