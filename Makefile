@@ -46,7 +46,7 @@ check: tools ## run after each change (about a minute): format, vet, staticcheck
 	if [ -n "$$unformatted" ]; then echo "make: these files are not formatted; run gofmt -w on them: $$unformatted" >&2; exit 1; fi
 	go vet ./...
 	go tool staticcheck $(EVERY_PACKAGE_BUT_CDK)
-	go test -short -race $(CHECK) $(CHECKED)
+	go test -timeout 30m -short -race $(CHECK) $(CHECKED)
 	go test $(CHECK) ./docs
 
 test: tools browser ## run all tests (about 17 minutes on two cores, after the first compilation)
@@ -80,7 +80,7 @@ lint: tools ## staticcheck of the CDK's package, unused functions, the workflow,
 	@unused="$$(go tool deadcode ./functions/cmd/... ./infra/elevator ./infra | grep -E '^(functions|slack|infra/elevator)/')"; \
 	if [ -n "$$unused" ]; then echo "make: no program uses these functions; delete them, or move them to the tests:" >&2; echo "$$unused" >&2; exit 1; fi
 	go tool actionlint
-	go test -run 'CfnLint|AslValidator|Nag' ./infra
+	go test -timeout 30m -run 'CfnLint|AslValidator|Nag' ./infra
 
 drain: ## end all access and stop new requests, before you delete the stack; DRAIN="…" passes flags
 	go run ./infra/elevator drain --yes $(DRAIN)

@@ -300,7 +300,11 @@ func TestOnRunningMotoWithOtherSlack(t *testing.T) {
 		t.Errorf("the bot's token is %v, %v", parameter, err)
 	}
 	for path, wantText := range map[string]string{"": "<html", "sim/truth": `"title":"Reconciliation: searches for unknown access"`} {
-		if body := getText(t, got.Page+path); !strings.Contains(body, wantText) {
+		body := getText(t, got.Page+path)
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(body, wantText) && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			body = getText(t, got.Page+path)
+		}
+		if !strings.Contains(body, wantText) {
 			t.Errorf("page /%s lacks %q: %.300s", path, wantText, body)
 		}
 	}

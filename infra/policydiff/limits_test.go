@@ -69,20 +69,21 @@ func BenchmarkCompare(b *testing.B) {
 	}
 }
 
-// TestWorstCases bounds the processor time of what takes longest.
+// TestWorstCases bounds the processor time of what takes longest: a second on a usual
+// machine. A machine may be much slower.
 func TestWorstCases(t *testing.T) {
 	for _, tt := range []struct {
 		shape string
 		n     int
 		limit time.Duration
 	}{
-		{"groups request", 100, 4 * time.Second},
-		{"groups request different targets", 60, 4 * time.Second},
-		{"groups approve", 200, 2 * time.Second},
-		{"groups approve their own", 200, 2 * time.Second},
-		{"groups request and approve their own", 100, 4 * time.Second},
-		{"groups request, and all need tickets", 100, 4 * time.Second},
-		{"people request", 500, 2 * time.Second},
+		{"groups request", 100, 12 * time.Second},
+		{"groups request different targets", 60, 12 * time.Second},
+		{"groups approve", 200, 6 * time.Second},
+		{"groups approve their own", 200, 6 * time.Second},
+		{"groups request and approve their own", 100, 12 * time.Second},
+		{"groups request, and all need tickets", 100, 12 * time.Second},
+		{"people request", 500, 6 * time.Second},
 	} {
 		before, after := worst(tt.shape, tt.n)
 		began := processorTime(t)

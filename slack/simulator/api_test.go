@@ -376,7 +376,7 @@ func TestFaults(t *testing.T) {
 	same(t, "message whose answer was lost", len(w.sees("U0ADA")), n+1)
 
 	w.do("faults", map[string]any{"method": "chat.postMessage", "lost": true, "delay": "1m"})
-	impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+	impatient, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if _, _, err := w.slack.PostMessageContext(impatient, kanal, slackgo.MsgOptionText("late", false)); err == nil {
 		t.Error("an answer that should be late arrived")

@@ -91,6 +91,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 		change(&cfg)
 	}
 	w.Server = New(cfg)
+	w.answerWithin = stepLimit // a pause of this machine is not one of the app
 	mux := http.NewServeMux()
 	mux.Handle("/api/", w.API())
 	mux.Handle("/", w.Page())

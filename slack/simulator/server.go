@@ -14,7 +14,7 @@ type Server struct {
 	log    deliveryLog
 	truth  *truthReader
 	client *http.Client
-	// answerWithin is how long Slack waits for the app. Tests of the page set more.
+	// answerWithin is how long Slack waits for the app. Tests set more.
 	answerWithin time.Duration
 }
 

@@ -32,7 +32,7 @@ func TestVerdicts(t *testing.T) {
 	undone := 0
 	e := &Experiments{all: []*Experiment{
 		{ID: "kept", State: Ready, LimitSeconds: 10, play: clock(0)},
-		{ID: "broken", State: Ready, LimitSeconds: 1, play: clock(60)},
+		{ID: "broken", State: Ready, LimitSeconds: 5, play: clock(60)},
 		{ID: "failed", State: Ready, LimitSeconds: 10, play: func(_ context.Context, tr *trial) error {
 			tr.undo = append(tr.undo, func() { undone++ })
 			return errors.New("the form did not open")
@@ -90,7 +90,7 @@ func TestVerdicts(t *testing.T) {
 	if x := wait("kept", Kept); x.Says != fmt.Sprintf("It took %.1f s.", x.ClockTo.Sub(x.ClockFrom).Seconds()) || !x.ClockTo.After(x.ClockFrom) {
 		t.Errorf("kept: %+v", x)
 	}
-	if x := wait("broken", Broken); x.Says != "After 1s, it is still there." || x.ClockTo.Sub(x.ClockFrom) < time.Second {
+	if x := wait("broken", Broken); x.Says != "After 5s, it is still there." || x.ClockTo.Sub(x.ClockFrom) < 5*time.Second {
 		t.Errorf("broken: %+v", x)
 	}
 	if x := wait("failed", Failed); x.Says != "the form did not open" || undone != 1 {

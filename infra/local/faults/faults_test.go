@@ -191,7 +191,8 @@ func TestCallWithoutAnswer(t *testing.T) {
 				if tt.effect > 0 {
 					<-done
 				}
-				for get(&f, "") != "[]" { // until the rule is used up
+				// Until the rule is used up, and has killed whom it kills.
+				for get(&f, "") != "[]" || tt.killed && len(kills) == 0 {
 					time.Sleep(time.Millisecond)
 				}
 			}()

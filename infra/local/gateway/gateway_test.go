@@ -43,15 +43,14 @@ func errorCode(t *testing.T, err error) string {
 	return api.ErrorCode()
 }
 
-// eventually waits until holds returns true, for at most 20 s.
+// eventually waits until holds returns true, for at most 2 minutes.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if holds() {
-			return
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("did not come true: %s", what)
 		}
 	}
-	t.Fatalf("did not come true: %s", what)
 }
 
 func createMachine(t *testing.T, name, definition string) string {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestHTTPAPI(t *testing.T) {
-	function := lambda.Function{Name: "web", Dir: stack.Dir, Timeout: 5 * time.Second, MemoryMB: 128, Versions: []string{"1"}, Aliases: map[string]string{"live": "1"}, Environment: map[string]string{"HTTP": "yes"}}
+	function := lambda.Function{Name: "web", Dir: stack.Dir, Timeout: time.Minute, MemoryMB: 128, Versions: []string{"1"}, Aliases: map[string]string{"live": "1"}, Environment: map[string]string{"HTTP": "yes"}}
 	if err := stack.Lambda.Register(function); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func requestMachine(t *testing.T, name string, script map[string]any) string {
 		t.Fatal(err)
 	}
 	function := lambda.Function{
-		Name: name, Dir: stack.Dir, Timeout: 5 * time.Second, MemoryMB: 128,
+		Name: name, Dir: stack.Dir, Timeout: time.Minute, MemoryMB: 128,
 		Versions: []string{"1"}, Aliases: map[string]string{"live": "1"},
 		Environment: map[string]string{"SCRIPT": string(raw)},
 	}
@@ -107,7 +107,7 @@ func TestRequestMachine(t *testing.T) {
 		{
 			name: "token can not be stored for the end",
 			script: map[string]any{
-				"evaluate": map[string]any{"next": "automatic"}, "granted": map[string]any{"end_in": 3}, "end": map[string]any{"error": "Internal"},
+				"evaluate": map[string]any{"next": "automatic"}, "granted": map[string]any{"end_in": 15}, "end": map[string]any{"error": "Internal"},
 			},
 			want:   append([]string{"Evaluate", "Announce", "Route", "Grant", "ConfirmGrant", "AuditGrant", "Active", "AwaitEnd", "WaitForEnd", "Ended", "NotifyGranted", "Told"}, revoked...),
 			status: types.ExecutionStatusSucceeded,

@@ -135,7 +135,7 @@ func (g *Gateway) stopExecution(ctx context.Context, call *Call) *Answer {
 	}
 	// moto fails while the execution's thread is still starting.
 	answer := g.forward(ctx, call)
-	for range 20 {
+	for range 100 {
 		if answer.Status != http.StatusInternalServerError {
 			break
 		}

@@ -32,7 +32,7 @@ func stop(t *testing.T, execution string) {
 func TestDeadToken(t *testing.T) {
 	client := sfn.NewFromConfig(stack.AWS())
 	patient := createMachine(t, "token-patient", fmt.Sprintf(waitsForToken, 60))
-	hasty := createMachine(t, "token-hasty", fmt.Sprintf(waitsForToken, 3))
+	hasty := createMachine(t, "token-hasty", fmt.Sprintf(waitsForToken, 10))
 
 	t.Run("used", func(t *testing.T) {
 		execution := start(t, patient, "used")

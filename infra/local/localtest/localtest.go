@@ -87,7 +87,7 @@ func Start() (_ *Stack, err error) {
 		return nil, err
 	}
 	s.Lambda = lambda.New(lambda.Config{Region: Region, AccountID: AccountID, Log: io.Discard, Now: time.Now})
-	for name, timeout := range map[string]time.Duration{"probe": 5 * time.Second, "impatient": time.Second} {
+	for name, timeout := range map[string]time.Duration{"probe": time.Minute, "impatient": time.Second} {
 		f := lambda.Function{Name: name, Dir: s.Dir, Timeout: timeout, MemoryMB: 128, Aliases: map[string]string{"live": "1"}, Versions: []string{"1"}}
 		if err := s.Lambda.Register(f); err != nil {
 			return nil, err
@@ -129,7 +129,7 @@ func (s *Stack) AWS() aws.Config {
 
 // assignTime is how long Assign waits for an assignment, which usually takes
 // gateway.DefaultSettleDelay.
-const assignTime = 20 * time.Second
+const assignTime = 2 * time.Minute
 
 // Assign assigns a permission set to a user in an account, and waits until the
 // assignment is listed.

@@ -24,12 +24,11 @@ func running(pid int) bool {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if holds() {
-			return
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("did not come true: %s", what)
 		}
 	}
-	t.Fatalf("did not come true: %s", what)
 }
 
 // startFamily starts a shell with a child process, and returns the child's id too.
@@ -69,7 +68,7 @@ func TestStop(t *testing.T) {
 			p, child := startFamily(t, tt.stubborn)
 			before := time.Now()
 			p.Stop(300 * time.Millisecond)
-			if took := time.Since(before); took < tt.atLeast || took > 3*time.Second {
+			if took := time.Since(before); took < tt.atLeast || took > time.Minute {
 				t.Errorf("took %v, want at least %v", took, tt.atLeast)
 			}
 			if running(p.PID()) {

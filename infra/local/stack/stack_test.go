@@ -194,7 +194,7 @@ func TestDeploy(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out *sfn.DescribeExecutionOutput
-		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			if out, err = client.DescribeExecution(context.Background(), &sfn.DescribeExecutionInput{ExecutionArn: started.ExecutionArn}); err != nil || out.Status != sfntypes.ExecutionStatusRunning {
 				break
 			}
@@ -212,7 +212,7 @@ func TestDeploy(t *testing.T) {
 		nightly.Expression = parse(t, "rate(1 day)") // at the same time
 		player.Start(ctx, []schedule.Schedule{nightly})
 		var input, name string
-		for deadline := time.Now().Add(20 * time.Second); input == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); input == "" && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			list, err := client.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: aws.String(nightly.Machine)})
 			if err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package policylint
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -403,12 +404,13 @@ func TestChecksAreFast(t *testing.T) {
 			for i := range many {
 				all = append(all, statement(i))
 			}
+			runtime.GC() // what is left of other tests is not this one's
 			begin := processorTime(t)
 			l := New(Settings{Policy: access.Policy{Accounts: all, ProtectedAccounts: []string{account(1), account(2)}}, HasValue: hasNone, ShortestDuration: time.Hour})
 			warnings := append(l.CompareWithReference(), l.Check()...)
 			took := processorTime(t) - begin
 			t.Logf("%s, %d warnings", took, len(warnings))
-			if took > time.Second && !testing.Short() { // the short form runs under the race detector, which is slow
+			if took > 3*time.Second && !testing.Short() { // the short form runs under the race detector, which is slow
 				t.Errorf("it takes %s", took)
 			}
 			if most := (len(checks) + 4) * (mostInFull + 1); len(warnings) > most {
