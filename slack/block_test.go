@@ -145,13 +145,18 @@ func TestBlockSubmission(t *testing.T) {
 	}
 }
 
-// The Home tab stays within Slack's limits with as many blocks as there can be.
-func TestHomeBlocks(t *testing.T) {
-	all := blocks()
-	most := slices.Repeat([]access.Block{all["longest"]}, access.MaxBlocks)
+// mostBlocks returns as many blocks as there can be, with the longest texts.
+func mostBlocks() []access.Block {
+	most := slices.Repeat([]access.Block{blocks()["longest"]}, access.MaxBlocks)
 	for i := range most {
 		most[i].ID = fmt.Sprint("block-", i)
 	}
+	return most
+}
+
+// The Home tab stays within Slack's limits with as many blocks as there can be.
+func TestHomeBlocks(t *testing.T) {
+	all, most := blocks(), mostBlocks()
 	for name, h := range map[string]*HomeBlocks{
 		"none": {}, "failed": {Failed: true}, "some": {Blocks: []access.Block{all["usual"], all["hostile"]}}, "most": {Blocks: most},
 	} {

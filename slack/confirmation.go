@@ -77,7 +77,7 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 func DenialView(r access.Request, required bool) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
-	b.label("Reason").quote(r.Reason)
+	b.label("Reason").quoteLinked(r.Reason)
 	input := slackgo.NewPlainTextInputBlockElement(plainText("Why are you denying this request?"), ActionDenialReason)
 	input.Multiline = true
 	input.MaxLength = access.MaxDenialReasonLength
@@ -109,7 +109,7 @@ func (v *View) DenialReason(required bool) (reason string, mistakes map[string]s
 func EndView(r access.Request) slackgo.ModalViewRequest {
 	b := new(richText)
 	writeRequest(b, r)
-	b.label("Reason").quote(r.Reason)
+	b.label("Reason").quoteLinked(r.Reason)
 	effect := slackgo.NewSectionBlock(plainText("This is someone else's access. If you press End now, this app removes it at once. All other approved requests by this person for the same access end, too."), nil, nil)
 	return dialog(CallbackEnd, "End this access?", "End now", r, []slackgo.Block{b.block("request"), effect})
 }

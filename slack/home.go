@@ -214,7 +214,7 @@ func waitingRow(b *richText, r access.Request) []slackgo.BlockElement {
 	writeSince(b, r)
 	writeExtension(b, r, rowShowsChainOver(r))
 	writeTicket(b, r)
-	b.label("Reason").quote(cut(cleanLines(r.Reason), maxHomeReason))
+	b.label("Reason").quoteLinked(cut(cleanLines(r.Reason), maxHomeReason))
 	writeLink(b, r.MessageLink())
 	if stateOf(r) != statePending {
 		return nil

@@ -129,6 +129,7 @@ func TestFullHome(t *testing.T) {
 			r.Reason, r.Ticket = long, long
 		})
 		h.Notice = long
+		h.Responder = &HomeBlocks{Blocks: mostBlocks()}
 		v := HomeView(h)
 		for _, p := range checkHome(generic(t, v)) {
 			t.Errorf("%d: %s", n, p)
@@ -140,6 +141,10 @@ func TestFullHome(t *testing.T) {
 					want = append(want, fmt.Sprintf("%s request%d", a, i+1))
 				}
 			}
+		}
+		want = append(want, ActionBlock+" ")
+		for _, b := range h.Responder.Blocks {
+			want = append(want, ActionLift+" "+b.ID)
 		}
 		if got := homeButtons(v); !slices.Equal(got[2:], want) {
 			t.Errorf("%d: buttons %q, want %q", n, got[2:], want)

@@ -1,12 +1,15 @@
 package slack
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	slackgo "github.com/slack-go/slack"
+
+	"sso-elevator/functions/access"
 )
 
 // pieces returns the text of the elements, and the links among them. It fails the test if
@@ -77,6 +80,35 @@ func TestLinksInReasons(t *testing.T) {
 				t.Errorf("links %q, want %q", links, tt.want)
 			}
 		})
+	}
+}
+
+// An address in a reason is a link wherever people read the reason, unless it is cut.
+func TestReasonsHaveLinks(t *testing.T) {
+	const address = "https://tickets.example.com/browse/OPS-12"
+	r := homeRequest(1, access.Person{SlackID: "U0ALICE"})
+	cutOff := r
+	r.Reason = "see " + address + "."
+	cutOff.Reason = strings.Repeat("x", maxHomeReason-20) + " " + address
+	for _, tt := range []struct {
+		where string
+		shown any
+		want  bool
+	}{
+		{"message", RequestMessage(r).Blocks, true},
+		{"dialog of Approve", ConfirmationView(Confirmation{Request: r, Last: true}), true},
+		{"dialog of Deny", DenialView(r, true), true},
+		{"dialog of End now", EndView(r), true},
+		{"Home tab", HomeView(Home{Waiting: HomeSection{Requests: []access.Request{r}}}), true},
+		{"Home tab, cut", HomeView(Home{Waiting: HomeSection{Requests: []access.Request{cutOff}}}), false},
+	} {
+		raw, err := json.Marshal(tt.shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(raw), `"url":"`+address+`"`); got != tt.want || !tt.want && strings.Contains(string(raw), `"url":"https://tickets`) {
+			t.Errorf("%s: the address is a link: %t, want %t: %s", tt.where, got, tt.want, raw)
+		}
 	}
 }
 

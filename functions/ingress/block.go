@@ -91,7 +91,8 @@ func (h *Handler) findResponder(ctx context.Context, slackID string) (r responde
 }
 
 // blocksFor returns the part of the Home tab for incident responders; nil if the person is
-// not one, or if that isn't known. It only shows buttons. A press is checked again.
+// not one, or if there is no policy, without which no press works. If it isn't known whether
+// they are one, they see the button. A press is checked again.
 func (h *Handler) blocksFor(ctx context.Context, log *slog.Logger, who access.Person) *slack.HomeBlocks {
 	policy, digest, err := h.Policy.Load(ctx)
 	if err != nil {
@@ -102,8 +103,12 @@ func (h *Handler) blocksFor(ctx context.Context, log *slog.Logger, who access.Pe
 		return nil
 	}
 	groups, err := h.Cases.MemberOf(ctx, index, who, index.ResponderGroups())
-	if err != nil || !index.IsResponder(who, groups) {
-		return nil
+	if !index.IsResponder(who, groups) {
+		if err == nil {
+			return nil
+		}
+		log.Warn("members of responder groups could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		return &slack.HomeBlocks{Failed: true}
 	}
 	blocks, err := h.Table.Blocks(ctx)
 	if err != nil {

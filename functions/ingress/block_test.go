@@ -684,6 +684,12 @@ func TestBlockGuest(t *testing.T) {
 	}
 }
 
+// unreadable makes the members of groups unknown.
+func unreadable(w *world) *world {
+	w.groups.Err = access.Errorf(access.CodeThrottled, "x")
+	return w
+}
+
 // Only responders see the buttons, and only while nobody has blocked them.
 func TestHomeShowsBlocks(t *testing.T) {
 	for _, tt := range []struct {
@@ -695,7 +701,7 @@ func TestHomeShowsBlocks(t *testing.T) {
 		{"UTWIN", func() *world { return blocked(jane) }, false}, {"UJANE", func() *world { return blocked(jane) }, false},
 		{"UBOB", func() *world { return blocked(bob) }, false},
 		{"UANN", func() *world { w := blocked(jane); w.policy.IncidentResponders = nil; return w }, false},
-		{"UDAN", func() *world { w := blocked(jane); w.groups.Err = access.Errorf(access.CodeThrottled, "x"); return w }, false},
+		{"UANN", func() *world { return unreadable(blocked(jane)) }, true}, // by email
 	} {
 		w := tt.w()
 		h := w.handler()
@@ -706,6 +712,19 @@ func TestHomeShowsBlocks(t *testing.T) {
 		text := shownText(w.homes[0].view)
 		if got := strings.Contains(text, "Block a person") && strings.Contains(text, "stolen laptop"); got != tt.want || !tt.want && strings.Contains(text, "Incident response") {
 			t.Errorf("%s: %t, want %t: %s", tt.user, got, tt.want, text)
+		}
+	}
+	// If it isn't known who belongs to a group of responders, nobody misses the button.
+	for _, user := range []string{"UDAN", "UTWIN"} {
+		w := unreadable(blocked(jane))
+		h := w.handler()
+		h.showHome(t.Context(), h.Logger, user, "", true)
+		if len(w.homes) != 1 {
+			t.Fatalf("%s saw %d tabs", user, len(w.homes))
+		}
+		text := shownText(w.homes[0].view)
+		if !strings.Contains(text, "Block a person") || !strings.Contains(text, "couldn't be read") || strings.Contains(text, "stolen laptop") {
+			t.Errorf("%s, without memberships: %s", user, text)
 		}
 	}
 	for user, want := range map[string]string{"UANN": "Block a person", "UBOB": "Lift this block?"} {

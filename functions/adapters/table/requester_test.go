@@ -140,6 +140,34 @@ func TestEvaluateEntersTheRequester(t *testing.T) {
 	}
 }
 
+// A deployment adds the index to the first release's table. Its rows that have a requester
+// are in it then.
+func TestIndexIsAddedToATable(t *testing.T) {
+	s, client, tableName := newStoreWith(t, openIndex)
+	asked(t, s, "r", "p-1", 0)
+	index := requesterIndex
+	_, err := client.UpdateTable(ctx, &dynamodb.UpdateTableInput{
+		TableName: &tableName,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: index.KeySchema[0].AttributeName, AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: index.KeySchema[1].AttributeName, AttributeType: types.ScalarAttributeTypeS},
+		},
+		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: &types.CreateGlobalSecondaryIndexAction{
+			IndexName: index.IndexName, KeySchema: index.KeySchema, Projection: index.Projection,
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked(t, s, "later", "p-1", time.Hour)
+	if got, _, err := s.RequestsOf(ctx, "p-1", 10); err != nil || len(got) != 2 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if open, err := s.OpenRequests(ctx); err != nil || len(open) != 2 {
+		t.Errorf("open requests: %v, %v", open, err)
+	}
+}
+
 // While a deployment creates the index, and if DynamoDB is busy, there is an error.
 // Everything else works.
 func TestRequestsOfWithoutIndex(t *testing.T) {
