@@ -95,7 +95,7 @@ invocation, rows of 4 KB, 1 KB of log for each invocation. Each reminder adds fo
 	for _, l := range lines {
 		fmt.Fprintf(&b, "| %s | %.0f | %.2f |\n", l.what, l.count, l.usd)
 	}
-	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nTwo things come on top:\n\n- [Reconciliations](glossary.md#reconciliation). `make bench` prints how many calls they make. The calls are free; the functions' time isn't. One write of the table\n  reserves the time for five calls, including calls of catalog refreshes.\n- Half a second of a function every five minutes for each person with active access. For 100 people with access all month, that is 1.50.\n\n", sum(lines))
+	fmt.Fprintf(&b, "| **all** | | **%.2f** |\n\nTwo things cost extra:\n\n- [Reconciliations](glossary.md#reconciliation). `make bench` prints how many calls they make. The calls are free; the functions' time isn't. One write of the table\n  reserves the time for five calls, including calls of catalog refreshes.\n- Half a second of a function every five minutes for each person with active access. For 100 people with access all month, that is 1.50.\n\n", sum(lines))
 	fmt.Fprintf(&b, `## What one request calls, and why
 
 The first column is the caller: a function, and its task's operation. [Performance](../internals/performance.md#one-approved-request-without-reminders)

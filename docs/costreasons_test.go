@@ -36,14 +36,14 @@ var reasons = []reason{
 	{"evaluate evaluate", "Slack.users.info", "checks that the requester is still a full member: an execution may evaluate long after the form"},
 	{"evaluate evaluate", "AWSIdentityStore.DescribeUser", "checks that the user who gets the access is enabled and has that email, as Identity Center has them now"},
 	{"evaluate evaluate", "S3.GET", "the policy in force; the catalog, which says which account manages the organization, how long sessions last, and where the access portal is; the index of emails"},
-	{"evaluate evaluate", "Slack.users.lookupByEmail", "finds each approver in Slack, to tag them; kept for ten minutes"},
+	{"evaluate evaluate", "Slack.users.lookupByEmail", "finds each approver in Slack, to mention them; kept for ten minutes"},
 	{"evaluate evaluate", "DynamoDB.Query", "the person's earlier requests: the message shows approvers how often this person had the access"},
 	{"evaluate evaluate", "DynamoDB.UpdateItem", "writes requester, approvers and expiry, which later states, buttons and the minute check use"},
 
 	{"notify announce", "DynamoDB.GetItem", "the row, from which the message is made"},
 	{"notify announce", "AmazonSSM.GetParameter", "the bot's token, kept for five minutes"},
 	{"notify announce", "DynamoDB.UpdateItem", "one before the message and one after it: so a retry knows that a message may have been sent, and searches Slack before it posts again"},
-	{"notify announce", "Slack.chat.postMessage", "posts the message with the buttons, which tags the approvers"},
+	{"notify announce", "Slack.chat.postMessage", "posts the message with the buttons, which mentions the approvers"},
 	{"notify announce", "Slack.conversations.members", "whether approvers are outside the channel. If they are, the message is updated to say so"},
 
 	{"await approval", "DynamoDB.UpdateItem", "stores the token for the button, on condition that the execution is the request's own; the answer shows whether someone pressed before"},

@@ -1,4 +1,4 @@
-// Package drain is the command that ends all access that this system granted and
+// Package drain is the command that ends all access that this app granted and
 // stops new requests. Run it before you delete the stack, or when the system must
 // stop at once.
 package drain
@@ -26,7 +26,7 @@ type Command struct {
 
 // Help returns the command's help text.
 func (Command) Help() string {
-	return `Ends all access that this system granted, and stops new requests. Run it before you delete the stack, or when everything must stop at once. With --yes:
+	return `Ends all access that this app granted, and stops new requests. Run it before you delete the stack, or when everything must stop at once. With --yes:
 
  1. It sets the reserved concurrency of the function ingress to 0. Forms and buttons in Slack stop working.
  2. It stops every execution of the request machine. The minute check then removes their access, records the removal, and closes the requests.

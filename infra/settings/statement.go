@@ -211,9 +211,9 @@ func checked(k kind[access.Statement]) kind[access.Statement] {
 // The keys of both kinds of statement.
 var (
 	allowedUsers = allowed("AllowedUsers", stringOrList(convertKind(emailKind, access.NormalizeEmail), 1),
-		"The emails of the people who can request by this statement, besides AllowedGroups: one, or a list. If both keys are left out, everyone can.")
+		"The emails of the people who can request under this statement, besides AllowedGroups: one, or a list. If both keys are left out, everyone can.")
 	allowedGroups = allowed("AllowedGroups", stringOrList(decisionGroup(groupIDKind, ""), 1),
-		"The ids of Identity Center groups whose members can request by this statement, besides AllowedUsers: one, or a list. If both keys are left out, everyone can.")
+		"The ids of Identity Center groups whose members can request under this statement, besides AllowedUsers: one, or a list. If both keys are left out, everyone can.")
 	approvers = prop("Approvers", stringOrList(approver(), 0), func(s *access.Statement) *[]string { return &s.Approvers },
 		"The approvers: emails, and Identity Center groups as group:ID; one, or a list. Any approver of any statement that applies can approve, but not their own request.")
 	approvalsNeeded = prop("ApprovalsNeeded", whole(1, maxApprovalsNeeded), func(s *access.Statement) *int { return &s.ApprovalsNeeded },
@@ -223,7 +223,7 @@ var (
 	approvalIsNotRequired = prop("ApprovalIsNotRequired", convertKind(boolean(), optional), func(s *access.Statement) **bool { return &s.ApprovalIsNotRequired },
 		"true: everyone whom the statement allows gets the access without approval. false: approval is required, whatever other statements set. Self-approval can still give it.")
 	maxDuration = prop("MaxDuration", convertKind(duration(hours, time.Second, maxAccessDuration, ""), toSeconds), func(s *access.Statement) *int64 { return &s.MaxDuration },
-		"The longest access by this statement. The lowest of all statements that apply counts. Access without approval, extensions included, lasts no longer than this in total.")
+		"The longest access under this statement. The lowest of all statements that apply counts. Access without approval, extensions included, lasts no longer than this in total.")
 	ticket = prop("Ticket", convertKind(ticketRule, func(t access.Ticket) *access.Ticket { return &t }), func(s *access.Statement) **access.Ticket { return &s.Ticket },
 		"Adds a field for a ticket to the form. Required: true: it must not be empty. Pattern: a regular expression that must match the whole ticket. Hint: a text below the field.")
 	warning = prop("Warning", lineOfText(maxWarning), func(s *access.Statement) *string { return &s.Warning },
