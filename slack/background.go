@@ -23,7 +23,7 @@ func writeBackground(b *richText, r access.Request) {
 		b.label("Description").text(text)
 	}
 	if session := session(r); session > 0 && !hasLongSession(r) { // else writeSessions says more
-		b.label("Sessions last").text(access.FormatDuration(session))
+		b.label("Sessions last").text("up to " + access.FormatDuration(session))
 	}
 	bg := r.Background
 	if bg == nil {
@@ -77,15 +77,15 @@ func writeGrants(b *richText, bg *access.Background) {
 
 // writeDenials says how often this access was denied today.
 func writeDenials(b *richText, bg *access.Background) {
-	times := fmt.Sprintf("%d times", bg.DeniedToday)
+	times, last := fmt.Sprintf("%d times", bg.DeniedToday), "last by "
 	switch bg.DeniedToday {
 	case 1:
-		times = "once"
+		times, last = "once", "by "
 	case 2:
 		times = "twice"
 	}
 	by := cut(firstNonEmpty(clean(bg.LastDeniedBy.Name), clean(bg.LastDeniedBy.Email), "someone"), maxBackgroundName)
-	b.label("Earlier requests").text("denied " + times + " today (UTC), last by " + by + ", ").time(bg.LastDeniedAt)
+	b.label("Earlier requests").text("denied " + times + " today (UTC), " + last + by + ", ").time(bg.LastDeniedAt)
 }
 
 func writeHeld(b *richText, kind access.Kind, bg *access.Background) {

@@ -132,8 +132,8 @@ func BlockedView(e Ended) slackgo.ModalViewRequest {
 		b.newLine().text("This app checks again every minute, and ends what is left.")
 	}
 	b.newLine().strong("Open sessions stay active until they expire.").
-		text(" To cut them, use your deny policy, and end the person's access portal session: docs/operate/compromised-account.md.")
-	b.newLine().text("Access that this person approved for others stays active. The same page has a query that lists it.")
+		text(" To end them, apply your deny policy and end the person's access portal session. See docs/operate/compromised-account.md.")
+	b.newLine().text("Access that this person approved for others stays active. That page has a query to list it.")
 	v := modal("Blocked", b.block("blocked"))
 	v.Close = plainText("Close")
 	return v

@@ -20,7 +20,7 @@ const CommandHint = "[name] or list or help"
 
 // CommandHelp answers "/access help".
 const CommandHelp = "• " + CommandAccount + ": opens the form to request access to an AWS account.\n" +
-	"• " + CommandAccount + " prod shop: opens it with the account whose name contains these words.\n" +
+	"• " + CommandAccount + " prod shop: opens it with the account that matches these words, if only one does.\n" +
 	"• " + CommandAccount + " prod shop admin: also chooses the permission set.\n" +
 	"• " + CommandGroup + ": opens the form to request membership in a group. Add words of the group's name to choose it.\n" +
 	"• " + CommandAccount + " " + WordList + ": shows your active access and your pending requests.\n" +

@@ -63,7 +63,7 @@ func ConfirmationView(c Confirmation) slackgo.ModalViewRequest {
 	case !c.Last:
 		effect = "If you press Approve, the request still needs other approvals before the access starts."
 	case !c.HeldUntil.IsZero():
-		effect = "If you press Approve, the time of this request starts at once."
+		effect = "If you press Approve, this request's time starts at once, beside the other request."
 	case r.Chain != nil && !c.ChainOver:
 		effect = "If you press Approve, the access is extended at once."
 	}

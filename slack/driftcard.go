@@ -98,12 +98,7 @@ func (c *cards) card(f access.Finding, index int) []slackgo.Block {
 func (c *cards) next(b *richText, f access.Finding, index int, press *access.FindingPress) {
 	switch {
 	case press != nil && press.Remove:
-		switch result := c.run.PressResultOf(index); result {
-		case "":
-			b.strong("Removing").text(": asked for by ").person(press.By).text(", ").time(press.At)
-		default:
-			b.strong(pressLabel(result)).text(": removal asked for by ").person(press.By).text(", ").time(press.At)
-		}
+		b.strong(pressLabel(c.run.PressResultOf(index))).text(": ").person(press.By).text(" pressed Remove now, ").time(press.At)
 	case press != nil:
 		b.strong("Left until ").time(press.Until).text(" by ").person(press.By).text(". An approver can still remove it.")
 	case f.Exemption != nil:
@@ -114,16 +109,18 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 		if f.ExemptionOver {
 			b.text(exemptionOver + "\n")
 		}
-		b.text("Next: removed ").time(c.report.NextRevocation)
+		b.text("Will be removed ").time(c.report.NextRevocation)
 		if _, ok := f.LeaveUntil(c.report.At); ok {
 			b.text(", unless an approver leaves it for a day")
 		}
 	}
 }
 
-// pressLabel says how a removal ended that someone asked for.
+// pressLabel says how a removal ended that someone asked for. result is "" before the end.
 func pressLabel(result access.RemovalResult) string {
 	switch result {
+	case "":
+		return "Removing"
 	case access.DriftRemoved:
 		return "Removed"
 	case access.DriftHeld:

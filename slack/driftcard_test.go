@@ -132,23 +132,23 @@ func TestFindingCardsSay(t *testing.T) {
 	}{
 		"open": {
 			want: []string{
-				"alice| (|@U0ALICE|)|: ReadOnly in Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Next: removed |3 Mar 2026 05:30 UTC|, unless an approver leaves it for a day", "An exemption in the settings or an approver can delay that, until 72 hours after the access was first found.",
+				"alice| (|@U0ALICE|)|: ReadOnly in Sandbox (111122223333) Added by arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0a1b/kim@example.com, |2 Mar 2026 08:30 UTC|, according to CloudTrail First seen |28 Feb 2026 09:30 UTC|", "Will be removed |3 Mar 2026 05:30 UTC|, unless an approver leaves it for a day", "An approver or an exemption in the settings can keep it until 72 hours after it was first found.",
 			},
 			buttons: both(11, 14, 10, 13, 12),
 		},
 		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it."}, buttons: both(11, 14, 10, 13, 12)},
 		"too_old":    {buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
 		"exemption_over": {want: []string{
-			"|Its exemption has ended: the access was first seen more than 72 hours ago. |Next: removed |3 Mar 2026 05:30 UTC|",
+			"|Its exemption has ended: the access was first seen more than 72 hours ago. |Will be removed |3 Mar 2026 05:30 UTC|",
 			"• bob|: AdministratorAccess|, first seen |27 Feb 2026 01:30 UTC|. Its exemption has ended: the access was first seen more than 72 hours ago.|",
 		}, buttons: slices.Concat(both(14), []string{remove(10)}, both(13, 12))},
-		"overruled": {want: []string{"Removing|: asked for by |@U0BOB|", "Removed|: removal asked for by |@U0BOB|", "Removal not confirmed|: removal asked for by |@U0BOB|"},
+		"overruled": {want: []string{"Removing|: |@U0BOB| pressed Remove now, |", "Removed|: |@U0BOB| pressed Remove now, |", "Removal not confirmed|: |@U0BOB| pressed Remove now, |"},
 			buttons: slices.Concat(both(14, 13), []string{remove(12)})},
-		"pressed": {want: []string{"Removing|: asked for by |@U0BOB|, |2 Mar 2026 09:40 UTC|", "Left until |3 Mar 2026 09:40 UTC| by |@U0BOB|"},
+		"pressed": {want: []string{"Removing|: |@U0BOB| pressed Remove now, |2 Mar 2026 09:40 UTC|", "Left until |3 Mar 2026 09:40 UTC| by |@U0BOB|"},
 			buttons: slices.Concat([]string{remove(11)}, both(14, 13, 12))},
 		"ended": {want: []string{
-			"Removed|: removal asked for by |@U0BOB|", "Kept because a request now covers it|: removal asked for by", "Removal not confirmed|: removal asked for by", "Already removed by someone else|: removal asked for by",
-			"Kept because removals are off, or this person may no longer decide|: removal asked for by",
+			"Removed|: |@U0BOB| pressed Remove now, |", "Kept because a request now covers it|: |@U0BOB| pressed Remove now, |", "Removal not confirmed|: |@U0BOB| pressed Remove now, |", "Already removed by someone else|: |@U0BOB| pressed Remove now, |",
+			"Kept because removals are off, or this person may no longer decide|: |@U0BOB| pressed Remove now, |",
 		}, buttons: []string{remove(12)}},
 		"revoke": {want: []string{"Kept because it is exempt for now (1)", "Left by |@U0BOB| until |3 Mar 2026 15:30 UTC|"}},
 	} {

@@ -58,7 +58,7 @@ func unanswered(r access.Run, findings []access.Finding) (waiting []access.Findi
 func writeRunApprovers(b *richText, r access.Run) {
 	b.label("Approvers")
 	if len(r.Approvers) > 0 {
-		b.text(clean(ListNames(r.Approvers)) + ". Each answer counts only for accounts and groups for which that person is an approver.")
+		b.text(clean(ListNames(r.Approvers)) + ". Each person's answer counts only for the accounts and groups that they approve.")
 	} else {
 		b.text("none.")
 	}
@@ -73,7 +73,7 @@ func writeRunApprovers(b *richText, r access.Run) {
 func questionTitle(r access.Run) string {
 	switch {
 	case r.Answer == nil:
-		return "🟠 Remove " + countText(r.Removals) + " that this app didn't grant?"
+		return fmt.Sprintf("🟠 Remove access without a request (%d)?", r.Removals)
 	case r.HasConsent():
 		return "🔵 Removal approved: access without a request"
 	case len(r.InScope) > 0:

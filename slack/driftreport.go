@@ -115,7 +115,7 @@ const (
 	labelAlreadyGone = "Already removed by someone else"
 	labelExempt      = "Kept because it is exempt for now"
 	labelProtected   = "Never removed, because the account is protected and no statement names it"
-	labelOverLimit   = "Kept until the next check asks, because the 24-hour limit is reached"
+	labelOverLimit   = "Kept for now because the 24-hour removal limit is reached"
 	labelNotAllowed  = "Kept because removals are off or no approver agreed"
 )
 
@@ -127,7 +127,7 @@ func (o driftOutcome) summary() slackgo.Block {
 	if len(o.Findings) > 0 || o.Total > 0 {
 		b.label("Found").text(strconv.Itoa(max(o.Total, len(o.Findings))))
 		if o.Total > len(o.Findings) {
-			b.text(fmt.Sprintf(" in total. Shown below: %d, each new or last reported a day ago.", len(o.Findings)))
+			b.text(fmt.Sprintf(" in total. Shown below: %d, each new, exempt or not reported for at least a day.", len(o.Findings)))
 		}
 	}
 	if o.removing && len(o.Findings) > 0 {
@@ -159,9 +159,9 @@ func (o driftOutcome) summary() slackgo.Block {
 		if !o.NextRevocation.IsZero() && len(o.left) > 0 {
 			who := "An exemption in the settings"
 			if len(o.Decidable) > 0 {
-				who += " or an approver"
+				who = "An approver or an exemption in the settings"
 			}
-			text = "The next removal takes this access away. " + who + " can delay that, until 72 hours after the access was first found. Its owner can request it after the removal."
+			text = "The next removal removes this access. " + who + " can keep it until 72 hours after it was first found. Its owner can request it after the removal."
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)
 	}

@@ -19,7 +19,7 @@ type Extension struct {
 
 // block says what a request would do.
 func (e *Extension) block() slackgo.Block {
-	b := new(richText).text("You have had this access since ").time(e.Since).text(", and have it until ").time(e.Until).
+	b := new(richText).text("You've had this access since ").time(e.Since).text(". It ends ").time(e.Until).
 		text(". This request extends it from then on.")
 	switch {
 	case e.Limited && e.Automatic > 0:
@@ -40,22 +40,22 @@ func writeExtension(b *richText, r access.Request, over bool) {
 	case r.Chain == nil:
 		return
 	case over:
-		b.newLine().strong("The request that this one would extend has ended.").text(" The time of this one starts with its approval.")
+		b.newLine().strong("The request that this one would extend has ended.").text(" This request's time starts when it is approved.")
 		return
 	}
-	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(", ending ").time(r.Chain.End).
-		text(". With this request: " + access.FormatChain(r.ChainSeconds()) + " in all")
+	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(", until ").time(r.Chain.End).
+		text(". Total with this request: " + access.FormatChain(r.ChainSeconds()))
 	if d := r.EvaluatedDecision; d != nil && d.ChainTooLong {
 		b.text(", which is too long without an approval")
 	}
-	b.text(". If that access ends before an approval, the approval starts new access.")
+	b.text(". If the old access ends first, approval starts new access.")
 }
 
 // writeHeldUntil says that the person has the access until then, through a request that this one
 // doesn't extend.
 func writeHeldUntil(b *richText, until time.Time) {
 	b.newLine().strong("They have this access until").text(" ").time(until).
-		text(", through another request. This request doesn't extend it: its time starts with its approval.")
+		text(", through another request. This request doesn't extend it: this request's time starts when it is approved.")
 }
 
 // rowShowsChainOver reports whether anything in the row happened after the end of the access that

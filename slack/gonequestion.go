@@ -19,7 +19,7 @@ func goneQuestion(r access.Run, findings []access.Finding) Message {
 		what = "Asked about"
 	}
 	why := new(richText).
-		label("What happened").text("More than 10 people were disabled or deleted in IAM Identity Center within an hour. A broken directory sync looks the same, so we didn't remove their access. Check the sync first.").
+		label("What happened").text("More than 10 people were disabled or deleted in IAM Identity Center within an hour. A broken directory sync looks the same, so we kept the access in this question. Up to 10 people found earlier in that hour may have lost theirs without a question. Check the sync first.").
 		label(what).text(countText(r.Removals) + " of " + peopleText(r.People)).
 		label("Found").time(r.StartedAt)
 	if r.Answer != nil {
@@ -65,11 +65,13 @@ func isPartlyLeft(r access.Run) bool {
 func writeGoneAnswers(b *richText, r access.Run) {
 	writeAnswers(b, r.Answers, r.Answer, false)
 	b.newLine()
-	if r.HasConsent() {
-		b.text("This access ends within minutes. People who are back keep theirs. ")
-	}
-	if isPartlyLeft(r) {
-		b.text("We'll ask about the rest again within 24 hours.")
+	switch {
+	case r.HasConsent() && isPartlyLeft(r):
+		b.text("Access with the answer “remove” ends within minutes. People who are back keep theirs. We'll ask about the rest again within 24 hours.")
+	case r.HasConsent():
+		b.text("This access ends within minutes. People who are back keep theirs.")
+	default:
+		b.text("We'll ask again within 24 hours.")
 	}
 }
 

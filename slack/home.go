@@ -156,7 +156,7 @@ func (s HomeSection) end(blocks []slackgo.Block, id, none string) []slackgo.Bloc
 	case more > 0:
 		text = fmt.Sprintf("and %d more", more)
 	case s.More && len(s.Requests) > 0:
-		text = "and maybe more"
+		text = "There may be more."
 	case s.More:
 		text = none + " This list may be incomplete. Messages about requests have the same buttons."
 	case len(s.Requests) == 0:

@@ -288,9 +288,9 @@ func writeApprovers(b *richText, r access.Request) {
 // footer says what has happened. It returns nil if there is nothing to say.
 func footer(s state, r access.Request) slackgo.Block {
 	b := new(richText)
-	writeDecision(b, s, r)
+	writeDecision(b, s, r, aboutRequester)
 	if s != statePending {
-		writeProgress(b, s, r)
+		writeProgress(b, s, r, aboutRequester)
 	}
 	if len(b.current)+len(b.done) == 0 {
 		return nil
@@ -299,7 +299,7 @@ func footer(s state, r access.Request) slackgo.Block {
 }
 
 // writeDecision says how the request was decided, by whom and when.
-func writeDecision(b *richText, s state, r access.Request) {
+func writeDecision(b *richText, s state, r access.Request, to audience) {
 	o := r.Outcome
 	switch {
 	case s == stateInterrupted:
@@ -310,7 +310,7 @@ func writeDecision(b *richText, s state, r access.Request) {
 	}
 	switch o.Kind {
 	case access.OutcomeAutomatic:
-		b.text("Approved automatically, ").time(o.At).text(": " + automaticApprovalReason(o.Reason))
+		b.text("Approved automatically, ").time(o.At).text(": " + automaticApprovalReason(o.Reason, to))
 	case access.OutcomeApproved:
 		b.text("Approved by ").list(r.CountedApprovers()).text(", ").time(o.At)
 	case access.OutcomeDenied:
@@ -323,7 +323,7 @@ func writeDecision(b *richText, s state, r access.Request) {
 	case access.OutcomeExpired:
 		b.text("No approver answered in time. Expired ").time(o.At).text(". If the access is still needed, submit a new request.")
 	default:
-		b.text("Refused ").time(o.At).text(". " + refusalReason(o.Reason))
+		b.text("Refused ").time(o.At).text(". " + refusalReason(o.Reason, to))
 		b.quote(cut(cleanLines(o.Message), maxMessage))
 	}
 }
@@ -337,26 +337,26 @@ func denialReason(r access.Request) string {
 }
 
 // writeProgress says what happened after the request was approved.
-func writeProgress(b *richText, s state, r access.Request) {
+func writeProgress(b *richText, s state, r access.Request, to audience) {
 	switch s {
 	case stateEnding:
 		if r.EndRequest != nil {
-			writeEarlyEnd(b.newLine(), r.EndRequest)
+			writeEarlyEnd(b.newLine(), r.EndRequest, to)
 		}
 	case stateStuck:
-		b.newLine().text("This access may still exist. We're still trying to remove it. An alarm was raised for the people who run this app.")
+		b.newLine().text("This access may still exist. The app keeps trying to remove it, and has raised an alarm for the people who run it.")
 	case stateEnded, stateKept, stateWithOthers, stateForeign:
 		b.newLine()
-		writeEnd(b, s, r, aboutRequester)
+		writeEnd(b, s, r, to)
 	case stateFailed:
 		b.newLine()
-		writeFailure(b, r, aboutRequester)
+		writeFailure(b, r, to)
 	}
 }
 
 // writeEarlyEnd says who ended the access early, or why the app did.
-func writeEarlyEnd(b *richText, e *access.EndRequest) {
-	if text := e.Reason.Text(); text != "" {
+func writeEarlyEnd(b *richText, e *access.EndRequest, to audience) {
+	if text := e.Reason.Text(to.choose("you", "the requester"), to.choose("your", "the requester's")); text != "" {
 		b.text(text + " ").time(e.At)
 		return
 	}
@@ -373,17 +373,22 @@ const (
 
 // verb returns the audience, followed by the form of a verb that fits it.
 func (a audience) verb(second, third string) string {
+	return string(a) + " " + a.choose(second, third)
+}
+
+// choose returns the word that fits the audience: "you" or "the requester", for example.
+func (a audience) choose(second, third string) string {
 	if a == toRequester {
-		return string(a) + " " + second
+		return second
 	}
-	return string(a) + " " + third
+	return third
 }
 
 // writeEnd says how the request ended, and what is left of its access.
 func writeEnd(b *richText, s state, r access.Request, to audience) {
 	switch {
 	case r.EndRequest != nil:
-		writeEarlyEnd(b, r.EndRequest)
+		writeEarlyEnd(b, r.EndRequest, to)
 		b.newLine()
 	case r.WasRemovedEarly():
 		b.text("Removed early because of an error. If the access is still needed, submit a new request.").newLine()
@@ -439,7 +444,9 @@ func writeFailure(b *richText, r access.Request, to audience) {
 			b.text(", until ").time(r.KeptUntil).text(".")
 		}
 	}
-	b.quote(why)
+	if code != access.CodeBlocked { // its message says the same
+		b.quote(why)
+	}
 }
 
 func buttons(elements ...slackgo.BlockElement) slackgo.Block {

@@ -394,6 +394,8 @@ func requests() map[string]access.Request {
 		"refused_no_statements":        pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
 		"refused_no_approvers":         pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
 		"refused_not_allowed":          pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
+		"refused_blocked":              pending(outcome(access.OutcomeRefused, carol, "Blocked", "")),
+		"refused_not_permitted":        pending(outcome(access.OutcomeRefused, access.Person{}, "Refused", "")),
 		"refused_protected":            pending(outcome(access.OutcomeRefused, access.Person{}, "ProtectedAccount", "")),
 		"refused_duration_too_long":    pending(outcome(access.OutcomeRefused, access.Person{}, "DurationTooLong", "The policy allows at most 1 hour.")),
 		"refused_management":           pending(outcome(access.OutcomeRefused, access.Person{}, "ManagementAccount", "")),
@@ -421,6 +423,7 @@ func requests() map[string]access.Request {
 		"pending_reminded_hostile":     pending(hostileTexts, reminded),
 		"refused_hostile":              pending(hostileTexts, outcome(access.OutcomeRefused, access.Person{}, hostile, strings.Repeat(hostile, 20))),
 		"failed":                       pending(approved, failed(access.CodeFailed, "Received a 404 status error: Permission set not provisioned")),
+		"failed_blocked":               pending(approved, failed(access.CodeBlocked, "an incident responder blocked the requester"), revoked(access.RemovalNothing, early)),
 		"failed_foreign":               pending(approved, failed(access.CodeForeign, "the access already exists, and this app did not create it"), revoked(access.RemovalNothing, early)),
 		"failed_ambiguous_email":       pending(approved, failed(access.CodeAmbiguous, ""), revoked(access.RemovalNothing, early)),
 		"failed_management":            pending(approved, failed(access.CodeManagement, ""), revoked(access.RemovalNothing, early)),
@@ -484,6 +487,8 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeOutcome, "refused_no_statements"},
 		{PurposeOutcome, "refused_no_approvers"},
 		{PurposeOutcome, "refused_not_allowed"},
+		{PurposeOutcome, "refused_blocked"},
+		{PurposeOutcome, "refused_not_permitted"},
 		{PurposeOutcome, "refused_duration_too_long"},
 		{PurposeOutcome, "refused_ticket_missing"},
 		{PurposeOutcome, "refused_management"},
@@ -505,6 +510,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 		{PurposeRevoked, "failed_unknown"},
 		{PurposeFailed, "failed"},
 		{PurposeFailed, "failed_kept"},
+		{PurposeFailed, "failed_blocked"},
 		{PurposeFailed, "failed_foreign"},
 		{PurposeFailed, "failed_hostile"},
 	}
@@ -517,7 +523,8 @@ func TestThreadAndDirectMessages(t *testing.T) {
 			}
 		})
 	}
-	for _, request := range []string{"pending", "pending_group", "pending_ticket", "pending_longest", "pending_hostile", "approved", "active", "ended", "denied", "interrupted"} {
+	for _, request := range []string{"pending", "pending_group", "pending_ticket", "pending_longest", "pending_hostile", "approved", "active", "ended", "denied", "interrupted",
+		"withdrawn", "expired", "refused_not_allowed", "self_approval", "ending_gone", "stuck", "kept_until", "kept_others_blocked", "failed_kept", "failed_foreign", "failed_blocked"} {
 		t.Run("announce/"+request, func(t *testing.T) {
 			checked(t, "direct_announce_"+request, DirectMessage(PurposeAnnounce, all[request]), all[request])
 		})
@@ -554,7 +561,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 
 // Once the row says that the access to extend has ended, no text claims that it continues.
 func TestExtensionOfWhatHasEnded(t *testing.T) {
-	const over, extends = "The request that this one would extend has ended. The time of this one starts with its approval.", "Extends access they have had since "
+	const over, extends = "The request that this one would extend has ended. This request's time starts when it is approved.", "Extends access they have had since "
 	all := requests()
 	for name, ended := range map[string]bool{"pending_extension": false, "pending_extension_reminded": false, "pending_extension_over": true, "pending_extension_approved_once": true} {
 		r := all[name]
@@ -566,7 +573,7 @@ func TestExtensionOfWhatHasEnded(t *testing.T) {
 			if strings.Contains(text, over) != ended || strings.Contains(text, extends) == ended || strings.Contains(text, "is too long") && ended {
 				t.Errorf("%s, %s: %s", name, where, text)
 			}
-			if !ended && !strings.Contains(text, "If that access ends before an approval, the approval starts new access.") {
+			if !ended && !strings.Contains(text, "If the old access ends first, approval starts new access.") {
 				t.Errorf("%s, %s claims without a condition that the access continues: %s", name, where, text)
 			}
 		}

@@ -17,12 +17,14 @@ const undecidedText = "This app couldn't read the groups or accounts that the po
 	"Please tell the people who run it, and submit the request again when they have fixed it."
 
 // blockedText is for a request whose requester was blocked.
-const blockedText = "An incident responder blocked the requester. Ask the people who run this app."
+func blockedText(to audience) string {
+	return "An incident responder blocked " + to.choose("you", "the requester") + ". Ask the people who run this app."
+}
 
-func automaticApprovalReason(reason string) string {
+func automaticApprovalReason(reason string, to audience) string {
 	switch access.Reason(reason) {
 	case access.ReasonSelfApproval:
-		return "the policy lets the requester approve this."
+		return "the policy lets " + to.choose("you", "the requester") + " approve this."
 	default:
 		return "the policy requires no approval here."
 	}
@@ -33,14 +35,14 @@ func automaticApprovalReason(reason string) string {
 const ManagementAccount = "This app can't grant access to the organization's management account, because AWS allows that only from the management account itself. " +
 	"Request a group that has access there instead, with " + CommandGroup + "."
 
-func refusalReason(reason string) string {
+func refusalReason(reason string, to audience) string {
 	switch reason {
 	case string(access.ReasonNoStatements):
 		return "The policy doesn't offer this access. Ask the people who run this app to add it."
 	case string(access.ReasonNoApprovers):
 		return "Nobody can approve this request. Ask the people who run this app to add an approver."
 	case string(access.ReasonNotAllowed):
-		return "The policy doesn't let the requester have this access. Ask the people who run this app to change that."
+		return "The policy doesn't let " + to.choose("you", "the requester") + " have this access. Ask the people who run this app to change that."
 	case string(access.ReasonProtectedAccount):
 		return "This account is protected, and the policy doesn't name it. Ask the people who run this app to add it."
 	case string(access.ReasonDurationTooLong):
@@ -50,13 +52,13 @@ func refusalReason(reason string) string {
 	case string(access.CodeManagement):
 		return ManagementAccount
 	case string(access.CodeNotFound):
-		return "The account, permission set or user was not found in AWS."
+		return "The account, permission set, group or user was not found in AWS."
 	case string(access.CodeRefused):
-		return "The requester can't have this access."
+		return string(to) + " can't have this access."
 	case string(access.CodeMisconfigure):
 		return "This app is not set up correctly. Please tell the people who run it."
 	case string(access.CodeBlocked):
-		return blockedText
+		return blockedText(to)
 	case string(access.CodeNotDecided):
 		return undecidedText
 	case string(access.CodeExecutionGone):
@@ -75,11 +77,11 @@ func failureReason(code access.Code, to audience) string {
 	case access.CodeRefused:
 		return "This access is no longer allowed."
 	case access.CodeBlocked:
-		return blockedText
+		return blockedText(to)
 	case access.CodeAmbiguous:
 		return "Several users in IAM Identity Center share one email address, so this app can't tell whose access this is. Please tell the people who run it."
 	case access.CodeNotFound:
-		return "The account, permission set or user no longer exists."
+		return "The account, permission set, group or user no longer exists."
 	case access.CodeFailed:
 		return "AWS refused the change. Please submit the request again. If it fails again, tell the people who run this app."
 	case access.CodeMisconfigure:

@@ -91,7 +91,7 @@ var titles = map[state]string{
 	stateStuck:       "🟠 Access not removed yet: retrying",
 	stateEnded:       "⚪ Access has ended",
 	stateKept:        "⚪ Request ended: access continues through another request",
-	stateWithOthers:  "⚪ Request ended: the access ends with the last request for it",
+	stateWithOthers:  "⚪ Request ended: access ends with another request",
 	stateForeign:     "⚪ Request ended: access continues outside this app",
 	stateFailed:      "🔴 Access not granted",
 	stateDenied:      "🔴 Access request denied",

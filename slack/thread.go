@@ -114,13 +114,13 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 	case purpose == PurposeGranted && s == stateActive:
 		writeReady(b, r)
 	case purpose == PurposeGranted && s == stateEnding:
-		b.text("your access has ended. The app is removing it.")
+		b.text("your access is being removed.")
 	case purpose == PurposeGranted && s == stateStuck:
-		b.text("your access has ended, but it isn't removed yet. The app keeps trying.")
-	case purpose == PurposeAnnounce && r.Outcome != nil:
+		b.text("the app couldn't remove your access yet. It keeps trying.")
+	case purpose == PurposeAnnounce && r.IsApproved():
 		b.text("your request was decided. ")
-		writeDecision(b, s, r)
-		writeProgress(b, s, r)
+		writeDecision(b, s, r, toRequester)
+		writeProgress(b, s, r, toRequester)
 	case isReplaced(purpose, r) && hasEnded(s):
 		b.text(wasReady)
 	case isEnd(purpose) && (s == stateKept || s == stateWithOthers || s == stateForeign):
@@ -134,13 +134,13 @@ func writeUpdate(b *richText, purpose string, r access.Request) {
 		writeFailure(b, r, toRequester)
 	case purpose == PurposeOutcome && s == stateDenied:
 		b.text("your request is closed. ")
-		writeDecision(b, s, r)
+		writeDecision(b, s, r, toRequester)
 		if denialReason(r) == "" {
 			b.text(". Ask the approver why before you submit it again.")
 		}
-	case purpose == PurposeOutcome && r.Outcome != nil:
+	case (purpose == PurposeAnnounce || purpose == PurposeOutcome) && r.Outcome != nil:
 		b.text("your request is closed. ")
-		writeDecision(b, s, r)
+		writeDecision(b, s, r, toRequester)
 	default:
 		b.text(titles[s] + ".")
 	}

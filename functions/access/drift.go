@@ -242,8 +242,8 @@ type DriftReport struct {
 	ExecutionARN string    `json:"execution_arn"`
 
 	// Findings are the findings to report, sorted by target and user: all of them in mode
-	// revoke, otherwise those that are new or were last reported a day ago. Results are
-	// the results of the removals, by Subject.Key.
+	// revoke, otherwise those that are new, exempt or were last reported at least a day ago.
+	// Results are the results of the removals, by Subject.Key.
 	Findings []Finding                `json:"findings,omitempty"`
 	Results  map[string]RemovalResult `json:"results,omitempty"`
 	// Total is how many findings there are, reported or not.

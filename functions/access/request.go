@@ -309,13 +309,14 @@ const (
 	EndBlocked EndReason = "blocked"
 )
 
-// Text returns the reason for people; empty if there is none.
-func (r EndReason) Text() string {
+// Text returns the reason for people; empty if there is none. who is the requester, and whose
+// the possessive: "you" and "your", or "the requester" and "the requester's".
+func (r EndReason) Text(who, whose string) string {
 	switch r {
 	case EndRequesterGone:
-		return "Ended because the requester's user was disabled or deleted in IAM Identity Center."
+		return "Ended because " + whose + " user was disabled or deleted in IAM Identity Center."
 	case EndBlocked:
-		return "Ended because an incident responder blocked the requester."
+		return "Ended because an incident responder blocked " + who + "."
 	default:
 		return ""
 	}

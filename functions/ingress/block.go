@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -240,7 +241,7 @@ func (h *Handler) block(ctx context.Context, log *slog.Logger, in slack.Interact
 		return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockBlockedPerson: "Slack doesn't know this person. Choose another one."}))
 	case personErr != nil:
 		log.Error("person to block could not be looked up", "code", access.CodeOf(personErr), "error", access.ErrorMessage(personErr))
-		return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockBlockedPerson: "Nobody is blocked yet, because this person could not be looked up. Please press Block again."}))
+		return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockBlockedPerson: "Nothing has changed, because the lookup of this person failed. Please press Block again."}))
 	case access.SamePerson(person, r.Person):
 		return jsonResponse(slack.FieldErrorsResponse(map[string]string{slack.BlockBlockedPerson: "You can't block yourself. Ask another incident responder."}))
 	}
@@ -275,7 +276,7 @@ func (h *Handler) writeBlock(ctx context.Context, r responder, person access.Per
 		case blocks.Of(r.Person) != nil:
 			return block, false, "You can't do this at the moment. Ask another incident responder.", nil
 		case len(blocks.Blocks) >= access.MaxBlocks:
-			return block, false, "Nobody is blocked: too many people are blocked already. Lift a block first, or disable this person in IAM Identity Center.", nil
+			return block, false, fmt.Sprintf("This person isn't blocked: only %d people can be blocked at once. Lift a block first, or disable this person in IAM Identity Center.", access.MaxBlocks), nil
 		case blocks.IsFull():
 			return block, false, tooManyUnrecorded, nil
 		}
@@ -294,7 +295,7 @@ func (h *Handler) writeBlock(ctx context.Context, r responder, person access.Per
 	return block, false, "", access.Errorf(access.CodeUnavailable, "block a person: gave up after %d conflicting writes", blockTries)
 }
 
-const tooManyUnrecorded = "Nothing has changed: too many blocks wait for their audit records. Tell the people who run this app. Until then, disable the person in IAM Identity Center."
+const tooManyUnrecorded = "Nothing has changed: too many blocks are waiting for their audit records. Tell the people who run this app. Until then, disable the person in IAM Identity Center."
 
 // lift handles the submission of the dialog that lifts a block.
 func (h *Handler) lift(ctx context.Context, log *slog.Logger, in slack.Interaction) events.APIGatewayV2HTTPResponse {

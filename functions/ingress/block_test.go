@@ -392,12 +392,12 @@ func TestBlockWithFailures(t *testing.T) {
 				w.blocks = w.blocks.Add(access.Block{Person: access.Person{SlackID: fmt.Sprint("U", i)}}, int64(i+1))
 			}
 			w.blocks.Recorded = w.blocks.Version
-		}, false, "too many people are blocked already"},
+		}, false, "This person isn't blocked: only 25 people can be blocked at once."},
 		{"too many events aren't recorded", func(w *world) {
 			for i := range access.MaxBlockEvents {
 				w.blocks.Events = append(w.blocks.Events, access.BlockEvent{Sequence: int64(i + 1)})
 			}
-		}, false, "too many blocks wait for their audit records"},
+		}, false, "too many blocks are waiting for their audit records"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := guarded()

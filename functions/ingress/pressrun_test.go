@@ -48,7 +48,7 @@ var (
 func TestPressOfARun(t *testing.T) {
 	const (
 		notYours = "You can't answer, because you aren't an approver of any of these accounts or groups. These people can: ann@example.com, jane@example.com, twin@example.com."
-		asks     = "C1 1.1 🟠 Remove 5 assignments or memberships that this app didn't grant?"
+		asks     = "C1 1.1 🟠 Remove access without a request (5)?"
 		removing = "C1 1.1 🔵 Removal approved: access without a request"
 		left     = "C1 1.1 ⚪ Nothing will be removed: access without a request"
 		resumed  = "run-token {}"

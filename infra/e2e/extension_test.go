@@ -102,7 +102,7 @@ func TestLongExtensionNeedsApproval(t *testing.T) {
 	w.seconds = 20
 	second := local.ask(t, w)
 	second.shows(t, "🟡")
-	says(t, "the message to approvers", second.message(t), "Extends access they have had since ", ": 3 minutes in all, which is too long without an approval")
+	says(t, "the message to approvers", second.message(t), "Extends access they have had since ", "Total with this request: 3 minutes, which is too long without an approval")
 	if res := local.press(t, bob, second.message(t), "approve", false); !res.OK {
 		t.Fatalf("press: %+v", res)
 	}

@@ -31,7 +31,7 @@ func (s *stack) testFindings(t *testing.T) {
 		event.ended(t, sfntypes.ExecutionStatusSucceeded)
 		p := event.report(t)
 		wantListed(t, p, "", kimFinding)
-		wantSays(t, p, "Added by "+creator, "according to CloudTrail", "Next: removed ")
+		wantSays(t, p, "Added by "+creator, "according to CloudTrail", "Will be removed ")
 		wantTime(t, p, nextRevocation)
 		mentioned := slices.ContainsFunc(elementsOf(t, p.Blocks), func(e map[string]any) bool { return e["type"] == "user" && e["user_id"] == kim })
 		if !mentioned || !p.has("finding_remove") || !p.has("finding_leave") {

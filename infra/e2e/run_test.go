@@ -153,7 +153,7 @@ func (r *driftRun) question(t *testing.T) post {
 }
 
 var (
-	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Kept until the next check asks, because the 24-hour limit is reached|Kept because a request now covers it|Already removed by someone else|Kept because it is exempt for now) \((\d+)\)$`)
+	sectionText = regexp.MustCompile(`^(Removed|Removal not confirmed|Kept for now because the 24-hour removal limit is reached|Kept because a request now covers it|Already removed by someone else|Kept because it is exempt for now) \((\d+)\)$`)
 	placeText   = regexp.MustCompile(`^\n?(?:Account|Group) (\S+) \(`)
 	userText    = regexp.MustCompile(`^\n• (\S+@\S+)$`)
 	restText    = regexp.MustCompile(`^: (\S+?)(?:, first seen )?$`)

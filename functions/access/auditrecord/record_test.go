@@ -178,7 +178,7 @@ func endedUnasked() access.Request {
 func endedByTheSystem() access.Request {
 	r := endedUnasked()
 	r.EndRequest = &access.EndRequest{At: r.RevokingAt, Reason: access.EndRequesterGone}
-	r.Events = append(r.Events[:3:3], access.Event{Kind: access.EventEnded, At: r.RevokingAt, Reason: string(access.EndRequesterGone), Message: access.EndRequesterGone.Text()}, access.RemovalEvent(r))
+	r.Events = append(r.Events[:3:3], access.Event{Kind: access.EventEnded, At: r.RevokingAt, Reason: string(access.EndRequesterGone), Message: access.EndRequesterGone.Text("the requester", "the requester's")}, access.RemovalEvent(r))
 	return r
 }
 

@@ -129,7 +129,7 @@ func endChange(e access.EndRequest) change {
 	return change{
 		doing:   "record early end",
 		set:     map[string]any{"end_request": e, AttributeDue: formatDue(e.At)},
-		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text()}},
+		events:  []access.Event{{Kind: access.EventEnded, At: e.At, By: e.By, Reason: string(e.Reason), Message: e.Reason.Text("the requester", "the requester's")}},
 		present: []string{"granted_at"},
 		absent:  []string{"end_request", "revoking_at", "revoked_at", "closed_at"},
 	}
