@@ -323,7 +323,7 @@ func writeDecision(b *richText, s state, r access.Request, to audience) {
 	case access.OutcomeExpired:
 		b.text("No approver answered in time. Expired ").time(o.At).text(". If the access is still needed, submit a new request.")
 	default:
-		b.text("Refused ").time(o.At).text(". " + refusalReason(o.Reason, to))
+		b.text("Refused ").time(o.At).text(". " + refusalReason(o.Reason, r.EvaluatedDecision, to))
 		b.quote(cut(cleanLines(o.Message), maxMessage))
 	}
 }

@@ -393,6 +393,7 @@ func requests() map[string]access.Request {
 		"expired":                      pending(outcome(access.OutcomeExpired, access.Person{}, "", "")),
 		"refused_no_statements":        pending(outcome(access.OutcomeRefused, access.Person{}, "NoStatements", "")),
 		"refused_no_approvers":         pending(outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "None of the approvers was found in Slack: dan@example.com")),
+		"refused_too_few_approvers":    pending(several, outcome(access.OutcomeRefused, access.Person{}, "NoApprovers", "2 approvals are needed, and not enough of the approvers can give one.")),
 		"refused_not_allowed":          pending(outcome(access.OutcomeRefused, access.Person{}, "NotAllowed", "")),
 		"refused_blocked":              pending(outcome(access.OutcomeRefused, carol, "Blocked", "")),
 		"refused_not_permitted":        pending(outcome(access.OutcomeRefused, access.Person{}, "Refused", "")),

@@ -35,7 +35,12 @@ func automaticApprovalReason(reason string, to audience) string {
 const ManagementAccount = "This app can't grant access to the organization's management account, because AWS allows that only from the management account itself. " +
 	"Request a group that has access there instead, with " + CommandGroup + "."
 
-func refusalReason(reason string, to audience) string {
+// refusalReason explains why a request was refused. d is the policy's decision; nil if there
+// is none.
+func refusalReason(reason string, d *access.Decision, to audience) string {
+	if reason == string(access.ReasonNoApprovers) && d != nil && d.NeedsSeveral() {
+		return "Too few people can approve this request. Ask the people who run this app to add approvers."
+	}
 	switch reason {
 	case string(access.ReasonNoStatements):
 		return "The policy doesn't offer this access. Ask the people who run this app to add it."

@@ -80,7 +80,8 @@ func TestViews(t *testing.T) {
 			Extends: &Extension{Since: monday.Add(-time.Hour), Until: monday.Add(time.Hour)},
 		})},
 		{"form_extension_limited", FormView(Form{
-			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox, Preview: "This will be granted automatically: the policy requires no approval here.",
+			Kind: access.KindAccount, Durations: hours(1, 2, 4), Chosen: sandbox,
+			Preview: "An extension of up to 2 hours will be granted automatically: the policy requires no approval here.\nApprovers of a longer one (any one can approve): alice@example.com",
 			Extends: &Extension{Since: monday.Add(-time.Hour), Until: monday.Add(time.Hour), Limited: true, Automatic: 2 * time.Hour},
 		})},
 		{"form_extension_too_long", FormView(Form{

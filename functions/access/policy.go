@@ -158,6 +158,12 @@ func (d *Decision) AllRequirements() []Requirement {
 	return []Requirement{{Needed: 1, Approvers: d.Approvers}}
 }
 
+// NeedsSeveral reports whether one approval of any approver may not be enough. Then too few
+// people may be able to approve, although some are.
+func (d *Decision) NeedsSeveral() bool {
+	return len(d.Requirements) > 1 || len(d.Requirements) == 1 && d.Requirements[0].Needed > 1
+}
+
 // TicketRequired reports whether the request needs a ticket.
 func (d *Decision) TicketRequired() bool {
 	return slices.ContainsFunc(d.Tickets, func(t Ticket) bool { return t.Required })

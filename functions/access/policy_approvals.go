@@ -59,3 +59,32 @@ func (x *Index) Progress(c *Case, requesterPrincipalID string, approvals []Appro
 	}
 	return p
 }
+
+// HasEnough reports whether enough people can approve: those who were found in Slack under
+// the emails of the requirement, apart from the requester. A group counts as enough people
+// if it has another member than the requester. hasOther reports that, and is only asked if
+// the others aren't enough.
+func (q *Requirement) HasEnough(found []Person, requester Person, hasOther func(group string) (bool, error)) (bool, error) {
+	emails, groups := SplitApprovers(q.Approvers)
+	if CountOthers(found, emails, requester) >= q.Needed {
+		return true, nil
+	}
+	for _, id := range groups {
+		if has, err := hasOther(id); has || err != nil {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+// CountOthers returns how many people besides the requester have one of the emails. A
+// person with several counts once.
+func CountOthers(all []Person, emails []string, requester Person) int {
+	of := map[string]bool{}
+	for _, p := range all {
+		if !SamePerson(p, requester) && slices.Contains(emails, p.Email) {
+			of[p.SlackID] = true
+		}
+	}
+	return len(of)
+}

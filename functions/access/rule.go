@@ -59,6 +59,9 @@ func (d *Decision) ruleWords(k Kind) string {
 		if d.ChainTooLong {
 			return "extension too long without an approval, but nobody else could approve"
 		}
+		if d.NeedsSeveral() {
+			return "several approvals needed, but too few others could approve"
+		}
 		return "approval needed, but nobody else could approve"
 	case ReasonNoStatements:
 		return "no statement allows this access"

@@ -51,6 +51,9 @@ func TestUnsatisfiableRequirements(t *testing.T) {
 			if o := w.row.Outcome; tt.want == "refused" && (o.Reason != "NoApprovers" || o.Message != tt.message) {
 				t.Errorf("outcome %+v, want NoApprovers, %q", o, tt.message)
 			}
+			if d := w.evaluated.Decision; !d.NeedsSeveral() { // so the message says "too few", not "nobody"
+				t.Errorf("the row's decision has no requirements: %+v", d)
+			}
 		})
 	}
 }

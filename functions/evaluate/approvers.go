@@ -21,50 +21,32 @@ func (h *Handler) findApprovers(ctx context.Context, x *access.Index, d access.D
 	}
 	e.UnknownApprovers = unknown
 	e.Approvers = slices.DeleteFunc(known, func(p access.Person) bool { return access.SamePerson(p, requester) })
-	hasOther := map[string]bool{} // by group
-	for _, q := range d.AllRequirements() {
-		emails, groups := access.SplitApprovers(q.Approvers)
-		if countPeople(e.Approvers, emails) >= q.Needed {
-			continue
+	asked := map[string]bool{} // has another member, by group
+	hasOther := func(id string) (has bool, err error) {
+		has, ok := asked[id]
+		if !ok {
+			has, err = h.decider().HasOtherMember(ctx, x, id, requester.PrincipalID)
+			asked[id] = has
 		}
-		// A group counts as enough people, if it has any.
-		enough := false
-		for _, id := range groups {
-			has, asked := hasOther[id]
-			if !asked {
-				if has, err = h.decider().HasOtherMember(ctx, x, id, requester.PrincipalID); err != nil {
-					return "", err
-				}
-				hasOther[id] = has
-			}
-			if enough = has; enough {
-				break
-			}
+		return has, err
+	}
+	for _, q := range d.AllRequirements() {
+		enough, err := q.HasEnough(e.Approvers, requester, hasOther)
+		if err != nil {
+			return "", err
 		}
 		if !enough {
-			return h.explainNobody(ctx, q, e.UnknownApprovers), nil
+			return h.explainNobody(ctx, d, q, e.UnknownApprovers), nil
 		}
 	}
 	e.ApproverGroups, err = h.describeGroups(ctx, groups, requester, e.Approvers)
 	return "", err
 }
 
-// countPeople returns how many people have one of the emails. A person with several
-// counts once.
-func countPeople(all []access.Person, emails []string) int {
-	of := map[string]bool{}
-	for _, p := range all {
-		if slices.Contains(emails, p.Email) {
-			of[p.SlackID] = true
-		}
-	}
-	return len(of)
-}
-
 // explainNobody returns why the approvers of a requirement aren't enough, so that
 // someone can fix it. unknown are the emails of all approvers who were not found in
 // Slack.
-func (h *Handler) explainNobody(ctx context.Context, q access.Requirement, unknown []string) string {
+func (h *Handler) explainNobody(ctx context.Context, d access.Decision, q access.Requirement, unknown []string) string {
 	const most = 10
 	emails, groups := access.SplitApprovers(q.Approvers)
 	lost := slices.DeleteFunc(slices.Clone(unknown), func(email string) bool { return !slices.Contains(emails, email) })
@@ -75,7 +57,10 @@ func (h *Handler) explainNobody(ctx context.Context, q access.Requirement, unkno
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		which := "None of the approvers is a full member"
-		if q.Needed > 1 {
+		switch {
+		case q.Needed == 1 && d.NeedsSeveral():
+			which = "None of the approvers of one rule is a full member"
+		case q.Needed > 1:
 			which = fmt.Sprintf("%d approvals are needed. These approvers are not full members", q.Needed)
 		}
 		sentences = append(sentences, which+" of this Slack workspace with a confirmed email address: "+text+".")
@@ -89,6 +74,9 @@ func (h *Handler) explainNobody(ctx context.Context, q access.Requirement, unkno
 	}
 	if len(sentences) == 0 && q.Needed > 1 {
 		return fmt.Sprintf("%d approvals are needed, and not enough of the approvers can give one.", q.Needed)
+	}
+	if len(sentences) == 0 && d.NeedsSeveral() {
+		return "The only approver of one rule is the requester, under another email address."
 	}
 	if len(sentences) == 0 {
 		return "The only approver is the requester, under another email address."

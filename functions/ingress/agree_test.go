@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -78,7 +79,17 @@ func (w *world) evaluateRefuses(t *testing.T) bool {
 func TestFormAndEvaluateAgree(t *testing.T) {
 	const noMembers = "the group Auditors has no enabled member besides you"
 	type groups = map[string][]string
+	const needsTwo, notMembers = "2 approvals are needed, and too few of the approvers can give one", ". These are not full members of this Slack workspace with a confirmed email address: "
 	by := func(approvers ...string) []access.Statement { return []access.Statement{{Approvers: approvers}} }
+	two := func(approvers ...string) []access.Statement {
+		return []access.Statement{{Approvers: approvers, ApprovalsNeeded: 2}}
+	}
+	each := func(approvers ...string) (all []access.Statement) { // an approval of each
+		for _, a := range approvers {
+			all = append(all, access.Statement{Approvers: strings.Split(a, " "), ApprovalsNeeded: 1})
+		}
+		return all
+	}
 	for _, tt := range []struct {
 		name      string
 		approvers []access.Statement // of the access
@@ -86,6 +97,7 @@ func TestFormAndEvaluateAgree(t *testing.T) {
 		change    func(*world)
 		catalog   groups // enabled members, if they differ
 		why       string // of the form's refusal; "": the preview refuses nothing
+		submitted string // why the submission is refused, if for another reason
 		passes    bool   // the submission doesn't refuse what the preview did
 		accepted  bool   // by evaluate
 		lists     int    // of members, for the submission
@@ -117,7 +129,31 @@ func TestFormAndEvaluateAgree(t *testing.T) {
 			approvers: []access.Statement{{Approvers: []string{"ann@example.com"}, ApprovalsNeeded: 1}, {Approvers: []string{"group:g-1"}, ApprovalsNeeded: 1}}},
 		{name: "one of two requirements is someone who isn't in Slack", members: groups{"g-1": {"p-gone"}},
 			approvers: []access.Statement{{Approvers: []string{"gone@example.com"}, ApprovalsNeeded: 1}, {Approvers: []string{"group:g-1"}, ApprovalsNeeded: 1}},
-			why:       "none of the approvers is a full member of this Slack workspace with a confirmed email address: gone@example.com"},
+			why:       "none of the approvers of one rule is a full member of this Slack workspace with a confirmed email address: gone@example.com"},
+		{name: "the second of two requirements is someone who isn't in Slack", approvers: each("ann@example.com", "gone@example.com"),
+			why: "none of the approvers of one rule is a full member of this Slack workspace with a confirmed email address: gone@example.com"},
+		{name: "the second of two requirements is the requester's other email", approvers: each("ann@example.com", "j@example.com"),
+			why: "you are the only approver of one rule, under another email address"},
+		{name: "one approver meets both requirements", approvers: each("ann@example.com gone@example.com", "ann@example.com bob@example.com"), accepted: true},
+		{name: "the second of two requirements is a member who isn't in Slack", approvers: each("ann@example.com", "group:g-1"), members: groups{"g-1": {"p-gone"}}, accepted: true},
+		{name: "someone joined the first group a moment ago, and the second is empty", approvers: each("group:g-1", "group:g-2"), members: groups{"g-1": {"p-bob"}}, lists: 2,
+			catalog: groups{"g-1": nil, "g-2": nil}, why: noMembers, submitted: "the group Owners has no enabled member besides you"},
+		{name: "both requirements are the same empty group", approvers: each("group:g-1", "group:g-1 gone@example.com"), members: groups{"g-1": {"p-bob"}},
+			catalog: groups{"g-1": nil}, why: noMembers, passes: true, accepted: true, lists: 1},
+
+		{name: "two approvals, and two people", approvers: two("ann@example.com", "bob@example.com"), accepted: true},
+		{name: "two approvals, and one of the two isn't in Slack", approvers: two("bob@example.com", "gone@example.com"), why: needsTwo + notMembers + "gone@example.com"},
+		{name: "two approvals, and one of the three isn't in Slack", approvers: two("ann@example.com", "bob@example.com", "gone@example.com"), accepted: true},
+		{name: "two approvals, and one of the two is the requester's other email", approvers: two("bob@example.com", "j@example.com"), why: needsTwo},
+		{name: "two approvals, and one person with two emails", approvers: two("ann@example.com", "ann2@example.com"), why: needsTwo},
+		{name: "two approvals, and nobody is in Slack", approvers: two("gone@example.com", "left@example.com"), why: needsTwo + notMembers + "gone@example.com, left@example.com"},
+		{name: "two approvals, of one person and an empty group", approvers: two("bob@example.com", "group:g-1"), members: groups{"g-1": nil}, lists: 1,
+			why: needsTwo + ". The group Auditors has no enabled member besides you"},
+		{name: "two approvals, of one person and a group with one member", approvers: two("bob@example.com", "group:g-1"), members: groups{"g-1": {"p-ann"}}, accepted: true},
+		{name: "two approvals, and someone joined the group a moment ago", approvers: two("gone@example.com", "group:g-1"), members: groups{"g-1": {"p-bob"}},
+			catalog: groups{"g-1": nil}, why: needsTwo + ". The group Auditors has no enabled member besides you", passes: true, accepted: true, lists: 1},
+		{name: "two approvals of each rule, and one rule has one person", why: needsTwo + notMembers + "gone@example.com",
+			approvers: append(two("ann@example.com", "bob@example.com"), two("bob@example.com", "gone@example.com")...)},
 
 		{name: "someone joined the group a moment ago", approvers: by("group:g-1"), members: groups{"g-1": {"p-bob"}}, catalog: groups{"g-1": nil},
 			why: noMembers, passes: true, accepted: true, lists: 1},
@@ -134,7 +170,7 @@ func TestFormAndEvaluateAgree(t *testing.T) {
 				s.Resources, s.PermissionSets = []string{production}, []string{"Admin"}
 				w.policy.Accounts = append(w.policy.Accounts, s)
 			}
-			w.notInSlack, w.renamed = []string{"gone@example.com"}, map[string]string{"j@example.com": "UJANE"}
+			w.notInSlack, w.renamed = []string{"gone@example.com", "left@example.com"}, map[string]string{"j@example.com": "UJANE", "ann2@example.com": "U-ann@example.com"}
 			w.groups.Members, w.groups.Disabled = tt.members, []string{"p-off"}
 			known := tt.catalog
 			if known == nil {
@@ -164,7 +200,8 @@ func TestFormAndEvaluateAgree(t *testing.T) {
 			}
 			want := ""
 			if tt.why != "" && !tt.passes {
-				want = strings.ToUpper(tt.why[:1]) + tt.why[1:] + ask
+				why := cmp.Or(tt.submitted, tt.why)
+				want = strings.ToUpper(why[:1]) + why[1:] + ask
 			}
 			got := w.send(t, filled("UJANE", production, admin, "3600", "deploy"))
 			if errors := fieldErrors(got.Body); errors["permission_set-"+production] != want || (len(w.rows) == 0) != (want != "") {

@@ -46,6 +46,17 @@ func (h *Handler) chain(ctx context.Context, requester access.Person, t access.T
 	return chain, err
 }
 
+// longestOffered returns the longest duration that the form offers under a decision; zero
+// if none.
+func (h *Handler) longestOffered(d access.Decision) (longest time.Duration) {
+	for _, duration := range h.Durations {
+		if d.MaxDuration == 0 || int64(duration/time.Second) <= d.MaxDuration {
+			longest = max(longest, duration)
+		}
+	}
+	return longest
+}
+
 // longestExtension returns the longest offered duration that the policy grants
 // automatically as an extension of the chain; zero if none. d is its decision about a
 // request that extends nothing.

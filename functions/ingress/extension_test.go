@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sso-elevator/functions/access"
+	"sso-elevator/functions/adapters/catalog"
 	"sso-elevator/slack"
 )
 
@@ -70,15 +71,55 @@ func TestSubmitExtension(t *testing.T) {
 func TestPreviewExtension(t *testing.T) {
 	since, until := now.Add(-30*time.Minute), now.Add(30*time.Minute)
 	automatic := "This will be granted automatically: the policy requires no approval here."
+	const upToAnHour = "An extension of up to 1 hour will be granted automatically: the policy requires no approval here.\n"
+	yes := true
 	tests := []struct {
-		name    string
-		change  func(*world)
-		extends *slack.Extension
-		preview string
+		name      string
+		change    func(*world)
+		secondary bool // the requester was found under a fallback domain
+		extends   *slack.Extension
+		preview   string
 	}{
 		{name: "nothing is held", change: func(*world) {}, preview: automatic},
 		{name: "some durations need an approval", change: func(w *world) { w.holds(readOnly, 30*time.Minute, 30*time.Minute) },
-			extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour}, preview: automatic},
+			extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour},
+			preview: upToAnHour + "A longer one would be refused, because the policy names no other approver. Ask the people who run this app to add one."},
+		{name: "some durations need an approval, and someone can give it", change: func(w *world) {
+			w.holds(readOnly, 30*time.Minute, 30*time.Minute)
+			w.policy.Accounts[0].Approvers = []string{"ann@example.com", "group:g-2"}
+		}, extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour},
+			preview: upToAnHour + "Approvers of a longer one (any one can approve): ann@example.com, members of Owners"},
+		{name: "some durations need an approval, and nobody is in Slack", change: func(w *world) {
+			w.holds(readOnly, 30*time.Minute, 30*time.Minute)
+			w.policy.Accounts[0].Approvers, w.notInSlack = []string{"gone@example.com"}, []string{"gone@example.com"}
+		}, extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour},
+			preview: upToAnHour + "A longer one would be refused, because none of the approvers is a full member of this Slack workspace with a confirmed email address: gone@example.com. Ask the people who run this app."},
+		{name: "some durations need an approval, and no member is in Slack", change: func(w *world) {
+			w.holds(readOnly, 30*time.Minute, 30*time.Minute)
+			w.policy.Accounts[0].Approvers, w.notInSlack = []string{"group:g-1"}, []string{"gone@example.com"}
+			w.members = map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-gone", Email: "gone@example.com"}}}}
+		}, extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour},
+			preview: upToAnHour + "Nobody who can approve a longer one was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself." +
+				"\nApprovers of a longer one (any one can approve): members of Auditors"},
+		{name: "the requester can approve the shorter ones", change: func(w *world) {
+			w.holds(readOnly, 30*time.Minute, 30*time.Minute)
+			s := &w.policy.Accounts[0]
+			s.ApprovalIsNotRequired, s.AllowSelfApproval, s.Approvers = nil, &yes, []string{"ann@example.com", "jane@example.com"}
+		}, extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour},
+			preview: "An extension of up to 1 hour will be granted automatically: the policy lets you approve this yourself.\nApprovers of a longer one (any one can approve): ann@example.com"},
+		{name: "the requester can't approve the shorter ones, because their emails differ", secondary: true, change: func(w *world) {
+			w.holds(readOnly, 30*time.Minute, 30*time.Minute)
+			s := &w.policy.Accounts[0]
+			s.ApprovalIsNotRequired, s.AllowSelfApproval, s.Approvers = nil, &yes, []string{"ann@example.com", "jane@example.com"}
+		}, extends: &slack.Extension{Since: since, Until: until, Limited: true, Automatic: time.Hour},
+			preview: "An extension of up to 1 hour would be refused. " + notSelfApproved + "\nApprovers of a longer one (any one can approve): ann@example.com"},
+		{name: "the policy allows no duration that needs an approval", change: func(w *world) {
+			w.holds(readOnly, 0, 0)
+			r := w.rows["r2"]
+			r.End = now.Add(time.Second)
+			w.rows["r2"] = r
+			w.policy.Accounts[0].MaxDuration = 3601
+		}, extends: &slack.Extension{Since: now, Until: now.Add(time.Second), Automatic: time.Hour}, preview: automatic},
 		{name: "all do, and nobody can approve it", change: func(w *world) { w.holds(readOnly, 2*time.Hour, 30*time.Minute) },
 			extends: &slack.Extension{Since: now.Add(-2 * time.Hour), Until: until, Limited: true},
 			preview: "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."},
@@ -94,7 +135,9 @@ func TestPreviewExtension(t *testing.T) {
 			tt.change(w)
 			target := access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: readOnly, PermissionSet: "ReadOnly"}
 			f := slack.Form{Kind: access.KindAccount, Chosen: target}
-			if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
+			requester := jane
+			requester.SecondaryDomain = tt.secondary
+			if err := w.handler().preview(t.Context(), w.inForce, requester, &f); err != nil {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(f.Extends, tt.extends) || f.Preview != tt.preview {

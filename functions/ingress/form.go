@@ -199,28 +199,38 @@ func (h *Handler) preview(ctx context.Context, policy policySource, requester ac
 	}
 	c.Chain = 0 // the form doesn't report which duration is chosen
 	d := index.Decide(c)
+	var longer access.Decision // about the extensions that are too long to be automatic
 	if chain != nil && d.Outcome != access.DecideRefused {
 		form.Extends = &slack.Extension{Since: chain.Since, Until: chain.End}
 		if d.Outcome == access.DecideAutomatic {
+			longest := h.longestOffered(d)
 			form.Extends.Automatic = h.longestExtension(*chain, d)
-			form.Extends.Limited = form.Extends.Automatic < slices.Max(h.Durations)
-			if form.Extends.Automatic == 0 {
-				c.Chain = chain.Length(int64(slices.Min(h.Durations) / time.Second))
-				d = index.Decide(c)
+			form.Extends.Limited = form.Extends.Automatic < longest
+			if form.Extends.Limited {
+				c.Chain = chain.Length(int64(longest / time.Second))
+				longer = index.Decide(c)
+			}
+			if form.Extends.Limited && form.Extends.Automatic == 0 {
+				d = longer
 			}
 		}
 	}
 	form.Longest, form.Tickets, form.Warnings = time.Duration(d.MaxDuration)*time.Second, d.Tickets, d.Warnings
+	names := func(approvers []string) []string { return h.approverNames(ctx, approvers) }
+	what, afterwards := "This", ""
+	if d.Outcome == access.DecideAutomatic && form.Extends != nil && form.Extends.Limited {
+		what, afterwards = "An extension of up to "+access.FormatDuration(form.Extends.Automatic), "\n"+h.longerText(ctx, longer, requester, names)
+	}
 	if mustNotSelfApprove(d, requester) {
-		form.Preview = "This would be refused. " + notSelfApproved
+		form.Preview = what + " would be refused. " + notSelfApproved + afterwards
 		return nil
 	}
-	warning, refused := h.unreachableText(ctx, d, requester)
-	if refused {
-		form.Preview = warning
+	refusal, warning := h.unreachable(ctx, d, requester, "this")
+	if refusal != "" {
+		form.Preview = "This would be refused, because " + refusal
 		return nil
 	}
-	form.Preview = previewText(d, func(approvers []string) []string { return h.approverNames(ctx, approvers) })
+	form.Preview = previewText(d, what, names) + afterwards
 	if warning != "" {
 		form.Preview = warning + "\n" + form.Preview
 	}
@@ -255,20 +265,23 @@ func (h *Handler) approverNames(ctx context.Context, approvers []string) []strin
 	return append(emails, groups...)
 }
 
-// previewText returns what would happen to a request. names returns how people see
-// approvers.
-func previewText(d access.Decision, names func(approvers []string) []string) string {
+// previewText returns what would happen to a request. what is what the text calls one that is
+// granted automatically. names returns how people see approvers.
+func previewText(d access.Decision, what string, names func(approvers []string) []string) string {
 	switch d.Reason {
 	case access.ReasonApprovalNotRequired:
-		return "This will be granted automatically: the policy requires no approval here."
+		return what + " will be granted automatically: the policy requires no approval here."
 	case access.ReasonSelfApproval:
-		return "This will be granted automatically: the policy lets you approve this yourself."
+		return what + " will be granted automatically: the policy lets you approve this yourself."
 	case access.ReasonRequiresApproval:
 		if len(d.Requirements) > 0 {
 			return requirementsText(d.Requirements, names)
 		}
 		return "Approvers (any one can approve): " + slack.ListNames(names(d.Approvers))
 	case access.ReasonNoApprovers:
+		if d.NeedsSeveral() {
+			return "This would be refused, because the policy names too few other approvers. Ask the people who run this app to add approvers."
+		}
 		return "This would be refused, because the policy names no other approver. Ask the people who run this app to add one."
 	case access.ReasonNotAllowed:
 		return "This would be refused, because the policy doesn't let you have this access. Choose something else, or ask the people who run this app."
@@ -277,6 +290,22 @@ func previewText(d access.Decision, names func(approvers []string) []string) str
 	default:
 		return "This would be refused, because the policy doesn't offer it. Choose something else."
 	}
+}
+
+// longerText returns what would happen to an extension that is too long to be automatic.
+func (h *Handler) longerText(ctx context.Context, d access.Decision, requester access.Person, names func(approvers []string) []string) string {
+	if d.Outcome != access.DecideApproval {
+		return "A longer one would be refused, because the policy names no other approver. Ask the people who run this app to add one."
+	}
+	refusal, warning := h.unreachable(ctx, d, requester, "a longer one")
+	if refusal != "" {
+		return "A longer one would be refused, because " + refusal
+	}
+	text := "Approvers of a longer one (any one can approve): " + slack.ListNames(names(d.Approvers))
+	if warning != "" {
+		text = warning + "\n" + text
+	}
+	return text
 }
 
 // requirementsText says how many approvals are needed, and from whom.

@@ -827,7 +827,7 @@ func TestPreviewOfSeveralApprovals(t *testing.T) {
 		{many, "Approvals needed: " + strings.Repeat("1 of bob@example.com; and ", 4) + "1 of bob@example.com; and those of 2 more rules"},
 	} {
 		d := access.Decision{Reason: access.ReasonRequiresApproval, Approvers: []string{"ann@example.com"}, Requirements: tt.requirements}
-		if got := previewText(d, func(all []string) []string { return all }); got != tt.want {
+		if got := previewText(d, "This", func(all []string) []string { return all }); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)
 		}
 	}

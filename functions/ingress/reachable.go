@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,94 +24,150 @@ const (
 )
 
 // inVain is the warning for a request that evaluate accepts, although nobody would see it.
-const inVain = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself."
+const inVain = "Nobody who can approve %s was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself."
 
-// unreachableText returns the warning for a form whose request nobody could approve, or
-// nobody in Slack. refused reports whether evaluate would refuse the request. The text is
-// "" if someone could approve it, or if that is not known.
-func (h *Handler) unreachableText(ctx context.Context, d access.Decision, requester access.Person) (text string, refused bool) {
+// tooFewInVain is the warning for a request that evaluate accepts, although too few people
+// would see it.
+const tooFewInVain = "Too few people who can approve %s were found in Slack, so probably it won't get the approvals it needs. You can still submit it. Then tell the people who run this app."
+
+// unreachable returns why evaluate would refuse a request, because too few people can
+// approve it. Otherwise it returns a warning if too few of them were found in Slack. Both are
+// "" if enough were found, or if that is not known. what is what the warning calls the
+// request.
+func (h *Handler) unreachable(ctx context.Context, d access.Decision, requester access.Person, what string) (refusal, warning string) {
 	if d.Outcome != access.DecideApproval {
-		return "", false
+		return "", ""
 	}
-	hasOther := func(group string) bool { return h.mayHaveOther(ctx, group, requester) }
-	if unmet := unmetRequirement(d, func(emails []string) bool { return len(emails) > 0 }, hasOther); unmet != nil {
-		return "This would be refused, because " + h.whyUnmet(ctx, *unmet, nil), true
+	hasOther := func(group string) (bool, error) { return h.mayHaveOther(ctx, group, requester), nil }
+	all := d.AllRequirements()
+	for _, q := range all {
+		if enough, _ := q.HasEnough(anyone(q), requester, hasOther); !enough {
+			return h.whyUnmet(ctx, d, q, nil), ""
+		}
 	}
-	listed, members, ok := h.whoApproves(ctx, d, requester)
+	candidates := h.whoApproves(ctx, all, requester)
+	found, unknown, ok := h.lookUp(ctx, all, candidates, requester)
 	if !ok {
-		return "", false
+		return "", ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, reachTime)
-	defer cancel()
-	var unknown []string
-	// Slack allows 50 lookups a minute. Often, the first of them suffice.
-	for emails := range slices.Chunk(append(slices.Clone(listed), members...), reachAtOnce) {
-		known, lost, err := h.People.Approvers(ctx, emails)
-		if err != nil {
-			h.Logger.WarnContext(ctx, "approvers could not be looked up for a form", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-			return "", false
+	isVain, isSeen := false, false
+	for i, q := range all {
+		n := access.CountOthers(found, candidates[i], requester)
+		isSeen = isSeen || n > 0 || candidates[i] == nil
+		if n >= q.Needed || candidates[i] == nil {
+			continue
 		}
-		if anyOther(known, requester) {
-			return "", false
+		// For evaluate, a group is enough if it has members. It doesn't look them up in Slack.
+		if enough, _ := q.HasEnough(found, requester, hasOther); !enough {
+			return h.whyUnmet(ctx, d, q, unknown), ""
 		}
-		unknown = append(unknown, lost...)
+		isVain = true
 	}
-	// For evaluate, a group is enough if it has members. It doesn't look them up in Slack.
-	if unmet := unmetRequirement(d, func([]string) bool { return false }, hasOther); unmet != nil {
-		return "This would be refused, because " + h.whyUnmet(ctx, *unmet, unknown), true
+	switch {
+	case isVain && isSeen:
+		return "", fmt.Sprintf(tooFewInVain, what)
+	case isVain:
+		return "", fmt.Sprintf(inVain, what)
 	}
-	return inVain, false
+	return "", ""
 }
 
-// knownUnreachable returns why evaluate will refuse a request that nobody can approve. It
-// returns "" if someone can, or if that is not known. So that no submission waits for
-// Slack, emails count as lost only if this process showed so in a form a moment ago. If
-// groups have no members according to the catalog, which may be old, Identity Center is
-// asked.
+// anyone returns a person for each email that the requirement lists, as if all were in Slack.
+func anyone(q access.Requirement) (people []access.Person) {
+	emails, _ := access.SplitApprovers(q.Approvers)
+	for _, email := range emails {
+		people = append(people, access.Person{SlackID: email, Email: email})
+	}
+	return people
+}
+
+// lookUp looks up the candidates of each requirement in Slack, until enough of them are
+// found. ok is false if Slack doesn't answer in time.
+func (h *Handler) lookUp(ctx context.Context, all []access.Requirement, candidates [][]string, requester access.Person) (found []access.Person, unknown []string, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	var asked []string
+	for {
+		var left [][]string // of each requirement
+		for i, q := range all {
+			if access.CountOthers(found, candidates[i], requester) < q.Needed {
+				left = append(left, slices.DeleteFunc(slices.Clone(candidates[i]), func(email string) bool { return slices.Contains(asked, email) }))
+			}
+		}
+		// Slack allows 50 lookups a minute. Often, the first of them suffice.
+		next := inTurn(left)
+		next = next[:min(len(next), reachAtOnce)]
+		if len(next) == 0 {
+			return found, unknown, true
+		}
+		known, lost, err := h.People.Approvers(ctx, next)
+		if err != nil {
+			h.Logger.WarnContext(ctx, "approvers could not be looked up for a form", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			return nil, nil, false
+		}
+		found, unknown, asked = append(found, known...), append(unknown, lost...), append(asked, next...)
+	}
+}
+
+// inTurn returns the emails of all lists, of each list in turn, and each email once.
+func inTurn(lists [][]string) (emails []string) {
+	for i, more := 0, true; more; i++ {
+		more = false
+		for _, list := range lists {
+			if i >= len(list) {
+				continue
+			}
+			more = true
+			if !slices.Contains(emails, list[i]) {
+				emails = append(emails, list[i])
+			}
+		}
+	}
+	return emails
+}
+
+// knownUnreachable returns why evaluate will refuse a request that too few people can
+// approve. It returns "" if enough can, or if that is not known. So that no submission
+// waits for Slack, emails count as lost only if this process showed so in a form a moment
+// ago. If groups have no members according to the catalog, which may be old, Identity
+// Center is asked.
 func (h *Handler) knownUnreachable(ctx context.Context, x *access.Index, d access.Decision, requester access.Person) string {
 	if d.Outcome != access.DecideApproval {
 		return ""
 	}
-	var unknown []string
-	anyListed := func(emails []string) bool {
-		known, lost, ok := h.People.KnownApprovers(emails)
-		unknown = append(unknown, lost...)
-		return !ok || anyOther(known, requester)
-	}
-	unmet := unmetRequirement(d, anyListed, func(group string) bool { return h.mayHaveOther(ctx, group, requester) })
-	if unmet == nil {
-		return ""
-	}
 	reading, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
-	_, groups := access.SplitApprovers(unmet.Approvers)
-	for _, id := range groups {
-		has, err := h.FreshCases.HasOtherMember(reading, x, id, requester.PrincipalID)
-		if err != nil {
-			h.Logger.WarnContext(ctx, "members of a group could not be read for a form", "group", id, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+	inCatalog := func(group string) (bool, error) { return h.mayHaveOther(ctx, group, requester), nil }
+	asked := map[string]bool{} // may have another member, by group
+	inIdentityCenter := func(group string) (bool, error) {
+		if has, ok := asked[group]; ok {
+			return has, nil
 		}
-		if has || err != nil {
-			return ""
+		has, err := h.FreshCases.HasOtherMember(reading, x, group, requester.PrincipalID)
+		if err != nil {
+			h.Logger.WarnContext(ctx, "members of a group could not be read for a form", "group", group, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+		}
+		asked[group] = has || err != nil
+		return asked[group], nil
+	}
+	for _, q := range d.AllRequirements() {
+		emails, _ := access.SplitApprovers(q.Approvers)
+		known, unknown, ok := h.People.KnownApprovers(emails)
+		if !ok {
+			known, unknown = anyone(q), nil
+		}
+		if enough, _ := q.HasEnough(known, requester, inCatalog); enough {
+			continue
+		}
+		if enough, _ := q.HasEnough(known, requester, inIdentityCenter); !enough {
+			return upperFirst(h.whyUnmet(ctx, d, q, unknown))
 		}
 	}
-	return upperFirst(h.whyUnmet(ctx, *unmet, unknown))
+	return ""
 }
 
 // upperFirst returns a sentence that begins with a capital letter.
 func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
-// unmetRequirement returns the first requirement that nobody can meet, nil if there is
-// none. anyListed reports whether someone with one of the emails can approve, and hasOther
-// whether a group has a member who can.
-func unmetRequirement(d access.Decision, anyListed func(emails []string) bool, hasOther func(group string) bool) *access.Requirement {
-	for _, q := range d.AllRequirements() {
-		emails, groups := access.SplitApprovers(q.Approvers)
-		if !slices.ContainsFunc(groups, hasOther) && !anyListed(emails) {
-			return &q
-		}
-	}
-	return nil
-}
 
 // mayHaveOther reports whether a group has an enabled member besides the requester, as far
 // as the catalog knows.
@@ -119,21 +176,31 @@ func (h *Handler) mayHaveOther(ctx context.Context, group string, requester acce
 	return !m.Known || m.More || slices.ContainsFunc(m.Users, func(u catalog.Member) bool { return u.UserID != requester.PrincipalID })
 }
 
-// whyUnmet returns why nobody can meet a requirement, and what to do. unknown are the
-// emails of approvers who were not found in Slack.
-func (h *Handler) whyUnmet(ctx context.Context, q access.Requirement, unknown []string) string {
+// whyUnmet returns why too few people can meet a requirement, and what to do. unknown are
+// the emails of approvers who were not found in Slack.
+func (h *Handler) whyUnmet(ctx context.Context, d access.Decision, q access.Requirement, unknown []string) string {
+	const members = " of this Slack workspace with a confirmed email address: "
 	emails, groups := access.SplitApprovers(q.Approvers)
 	unknown = slices.DeleteFunc(slices.Clone(unknown), func(email string) bool { return !slices.Contains(emails, email) })
+	ofRule := ""
+	if d.NeedsSeveral() {
+		ofRule = " of one rule"
+	}
 	var why []string
-	if len(unknown) > 0 {
-		why = append(why, "none of the approvers is a full member of this Slack workspace with a confirmed email address: "+strings.Join(unknown, ", "))
+	switch lost := strings.Join(unknown, ", "); {
+	case q.Needed > 1:
+		why = append(why, fmt.Sprintf("%d approvals are needed, and too few of the approvers can give one", q.Needed))
+		if lost != "" {
+			why = append(why, "these are not full members"+members+lost)
+		}
+	case lost != "":
+		why = append(why, "none of the approvers"+ofRule+" is a full member"+members+lost)
+	case len(groups) == 0:
+		why = append(why, "you are the only approver"+ofRule+", under another email address")
 	}
 	for _, id := range groups {
 		name, _ := h.Catalog.ApproverGroup(ctx, id)
 		why = append(why, "the group "+slack.GroupName(name, id)+" has no enabled member besides you")
-	}
-	if len(why) == 0 {
-		why = append(why, "you are the only approver, under another email address")
 	}
 	for i, sentence := range why[1:] {
 		why[i+1] = upperFirst(sentence)
@@ -141,27 +208,28 @@ func (h *Handler) whyUnmet(ctx context.Context, q access.Requirement, unknown []
 	return strings.Join(append(why, "Ask the people who run this app."), ". ")
 }
 
-// whoApproves returns the emails of the people who can approve a request: those whom the
-// policy lists, and the other members of groups. ok is false if nobody needs to be looked
-// up: there are too many, or a group's members are not known.
-func (h *Handler) whoApproves(ctx context.Context, d access.Decision, requester access.Person) (listed, members []string, ok bool) {
-	listed, groups := access.SplitApprovers(d.Approvers)
-	for _, group := range groups {
-		_, m := h.Catalog.ApproverGroup(ctx, group)
-		if m.More || !m.Known {
-			return nil, nil, false
-		}
-		for _, u := range m.Users {
-			// A member without an email can't approve anything.
-			if u.Email != "" && u.UserID != requester.PrincipalID && !slices.Contains(d.Approvers, u.Email) && !slices.Contains(members, u.Email) {
-				members = append(members, u.Email)
+// whoApproves returns the emails of the people who can approve, by requirement: those whom
+// the policy lists, and the other members of groups. It is nil for a requirement whose people
+// are not looked up: there would be too many in all, or a group's members are not known.
+func (h *Handler) whoApproves(ctx context.Context, all []access.Requirement, requester access.Person) [][]string {
+	candidates := make([][]string, len(all))
+	var inAll []string
+	for i, q := range all {
+		listed, groups := access.SplitApprovers(q.Approvers)
+		emails, ok := append([]string{}, listed...), true
+		for _, group := range groups {
+			_, m := h.Catalog.ApproverGroup(ctx, group)
+			ok = ok && m.Known && !m.More
+			for _, u := range m.Users {
+				// A member without an email can't approve anything.
+				if u.Email != "" && u.UserID != requester.PrincipalID && !slices.Contains(emails, u.Email) {
+					emails = append(emails, u.Email)
+				}
 			}
 		}
+		if together := inTurn([][]string{append(inAll[:len(inAll):len(inAll)], emails...)}); ok && len(together) <= mostReachLookups {
+			candidates[i], inAll = emails, together
+		}
 	}
-	return listed, members, len(listed)+len(members) <= mostReachLookups
-}
-
-// anyOther reports whether there is anyone but the requester.
-func anyOther(people []access.Person, requester access.Person) bool {
-	return slices.ContainsFunc(people, func(p access.Person) bool { return !access.SamePerson(p, requester) })
+	return candidates
 }

@@ -98,6 +98,85 @@ func TestNobodyReachable(t *testing.T) {
 	}
 }
 
+// Each requirement is checked by itself, within the same limits.
+func TestRequirementsReachable(t *testing.T) {
+	const (
+		inVain  = "Nobody who can approve this was found in Slack, so probably nobody will see the request. You can still submit it. Then tell the people who run this app, or ask an approver yourself.\n"
+		tooFew  = "Too few people who can approve this were found in Slack, so probably it won't get the approvals it needs. You can still submit it. Then tell the people who run this app.\n"
+		refused = "This would be refused, because none of the approvers of one rule is a full member of this Slack workspace with a confirmed email address: left@example.com. Ask the people who run this app."
+	)
+	one := func(approvers ...string) access.Statement {
+		return access.Statement{Approvers: approvers, ApprovalsNeeded: 1}
+	}
+	two := func(approvers ...string) access.Statement {
+		return access.Statement{Approvers: approvers, ApprovalsNeeded: 2}
+	}
+	numbered := func(from, to int) (emails []string) {
+		for i := from; i < to; i++ {
+			emails = append(emails, fmt.Sprintf("a%d@example.com", i))
+		}
+		return emails
+	}
+	gone := catalog.Members{Users: []catalog.Member{{UserID: "p-gone", Email: "gone@example.com"}}}
+	half := catalog.Members{Users: append(gone.Users[:1:1], catalog.Member{UserID: "p-ann", Email: "ann@example.com"})}
+	for _, tt := range []struct {
+		name    string
+		all     []access.Statement
+		members map[string]catalog.Members
+		err     error  // of lookups
+		want    string // of the preview
+		asked   int
+	}{
+		{"both have someone", []access.Statement{one("ann@example.com"), one("bob@example.com")}, nil, nil, "Approvals needed: ", 2},
+		{"someone is looked up once", []access.Statement{one("ann@example.com"), two("ann@example.com", "bob@example.com")}, nil, nil, "Approvals needed: ", 2},
+		{"nobody in a second group", []access.Statement{one("ann@example.com"), one("group:g-1")}, map[string]catalog.Members{"g-1": gone}, nil, tooFew + "Approvals needed: ", 2},
+		{"nobody in both groups", []access.Statement{one("group:g-1"), one("group:g-1", "left@example.com")}, map[string]catalog.Members{"g-1": gone}, nil, inVain + "Approvals needed: ", 2},
+		{"one of two in a group", []access.Statement{two("group:g-1")}, map[string]catalog.Members{"g-1": half}, nil, tooFew + "Approvals needed: ", 2},
+		{"a refusal counts more than an empty group", []access.Statement{one("group:g-1"), one("left@example.com")}, map[string]catalog.Members{"g-1": gone}, nil, refused, 2},
+		{"a group that isn't known, and someone who isn't there", []access.Statement{one("group:g-9"), one("left@example.com")}, nil, nil, refused, 1},
+		{"too many to look up, and someone who isn't there", []access.Statement{one(numbered(0, 11)...), one("left@example.com")}, nil, nil, refused, 1},
+		{"too many in all", []access.Statement{two(numbered(0, 6)...), one(append(numbered(6, 10), "left@example.com", "gone@example.com")...)}, nil, nil, "Approvals needed: ", 5},
+		{"Slack doesn't answer", []access.Statement{one("ann@example.com"), one("left@example.com")}, nil, access.Errorf(access.CodeUnavailable, "no answer"), "Approvals needed: ", 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld()
+			w.policy.Accounts = nil
+			for _, s := range tt.all {
+				s.Resources, s.PermissionSets = []string{production}, []string{"Admin"}
+				w.policy.Accounts = append(w.policy.Accounts, s)
+			}
+			w.notInSlack, w.members, w.approversErr = []string{"gone@example.com", "left@example.com"}, tt.members, tt.err
+			f := slack.Form{Kind: access.KindAccount, Chosen: access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: admin, PermissionSet: "Admin"}}
+			if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(f.Preview, tt.want) {
+				t.Errorf("the form says %q, want %q", f.Preview, tt.want)
+			}
+			if len(w.asked) != tt.asked {
+				t.Errorf("%q were looked up, want %d", w.asked, tt.asked)
+			}
+		})
+	}
+}
+
+// If the policy names others, but too few, the texts say that.
+func TestTooFewApprovers(t *testing.T) {
+	w := adminBy(access.Statement{Approvers: []string{"jane@example.com", "bob@example.com"}, ApprovalsNeeded: 2})
+	f := slack.Form{Kind: access.KindAccount, Chosen: access.Target{Kind: access.KindAccount, AccountID: production, AccountName: "Production", PermissionSetARN: admin, PermissionSet: "Admin"}}
+	if err := w.handler().preview(t.Context(), w.inForce, jane, &f); err != nil {
+		t.Fatal(err)
+	}
+	if want := "This would be refused, because the policy names too few other approvers. Ask the people who run this app to add approvers."; f.Preview != want {
+		t.Errorf("the form says %q, want %q", f.Preview, want)
+	}
+	const want = "Too few others can approve this. Ask the people who run this app to add approvers."
+	got := w.send(t, filled("UJANE", production, admin, "3600", "deploy"))
+	if errors := fieldErrors(got.Body); errors["permission_set-"+production] != want || len(w.rows) != 0 {
+		t.Errorf("got %d %s and %d rows, want %q", got.StatusCode, got.Body, len(w.rows), want)
+	}
+}
+
 // A submission is refused in the form, with the form's own warning, if this process knows
 // that nobody in Slack can approve it. It asks nobody. Otherwise evaluate decides.
 func TestSubmitKnownUnreachable(t *testing.T) {
@@ -117,6 +196,10 @@ func TestSubmitKnownUnreachable(t *testing.T) {
 		{"a group, which evaluate doesn't look up", append(gone[:2:2], "group:g-1"), gone, func(w *world) {
 			w.members = map[string]catalog.Members{"g-1": {Users: []catalog.Member{{UserID: "p-gone", Email: "gone@example.com"}}}}
 		}, ""},
+		{"two approvals are needed, and one approver is there", []string{"ann@example.com", "gone@example.com"}, []string{"ann@example.com", "gone@example.com"}, func(w *world) {
+			w.policy.Accounts[1].ApprovalsNeeded = 2
+		}, "2 approvals are needed, and too few of the approvers can give one. These are not full members of this Slack workspace with a confirmed email address: gone@example.com. Ask the people who run this app."},
+		{"two approvals are needed, and one approver wasn't looked up", []string{"ann@example.com", "gone@example.com"}, gone[:1], func(w *world) { w.policy.Accounts[1].ApprovalsNeeded = 2 }, ""},
 		{"no approval is needed", gone, gone, func(w *world) { yes := true; w.policy.Accounts[1].ApprovalIsNotRequired = &yes }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

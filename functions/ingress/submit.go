@@ -293,6 +293,8 @@ func (h *Handler) checkOffered(ctx context.Context, v *slack.View, s slack.Submi
 	case d.Reason == access.ReasonNoApprovers && d.ChainTooLong:
 		return map[string]string{v.DurationBlock(): "You have this access already. With this extension, it would last " + access.FormatChain(c.Chain) +
 			" in all. That needs an approval, and the policy names no other approver."}, nil
+	case d.Reason == access.ReasonNoApprovers && d.NeedsSeveral():
+		return map[string]string{targetBlock(v, s.Target): "Too few others can approve this. Ask the people who run this app to add approvers."}, nil
 	case d.Reason == access.ReasonNoApprovers:
 		return map[string]string{targetBlock(v, s.Target): "Nobody else can approve this: the policy names no other approver. Ask the people who run this app to add one."}, nil
 	case d.Reason == access.ReasonProtectedAccount:
