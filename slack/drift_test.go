@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -272,7 +273,7 @@ func questions() map[string]struct {
 func TestDriftReportMessage(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
-			checked(t, "drift_report_"+name, DriftReportMessage(r, access.Run{}, nil), access.Request{ID: runID})
+			checked(t, "drift_report_"+name, DriftReportMessage(r, access.Run{}, owners), access.Request{ID: runID})
 		})
 	}
 }
@@ -280,7 +281,7 @@ func TestDriftReportMessage(t *testing.T) {
 func TestDriftQuestionMessage(t *testing.T) {
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
-			checked(t, "drift_question_"+name, DriftQuestionMessage(q.run, q.findings), access.Request{ID: q.run.ID})
+			checked(t, "drift_question_"+name, DriftQuestionMessage(q.run, q.findings, owners), access.Request{ID: q.run.ID})
 		})
 	}
 }
@@ -329,8 +330,8 @@ func TestDriftReportSays(t *testing.T) {
 		not    []string
 	}{
 		{report: "warn", colour: "🟠",
-			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)|, first seen |28 Feb 2026 09:30 UTC| • alice|: ReadOnly|", "• bob|: AdministratorAccess|",
-				"Group Operators (g-1)", "• carol|, first seen |2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
+			want: []string{"Found: |5|", "This check only reports", "Account Sandbox (111122223333)|, first seen |28 Feb 2026 09:30 UTC| • alice| (|@U0ALICE|)|: ReadOnly|", "• bob|: AdministratorAccess|",
+				"Group Operators (g-1)", "• carol| (|@U0CAROL|)|, first seen |2 Mar 2026 09:30 UTC", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d", "Next removal: |3 Mar 2026 05:30 UTC"},
 			not: []string{"more", "Removed"}},
 		{report: "protected", colour: "🟠", want: []string{"Removed: |0|", "Never removed, because the account is protected and no statement names it (1)"}},
 		{report: "protected_warn", colour: "🟠", want: []string{"Never removed, because the account is protected and no statement names it (1)", "The next removal removes this access"}},
@@ -343,8 +344,8 @@ func TestDriftReportSays(t *testing.T) {
 		{report: "held", colour: "⚪", want: []string{"Removed: |0|", "Kept because a request now covers it (1)"}},
 		{report: "out_of_scope", colour: "⚪", want: []string{"Removed: |0|", "the policy no longer covers it (1)"}, not: []string{"not confirmed"}},
 		{report: "already_gone", colour: "⚪", want: []string{"Nothing removed: someone else already removed it", "Removed: |0|", "Already removed by someone else (1)"}, not: []string{"not confirmed", "Removed (1)"}},
-		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Kept because it is exempt for now (1)", "• alice|: ReadOnly|, first seen |28 Feb 2026 09:30 UTC|. |Exempt until |3 Mar 2026 15:30 UTC|: Slack is down, INC-7"}, not: []string{"not confirmed"}},
-		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "(111122223333)|, first seen |28 Feb 2026 09:30 UTC|", "• alice|: ReadOnly|. |Exempt until |3 Mar 2026 15:30 UTC|: Slack is down, INC-7"}},
+		{report: "exempt", colour: "🟠", want: []string{"this access is exempt for now", "Kept because it is exempt for now (1)", "• alice| (|@U0ALICE|)|: ReadOnly|, first seen |28 Feb 2026 09:30 UTC|. |Exempt until |3 Mar 2026 15:30 UTC|: Slack is down, INC-7"}, not: []string{"not confirmed"}},
+		{report: "exempt_warn", colour: "🟠", want: []string{"This check only reports", "(111122223333)|, first seen |28 Feb 2026 09:30 UTC|", "• alice| (|@U0ALICE|)|: ReadOnly|. |Exempt until |3 Mar 2026 15:30 UTC|: Slack is down, INC-7"}},
 		{report: "some", colour: "🟠", want: []string{
 			"Not all removed: access without a request", "Removed (1)", "Kept because it is exempt for now (1)", "Already removed by someone else (1)",
 			"Kept for now because the 24-hour removal limit is reached (1)", "Kept because removals are off or no approver agreed (1)",
@@ -362,7 +363,7 @@ func TestDriftReportSays(t *testing.T) {
 	all := reports()
 	for _, tt := range tests {
 		t.Run(tt.report, func(t *testing.T) {
-			m := DriftReportMessage(all[tt.report], access.Run{}, nil)
+			m := DriftReportMessage(all[tt.report], access.Run{}, owners)
 			text := shown(t, m)
 			if !strings.HasPrefix(m.Text, tt.colour) || !strings.HasPrefix(text, tt.colour) {
 				t.Errorf("fallback %q, message %q, want %s", m.Text, text, tt.colour)
@@ -415,7 +416,7 @@ func TestDriftListLosesNothing(t *testing.T) {
 func TestDriftQuestionButtons(t *testing.T) {
 	for name, q := range questions() {
 		t.Run(name, func(t *testing.T) {
-			m := DriftQuestionMessage(q.run, q.findings)
+			m := DriftQuestionMessage(q.run, q.findings, owners)
 			leave := "Keep"
 			if q.run.Guard == access.GuardGone {
 				leave = "Keep for 24 hours"
@@ -446,9 +447,134 @@ func TestAnsweredQuestionIsTheSameWithoutFindings(t *testing.T) {
 		r.Answers = []access.RunAnswer{said(true, bob, 0, 5)}
 		r.Answer = over(false, r.Answers)
 	})
-	with, _ := json.Marshal(DriftQuestionMessage(run, someFindings()))
-	without, _ := json.Marshal(DriftQuestionMessage(run, nil))
+	with, _ := json.Marshal(DriftQuestionMessage(run, someFindings(), owners))
+	without, _ := json.Marshal(DriftQuestionMessage(run, nil, nil))
 	if string(with) != string(without) {
 		t.Errorf("with findings %s\nwithout %s", with, without)
+	}
+}
+
+// A finding without its own card says whose access it is, too, who created it, and since
+// when the app knows it.
+func TestFindingLinesSay(t *testing.T) {
+	all := []access.RemovalResult{access.DriftRemoved, access.DriftExempt, access.DriftRemoved, access.DriftProtected, access.DriftHeld}
+	by := func(f *access.Finding) {
+		f.Creation = &access.Creation{By: "arn:aws:iam::123456789012:user/kim", At: monday.Add(-time.Hour)}
+	}
+	exempt := func(r *access.DriftReport) {
+		r.Findings[1].Exemption = &access.Spared{Until: monday.Add(20 * time.Hour), Reason: "INC-7"}
+		by(&r.Findings[1])
+	}
+	people := map[string]access.Person{}
+	for _, f := range someFindings() {
+		people[f.PrincipalID] = access.Person{SlackID: "U0" + strings.ToUpper(cmp.Or(f.UserName, "gone"))}
+	}
+	const creator = ", added by arn:aws:iam::123456789012:user/kim, |2 Mar 2026 08:30 UTC|, according to CloudTrail|"
+	created := someFindings()
+	by(&created[0])
+	by(&created[2])
+	for name, test := range map[string]struct {
+		message Message
+		want    []string
+	}{
+		"removed": {DriftReportMessage(report(found, func(r *access.DriftReport) { by(&r.Findings[0]); by(&r.Findings[2]) }, exempt, revokes(all...)), access.Run{}, people), []string{
+			"• alice| (|@U0ALICE|)|: ReadOnly|" + creator + ", first seen |28 Feb 2026 09:30 UTC|",
+			"• carol| (|@U0CAROL|)|" + creator + ", first seen |2 Mar 2026 09:30 UTC|",
+			"• bob| (|@U0BOB|)|: AdministratorAccess|" + creator + ", first seen |28 Feb 2026 09:30 UTC|. |Exempt until |3 Mar 2026 05:30 UTC|: INC-7",
+			"• dan| (|@U0DAN|)|: AdministratorAccess|, first seen |", "• user 94d8a4f8-5031-70c1-3a4b-0e2f4f5b6c7d| (|@U0GONE|)|: ReadOnly|",
+		}},
+		"reported": {DriftReportMessage(report(found, func(r *access.DriftReport) { by(&r.Findings[0]) }), access.Run{}, people), []string{
+			"Account Sandbox (111122223333)|, first seen |28 Feb 2026 09:30 UTC| • alice| (|@U0ALICE|)|: ReadOnly|" + creator,
+		}},
+		"asked about": {DriftQuestionMessage(asked(), created, people), []string{
+			"• alice| (|@U0ALICE|)|: ReadOnly|" + creator, "• carol| (|@U0CAROL|)|" + creator, "• bob| (|@U0BOB|)|",
+		}},
+	} {
+		text := shown(t, test.message)
+		for _, want := range test.want {
+			if !strings.Contains(text, strings.ReplaceAll(want, "||", "|")) {
+				t.Errorf("%s: no %q in %s", name, want, text)
+			}
+		}
+		if problems := checkMessage(generic(t, posted(test.message))); len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
+		}
+	}
+}
+
+// Each part of a report says what happens next with its findings.
+func TestReportSaysWhatHappensNext(t *testing.T) {
+	unscheduled := func(r *access.DriftReport) { r.NextRevocation = time.Time{} }
+	all := func(result access.RemovalResult, changes ...func(*access.DriftReport)) access.DriftReport {
+		return report(append([]func(*access.DriftReport){found, revokes(slices.Repeat([]access.RemovalResult{result}, 5)...)}, changes...)...)
+	}
+	for name, test := range map[string]struct {
+		report access.DriftReport
+		want   string
+	}{
+		"failed":                      {all(access.DriftFailed), "Removal not confirmed (5)|. This app tries again, at the latest with the next removal."},
+		"failed, unscheduled":         {all(access.DriftFailed, unscheduled), "Removal not confirmed (5)|. This app tries again every minute, if the removal had begun."},
+		"over the limit":              {all(access.DriftOverLimit), "24-hour removal limit is reached (5)|. The next removal removes it or asks again."},
+		"over the limit, unscheduled": {all(access.DriftOverLimit, unscheduled), "24-hour removal limit is reached (5)|. It stays until someone removes it."},
+		"not allowed":                 {all(access.DriftNotAllowed), "no approver agreed (5)|. The next removal removes it or asks again."},
+		"not allowed, unscheduled":    {all(access.DriftNotAllowed, unscheduled), "no approver agreed (5)|. It stays until someone removes it."},
+		"exempt":                      {all(access.DriftExempt), "exempt for now (5)|. After the exemption ends, the next removal removes it."},
+		"exempt, unscheduled":         {all(access.DriftExempt, unscheduled), "exempt for now (5)|. It stays until someone removes it."},
+		"held":                        {all(access.DriftHeld), "a request now covers it (5)|. It ends with that request."},
+		"removed":                     {all(access.DriftRemoved), "Removed (5)|. Anyone who still needs it can request it."},
+		"already gone":                {all(access.DriftAlreadyGone), "by someone else (5)|. Anyone who still needs it can request it."},
+		"out of scope":                {all(access.DriftOutOfScope), "no longer covers it (5)|. This app no longer checks it."},
+		"protected":                   {all(access.DriftProtected), "Never removed, because"},
+		"reported":                    {report(found), "The next removal removes this access."},
+		"reported, unscheduled":       {report(found, unscheduled), "It stays until someone removes it. If nobody needs this access, remove it in IAM Identity Center."},
+		"nobody agreed":               {report(found, guarded(access.GuardNoRecord, true)), "The next removal removes this access or asks again."},
+		"nobody agreed, and no removal is scheduled": {report(found, guarded(access.GuardNoRecord, true), unscheduled), "It stays until someone removes it."},
+	} {
+		if text := shown(t, DriftReportMessage(test.report, access.Run{}, nil)); !strings.Contains(text, test.want) {
+			t.Errorf("%s: no %q in %s", name, test.want, text)
+		}
+	}
+}
+
+// The people of a report are looked up in the order in which it shows them: first those
+// with buttons, the worst results first, then the others.
+func TestFindingsInOrder(t *testing.T) {
+	user := func(i int) access.Finding {
+		return assigned(fmt.Sprintf("user%02d", i), fmt.Sprintf("%012d", 100-i), "Account", "ReadOnly")
+	}
+	names := func(findings []access.Finding) (all []string) {
+		for _, f := range findings {
+			all = append(all, f.UserName)
+		}
+		return all
+	}
+	r := report(func(r *access.DriftReport) {
+		for i := range 14 {
+			r.Findings = append(r.Findings, user(i))
+		}
+	})
+	results := []access.RemovalResult{access.DriftRemoved, access.DriftExempt, access.DriftFailed, access.DriftNotAllowed}
+	for i := range 12 {
+		results = append(results, []access.RemovalResult{access.DriftNotAllowed, access.DriftRemoved}[i%6/5])
+	}
+	revokes(results[:14]...)(&r)
+	decidable(&r)
+	want := []string{"user02", "user13", "user12", "user11", "user10", "user08", "user07", "user06", "user05", "user04"}
+	want = append(want, "user03", "user01", "user09", "user00") // after the ten cards
+	if got := names(FindingsInOrder(r)); !slices.Equal(got, want) {
+		t.Errorf("report: %q, want %q", got, want)
+	}
+	// The message shows these first.
+	m := shown(t, DriftReportMessage(r, access.Run{}, nil))
+	if first, second := strings.Index(m, "user02"), strings.Index(m, "user13"); first < 0 || second < first {
+		t.Errorf("user02 at %d, user13 at %d in %s", first, second, m)
+	}
+	run := asked(func(r *access.Run) { r.Removals = 14 }, func(r *access.Run) { r.Answers = []access.RunAnswer{said(true, bob, 0, 12)} })
+	if got := names(QuestionsInOrder(run, r.Findings)); !slices.Equal(got, []string{"user13", "user12"}) {
+		t.Errorf("question: %q", got)
+	}
+	run.Guard = access.GuardGone
+	if got := names(QuestionsInOrder(run, r.Findings)); len(got) > 0 {
+		t.Errorf("question about people who are gone: %q, want none", got)
 	}
 }

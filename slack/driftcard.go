@@ -99,17 +99,25 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 	switch {
 	case press != nil && press.Remove:
 		b.strong(pressLabel(c.run.PressResultOf(index))).text(": ").person(press.By).text(" pressed Remove now, ").time(press.At)
+	case press != nil && c.report.NextRevocation.IsZero():
+		b.strong("Not reported again until ").time(press.Until).text(", because ").person(press.By).text(" left it. " + untilRemoved)
 	case press != nil:
 		b.strong("Left until ").time(press.Until).text(" by ").person(press.By).text(". An approver can still remove it.")
 	case f.Exemption != nil:
 		b.exemption(*f.Exemption)
 	case c.report.NextRevocation.IsZero():
-		b.text("Next: nothing. It stays until someone removes it.")
+		b.text("Next: nothing. " + untilRemoved)
+		if _, ok := f.LeaveUntil(c.report.At); ok {
+			b.text(" After Leave for a day, it isn't reported again for a day.")
+		}
 	default:
 		if f.ExemptionOver {
 			b.text(exemptionOver + "\n")
 		}
 		b.text("Will be removed ").time(c.report.NextRevocation)
+		if c.report.Guard != "" || c.report.Results[f.Key()] == access.DriftOverLimit {
+			b.text(" or asked about again")
+		}
 		if _, ok := f.LeaveUntil(c.report.At); ok {
 			b.text(", unless an approver leaves it for a day")
 		}

@@ -17,10 +17,17 @@ func decidableReport(changes ...func(*access.DriftReport)) access.DriftReport {
 	return r
 }
 
+// decidable gives buttons to the findings that a run gives them to.
 func decidable(r *access.DriftReport) {
 	r.Decidable = map[string]int{}
 	for i, f := range r.Findings {
-		r.Decidable[f.Key()] = i + 10
+		if f.Protected || f.Exemption != nil && f.Exemption.By == nil {
+			continue
+		}
+		switch r.Results[f.Key()] {
+		case "", access.DriftFailed, access.DriftOverLimit, access.DriftNotAllowed, access.DriftExempt:
+			r.Decidable[f.Key()] = i + 10
+		}
 	}
 }
 
@@ -75,8 +82,11 @@ func cardReports() map[string]cardReport {
 			},
 		}},
 		"revoke": {report: decidableReport(revokes(access.DriftExempt, access.DriftRemoved, access.DriftFailed, access.DriftOverLimit, access.DriftNotAllowed), func(r *access.DriftReport) {
-			r.Findings[0].Exemption = &access.Spared{Until: monday.Add(30 * time.Hour), By: &bob}
+			r.Findings[0].Exemption = &access.Spared{Until: monday.Add(20 * time.Hour), By: &bob}
 		})},
+		"no_removal_left": {report: decidableReport(func(r *access.DriftReport) { r.NextRevocation = time.Time{} }), run: access.Run{Presses: []access.FindingPress{pressed(10, false)}}},
+		"asked_again": {report: decidableReport(revokes(access.DriftNotAllowed, access.DriftNotAllowed, access.DriftRemoved, access.DriftNotAllowed, access.DriftNotAllowed),
+			guarded(access.GuardScopeGrew, true))},
 		"many": {report: decidableReport(manyFindings)},
 		"longest": {report: decidableReport(longestReport, func(r *access.DriftReport) {
 			for i := range r.Findings {
@@ -136,8 +146,11 @@ func TestFindingCardsSay(t *testing.T) {
 			},
 			buttons: both(11, 14, 10, 13, 12),
 		},
-		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it."}, buttons: both(11, 14, 10, 13, 12)},
-		"too_old":    {buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
+		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it.| After Leave for a day, it isn't reported again for a day."}, buttons: both(11, 14, 10, 13, 12)},
+		"no_removal_left": {want: []string{"Not reported again until |3 Mar 2026 09:40 UTC|, because |@U0BOB| left it. It stays until someone removes it."},
+			buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
+		"asked_again": {want: []string{"Will be removed |3 Mar 2026 05:30 UTC| or asked about again|, unless an approver leaves it for a day"}, buttons: both(11, 14, 10, 13)},
+		"too_old":     {buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
 		"exemption_over": {want: []string{
 			"|Its exemption has ended: the access was first seen more than 72 hours ago. |Will be removed |3 Mar 2026 05:30 UTC|",
 			"• bob|: AdministratorAccess|, first seen |27 Feb 2026 01:30 UTC|. Its exemption has ended: the access was first seen more than 72 hours ago.|",
@@ -150,18 +163,13 @@ func TestFindingCardsSay(t *testing.T) {
 			"Removed|: |@U0BOB| pressed Remove now, |", "Kept because a request now covers it|: |@U0BOB| pressed Remove now, |", "Removal not confirmed|: |@U0BOB| pressed Remove now, |", "Already removed by someone else|: |@U0BOB| pressed Remove now, |",
 			"Kept because removals are off, or this person may no longer decide|: |@U0BOB| pressed Remove now, |",
 		}, buttons: []string{remove(12)}},
-		"revoke": {want: []string{"Kept because it is exempt for now (1)", "Left by |@U0BOB| until |3 Mar 2026 15:30 UTC|"}},
+		"revoke": {want: []string{
+			"Kept because it is exempt for now (1)", "Left by |@U0BOB| until |3 Mar 2026 05:30 UTC|", "24-hour removal limit is reached (1)|. The next removal removes it or asks again.|",
+			"Will be removed |3 Mar 2026 05:30 UTC| or asked about again|, unless",
+		}, buttons: both(12, 13, 14, 10)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := reports[name]
-			if name == "revoke" { // only of what is still there, as a run writes it
-				for _, f := range c.report.Findings {
-					if c.report.Results[f.Key()] == access.DriftRemoved {
-						delete(c.report.Decidable, f.Key())
-					}
-				}
-				test.buttons = both(12, 13, 14, 10)
-			}
 			m := DriftReportMessage(c.report, c.run, owners)
 			text := shown(t, m)
 			for _, s := range test.want {

@@ -30,9 +30,11 @@ const (
 func jsonSize(v any) int { return utf8.RuneCount(encode(v)) }
 
 // findingSection is a group of findings under one title. The title is the app's own
-// text, or "" for none.
+// text, or "" for none. next says what happens next with the findings; "" if the title
+// does, or the message says it elsewhere.
 type findingSection struct {
 	title    string
+	next     string
 	findings []access.Finding
 }
 
@@ -49,12 +51,12 @@ func findingBlocks(sections []findingSection, c cards, room int) (blocks []slack
 		b := new(richText)
 		if s.title != "" {
 			b.strong(fmt.Sprintf("%s (%d)", s.title, len(s.findings)))
+			if s.next != "" {
+				b.text(". " + s.next)
+			}
 		}
 		room -= sectionJSON + jsonSize(b.current)
-		findings := slices.SortedStableFunc(slices.Values(s.findings), func(a, b access.Finding) int {
-			return strings.Compare(placeOf(a.Target), placeOf(b.Target))
-		})
-		own, rest, size := c.take(findings)
+		own, rest, size := c.take(sortedByPlace(s.findings))
 		room -= size
 		id := fmt.Sprintf("findings_%d", i)
 		if len(own) > 0 {
@@ -70,7 +72,7 @@ func findingBlocks(sections []findingSection, c cards, room int) (blocks []slack
 			var heading []slackgo.RichTextSectionElement
 			place := placeOf(f.Target)
 			shared := times[place]
-			line := findingLine(f, !shared.IsZero())
+			line := findingLine(f, c.owners, !shared.IsZero())
 			needs := jsonSize(line)
 			if place != target || shown == 0 {
 				title := new(richText).strong(place)
@@ -98,6 +100,13 @@ func findingBlocks(sections []findingSection, c cards, room int) (blocks []slack
 		}
 	}
 	return blocks, omitted
+}
+
+// sortedByPlace sorts findings by account or group, and otherwise keeps their order.
+func sortedByPlace(findings []access.Finding) []access.Finding {
+	return slices.SortedStableFunc(slices.Values(findings), func(a, b access.Finding) int {
+		return strings.Compare(placeOf(a.Target), placeOf(b.Target))
+	})
 }
 
 // sharedTimes returns when findings were first seen, by their account or group, where it
@@ -129,13 +138,20 @@ func placeOf(t access.Target) string {
 	return "Account " + nameWithID(t.AccountName, t.AccountID)
 }
 
-// findingLine returns one finding, for the list under its account or group. The user
-// name has its own bold element, so that no part of it can look like the text that
-// follows. isDated means that the heading says when the finding was first seen.
-func findingLine(f access.Finding, isDated bool) []slackgo.RichTextSectionElement {
+// findingLine returns one finding, for the list under its account or group: whose access
+// it is, who created it, and since when this app knows it. The user name has its own bold
+// element, so that no part of it can look like the text that follows. owners are as in
+// cards. isDated means that the heading says when the finding was first seen.
+func findingLine(f access.Finding, owners map[string]access.Person, isDated bool) []slackgo.RichTextSectionElement {
 	b := new(richText).strong("\n• " + ownerName(f))
+	if owner, ok := owners[f.PrincipalID]; ok {
+		b.text(" (").person(owner).text(")")
+	}
 	if f.Kind != access.KindGroup {
 		b.text(": " + cut(firstNonEmpty(clean(f.PermissionSet), clean(f.PermissionSetARN)), maxName))
+	}
+	if by := f.Creation; by != nil {
+		b.text(", added by " + cut(clean(by.By), maxCreator) + ", ").time(by.At).text(", according to CloudTrail")
 	}
 	if !f.FirstSeen.IsZero() && !isDated {
 		b.text(", first seen ").time(f.FirstSeen)

@@ -11,8 +11,8 @@ import (
 // DriftQuestionMessage asks whether a waiting run may remove what it found. It lists
 // the findings that nobody has answered yet. Once the question is closed, the message
 // has no buttons and shows all answers. In that case, it uses only the run's row and
-// ignores findings.
-func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
+// ignores findings. owners are as for DriftReportMessage.
+func DriftQuestionMessage(r access.Run, findings []access.Finding, owners map[string]access.Person) Message {
 	if r.Guard == access.GuardGone {
 		return goneQuestion(r, findings)
 	}
@@ -37,8 +37,17 @@ func DriftQuestionMessage(r access.Run, findings []access.Finding) Message {
 	remove := slackgo.NewButtonBlockElement(ActionDriftRemove, r.ID, plainText("Remove")).
 		WithStyle(slackgo.StyleDanger).WithConfirm(confirmRemoval(n))
 	after := append(link, buttons(remove, button(ActionDriftLeave, "Keep", slackgo.StyleDefault, r.ID)))
-	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, cards{}, after, link != nil)
+	m.Blocks = fitFindings(before, []findingSection{{findings: unanswered(r, findings)}}, cards{owners: owners}, after, link != nil)
 	return m
+}
+
+// QuestionsInOrder returns the findings whose people DriftQuestionMessage mentions, in the
+// order in which it lists them.
+func QuestionsInOrder(r access.Run, findings []access.Finding) []access.Finding {
+	if r.Guard == access.GuardGone {
+		return nil
+	}
+	return sortedByPlace(unanswered(r, findings))
 }
 
 func countIn(ranges [][2]int) int { return access.RunAnswer{Findings: ranges}.Count() }

@@ -139,7 +139,8 @@ func (o driftOutcome) summary() slackgo.Block {
 			b.label(labelHeld).text(strconv.Itoa(n))
 		}
 		for _, kept := range []findingSection{
-			{labelOverLimit, o.overLimit}, {labelNotAllowed, o.notAllowed}, {labelExempt, o.exempt}, {labelProtected, o.protected}, {labelAlreadyGone, o.alreadyGone}, {labelOutOfScope, o.outOfScope},
+			{title: labelOverLimit, findings: o.overLimit}, {title: labelNotAllowed, findings: o.notAllowed}, {title: labelExempt, findings: o.exempt},
+			{title: labelProtected, findings: o.protected}, {title: labelAlreadyGone, findings: o.alreadyGone}, {title: labelOutOfScope, findings: o.outOfScope},
 		} {
 			if n := len(kept.findings); n > 0 {
 				b.label(kept.title).text(strconv.Itoa(n))
@@ -153,6 +154,13 @@ func (o driftOutcome) summary() slackgo.Block {
 			end = new(access.RunAnswer)
 		}
 		writeAnswers(b, o.Answers, end, o.removing)
+		if !o.removing && len(o.left) > 0 {
+			next := untilRemoved
+			if !o.NextRevocation.IsZero() {
+				next = "The next removal removes this access or asks again."
+			}
+			b.newLine().text(next)
+		}
 	}
 	if o.Mode == access.DriftWarn && len(o.Findings) > 0 {
 		text := "If nobody needs this access, remove it in IAM Identity Center."
@@ -162,6 +170,9 @@ func (o driftOutcome) summary() slackgo.Block {
 				who = "An approver or an exemption in the settings"
 			}
 			text = "The next removal removes this access. " + who + " can keep it until 72 hours after it was first found. Its owner can request it after the removal."
+		}
+		if o.NextRevocation.IsZero() && len(o.left) > 0 {
+			text = untilRemoved + " " + text
 		}
 		b.newLine().text("This check only reports. Nothing was removed. " + text)
 	}
@@ -174,22 +185,52 @@ func (o driftOutcome) summary() slackgo.Block {
 	return b.label("Checked").time(o.At).block("run")
 }
 
-// sections returns the findings by result, the worst first.
+// What happens next with the findings of a section.
+const (
+	untilRemoved = "It stays until someone removes it."
+	askForIt     = "Anyone who still needs it can request it."
+)
+
+// sections returns the findings by result, the worst first. Each section says what happens
+// next, if neither its title nor the summary does.
 func (o driftOutcome) sections() []findingSection {
 	if !o.removing {
-		return []findingSection{{findings: o.left}, {labelProtected, o.protected}}
+		return []findingSection{{findings: o.left}, {title: labelProtected, findings: o.protected}}
+	}
+	failed, kept, exempt := "This app tries again every minute, if the removal had begun.", untilRemoved, untilRemoved
+	if !o.NextRevocation.IsZero() {
+		failed = "This app tries again, at the latest with the next removal."
+		kept = "The next removal removes it or asks again."
+		exempt = "After the exemption ends, the next removal removes it."
 	}
 	return []findingSection{
-		{labelFailed, o.failed},
-		{labelOverLimit, o.overLimit},
-		{labelNotAllowed, o.notAllowed},
-		{labelExempt, o.exempt},
-		{labelHeld, o.held},
-		{"Removed", o.removed},
-		{labelAlreadyGone, o.alreadyGone},
-		{labelOutOfScope, o.outOfScope},
-		{labelProtected, o.protected},
+		{labelFailed, failed, o.failed},
+		{labelOverLimit, kept, o.overLimit},
+		{labelNotAllowed, kept, o.notAllowed},
+		{labelExempt, exempt, o.exempt},
+		{labelHeld, "It ends with that request.", o.held},
+		{"Removed", askForIt, o.removed},
+		{labelAlreadyGone, askForIt, o.alreadyGone},
+		{labelOutOfScope, "This app no longer checks it.", o.outOfScope},
+		{title: labelProtected, findings: o.protected},
 	}
+}
+
+// FindingsInOrder returns the reported findings in the order in which people should be
+// looked up for DriftReportMessage: first the findings with buttons, then the others, as
+// the message lists them.
+func FindingsInOrder(r access.DriftReport) []access.Finding {
+	var withCard, rest []access.Finding
+	for _, s := range outcomeOf(r).sections() {
+		for _, f := range sortedByPlace(s.findings) {
+			if _, ok := r.Decidable[f.Key()]; ok && len(withCard) < maxCards {
+				withCard = append(withCard, f)
+			} else {
+				rest = append(rest, f)
+			}
+		}
+	}
+	return append(withCard, rest...)
 }
 
 // skippedBlocks lists the accounts and groups that the run could not check, or never

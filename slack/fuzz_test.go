@@ -263,7 +263,14 @@ func FuzzDriftMessages(f *testing.F) {
 				people = append(people, *finding.Exemption.By)
 			}
 		}
-		for _, m := range []Message{DriftReportMessage(r, decided, nil), DriftQuestionMessage(run, r.Findings)} {
+		all := map[string]access.Person{}
+		for i, finding := range r.Findings {
+			if i%2 == 0 {
+				all[finding.PrincipalID] = kim
+			}
+		}
+		people = append(people, kim)
+		for _, m := range []Message{DriftReportMessage(r, decided, all), DriftQuestionMessage(run, r.Findings, all)} {
 			for _, p := range checkMessage(generic(t, posted(m))) {
 				t.Error(p)
 			}

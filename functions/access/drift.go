@@ -135,8 +135,8 @@ type Run struct {
 	// PressResults are the results of the removals that they asked for, in order.
 	Presses      []FindingPress `json:"presses,omitempty"`
 	PressResults []PressResult  `json:"press_results,omitempty"`
-	// RefusedPresses are presses on the buttons of the report or the question by people who
-	// may not decide, in order: at most MaxRefusedPresses.
+	// RefusedPresses are presses on the buttons of the report or the question that had no
+	// effect, in order: at most MaxRefusedPresses.
 	RefusedPresses []RefusedPress `json:"refused_presses,omitempty"`
 	// Token resumes the wait for the answer. It is sent to Step Functions and nowhere
 	// else.

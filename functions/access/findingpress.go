@@ -52,7 +52,7 @@ type FindingPress struct {
 const NoFinding = -1
 
 // RefusedPress is a press on a button of a run's report or question that had no effect,
-// because the person may not decide.
+// because the person may not decide, or because someone decided about the finding first.
 type RefusedPress struct {
 	Finding int       `json:"finding"` // index in the run's findings, or NoFinding
 	Action  string    `json:"action"`  // the button

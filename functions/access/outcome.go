@@ -138,6 +138,7 @@ const (
 	RefusalNotOffered    Refusal = "NotOffered"    // the report has no such button; the message says why
 	RefusalNotResponder  Refusal = "NotResponder"  // the policy in force doesn't let them block people
 	RefusalOwnBlock      Refusal = "OwnBlock"      // they wrote the block, so someone else must lift it
+	RefusalTooLate       Refusal = "TooLate"       // someone decided about the unknown access first; the message says who
 )
 
 // MaxRefusedPresses is how many refused presses of a request, or of a run, are recorded, and

@@ -212,6 +212,9 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 		return reply{}, err
 	}
 	if r, late := a.tooLate(p); late {
+		if a.about.hasIndex {
+			p.recordLate(ctx)
+		}
 		if p.action == slack.ActionEnd {
 			// The press that ended the access may not have ended the others.
 			r = p.withOthers(ctx, r)

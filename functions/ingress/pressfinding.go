@@ -20,6 +20,30 @@ func (p *press) tooLateForFinding() (reply, bool) {
 	return p.earlierPress(), made != nil && !this.Overrules(*made)
 }
 
+// lateTime limits the lookup of a person who pressed too late. The decision that came first
+// must still be carried out again.
+const lateTime = 500 * time.Millisecond
+
+// recordLate records the press as refused because someone else's decision came first, or
+// this person's other one. The same button pressed again by the same person has its record.
+// Whether this person may decide is not checked. If they can't be looked up, the record has only
+// their Slack id.
+func (p *press) recordLate(ctx context.Context) {
+	made := p.run.PressAbout(p.finding)
+	if made == nil || made.By.SlackID == p.in.UserID && made.Action() == p.action {
+		return
+	}
+	if p.by.SlackID == "" {
+		limited, cancel := context.WithTimeout(ctx, lateTime)
+		defer cancel()
+		if by, err := p.CachedPeople.Approver(limited, p.in.UserID); err == nil {
+			p.by = by
+		}
+	}
+	p.log.Info("press comes too late")
+	p.recordRunRefusal(ctx, access.RefusalTooLate, cmp.Or(made.By.Email, made.By.Name)+" decided first.")
+}
+
 // earlierPress tells who decided about the finding, and what.
 func (p *press) earlierPress() reply {
 	made := p.run.PressAbout(p.finding)
@@ -79,6 +103,7 @@ func (p *press) allowFinding(ctx context.Context) (refusal string, err error) {
 	if p.finding >= len(q.findings) {
 		return "", access.Errorf(access.CodeNotFound, "run %s has %d findings, none with the index %d", p.run.ID, len(q.findings), p.finding)
 	}
+	q.unscheduled = report.NextRevocation.IsZero()
 	f := q.findings[p.finding]
 	p.log = p.log.With("index", p.finding, "subject", f.Key())
 	if index, ok := report.Decidable[f.Key()]; !ok || index != p.finding {
@@ -130,6 +155,9 @@ func (p *press) decideFinding(ctx context.Context) (reply, error) {
 	if !made.Remove {
 		made.Until, _ = p.question.findings[p.finding].LeaveUntil(now)
 		text = "This app leaves the access alone until " + formatTime(made.Until) + "."
+		if p.question.unscheduled {
+			text = "This app doesn't report this access again until " + formatTime(made.Until) + "."
+		}
 	}
 	for range answerTries {
 		if left := p.run.PressAbout(p.finding); left != nil && made.At.Before(left.At.Add(time.Millisecond)) {
@@ -145,6 +173,7 @@ func (p *press) decideFinding(ctx context.Context) (reply, error) {
 			return reply{pressed: true, text: text}, nil
 		}
 		if _, late := p.tooLateForFinding(); late {
+			p.recordLate(ctx)
 			return p.earlierPress(), nil
 		}
 	}

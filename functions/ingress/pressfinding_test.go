@@ -51,6 +51,8 @@ var foundRefusals = map[string]access.RefusedPress{
 	"The policy no longer covers":                 {Reason: access.RefusalNotPermitted, Message: "The policy does not cover this access.", PolicyDigest: "d1"},
 	"Nobody can decide about this access":         {Reason: access.RefusalNotOffered, Message: "The report has no buttons for this access."},
 	"This access was found more than 72 hours":    {Reason: access.RefusalNotOffered, Message: "The access can't be left any longer."},
+	"Already decided: ann@example.com":            {Reason: access.RefusalTooLate, Message: "ann@example.com decided first."},
+	"Already decided: twin@example.com":           {Reason: access.RefusalTooLate, Message: "twin@example.com decided first."},
 }
 
 // wantRefusedPresses checks the refused presses in the row of the only run, and that those were
@@ -161,6 +163,21 @@ func TestPressOnAFinding(t *testing.T) {
 			change: func(w *world, _ *access.Run) {
 				w.rivals = []func(*access.Run){func(r *access.Run) { r.Presses = []access.FindingPress{remove(twin, 0)} }}
 			}, want: []access.FindingPress{remove(twin, 0)}, carried: []int{0}, told: "Already decided: twin@example.com chose to remove this access."},
+
+		{name: "removed before, by someone who can't be looked up", user: "UTWIN", action: "remove", value: "run1.0",
+			change: func(w *world, r *access.Run) {
+				r.Presses = []access.FindingPress{remove(ann, 0)}
+				w.people["UTWIN"], w.peopleErr = access.Person{}, unavailable
+			},
+			want: []access.FindingPress{remove(ann, 0)}, carried: []int{0}, told: "Already decided: ann@example.com chose to remove this access."},
+		{name: "removed before, by the same person", user: "UBOB", action: "remove", value: "run1.0",
+			change: func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{remove(bob, 0)} },
+			want:   []access.FindingPress{remove(bob, 0)}, carried: []int{0}, told: "Already decided: bob@example.com chose to remove this access."},
+		{name: "left before, by the same person", user: "UBOB", action: "leave", value: "run1.0",
+			change: func(_ *world, r *access.Run) { r.Presses = []access.FindingPress{leave(bob, 0, day)} },
+			want:   []access.FindingPress{leave(bob, 0, day)}, carried: []int{0}, told: "Already decided: bob@example.com chose to leave this access until 2 Jan 2026 12:00 UTC."},
+		{name: "leave, if no removal is scheduled", user: "UANN", action: "leave", value: "run1.0", change: func(w *world, _ *access.Run) { w.unscheduled = true },
+			want: []access.FindingPress{leave(ann, 0, day)}, carried: []int{0}, told: "This app doesn't report this access again until 2 Jan 2026 12:00 UTC."},
 
 		{name: "remove what someone left", user: "UTWIN", action: "remove", value: "run1.0", change: leftBefore,
 			want: []access.FindingPress{leave(ann, 0, day), later(remove(twin, 0))}, carried: []int{0}, told: foundRemoving},

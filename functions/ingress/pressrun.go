@@ -47,6 +47,8 @@ type question struct {
 	index    *access.Index
 	groups   []string                        // of the person who pressed, as far as they decide
 	ousOf    func(accountID string) []string // the organizational units above an account
+	// unscheduled means that no removal was scheduled when the finding was reported.
+	unscheduled bool
 }
 
 // allowAnswer reads the findings and the policy and looks up the person, all
@@ -224,7 +226,7 @@ func (p *press) showAnswers(ctx context.Context, findings []access.Finding) {
 	if post.TS == "" {
 		return
 	}
-	if err := p.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(p.run, findings)); err != nil {
+	if err := p.Slack.Update(ctx, post.Channel, post.TS, slack.DriftQuestionMessage(p.run, findings, nil)); err != nil {
 		p.log.Warn("removal question could not be updated; the report will update it", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 	}
 }

@@ -124,6 +124,7 @@ type world struct {
 	rivals                                                                                                                                                      []func(*access.Run)
 	findings                                                                                                                                                    []access.Finding
 	decidable                                                                                                                                                   map[string]int // of the report
+	unscheduled                                                                                                                                                 bool           // no removal is scheduled
 	reportErr, pressErr, carryErr, refuseErr, getErr                                                                                                            error
 	pressed                                                                                                                                                     []access.FindingRef // carried out
 	refusals                                                                                                                                                    []string            // runs whose refused presses are recorded
@@ -609,7 +610,11 @@ func (w *world) Findings(_ context.Context, run string) ([]access.Finding, error
 }
 
 func (w *world) Report(_ context.Context, run string) (access.DriftReport, error) {
-	return access.DriftReport{RunID: run, Decidable: w.decidable}, w.reportErr
+	r := access.DriftReport{RunID: run, Decidable: w.decidable, NextRevocation: now.Add(10 * time.Hour)}
+	if w.unscheduled {
+		r.NextRevocation = time.Time{}
+	}
+	return r, w.reportErr
 }
 
 func (w *world) AddPress(_ context.Context, run access.Run, p access.FindingPress) (access.Run, bool, error) {

@@ -43,7 +43,7 @@ func (h *Handler) driftQuestion(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftQuestionMessage(run, findings))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftQuestionMessage(run, findings, h.findOwners(ctx, id, slack.QuestionsInOrder(run, findings))))
 	return err
 }
 
@@ -58,25 +58,26 @@ func (h *Handler) driftReport(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftReportMessage(report, run, h.findOwners(ctx, report)))
+	_, err = h.show(ctx, runLedger{h.Table}, run.Posts, h.Channel, slack.DriftReportMessage(report, run, h.findOwners(ctx, id, slack.FindingsInOrder(report))))
 	return firstError(err, h.closeQuestion(ctx, run))
 }
 
 const (
-	// maxOwners is how many people of one report are looked up in Slack, at most. Slack
+	// maxOwners is how many people of one message are looked up in Slack, at most. Slack
 	// allows about 50 such lookups a minute (users.lookupByEmail, tier 3).
 	maxOwners = 15
-	// ownersTime limits the lookups of one report. The report itself comes first.
+	// ownersTime limits the lookups of one message. The message itself comes first.
 	ownersTime = 2 * time.Second
 	// ownerMaxAge is how long an answer is used. It decides only whom a message mentions.
 	ownerMaxAge = time.Hour
 )
 
-// findOwners returns the Slack users who have the reported access, by their user in
-// Identity Center. Their email finds them. Someone who can't be found is shown by name.
-func (h *Handler) findOwners(ctx context.Context, r access.DriftReport) map[string]access.Person {
+// findOwners returns the Slack users who have the access that a run found, by their user in
+// Identity Center. The first people in findings are looked up, by their email. Someone who
+// isn't found is shown by name.
+func (h *Handler) findOwners(ctx context.Context, run string, findings []access.Finding) map[string]access.Person {
 	var emails, users []string
-	for _, f := range r.Findings {
+	for _, f := range findings {
 		email := cmp.Or(f.Email, f.UserName)
 		if len(users) < maxOwners && strings.Contains(email, "@") && access.IsASCII(email) && !slices.Contains(users, f.PrincipalID) {
 			users, emails = append(users, f.PrincipalID), append(emails, email)
@@ -94,7 +95,7 @@ func (h *Handler) findOwners(ctx context.Context, r access.DriftReport) map[stri
 			return access.Person{SlackID: u.ID}, nil
 		})
 		if err != nil {
-			h.Logger.WarnContext(ctx, "Slack user of a finding could not be looked up", "run", r.RunID, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
+			h.Logger.WarnContext(ctx, "Slack user of a finding could not be looked up", "run", run, "code", access.CodeOf(err), "error", access.ErrorMessage(err))
 		}
 		found[i] = p
 	})
@@ -114,7 +115,7 @@ func (h *Handler) closeQuestion(ctx context.Context, run access.Run) error {
 	if !asked || run.Answer == nil {
 		return nil
 	}
-	m := slack.DriftQuestionMessage(run, nil)
+	m := slack.DriftQuestionMessage(run, nil, nil)
 	if post.TS == "" {
 		ts, found, err := h.Slack.FindPost(ctx, post.Channel, "", m)
 		if err != nil || !found {

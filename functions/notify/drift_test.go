@@ -2,10 +2,12 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +99,7 @@ func TestReportMentionsOwners(t *testing.T) {
 	h := &Handler{Slack: w, Owners: cache.New[access.Person](ownerMaxAge, func() time.Time { return now }), Logger: slog.New(slog.DiscardHandler)}
 	want := map[string]access.Person{"p-jane": {SlackID: "UJANE"}, "p-lee": {SlackID: "ULEE"}}
 	for range 2 {
-		if got := h.findOwners(t.Context(), w.report); !reflect.DeepEqual(got, want) {
+		if got := h.findOwners(t.Context(), "run1", w.report.Findings); !reflect.DeepEqual(got, want) {
 			t.Errorf("owners %v, want %v", got, want)
 		}
 	}
@@ -110,12 +112,56 @@ func TestReportMentionsOwners(t *testing.T) {
 	for i := range 100 {
 		w.report.Findings = append(w.report.Findings, finding(fmt.Sprint("p-", i), fmt.Sprintf("user%d@example.com", i), ""))
 	}
-	if h.findOwners(t.Context(), w.report); len(w.lookedUp) != maxOwners {
+	if h.findOwners(t.Context(), "run1", w.report.Findings); len(w.lookedUp) != maxOwners {
 		t.Errorf("%d lookups, want %d", len(w.lookedUp), maxOwners)
 	}
 	w.usersErr = access.Errorf(access.CodeThrottled, "slow down")
 	if err := w.drift(t, "drift_report", 1); err != nil {
 		t.Errorf("lookups fail: %v, want the report without mentions", err)
+	}
+}
+
+// People are looked up in the order in which the message shows them, so those whose access
+// has buttons are mentioned even if it comes last in the report. A question mentions people, too.
+func TestFirstPeopleOfAReportAreLookedUp(t *testing.T) {
+	w := runWorld()
+	w.users = map[string]slack.User{}
+	w.findings, w.run.Guard = nil, ""
+	results, decidable := map[string]access.RemovalResult{}, map[string]int{}
+	for i := range 30 {
+		f := runWorld().findings[0]
+		f.PrincipalID, f.UserName = fmt.Sprint("p-", i), fmt.Sprintf("user%02d@example.com", i)
+		w.users[f.UserName] = slack.User{ID: fmt.Sprintf("U0%02d", i), TeamID: "T1", Email: f.UserName}
+		w.findings = append(w.findings, f)
+		results[f.Key()] = access.DriftRemoved
+		if i >= 25 {
+			results[f.Key()], decidable[f.Key()] = access.DriftFailed, i
+		}
+	}
+	w.report.Findings, w.report.Results, w.report.Decidable, w.report.Total = w.findings, results, decidable, 30
+	if err := w.drift(t, "drift_report", 1); err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := json.Marshal(w.said[0].Blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing []string
+	for _, i := range []int{25, 26, 27, 28, 29, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9} {
+		if id := fmt.Sprintf("U0%02d", i); !strings.Contains(string(blocks), id) {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 || len(w.lookedUp) != maxOwners {
+		t.Errorf("not mentioned: %q; looked up %q", missing, w.lookedUp)
+	}
+
+	w.said, w.run.Guard, w.run.Removals = nil, access.GuardTooMany, 2
+	if err := w.drift(t, "drift_question", 1); err != nil {
+		t.Fatal(err)
+	}
+	if blocks, err = json.Marshal(w.said[0].Blocks); err != nil || !strings.Contains(string(blocks), "U000") || !strings.Contains(string(blocks), "U001") {
+		t.Errorf("%v: the question mentions nobody: %s", err, blocks)
 	}
 }
 
@@ -161,11 +207,11 @@ func TestDrift(t *testing.T) {
 		wantCode  access.Code
 	}{
 		{name: "question", operation: "drift_question", want: []string{"post C1 drift_question"},
-			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, w.findings) }},
+			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, w.findings, nil) }},
 		{name: "question, asked before", operation: "drift_question", before: asked},
 		{name: "question, answered since", operation: "drift_question",
 			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(true) }, want: []string{"update C1 1"},
-			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil) }},
+			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil, nil) }},
 		{name: "question, but the findings can't be read", operation: "drift_question",
 			before: func(_ *testing.T, w *world) { w.runsErr = unavailable }, wantCode: access.CodeUnavailable},
 		{name: "an answered question needs no findings", operation: "drift_question",
@@ -174,7 +220,7 @@ func TestDrift(t *testing.T) {
 			last: func(w *world) slack.Message { return slack.DriftReportMessage(w.report, w.run, nil) }},
 		{name: "report of a run that asked: its question is closed", operation: "drift_report",
 			before: func(t *testing.T, w *world) { asked(t, w); w.answerRun(true) }, want: []string{"post C1 drift_report", "update C1 1"},
-			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil) }},
+			last: func(w *world) slack.Message { return slack.DriftQuestionMessage(w.run, nil, nil) }},
 		{name: "report of a run whose question ingress closed", operation: "drift_report",
 			before: func(t *testing.T, w *world) {
 				asked(t, w)

@@ -178,7 +178,7 @@ func New(s Settings, c Clients, p host.Process) (*Handler, error) {
 			OUsOf: units.OUsOf,
 			Show:  show(host.OperationDriftQuestion),
 			ShowsAnswer: func(r access.Run) bool {
-				m := slack.DriftQuestionMessage(r, nil)
+				m := slack.DriftQuestionMessage(r, nil, nil)
 				return r.Posts[m.Purpose].Digest == m.Digest()
 			},
 			NewID:  func(at time.Time) string { return newRunID(at, p.Random()) },

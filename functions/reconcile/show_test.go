@@ -63,9 +63,9 @@ func TestShowsAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := access.Run{ID: "r-1", Guard: access.GuardGone, Removals: 11, People: 11, StartedAt: noon}
-	asked := slack.DriftQuestionMessage(run, []access.Finding{{UserName: "ann"}})
+	asked := slack.DriftQuestionMessage(run, []access.Finding{{UserName: "ann"}}, nil)
 	run.Answer = &access.RunAnswer{At: noon}
-	answered := slack.DriftQuestionMessage(run, nil)
+	answered := slack.DriftQuestionMessage(run, nil, nil)
 	for name, tt := range map[string]struct {
 		post access.Post
 		want bool

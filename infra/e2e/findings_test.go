@@ -59,8 +59,8 @@ func (s *stack) testFindings(t *testing.T) {
 		s.forgePress(t, event, 0)
 		s.forgePress(t, event, 7)
 		s.wantThere(t, kimLake)
-		event.wantRefused(t, lena, access.RefusalNotApprover)
-		event.wantRefused(t, kim, access.RefusalOwnAccess)
+		event.wantRefused(t, lena, "lake", access.RefusalNotApprover)
+		event.wantRefused(t, kim, "lake", access.RefusalOwnAccess)
 		event.recorded(t, "drift_found "+kimFinding, refusedPress, refusedPress)
 	})
 
@@ -88,6 +88,7 @@ func (s *stack) testFindings(t *testing.T) {
 		if !s.told(t, carol, "Already decided: bob@example.com chose to leave this access until ") {
 			t.Error("who comes too late is not told so")
 		}
+		event.wantRefused(t, carol, "lake", access.RefusalTooLate)
 		s.wantThere(t, kimLake)
 	})
 
@@ -154,9 +155,10 @@ func (s *stack) testFindings(t *testing.T) {
 		if !s.told(t, bob, "Already decided: carol@example.com chose to remove this access.") {
 			t.Error("bob is not told that carol removed it")
 		}
+		r.wantRefused(t, bob, "shop", access.RefusalTooLate)
 		by := map[any]any{"finding_leave": "bob@example.com", "finding_remove": "carol@example.com"}
 		for _, rec := range r.recorded(t, "drift_found "+judyFinding, "drift_pressed "+detail+" shop DeveloperAccess", "drift_pressed "+judyFinding, "drift_revoked "+judyFinding,
-			"press_refused NA shop DeveloperAccess") {
+			"press_refused NA shop DeveloperAccess", "press_refused NA shop DeveloperAccess") {
 			if rec["event"] == "drift_pressed" && rec["approver_email"] != by[rec["action"]] || rec["event"] == "drift_revoked" && rec["approver_email"] != "carol@example.com" {
 				t.Errorf("the record says %v", rec)
 			}
@@ -295,9 +297,9 @@ func (r *driftRun) pressDetail(t *testing.T, user string) string {
 	return detail
 }
 
-// wantRefused waits until the refused press of a person on a finding of the run is
-// recorded, once, with the reason.
-func (r *driftRun) wantRefused(t *testing.T, person string, reason access.Refusal) {
+// wantRefused waits until the refused press of a person on a finding of the run in that
+// account is recorded, once, with the reason.
+func (r *driftRun) wantRefused(t *testing.T, person, account string, reason access.Refusal) {
 	t.Helper()
 	eventually(t, runLimit, "the refused press of "+person+" is recorded", func() error {
 		var found []record
@@ -309,7 +311,7 @@ func (r *driftRun) wantRefused(t *testing.T, person string, reason access.Refusa
 		if len(found) == 0 {
 			return errNotYet
 		}
-		if len(found) > 1 || found[0]["decision_reason"] != string(reason) || found[0]["account_name"] != "lake" || !strings.HasPrefix(fmt.Sprint(found[0]["action"]), "finding_") {
+		if len(found) > 1 || found[0]["decision_reason"] != string(reason) || found[0]["account_name"] != account || !strings.HasPrefix(fmt.Sprint(found[0]["action"]), "finding_") {
 			t.Errorf("the records say %v", found)
 		}
 		return nil

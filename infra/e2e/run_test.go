@@ -178,6 +178,9 @@ func listed(t *testing.T, p post) map[string][]string {
 			add(user, place, m[1])
 			continue
 		}
+		if user != "" && (text == " (" || text == ")") {
+			continue // around a mention
+		}
 		if user != "" {
 			add(user, place) // a member of a group
 		}
