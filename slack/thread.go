@@ -54,6 +54,7 @@ func DirectMessage(purpose string, r access.Request) Message {
 	m.Text = fallbackText(s, r)
 	b := new(richText).text("Hi ").person(r.Requester).text(", ")
 	if purpose == PurposeAnnounce && s == statePending {
+		m.Text = "🟡 Your request was sent to the approvers: " + subjectText(r)
 		b.text("your request was sent to the approvers. You'll get updates here.")
 	} else {
 		writeUpdate(b, purpose, r)

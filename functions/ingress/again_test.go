@@ -92,7 +92,7 @@ func TestAskAgain(t *testing.T) {
 			r.Target = access.Target{Kind: access.KindGroup, GroupID: "g-2", GroupName: "Owners"}
 		}, want: with(func(f *slack.Form) {
 			f.Kind, f.Chosen, f.Preview = access.KindGroup, access.Target{Kind: access.KindGroup}, ""
-			f.Note = "You can't request group Owners anymore. Choose another group."
+			f.Note = "You can't request the group Owners anymore. Choose another group."
 		})},
 		{name: "the management account", change: func(w *world, _ *access.Request) { w.management = production },
 			want: with(func(f *slack.Form) { f.Preview = "This would be refused. " + slack.ManagementAccount })},

@@ -564,7 +564,7 @@ func mustMarshal(t *testing.T, v any) []byte {
 // of them show that in the end.
 func TestProgressInDirectMessages(t *testing.T) {
 	down := access.Errorf(access.CodeUnavailable, "no answer")
-	const progress, withdrawn = "🟡 <@UJANE> requests Admin in 444444444444", "⚫ Access request withdrawn"
+	const progress, withdrawn = "🟡 Your request was sent to the approvers: Admin in 444444444444", "⚫ Access request withdrawn"
 	for name, tt := range map[string]struct {
 		change func(*world)
 		want   []string

@@ -369,7 +369,7 @@ func isSameRequest(a, b access.Request) bool {
 // describeTarget returns the target in a few words, for a text without markup.
 func describeTarget(t access.Target) string {
 	if t.Kind == access.KindGroup {
-		return "group " + t.GroupName
+		return "the group " + t.GroupName
 	}
 	return t.PermissionSet + " in " + t.AccountName + " (" + t.AccountID + ")"
 }
