@@ -564,7 +564,11 @@ func mustMarshal(t *testing.T, v any) []byte {
 // of them show that in the end.
 func TestProgressInDirectMessages(t *testing.T) {
 	down := access.Errorf(access.CodeUnavailable, "no answer")
-	const progress, withdrawn = "🟡 Your request was sent to the approvers: Admin in 444444444444", "⚫ Access request withdrawn"
+	const (
+		progress  = "🟡 <@UJANE> requests Admin in 444444444444"
+		toJane    = "🟡 Your request was sent to the approvers: Admin in 444444444444"
+		withdrawn = "⚫ Access request withdrawn"
+	)
 	for name, tt := range map[string]struct {
 		change func(*world)
 		want   []string
@@ -593,6 +597,12 @@ func TestProgressInDirectMessages(t *testing.T) {
 			w.send(t, confirmedBy("UBOB", "r4"))
 			if got := approvers(w.rows["r4"]); got != "UANN UBOB" {
 				t.Fatalf("approvals %q", got)
+			}
+			for i, u := range w.updated {
+				if strings.HasPrefix(u, "DJANE 3.1 "+progress) {
+					t.Errorf("the requester reads %q", u)
+				}
+				w.updated[i] = strings.Replace(u, toJane, progress, 1)
 			}
 			w.checkShown(t, tt.want, "C1 1.1", "DANN 2.1", "DJANE 3.1")
 		})

@@ -158,7 +158,7 @@ func (s *stack) testFindings(t *testing.T) {
 		r.wantRefused(t, bob, "shop", access.RefusalTooLate)
 		by := map[any]any{"finding_leave": "bob@example.com", "finding_remove": "carol@example.com"}
 		for _, rec := range r.recorded(t, "drift_found "+judyFinding, "drift_pressed "+detail+" shop DeveloperAccess", "drift_pressed "+judyFinding, "drift_revoked "+judyFinding,
-			"press_refused NA shop DeveloperAccess", "press_refused NA shop DeveloperAccess") {
+			"press_refused NA shop DeveloperAccess", "press_refused carol@example.com decided first. shop DeveloperAccess") {
 			if rec["event"] == "drift_pressed" && rec["approver_email"] != by[rec["action"]] || rec["event"] == "drift_revoked" && rec["approver_email"] != "carol@example.com" {
 				t.Errorf("the record says %v", rec)
 			}
