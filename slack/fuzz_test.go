@@ -162,7 +162,7 @@ func FuzzRequestMessage(f *testing.F) {
 			}
 		}
 		section := HomeSection{Requests: []access.Request{r, r}}
-		home := HomeView(Home{Notice: r.Reason, Access: section, Pending: section, Waiting: section})
+		home := HomeView(Home{User: r.Requester.SlackID, Notice: r.Reason, Access: section, Pending: section, Waiting: section})
 		for _, p := range checkHome(generic(t, home)) {
 			t.Error("home: ", p)
 		}

@@ -13,6 +13,9 @@ import (
 // Home is the content of a person's Home tab. It shows rows of the table and decides
 // nothing: a press of a button is checked like a press in a message.
 type Home struct {
+	// User is the person's Slack user. Requests that another Slack user of the same person made
+	// have no buttons, because only that user may press them.
+	User string
 	// Notice is a text above everything else, without markup; "" shows none.
 	Notice string
 	// Kinds are what the person can request, in the order of the buttons.
@@ -73,11 +76,11 @@ func (h Home) blocks(compact bool) []slackgo.Block {
 	if len(request) > 0 {
 		blocks = append(blocks, slackgo.NewActionBlock("request", request...))
 	}
-	blocks = append(blocks, h.Access.blocks("access", "Your access", "You have no access through this app right now.", accessRow)...)
+	blocks = append(blocks, h.Access.blocks("access", "Your access", "You have no access through this app right now.", h.own(accessRow))...)
 	if compact {
-		blocks = append(blocks, h.Pending.compactBlocks()...)
+		blocks = append(blocks, h.Pending.compactBlocks(h.own(pendingRow))...)
 	} else {
-		blocks = append(blocks, h.Pending.blocks("pending", pendingTitle, noPending, pendingRow)...)
+		blocks = append(blocks, h.Pending.blocks("pending", pendingTitle, noPending, h.own(pendingRow))...)
 	}
 	blocks = append(blocks, h.Waiting.blocks("waiting", "Waiting for your approval", "No requests are waiting for your approval.", waitingRow)...)
 	if h.Responder != nil {
@@ -93,6 +96,17 @@ const (
 
 // row writes a request, and returns its buttons.
 type row func(b *richText, r access.Request) []slackgo.BlockElement
+
+// own returns write without the buttons of requests that another Slack user made.
+func (h Home) own(write row) row {
+	return func(b *richText, r access.Request) []slackgo.BlockElement {
+		elements := write(b, r)
+		if r.Requester.SlackID != h.User {
+			return nil
+		}
+		return elements
+	}
+}
 
 // blocks returns the section: a heading, and a text and buttons for each request. id
 // begins the block ids.
@@ -111,13 +125,13 @@ func (s HomeSection) blocks(id, title, none string, write row) []slackgo.Block {
 }
 
 // compactBlocks returns the pending requests as one text, with numbered buttons below it.
-func (s HomeSection) compactBlocks() []slackgo.Block {
+func (s HomeSection) compactBlocks(write row) []slackgo.Block {
 	blocks := []slackgo.Block{header(pendingTitle)}
 	b := new(richText)
 	var elements []slackgo.BlockElement
 	for i, r := range s.shown() {
 		b.newLine().strong(fmt.Sprintf("%d. ", i+1))
-		if len(pendingRow(b, r)) > 0 {
+		if len(write(b, r)) > 0 {
 			// Slack accepts an action id once in a block.
 			elements = append(elements, button(fmt.Sprintf("%s%s%d", ActionWithdraw, numberMark, i+1), fmt.Sprintf("Withdraw %d", i+1), slackgo.StyleDefault, r.ID))
 		}

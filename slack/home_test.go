@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func homeGranted(r access.Request) access.Request {
 
 // homeOf returns n requests of each kind. change is applied to all.
 func homeOf(n int, change func(*access.Request)) Home {
-	h := Home{Kinds: []access.Kind{access.KindAccount, access.KindGroup}}
+	h := Home{User: "U0ALICE", Kinds: []access.Kind{access.KindAccount, access.KindGroup}}
 	for i := range n {
 		mine, others := homeRequest(i+1, access.Person{SlackID: "U0ALICE"}), homeRequest(i+1, access.Person{SlackID: "U0CAROL"})
 		change(&mine)
@@ -76,7 +77,7 @@ func TestHomeViews(t *testing.T) {
 		r.Target = access.Target{Kind: access.KindAccount, AccountID: "1", AccountName: hostile, PermissionSet: hostile}
 		r.Reason, r.Ticket, r.Requester = hostile, hostile, access.Person{Name: hostile, SlackID: "<!here>", SecondaryDomain: true}
 	})
-	hostileNames.Notice = hostile
+	hostileNames.Notice, hostileNames.User = hostile, "<!here>"
 	hostileNames.Access.Requests[1].Target = access.Target{Kind: access.KindGroup, GroupID: "g", GroupName: hostile}
 	failed := Home{Kinds: []access.Kind{access.KindAccount}, Access: HomeSection{Failed: true}, Pending: HomeSection{Failed: true}, Waiting: HomeSection{Failed: true}}
 	more := homeOf(1, same)
@@ -172,8 +173,35 @@ func TestHomeButtonsFitTheState(t *testing.T) {
 		{"active", Home{Access: HomeSection{Requests: []access.Request{active}}}, []string{"end request2", "ask_again request2"}},
 		{"ending", Home{Access: HomeSection{Requests: []access.Request{over}}}, nil},
 	} {
+		tt.home.User = "U0ALICE"
 		if got := homeButtons(HomeView(tt.home)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: buttons %q, want %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Only the Slack user who made a request may press its buttons. Another one of the same person
+// sees the request without them, also if the buttons share one block.
+func TestHomeButtonsAreForTheRequester(t *testing.T) {
+	for _, n := range []int{1, maxHomeRows} {
+		h := homeOf(n, func(*access.Request) {})
+		h.Waiting.Requests[0].Requester.SlackID = "U0ALICE"
+		words := func() string {
+			text := shownWithMentions(t, Message{Blocks: HomeView(h).Blocks.BlockSet})
+			return strings.Join(strings.Fields(regexp.MustCompile(`(?m)^\d+\. `).ReplaceAllString(text, "")), " ")
+		}
+		want := words()
+		h.User = "U0TWIN"
+		if got := homeButtons(HomeView(h))[2:]; len(got) != 2*n || got[0] != "approve request1" {
+			t.Errorf("%d: buttons %q", n, got)
+		}
+		if got := words(); got == "" || got != want {
+			t.Errorf("%d: the tab says %q, want %q", n, got, want)
+		}
+	}
+	h := homeOf(maxHomeRows, func(*access.Request) {})
+	h.Pending.Requests[4].Requester.SlackID = "U0TWIN"
+	if got := homeButtons(HomeView(h)); slices.Contains(got, "withdraw request5") || !slices.Contains(got, "withdraw request6") {
+		t.Errorf("buttons %q", got)
 	}
 }

@@ -124,7 +124,7 @@ func (h *Handler) publish(ctx context.Context, log *slog.Logger, slackID string,
 
 // home reads the lists of a person's Home tab at the same time.
 func (h *Handler) home(ctx context.Context, log *slog.Logger, who access.Person) slack.Home {
-	var home slack.Home
+	home := slack.Home{User: who.SlackID}
 	var m mine
 	var open []access.Request
 	var mineErr error
