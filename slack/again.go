@@ -26,6 +26,9 @@ func offersRepeat(s state, r access.Request) bool {
 	}
 }
 
+// OffersAskAgain reports whether the request's message has the button Ask again.
+func OffersAskAgain(r access.Request) bool { return offersRepeat(stateOf(r), r) }
+
 // askForMoreTime is on the button for a repeat while the access is active: the new request
 // extends it.
 const askForMoreTime = "Ask for more time"

@@ -11,17 +11,39 @@ import (
 // alwaysInTime is for buttons that work whatever became of the request.
 func (p *press) alwaysInTime() (reply, bool) { return reply{}, false }
 
-// tooLateForMore reports whether the access has ended, or is being removed. Ask again opens
-// the same form then.
-func (p *press) tooLateForMore() (reply, bool) {
-	if !p.byRequester() {
-		return reply{}, false
-	}
+// openMoreTime opens the form while the requester has the access: the new request extends it.
+// The request itself may have ended, if another one keeps the access.
+func (p *press) openMoreTime(ctx context.Context) (reply, error) {
 	text := notActiveText(p.request)
 	if text == "" {
-		return reply{}, false
+		return p.openRepeat(ctx)
 	}
-	return reply{text: text + " To request it again, press Ask again in its message."}, true
+	if !p.request.HasRemovalBegun() && p.request.EndRequest == nil {
+		return reply{text: text}, nil // it isn't granted yet
+	}
+	h, err := p.readHolders(ctx)
+	if err != nil {
+		return reply{}, err
+	}
+	if access.ChainOf(h.lease, h.rows, p.request.ID, p.Now()) != nil {
+		return p.openRepeat(ctx)
+	}
+	if h.isBeingRemoved() {
+		text = beingRemoved
+	}
+	// Only the last message about a request has the button, and it may come hours later.
+	if p.request.IsClosed() && slack.OffersAskAgain(p.request) {
+		return reply{text: text + " To request it again, press Ask again in its message."}, nil
+	}
+	return reply{text: text + " To request it again, use " + p.command() + "."}, nil
+}
+
+// command returns the command to request what the request is about.
+func (p *press) command() string {
+	if p.request.Target.Kind == access.KindGroup {
+		return slack.CommandGroup
+	}
+	return slack.CommandAccount
 }
 
 // allowRepeat allows only the requester. Everyone in the channel sees the button, and
@@ -31,11 +53,7 @@ func (p *press) allowRepeat(ctx context.Context) (refusal string, err error) {
 		return "", nil
 	}
 	p.refuse(ctx, access.RefusalNotRequester, "", "person is not the requester")
-	command := slack.CommandAccount
-	if p.request.Target.Kind == access.KindGroup {
-		command = slack.CommandGroup
-	}
-	return "This button is for the requester. To request this access yourself, use " + command + ".", nil
+	return "This button is for the requester. To request this access yourself, use " + p.command() + ".", nil
 }
 
 // openRepeat opens the form with the values of the request. It creates nothing: the

@@ -34,6 +34,14 @@ func TestAskAgain(t *testing.T) {
 	}
 	unavailable := access.Errorf(access.CodeUnavailable, "no answer")
 	const busy = "Something went wrong. Please try again in a moment."
+	// beside adds another request for the same access, which keeps the first one's.
+	beside := func(change func(*access.Request)) func(*world, *access.Request) {
+		return func(w *world, r *access.Request) {
+			w.beside("r2", change)
+			r.Removal, r.ClosedAt = access.RemovalKept, now
+		}
+	}
+	extends := func(f *slack.Form) { f.Extends = &slack.Extension{Since: now, Until: now.Add(time.Hour)} }
 	tests := []struct {
 		name   string
 		user   string
@@ -115,6 +123,31 @@ func TestAskAgain(t *testing.T) {
 		{name: "more time", action: "more_time", change: func(_ *world, r *access.Request) {
 			r.RevokingAt, r.RevokedAt, r.ClosedAt = time.Time{}, time.Time{}, time.Time{}
 		}, want: slack.FormView(whole)},
+		{name: "more time during the removal", action: "more_time", change: func(_ *world, r *access.Request) { r.RevokedAt, r.ClosedAt = time.Time{}, time.Time{} },
+			told: "This access is already being removed. To request it again, use /access."},
+		{name: "more time after a press of End now", action: "more_time", change: func(_ *world, r *access.Request) {
+			r.EndRequest, r.RevokingAt, r.RevokedAt, r.ClosedAt = &access.EndRequest{By: jane, At: now}, time.Time{}, time.Time{}, time.Time{}
+		}, told: "This access is already being removed. To request it again, use /access."},
+		{name: "more time after the removal, before the message shows it", action: "more_time", change: func(_ *world, r *access.Request) { r.ClosedAt = time.Time{} },
+			told: "This access has already ended. To request it again, use /access."},
+		{name: "more time after the end, of a membership", action: "more_time", change: func(_ *world, r *access.Request) {
+			r.ClosedAt = time.Time{}
+			r.Target = access.Target{Kind: access.KindGroup, GroupID: "g-1", GroupName: "Auditors"}
+		}, told: "This access has already ended. To request it again, use /group-access."},
+		{name: "more time, not granted yet", action: "more_time", change: func(_ *world, r *access.Request) { *r = waiting() },
+			told: "This access isn't active yet. Please try again in a moment."},
+		{name: "more time after the end, and another request has ended since", action: "more_time", change: beside(func(r *access.Request) { r.RevokingAt, r.RevokedAt, r.Removal = now, now, access.RemovalDone }),
+			told: "This access has already ended. To request it again, use /access."},
+		{name: "more time after the end, and another request is ending", action: "more_time", change: beside(func(r *access.Request) { r.EndRequest = &access.EndRequest{By: jane, At: now} }),
+			told: "This access is already being removed. To request it again, use /access."},
+		{name: "more time after the end, and nobody knows whether another request keeps it", action: "more_time", change: func(w *world, _ *access.Request) { w.leaseErr = unavailable }, told: busy},
+		// The new request extends the other one, as the form says.
+		{name: "more time after the end, and another request keeps it", action: "more_time", change: beside(func(*access.Request) {}), want: with(extends)},
+		{name: "more time during the removal, and another request keeps it", action: "more_time", change: func(w *world, r *access.Request) {
+			beside(func(*access.Request) {})(w, r)
+			r.RevokedAt = time.Time{}
+		}, want: with(extends)},
+		{name: "more time after the end, someone else", action: "more_time", user: "UBOB", told: "This button is for the requester. To request this access yourself, use /access."},
 		{name: "more time, someone else", action: "more_time", user: "UBOB", told: "This button is for the requester. To request this access yourself, use /access."},
 	}
 	for _, tt := range tests {

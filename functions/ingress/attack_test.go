@@ -447,7 +447,7 @@ func TestForgedDialogs(t *testing.T) {
 		{"deny by a guest", deniedBy("UGUEST", "r1", "x"), "You can't approve or deny this request. No guests. The request's message names the approvers."},
 		{"end what waits", submittedBy("UANN", slack.CallbackEnd, "r1"), "This access isn't active yet. Please try again in a moment."},
 		{"end by who may not", submittedBy("UBOB", slack.CallbackEnd, "r2"), "You can't end this access. The requester, ann@example.com or twin@example.com can."},
-		{"end by a guest", submittedBy("UGUEST", slack.CallbackEnd, "r2"), "You can't end this access. No guests. The requester or an approver can."},
+		{"end by a guest", submittedBy("UGUEST", slack.CallbackEnd, "r2"), "You can't end this access. No guests. The requester, ann@example.com or twin@example.com can."},
 	} {
 		for _, body := range []string{test.body, fromHome(test.body)} {
 			w, got := attack(t, sign(body, now))

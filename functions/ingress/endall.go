@@ -3,6 +3,8 @@ package ingress
 import (
 	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"sso-elevator/functions/access"
@@ -87,6 +89,117 @@ func (p *press) withOthers(ctx context.Context, r reply) reply {
 		r.text = cmp.Or(r.text, "Your press is recorded.") + endsLost
 	}
 	return r
+}
+
+// endsKeeper is what a person reads if another request kept the access of the one that they
+// pressed.
+const endsKeeper = "This request had already ended, but another request kept the access. That request is ending now."
+
+// endLate decides about a press of End now that comes too late for the request itself, which
+// late says. The message may be hours old, and another request may keep the access. Then done
+// is false: if the person may end the access, the press ends that request (p.keeper).
+func (p *press) endLate(ctx context.Context, late reply) (r reply, done bool, err error) {
+	switch end := p.request.EndRequest; {
+	case end != nil && end.Reason == "":
+		// The press that ended the access may not have ended the others.
+		r = p.withOthers(ctx, late)
+		if !p.request.HasRemovalBegun() || len(r.others) > 0 || r.text == endsUnfinished {
+			return r, true, nil
+		}
+	case end == nil && !p.request.HasRemovalBegun():
+		return late, true, nil // it isn't granted yet
+	}
+	h, err := p.readHolders(ctx)
+	if err != nil {
+		return reply{}, true, err
+	}
+	if p.keeper = h.keeper(); p.keeper.ID != "" {
+		return reply{}, false, nil
+	}
+	r = late
+	r.others = h.ending() // whose executions may not know it
+	if h.isBeingRemoved() {
+		r.text = beingRemoved
+	}
+	if len(h.rows) < len(h.ids) {
+		r.text += endsLost
+	}
+	return r, true, nil
+}
+
+// endKeeper ends p.keeper as if the person had pressed that request: its row has the end
+// before the lease is read again. Its execution may have begun to remove the access meanwhile.
+// Then yet another request may keep it.
+func (p *press) endKeeper(ctx context.Context) (reply, error) {
+	end := access.EndRequest{By: p.by, At: p.Now().UTC()}
+	if p.keeper.WasGranted() {
+		end.ByPress = p.id // which shows the end
+	}
+	r, won, err := p.Table.EndHolder(ctx, p.keeper.ID, end)
+	if err != nil {
+		return reply{}, err
+	}
+	p.request = r
+	if won {
+		p.log.Info("access ended early, with a press on a request that had ended", "other", r.ID)
+		return p.withOthers(ctx, p.endReply(endsKeeper)), nil
+	}
+	late, done, err := p.endLate(ctx, p.endReply(notActiveText(r)))
+	if done || err != nil {
+		return late, err
+	}
+	return p.endKeeper(ctx)
+}
+
+// holders are the other requests in the lease of a request's access. Those without a row are
+// only in ids.
+type holders struct {
+	lease access.Lease
+	ids   []string // sorted
+	rows  map[string]access.Request
+}
+
+// readHolders reads the other requests in the lease of the pressed request's access.
+func (p *press) readHolders(ctx context.Context) (holders, error) {
+	lease, found, err := p.Table.Lease(ctx, p.request.Subject().Key())
+	if err != nil || !found {
+		return holders{}, err
+	}
+	rows, err := chains.Rows(ctx, p.Table, 0, lease, p.request.ID)
+	return holders{lease, chains.Others(lease, p.request.ID), rows}, err
+}
+
+// keeper returns the approved request that keeps the access, or is about to get it, and that
+// nobody has ended: of several, the one that ends last. It returns the zero Request if there
+// is none.
+func (h holders) keeper() (last access.Request) {
+	for _, id := range h.ids {
+		r, found := h.rows[id]
+		if !found || !r.IsApproved() || r.EndRequest != nil || !r.IsUninterrupted() && !r.IsPending() {
+			continue
+		}
+		if last.ID == "" || r.End.After(last.End) {
+			last = r
+		}
+	}
+	return last
+}
+
+// ending returns the requests that someone has ended and whose removal has not begun.
+func (h holders) ending() (ending []access.Request) {
+	for _, id := range h.ids {
+		if r, found := h.rows[id]; found && r.HasPendingEnd() {
+			ending = append(ending, r)
+		}
+	}
+	return ending
+}
+
+// isBeingRemoved reports whether one of the requests is being removed, or will be at once.
+func (h holders) isBeingRemoved() bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(h.rows)), func(r access.Request) bool {
+		return !r.IsFinished() && (r.HasPendingEnd() || r.HasRemovalBegun())
+	})
 }
 
 // resumeOthers resumes the executions of the other requests that end. Those that can't

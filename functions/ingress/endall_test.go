@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,9 +105,6 @@ func TestEndNowEndsAll(t *testing.T) {
 				w.rows["r1"] = r
 			},
 			told: []string{"This access has already ended."}},
-		{name: "the app ended it: that is no end of the other", user: "UJANE", resumed: []string{"end-token {}"},
-			change: func(w *world) { w.end("r1", access.EndRequest{At: now, Reason: access.EndRequesterGone}) },
-			told:   []string{"This access is already being removed."}},
 		{name: "by who may not", user: "UBOB", told: []string{"You can't end this access. The requester, ann@example.com or twin@example.com can."}},
 	}
 	for _, tt := range tests {
@@ -139,6 +137,274 @@ func TestEndNowEndsAll(t *testing.T) {
 				t.Errorf("resumed %q, told %q", w.resumed, w.told)
 			}
 		})
+	}
+}
+
+// endsOther is what people read if another request kept the access.
+const endsOther = "This request had already ended, but another request kept the access. That request is ending now."
+
+// The own end of a request has come, and another one keeps the access: its message may still
+// have the button, for hours if Slack was down. A press ends that other request for those who
+// may end the access, after the same dialog. Only a refused press has an effect on nothing.
+func TestEndNowAfterItsOwnEnd(t *testing.T) {
+	const already, removed = "This access is already being removed.", "This access has already ended."
+	const lost = " The access may last until another request for it ends: this app lost the record of that request and can't end it. Please tell the people who run this app."
+	const later = "Your press is recorded, but the removal hasn't started yet. It starts within 150 seconds. To start it sooner, press End now again."
+	broken := access.Errorf(access.CodeUnavailable, "no answer")
+	removing := func(r *access.Request) { r.RevokingAt = now }
+	states := []struct {
+		name   string
+		change func(*access.Request)
+		told   string // if no other request keeps the access
+	}{
+		{"removal under way", removing, already},
+		{"removed", func(r *access.Request) { r.RevokingAt, r.RevokedAt, r.Removal = now, now, access.RemovalDone }, removed},
+		{"kept", func(r *access.Request) { r.RevokingAt, r.RevokedAt, r.Removal = now, now, access.RemovalKept }, removed},
+		{"closed", func(r *access.Request) {
+			r.RevokingAt, r.RevokedAt, r.Removal, r.ClosedAt = now, now, access.RemovalKept, now
+		}, removed},
+		{"a person ended it before the other was approved", func(r *access.Request) {
+			r.EndRequest = &access.EndRequest{By: ann, At: now.Add(-2 * time.Minute)}
+			r.RevokingAt, r.RevokedAt, r.Removal = now.Add(-time.Minute), now.Add(-time.Minute), access.RemovalDone
+		}, removed},
+		{"the app ended it", func(r *access.Request) { r.EndRequest = &access.EndRequest{At: now, Reason: access.EndRequesterGone} }, already},
+	}
+	tests := []struct {
+		name   string
+		change func(*world)
+		ended  []string // besides r1, which keeps its end
+		told   string   // "" as if there were no other request
+	}{
+		{name: "another one keeps it", ended: []string{"r2"}, told: endsOther},
+		{name: "two others keep it", ended: []string{"r2", "r3"}, told: endsOther, change: func(w *world) { w.beside("r3") }},
+		{name: "one that is not granted yet", ended: []string{"r2"}, told: endsOther,
+			change: func(w *world) {
+				w.beside("r2", func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} })
+			}},
+		{name: "a granted one and one that is not granted yet", ended: []string{"r2", "r3"}, told: endsOther,
+			change: func(w *world) {
+				w.beside("r3", func(r *access.Request) { r.GrantedAt, r.End = time.Time{}, time.Time{} })
+			}},
+		{name: "its execution can't be resumed", ended: []string{"r2"}, told: later, change: func(w *world) { w.resumeErr = broken }},
+		{name: "its execution doesn't wait yet", ended: []string{"r2"}, told: later,
+			change: func(w *world) { w.beside("r2", func(r *access.Request) { r.EndToken = "" }) }},
+		{name: "a third one has no row", ended: []string{"r2"}, told: endsOther + lost, change: func(w *world) {
+			for _, l := range w.leases {
+				l.Holders["r0"] = access.Holder{}
+			}
+		}},
+		{name: "the other's removal begins at the same time", told: already, change: func(w *world) {
+			w.ending = func(id string) { w.change(id, func(r *access.Request) { r.RevokingAt = now }) }
+		}},
+		{name: "the removal of one of two begins at the same time", ended: []string{"r2"}, told: endsOther, change: func(w *world) {
+			w.beside("r3", func(r *access.Request) { r.End = r.End.Add(time.Hour) })
+			w.ending = func(string) { w.change("r3", func(r *access.Request) { r.RevokingAt = now }) }
+		}},
+		{name: "somebody ends the other at the same time", ended: []string{"r2"}, told: already, change: func(w *world) {
+			w.ending = func(id string) { w.end(id, access.EndRequest{By: bob, At: now}) }
+		}},
+		{name: "yet another one enters the lease at the same time", ended: []string{"r2", "r3"}, told: endsOther, change: func(w *world) {
+			w.ending = func(string) { w.beside("r3") }
+		}},
+		{name: "the other can't be written", told: "Something went wrong. Please try again in a moment.", change: func(w *world) { w.endErr = broken }},
+		{name: "the lease can't be read", told: "Something went wrong. Please try again in a moment.", change: func(w *world) { w.leaseErr = broken }},
+		{name: "a row can't be read", told: "Something went wrong. Please try again in a moment.", change: func(w *world) { w.unreadable = "r2" }},
+		{name: "the other is being removed", told: already, change: func(w *world) { w.beside("r2", removing) }},
+		{name: "somebody has ended the other", ended: []string{"r2"}, told: already,
+			change: func(w *world) { w.end("r2", access.EndRequest{By: bob, At: now}) }},
+		{name: "the other is undecided", change: func(w *world) {
+			w.beside("r2", func(r *access.Request) { r.Outcome, r.GrantedAt, r.End = nil, time.Time{}, time.Time{} })
+		}},
+		{name: "the other failed", change: func(w *world) {
+			w.beside("r2", func(r *access.Request) {
+				r.GrantedAt, r.End, r.Failure = time.Time{}, time.Time{}, &access.Failure{Code: access.CodeRefused}
+			})
+		}},
+		{name: "the other has ended", change: func(w *world) {
+			w.beside("r2", func(r *access.Request) { r.RevokingAt, r.RevokedAt = now, now })
+		}},
+		{name: "there is no other", change: func(w *world) { w.leases = nil }},
+	}
+	for _, state := range states {
+		for _, tt := range tests {
+			for _, user := range []string{"UJANE", "UANN"} {
+				t.Run(state.name+", "+tt.name+", "+user, func(t *testing.T) {
+					w := newWorld()
+					r := active()
+					r.Outcome.At = now.Add(-time.Hour)
+					state.change(&r)
+					w.rows["r1"] = r
+					w.beside("r2")
+					if tt.change != nil {
+						tt.change(w)
+					}
+					w.press(t, user, "end", "r1")
+					want := tt.told
+					if want == "" {
+						want = state.told
+					}
+					if end := r.EndRequest; end != nil && end.Reason == "" && (w.leaseErr != nil || w.unreadable != "") {
+						want = "Your press is recorded, but other requests keep this access. Please press End now again."
+					}
+					if got := strings.Join(w.told, "; "); strings.TrimSuffix(got, " Close this dialog, then press End now in the message.") != want {
+						t.Errorf("told %q, want %q", got, want)
+					}
+					if got := w.rows["r1"].EndRequest; got != r.EndRequest {
+						t.Errorf("the pressed request has the end %+v, want %+v", got, r.EndRequest)
+					}
+					dialogs := 0
+					if end := w.rows["r2"].EndRequest; user == "UANN" && end != nil && end.By == ann {
+						dialogs = 1 // as for the access of the pressed request
+					}
+					if len(w.views) < dialogs {
+						t.Error("no dialog opened")
+					}
+					var resumed []string
+					for _, id := range []string{"r2", "r3"} {
+						row := w.rows[id]
+						end := row.EndRequest
+						if (end != nil) != slices.Contains(tt.ended, id) {
+							t.Errorf("%s has the end %+v, want one of %q", id, end, tt.ended)
+						}
+						if end == nil {
+							continue
+						}
+						// The app's reason is no end of another request.
+						if by := w.people[user]; end.By != by && end.By != bob || !end.At.Equal(now) || end.Reason != "" {
+							t.Errorf("%s has the end %+v, want one by %s", id, end, user)
+						}
+						if row.HasPendingEnd() && row.EndToken != "" {
+							resumed = append(resumed, id+"-token {}")
+						}
+					}
+					if r1 := w.rows["r1"]; r1.HasPendingEnd() {
+						resumed = append([]string{"end-token {}"}, resumed...)
+					}
+					slices.Sort(w.resumed)
+					if got := slices.Compact(w.resumed); w.leaseErr == nil && w.unreadable == "" && w.endErr == nil && !slices.Equal(got, resumed) {
+						t.Errorf("resumed %q, want %q", got, resumed)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Nobody else may end the other request with the button of one that has ended. The refused
+// press is recorded in the row that is still open.
+func TestEndNowAfterItsOwnEndByOthers(t *testing.T) {
+	for _, tt := range []struct {
+		user, told string
+		reason     access.Refusal
+	}{
+		{"UBOB", "You can't end this access. The requester, ann@example.com or twin@example.com can.", access.RefusalNotApprover},
+		{"UGUEST", "You can't end this access. No guests. The requester, ann@example.com or twin@example.com can.", access.RefusalNotEligible},
+	} {
+		for _, body := range []string{pressBy(tt.user, "end", "r1"), submittedBy(tt.user, slack.CallbackEnd, "r1")} {
+			w := newWorld()
+			r := active()
+			r.RevokingAt, r.RevokedAt, r.Removal, r.ClosedAt = now, now, access.RemovalKept, now
+			w.rows["r1"] = r
+			w.beside("r2")
+			got := w.send(t, body)
+			told := append(w.told, noticeText(got.Body))[0]
+			if told != tt.told || w.rows["r2"].EndRequest != nil || len(w.resumed)+len(w.updated)+len(w.views) > 0 {
+				t.Errorf("%s was told %q; r2 has the end %+v; resumed %q", tt.user, told, w.rows["r2"].EndRequest, w.resumed)
+			}
+			events := w.rows["r2"].Events
+			if len(events) != 1 || events[0].Kind != access.EventPressRefused || events[0].By.SlackID != tt.user || events[0].Reason != string(tt.reason) || len(w.rows["r1"].Events) > 0 {
+				t.Errorf("%s: events %+v", tt.user, events)
+			}
+		}
+	}
+	// The requester's other Slack user is an approver here, as for the access of any request.
+	w := newWorld()
+	w.policy.Accounts[1].Approvers = []string{"ann@example.com"}
+	r := active()
+	r.RevokingAt, r.RevokedAt, r.Removal = now, now, access.RemovalKept
+	w.rows["r1"] = r
+	w.beside("r2", func(r *access.Request) { r.Requester = twin })
+	w.send(t, pressBy("UTWIN", "end", "r1"))
+	if w.rows["r2"].EndRequest != nil || len(w.told) != 1 || len(w.views) > 0 {
+		t.Errorf("the other Slack user: end %+v, told %q", w.rows["r2"].EndRequest, w.told)
+	}
+}
+
+// People who can't approve anything read who can end the access, unless that needs reads.
+func TestWhoCanEndNow(t *testing.T) {
+	const unnamed = "The requester or an approver can."
+	for name, tt := range map[string]struct {
+		user   string
+		change func(*world)
+		want   string
+	}{
+		"named":                    {"UGUEST", func(*world) {}, "The requester, ann@example.com or twin@example.com can."},
+		"nobody but the requester": {"UGUEST", func(w *world) { w.policy.Accounts[1].Approvers = nil }, "The requester can."},
+		"an approver who is gone": {"UANN", func(w *world) {
+			delete(w.people, "UANN")
+			w.change("r1", func(r *access.Request) { r.Approvers = []access.Person{ann, twin} })
+		}, "The requester or twin@example.com can."},
+		"approvers in a group": {"UGUEST", func(w *world) { w.policy.Accounts[1].Approvers = []string{"group:g-9", "ann@example.com"} }, unnamed},
+		"units": {"UGUEST", func(w *world) {
+			w.policy.Accounts = append(w.policy.Accounts, access.Statement{Resources: []string{"ou-a"}, PermissionSets: []string{"Admin"}, Approvers: []string{"bob@example.com"}})
+		}, unnamed},
+		"no policy": {"UGUEST", func(w *world) { w.policyErr = access.Errorf(access.CodeUnavailable, "no answer") }, unnamed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.rows["r1"] = active()
+			tt.change(w)
+			w.send(t, pressBy(tt.user, "end", "r1"))
+			if want := "You can't end this access. No guests. " + tt.want; !slices.Equal(w.told, []string{want}) || w.groups.Calls > 0 || w.rows["r1"].EndRequest != nil {
+				t.Errorf("told %q, want %q; %d reads of memberships", w.told, want, w.groups.Calls)
+			}
+		})
+	}
+}
+
+// The removal may begin between the first read of a press and its write. Then the press ends
+// the request that keeps the access.
+func TestEndNowAtItsOwnEnd(t *testing.T) {
+	for _, user := range []string{"UJANE", "UANN"} {
+		w := newWorld()
+		r := active()
+		r.Outcome.At = now.Add(-time.Hour)
+		w.rows["r1"] = r
+		w.beside("r2")
+		w.ending = func(id string) { w.change(id, func(r *access.Request) { r.RevokingAt = now }) }
+		w.press(t, user, "end", "r1")
+		if end := w.rows["r2"].EndRequest; end == nil || end.By != w.people[user] || w.rows["r1"].EndRequest != nil || !slices.Equal(w.told, []string{endsOther}) {
+			t.Errorf("%s: end %+v, told %q", user, end, w.told)
+		}
+	}
+}
+
+// The press shows the end in the messages of the request that it ends, as if that one had been
+// pressed. In the Home tab, a dialog says what happened.
+func TestEndNowAfterItsOwnEndShowsIt(t *testing.T) {
+	w := newWorld()
+	r := active()
+	r.RevokingAt, r.RevokedAt, r.Removal = now, now, access.RemovalKept
+	r.Posts = postsOf("1")
+	w.rows["r1"] = r
+	w.beside("r2", func(r *access.Request) { r.Posts = postsOf("2") })
+	w.send(t, pressBy("UJANE", "end", "r1"))
+	w.checkShown(t, []string{"🟠 Removing access"}, "C1 1.2", "DANN 2.2", "DJANE 3.2")
+	if !lateUpdates(w.rows["r2"]).IsZero() {
+		t.Error("the end is not recorded as shown")
+	}
+}
+
+// A press on access that hasn't ended reads nothing more than it did.
+func TestEndNowReads(t *testing.T) {
+	for _, user := range []string{"UJANE", "UANN"} {
+		w := newWorld()
+		w.rows["r1"] = active()
+		w.send(t, pressBy(user, "end", "r1"))
+		want := map[string]int{"UJANE": 1, "UANN": 0}[user]
+		if w.leaseReads != want {
+			t.Errorf("%s: %d reads of the lease, want %d", user, w.leaseReads, want)
+		}
 	}
 }
 
@@ -282,6 +548,13 @@ func (s afterResume) Update(ctx context.Context, channel, ts string, m slack.Mes
 	}
 	s.mu.Unlock()
 	return s.world.Update(ctx, channel, ts, m)
+}
+
+// change changes a request's row.
+func (w *world) change(id string, change func(*access.Request)) {
+	r := w.rows[id]
+	change(&r)
+	w.rows[id] = r
 }
 
 func (w *world) end(id string, e access.EndRequest) {

@@ -53,7 +53,7 @@ var actions = map[string]action{
 	slack.ActionWithdraw:    {aRequest, (*press).tooLateToWithdraw, (*press).allowWithdraw, (*press).withdraw},
 	slack.ActionEnd:         {aRequest, (*press).tooLateToEnd, (*press).allowEnd, (*press).end},
 	slack.ActionAskAgain:    {aRequest, (*press).alwaysInTime, (*press).allowRepeat, (*press).openRepeat},
-	slack.ActionMoreTime:    {aRequest, (*press).tooLateForMore, (*press).allowRepeat, (*press).openRepeat},
+	slack.ActionMoreTime:    {aRequest, (*press).alwaysInTime, (*press).allowRepeat, (*press).openMoreTime},
 	slack.ActionDriftRemove: {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).remove},
 	slack.ActionDriftLeave:  {aRun, (*press).tooLateToAnswer, (*press).allowAnswer, (*press).leave},
 
@@ -82,6 +82,9 @@ type press struct {
 	// The row that the button acts on: one of the two is set.
 	request access.Request
 	run     access.Run
+	// keeper is set if someone pressed End now of a request that has ended, and another one
+	// keeps the access: the press ends that one.
+	keeper access.Request
 
 	// cached means that the people may be as they were a minute ago, and that the blocks
 	// were not read. Then the press may open a dialog, and do nothing else.
@@ -215,11 +218,12 @@ func (a action) perform(ctx context.Context, p *press) (reply, error) {
 		if a.about.hasIndex {
 			p.recordLate(ctx)
 		}
-		if p.action == slack.ActionEnd {
-			// The press that ended the access may not have ended the others.
-			r = p.withOthers(ctx, r)
+		if p.action != slack.ActionEnd {
+			return r, nil
 		}
-		return r, nil
+		if r, done, err := p.endLate(ctx, r); done || err != nil {
+			return r, err
+		}
 	}
 	if p.action == slack.ActionEnd {
 		p.cached = p.opensDialog()

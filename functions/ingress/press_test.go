@@ -37,6 +37,44 @@ func active() access.Request {
 	return r
 }
 
+// A press resumes all executions before it updates any message: access must not wait for Slack.
+func TestResumesBeforeUpdates(t *testing.T) {
+	for name, tt := range map[string]struct {
+		user, action string
+		row          access.Request
+		change       func(*world)
+		resumed      []string // sorted
+		updates      int
+	}{
+		"approve":                  {user: "UANN", action: "approve", row: waiting(), resumed: []string{"resume approval-token"}, updates: 3},
+		"the last of two approves": {user: "UANN", action: "approve", row: approvedBy(bob), resumed: []string{"resume approval-token-of-two"}, updates: 3},
+		"the requester ends":       {user: "UJANE", action: "end", row: active(), resumed: []string{"resume end-token"}, updates: 3},
+		"an approver ends":         {user: "UANN", action: "end", row: active(), resumed: []string{"resume end-token"}, updates: 3},
+		"end two requests": {user: "UJANE", action: "end", row: active(), resumed: []string{"resume end-token", "resume r2-token"}, updates: 6,
+			change: func(w *world) { w.beside("r2", func(r *access.Request) { r.Posts = postsOf("2") }) }},
+		"end the other request": {user: "UJANE", action: "end", resumed: []string{"resume r2-token"}, updates: 3,
+			row:    func() access.Request { r := active(); r.RevokingAt, r.RevokedAt = now, now; return r }(),
+			change: func(w *world) { w.beside("r2", func(r *access.Request) { r.Posts = postsOf("2") }) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.policy.Accounts = append(w.policy.Accounts, twoNeeded)
+			tt.row.Posts = postsOf("1")
+			w.rows[tt.row.ID] = tt.row
+			if tt.change != nil {
+				tt.change(w)
+			}
+			w.press(t, tt.user, tt.action, tt.row.ID)
+			n := min(len(tt.resumed), len(w.order))
+			first := slices.Sorted(slices.Values(w.order[:n]))
+			isUpdate := func(what string) bool { return strings.HasPrefix(what, "update ") }
+			if rest := w.order[n:]; !slices.Equal(first, tt.resumed) || len(rest) != tt.updates || slices.ContainsFunc(rest, func(s string) bool { return !isUpdate(s) }) {
+				t.Errorf("order %q, want %q and then %d updates", w.order, tt.resumed, tt.updates)
+			}
+		})
+	}
+}
+
 // A release may change a button's label. Messages in Slack keep the old label, and it
 // still works.
 func TestOldButtonDecides(t *testing.T) {
@@ -160,7 +198,7 @@ func TestPress(t *testing.T) {
 		{name: "an approver ends", user: "UANN", action: "end", row: active(), outcome: active().Outcome,
 			ended: &access.EndRequest{By: ann, At: now}, resumed: []string{"end-token {}"}},
 		{name: "a guest ends", user: "UGUEST", action: "end", row: active(), outcome: active().Outcome,
-			told: []string{"You can't end this access. No guests. The requester or an approver can."}},
+			told: []string{"You can't end this access. No guests. The requester, ann@example.com or twin@example.com can."}},
 		{name: "somebody else ends", user: "UBOB", action: "end", row: active(), outcome: active().Outcome,
 			told: []string{"You can't end this access. The requester, ann@example.com or twin@example.com can."}},
 		{name: "end before it is there", user: "UJANE", action: "end", row: waiting(), told: []string{"This access isn't active yet. Please try again in a moment."}},

@@ -219,7 +219,8 @@ func (p *press) allowEnd(ctx context.Context) (refusal string, err error) {
 
 // end records that the access ends early, and ends the other requests for it. People
 // who may end one of them may end all: they are the same person's access to the same
-// target, and it lasts as long as any of them. Only the requester ends it without a dialog.
+// target, and it lasts as long as any of them. Only the requester ends it without a dialog. If
+// the request itself has ended, the press ends the others.
 func (p *press) end(ctx context.Context) (reply, error) {
 	if p.opensDialog() {
 		return p.openDialog(ctx, slack.EndView(p.request)), nil
@@ -227,13 +228,20 @@ func (p *press) end(ctx context.Context) (reply, error) {
 	if p.cached {
 		return reply{}, errCached
 	}
+	if p.keeper.ID != "" {
+		return p.endKeeper(ctx)
+	}
 	r, won, err := p.Table.RequestEnd(ctx, p.request.ID, access.EndRequest{By: p.by, At: p.Now().UTC(), ByPress: p.id})
 	if err != nil {
 		return reply{}, err
 	}
 	p.request = r
 	if !won {
-		return p.withOthers(ctx, p.endReply(notActiveText(r))), nil
+		late, done, err := p.endLate(ctx, p.endReply(notActiveText(r)))
+		if done || err != nil {
+			return late, err
+		}
+		return p.endKeeper(ctx)
 	}
 	p.log.Info("access ended early")
 	return p.withOthers(ctx, p.endReply("")), nil
@@ -255,13 +263,15 @@ func (p *press) endReply(text string) reply {
 	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed, ending: true}
 }
 
+const beingRemoved = "This access is already being removed."
+
 // notActiveText returns why there is no access to end, or "" if there is.
 func notActiveText(r access.Request) string {
 	switch {
 	case r.IsRemoved():
 		return "This access has already ended."
 	case r.EndRequest != nil, r.HasRemovalBegun():
-		return "This access is already being removed."
+		return beingRemoved
 	case !r.WasGranted():
 		return "This access isn't active yet. Please try again in a moment."
 	default:
@@ -323,7 +333,7 @@ func (p *press) allowApprover(ctx context.Context, refused string, permits permi
 		p.refuse(ctx, access.RefusalNotEligible, text, "person can't approve requests", "code", access.CodeOf(err))
 		who := "The request's message names the approvers."
 		if p.action == slack.ActionEnd {
-			who = "The requester or an approver can."
+			who = p.whoCanEndText(ctx)
 		}
 		return refused + " " + text + " " + who, nil
 	}
@@ -425,6 +435,24 @@ func (p *press) whoCanText(ctx context.Context) string {
 	}
 }
 
+// whoCanEndText says who may press End now, for a person who can't approve anything. It names
+// nobody if that needs reads: of memberships or of units.
+func (p *press) whoCanEndText(ctx context.Context) string {
+	policy, err := p.approver.policy()
+	asked := p.askedCase()
+	if err != nil || len(policy.index.OUsAffecting(asked.Target)) > 0 || len(policy.index.GroupsAffecting(asked.Target, nil)) > 0 {
+		return "The requester or an approver can."
+	}
+	asked.Requester = p.request.Requester.Identity(nil)
+	p.index, p.asked = policy.index, &asked
+	for _, a := range p.request.Approvers {
+		if a.SlackID == p.in.UserID {
+			p.by.Email = a.Email // whoCanText leaves them out, because they can't either
+		}
+	}
+	return p.whoCanText(ctx)
+}
+
 // stillNeeded returns those of the approvers whose approval doesn't count yet. It leaves out
 // those who are not in Slack, unless nobody else is left.
 func stillNeeded(r access.Request, approvers []string) []string {
@@ -463,11 +491,15 @@ func (p *press) refuse(ctx context.Context, reason access.Refusal, message, why 
 
 // recordRefusal records a refused press in the request's row, for the audit log. The
 // table accepts one for each person and reason, a limited number for each request,
-// and none after the request is closed. If the write fails, only the log has it.
+// and none after the request is closed. If the write fails, only the log has it. A press that
+// would end another request is recorded there.
 func (p *press) recordRefusal(ctx context.Context, reason access.Refusal, message string) {
-	by := p.by
+	by, about := p.by, p.request
 	by.SlackID = p.in.UserID
-	if _, err := p.Table.AppendEvent(ctx, p.request, access.Event{
+	if p.keeper.ID != "" {
+		about = p.keeper
+	}
+	if _, err := p.Table.AppendEvent(ctx, about, access.Event{
 		Kind: access.EventPressRefused, At: p.Now().UTC(), By: by, Action: p.action,
 		Reason: string(reason), Message: message, PolicyDigest: p.digest,
 	}); err != nil {

@@ -79,7 +79,9 @@ type world struct {
 	leaseErr     error
 	leaseStalls  bool                      // a read of a lease ends only with its context
 	updateStalls bool                      // an update of a message ends only with its context
+	leaseReads   int                       // calls of Lease
 	endErr       error                     // of EndHolder
+	ending       func(id string)           // what happens just before the next RequestEnd or EndHolder
 	ended        []string                  // the requests of EndHolder, sorted
 	mu           sync.Mutex                // guards rows, claims, ended and resumed where the handler works on several requests at the same time
 	behind       map[string]access.Request // rows as the requester index still has them
@@ -96,6 +98,7 @@ type world struct {
 	told    []string        // texts that only one person saw
 	started []string        // execution names
 	resumed []string        // "token output"
+	order   []string        // what happened in which order: "resume token" and "update channel timestamp"
 	updated []string        // "channel timestamp fallback text"
 	shows   []slack.Message // what they were updated to
 	left    atomic.Int64    // nanoseconds that the last call had; see timeLeft
@@ -315,6 +318,7 @@ func (w *world) Update(ctx context.Context, channel, ts string, m slack.Message)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.order = append(w.order, "update "+channel+" "+ts)
 	if w.updateErr == nil {
 		w.updated = append(w.updated, channel+" "+ts+" "+m.Text)
 		w.shows = append(w.shows, m)
@@ -517,13 +521,21 @@ func (w *world) ChangeApprovals(_ context.Context, r access.Request, c table.App
 func (w *world) RequestEnd(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.beforeEnd(id)
 	r := w.rows[id]
-	if r.EndRequest != nil {
+	if r.EndRequest != nil || r.HasRemovalBegun() || r.IsClosed() {
 		return r, false, nil
 	}
 	r.EndRequest = &e
 	w.rows[id] = r
 	return r, true, nil
+}
+
+func (w *world) beforeEnd(id string) {
+	if happens := w.ending; happens != nil {
+		w.ending = nil
+		happens(id)
+	}
 }
 
 func (w *world) EndShown(_ context.Context, id string) error {
@@ -540,13 +552,16 @@ func (w *world) Lease(ctx context.Context, key string) (access.Lease, bool, erro
 		<-ctx.Done()
 		return access.Lease{}, false, access.Wrap(access.CodeUnavailable, ctx.Err(), "lease")
 	}
+	w.leaseReads++
 	l, found := w.leases[key]
+	l.Holders = maps.Clone(l.Holders)
 	return l, found, w.leaseErr
 }
 
 func (w *world) EndHolder(_ context.Context, id string, e access.EndRequest) (access.Request, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.beforeEnd(id)
 	r := w.rows[id]
 	if w.endErr != nil || r.EndRequest != nil || r.HasRemovalBegun() || r.IsClosed() {
 		return r, false, w.endErr
@@ -668,6 +683,7 @@ func (w *world) Resume(_ context.Context, token, output string) error {
 	w.mu.Lock() // several executions are resumed at the same time
 	defer w.mu.Unlock()
 	w.resumed = append(w.resumed, token+" "+output)
+	w.order = append(w.order, "resume "+token)
 	return w.resumeErr
 }
 

@@ -83,7 +83,8 @@ func sameEnd(a, b access.EndRequest) bool {
 }
 
 // checkEndByPerson checks who ended the access: a person who pressed End now of this
-// request, or of another one for the same access.
+// request, or of another one for the same access. If that one has ended, the press ends one of
+// those that keep the access, and the others with it.
 func (l *ledger) checkEndByPerson(r access.Request) {
 	inv, end := l.world.doing, r.EndRequest
 	d := l.request(r.ID)
@@ -92,7 +93,29 @@ func (l *ledger) checkEndByPerson(r access.Request) {
 		return
 	}
 	pressed := l.request(inv.about)
-	if inv.about != r.ID {
+	for _, other := range l.requests {
+		if other.endedBy == inv {
+			pressed = other
+		}
+	}
+	if first := pressed.row; pressed.id == inv.about && inv.about != r.ID && pressed.deletedAt.IsZero() && (first.EndRequest == nil || !sameEnd(*first.EndRequest, *end)) {
+		l.count("ended by a late press")
+		d.endedBy, d.noted, d.waits = inv, l.world.clock.now(), true
+		denied := r
+		denied.Outcome = &access.Outcome{Kind: access.OutcomeDenied, By: end.By}
+		switch byRequester := end.By.SlackID == first.Requester.SlackID; {
+		case first.Subject().Key() != r.Subject().Key() || !end.Includes(r):
+			l.broken(4, "request %s ends with %s, and should not: %+v", r.ID, inv.about, *end)
+		case !first.HasRemovalBegun() && (first.EndRequest == nil || first.EndRequest.Reason == ""):
+			l.broken(4, "request %s ends with %s, which has not ended", r.ID, inv.about)
+		case !l.hasPressed(inv.about, "end", end.By):
+			l.broken(4, "request %s is ended with %s by %s, who did not press", r.ID, inv.about, end.By.SlackID)
+		case !byRequester && !l.isPermitted(denied, inv.began):
+			l.broken(4, "request %s is ended with %s by %s, whom no policy in force lets", r.ID, inv.about, end.By.SlackID)
+		}
+		return
+	}
+	if pressed.id != r.ID {
 		l.count("ended together")
 		// A request that could not be resumed is left to the sweep.
 		d.noted, d.waits = l.world.clock.now(), true
@@ -105,6 +128,44 @@ func (l *ledger) checkEndByPerson(r access.Request) {
 	if !l.hasPressed(r.ID, "end", end.By) {
 		l.broken(4, "request %s is ended by %s, who did not press", r.ID, end.By.SlackID)
 	}
+}
+
+// checkLateEnd checks a press of End now by the requester of a request that had ended: if
+// another request kept the access, it ends, or the requester was told that something failed.
+func (l *ledger) checkLateEnd(a *dossier, by access.Person, inv *invocation, text string) {
+	r := a.row
+	if inv.failure != nil || inv.dead || inv.faults["dynamodb"] || r.ID == "" || !a.deletedAt.IsZero() || r.RevokingAt.IsZero() || !r.RevokingAt.Before(inv.began) || by.SlackID != r.Requester.SlackID {
+		return
+	}
+	if strings.Contains(text, "Something went wrong") || strings.Contains(text, "other requests keep this access") {
+		return
+	}
+	for _, b := range l.requests {
+		other := b.row
+		if b == a || other.ID == "" || !b.deletedAt.IsZero() || other.Subject().Key() != r.Subject().Key() || b.granted.IsZero() || !b.granted.Before(inv.began) {
+			continue
+		}
+		if other.IsOver() && other.RevokingAt.Before(inv.began) || other.EndRequest != nil && other.EndRequest.At.Before(inv.began) {
+			continue
+		}
+		l.count("late presses")
+		if other.EndRequest == nil && !other.IsOver() {
+			l.broken(4, "%s pressed End now of %s, which had ended, and request %s keeps the access: %q", by.SlackID, a.id, other.ID, text)
+		}
+	}
+}
+
+// hasPressedLate reports whether the person of a refused press pressed End now of another
+// request for the same access, which had ended.
+func (l *ledger) hasPressedLate(r access.Request, e access.Event) bool {
+	for _, d := range l.requests {
+		other := d.row
+		ended := !other.RevokingAt.IsZero() && !other.RevokingAt.After(e.At) || other.EndRequest != nil && other.EndRequest.Reason != ""
+		if e.Action == "end" && other.ID != "" && other.Subject().Key() == r.Subject().Key() && ended && l.hasPressed(other.ID, "end", e.By) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkEndings checks that no request kept access that a person had ended, if it was

@@ -43,6 +43,9 @@ func (l *ledger) checkPress(id, action string, by access.Person, inv *invocation
 	}
 	unreadable := json.Unmarshal(inv.raw, &answer) != nil
 	told = told || answer.StatusCode == 200 && answer.Body != ""
+	if action == "end" {
+		l.checkLateEnd(l.request(id), by, inv, text)
+	}
 	if r := l.request(id); action == "end" && inv.failure == nil && !inv.dead && !told && !inv.faults["slack"] && r.row.EndRequest != nil && r.noted.IsZero() {
 		r.noted = l.world.clock.now()
 	}
@@ -223,7 +226,7 @@ func (l *ledger) checkClosedRequest(d *dossier, records map[int]auditrecord.Reco
 		if e.Kind != access.EventPressRefused {
 			continue
 		}
-		if !l.hasPressed(r.ID, e.Action, e.By) {
+		if !l.hasPressed(r.ID, e.Action, e.By) && !l.hasPressedLate(r, e) {
 			l.broken(7, "request %s has the refused press %+v, which nobody made", r.ID, e)
 		}
 		if who := e.By.SlackID + " " + e.Reason; refused[who] {

@@ -107,7 +107,7 @@ func TestHistories(t *testing.T) {
 	}
 	if played >= 100 && *kind == "" && (all.Granted < played/2 || all.Kept == 0 || all.Denied == 0 || all.Sweeps == 0 || all.DriftRemoved == 0 ||
 		all.Overlaps < played/20 || all.Repeated < played/10 || all.TooMany == 0 && played >= 300 || all.BySeveral == 0 || all.Confirmed == 0 || all.ByMembership == 0 || all.Moves == 0 || all.NotPermitted == 0 || all.TakenBack == 0 && played >= 300 ||
-		all.Extended < played/10 || all.EndedTogether < played/50 || all.ChainsTooLong == 0 && played >= 300 ||
+		all.Extended < played/10 || all.EndedTogether < played/50 || all.EndedLate == 0 && played >= 300 || all.ChainsTooLong == 0 && played >= 300 ||
 		all.Blocked == 0 || all.BlockEnded == 0 || (all.Lifted == 0 || all.BlockRefused == 0 || all.BlockInTime == 0) && played >= 300 || (all.PressRemoved == 0 || all.Left == 0) && played >= 2000) {
 		t.Error("hardly anything happens: it shows nothing")
 	}

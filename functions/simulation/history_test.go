@@ -430,13 +430,19 @@ func (p *plan) watch() {
 }
 
 // extend plans that the person requests the same access again while they have it. Sometimes
-// someone ends it at the moment at which the extension is decided.
+// someone ends it at the moment at which the extension is decided, or after the end of the
+// first request.
 func (p *plan) extend(after time.Duration, order uint64) {
 	w := p.world
 	d := w.source.dice("extend")
 	next := &plan{world: w, dice: w.source.dice("request"), person: p.person, target: p.target, duration: pick(d, durations), view: p.view + "e"}
 	next.id = access.RequestID(team, next.view)
 	w.then(w.clock.now().Add(after), order, next.submit)
+	if d.chance(0.3) {
+		// The message of the first request still has its button after its end.
+		left := w.ledger.request(p.id).row.End.Sub(w.clock.now())
+		p.press(left+d.between(0, 90*time.Second), pick(d, append([]access.Person{p.person, p.person, p.person}, people...)), "end")
+	}
 	if !d.chance(0.5) {
 		return
 	}

@@ -29,7 +29,9 @@ type tally struct {
 	// extended others too far. KeptAfterEnd is how many kept access that a person ended.
 	// NotShown is how many approved requests counted from their grant, because their approver
 	// was not shown access that they would have extended.
-	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd, NotShown int
+	// LatePresses is how often a requester pressed End now of a request that had ended while
+	// another one had been granted, EndedLate how many requests such presses ended.
+	Extended, EndedTogether, ChainsTooLong, KeptAfterEnd, NotShown, LatePresses, EndedLate int
 	// PressRemoved is how often a finding was removed because someone pressed Remove now, Left
 	// how often one was left for a day. Overruled is how often someone pressed Remove now
 	// after that, LeaveEnded how often its removal ended a leave.
@@ -54,6 +56,7 @@ func (l *ledger) tally() tally {
 		ByMembership: l.counts["by membership"], NotAllowed: l.counts["refused: NotAllowed"], NoApprovers: l.counts["refused: NoApprovers"],
 		NotPermitted: l.counts["not granted by the policy"], Moves: l.counts["moves"], Confirmed: l.counts["confirmed"],
 		Extended: l.counts["extended"], EndedTogether: l.counts["ended together"], ChainsTooLong: l.counts["extension too long"], KeptAfterEnd: l.counts["kept after an end"], PressRemoved: l.counts["PressRemoved"], Left: l.counts["Left"], Overruled: l.counts["Overruled"], LeaveEnded: l.counts["LeaveEnded"], UsedUp: l.counts["removed although exempt, 72 h after it was found"]}
+	t.LatePresses, t.EndedLate = l.counts["late presses"], l.counts["ended by a late press"]
 	t.NotShown, t.BesideBlocked = l.counts["not extended: not shown"], l.counts["granted beside a blocked approver"]
 	t.Blocked, t.Lifted, t.BlockInTime = l.counts["blocked"], l.counts["unblocked"], l.counts["held to the time of a block"]
 	for _, function := range []string{"ingress", "evaluate", "grant", "reconcile"} {
@@ -115,7 +118,7 @@ func (t *tally) add(o tally) {
 		{&t.Overlaps, &o.Overlaps}, {&t.Repeated, &o.Repeated}, {&t.TooMany, &o.TooMany}, {&t.Runs, &o.Runs}, {&t.DriftRemoved, &o.DriftRemoved}, {&t.PressRemoved, &o.PressRemoved}, {&t.Left, &o.Left}, {&t.Overruled, &o.Overruled}, {&t.LeaveEnded, &o.LeaveEnded}, {&t.UsedUp, &o.UsedUp}, {&t.Invocations, &o.Invocations}, {&t.Executions, &o.Executions},
 		{&t.GoneEnded, &o.GoneEnded}, {&t.GoneInTime, &o.GoneInTime}, {&t.BySeveral, &o.BySeveral}, {&t.Confirmed, &o.Confirmed}, {&t.ByMembership, &o.ByMembership}, {&t.NotAllowed, &o.NotAllowed}, {&t.NoApprovers, &o.NoApprovers},
 		{&t.NotPermitted, &o.NotPermitted}, {&t.Moves, &o.Moves}, {&t.TakenBack, &o.TakenBack},
-		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd}, {&t.NotShown, &o.NotShown},
+		{&t.Extended, &o.Extended}, {&t.EndedTogether, &o.EndedTogether}, {&t.ChainsTooLong, &o.ChainsTooLong}, {&t.KeptAfterEnd, &o.KeptAfterEnd}, {&t.NotShown, &o.NotShown}, {&t.LatePresses, &o.LatePresses}, {&t.EndedLate, &o.EndedLate},
 		{&t.Blocked, &o.Blocked}, {&t.Lifted, &o.Lifted}, {&t.BlockEnded, &o.BlockEnded}, {&t.BlockRefused, &o.BlockRefused}, {&t.BlockInTime, &o.BlockInTime}, {&t.BesideBlocked, &o.BesideBlocked},
 	} {
 		*pair.to += *pair.from
