@@ -164,7 +164,7 @@ func TestAutomaticRequest(t *testing.T) {
 
 func TestSelfApproval(t *testing.T) {
 	t.Parallel()
-	r := local.ask(t, wish{grace, "playground", "SupportAccess", 10})
+	r := local.ask(t, wish{grace, "network", "SupportAccess", 10})
 	r.waitAssigned(t)
 	r.waitGone(t, 10*time.Second+removalLimit)
 	r.finished(t, sfntypes.ExecutionStatusSucceeded, soon)
