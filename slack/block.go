@@ -225,6 +225,7 @@ func LiftView(block access.Block) slackgo.ModalViewRequest {
 type HomeBlocks struct {
 	Blocks []access.Block
 	Failed bool // the blocks couldn't be read
+	Unsure bool // it isn't known whether the person is an incident responder
 }
 
 // blocks returns the section: a button to block a person, and the people who are blocked,
@@ -234,7 +235,7 @@ func (h *HomeBlocks) blocks() []slackgo.Block {
 	press := slackgo.NewButtonBlockElement(ActionBlock, "", plainText("Block a person")).WithStyle(slackgo.StyleDanger)
 	b := new(richText)
 	switch {
-	case h.Failed:
+	case h.Failed, h.Unsure:
 		b.text("⚠️ This list couldn't be read. Open this tab again in a moment.")
 	case len(h.Blocks) == 0:
 		b.text("Nobody is blocked.")

@@ -108,7 +108,7 @@ func (c *cards) next(b *richText, f access.Finding, index int, press *access.Fin
 	case c.report.NextRevocation.IsZero():
 		b.text("Next: nothing. " + untilRemoved)
 		if _, ok := f.LeaveUntil(c.report.At); ok {
-			b.text(" After Leave for a day, it isn't reported again for a day.")
+			b.text(" After Leave for a day, it isn't reported for up to a day.")
 		}
 	default:
 		if f.ExemptionOver {

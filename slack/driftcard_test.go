@@ -146,7 +146,7 @@ func TestFindingCardsSay(t *testing.T) {
 			},
 			buttons: both(11, 14, 10, 13, 12),
 		},
-		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it.| After Leave for a day, it isn't reported again for a day."}, buttons: both(11, 14, 10, 13, 12)},
+		"no_removal": {want: []string{"Next: nothing. It stays until someone removes it.| After Leave for a day, it isn't reported for up to a day."}, buttons: both(11, 14, 10, 13, 12)},
 		"no_removal_left": {want: []string{"Not reported again until |3 Mar 2026 09:40 UTC|, because |@U0BOB| left it. It stays until someone removes it."},
 			buttons: slices.Concat(both(11, 14), []string{remove(10)}, both(13, 12))},
 		"asked_again": {want: []string{"Will be removed |3 Mar 2026 05:30 UTC| or asked about again|, unless an approver leaves it for a day"}, buttons: both(11, 14, 10, 13)},

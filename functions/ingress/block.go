@@ -109,7 +109,7 @@ func (h *Handler) blocksFor(ctx context.Context, log *slog.Logger, who access.Pe
 			return nil
 		}
 		log.Warn("members of responder groups could not be read", "code", access.CodeOf(err), "error", access.ErrorMessage(err))
-		return &slack.HomeBlocks{Failed: true}
+		return &slack.HomeBlocks{Unsure: true}
 	}
 	blocks, err := h.Table.Blocks(ctx)
 	if err != nil {

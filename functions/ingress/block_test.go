@@ -727,6 +727,12 @@ func TestHomeShowsBlocks(t *testing.T) {
 			t.Errorf("%s, without memberships: %s", user, text)
 		}
 	}
+	// Nor does that keep the tab from being shown again after a press.
+	w := unreadable(guarded())
+	w.rows["r1"] = waiting()
+	if w.send(t, pressAtHome("UJANE", "withdraw", "r1")); w.rows["r1"].Outcome == nil || len(w.homes) != 1 {
+		t.Errorf("after a press, the tab was shown %d times: %s", len(w.homes), &w.log)
+	}
 	for user, want := range map[string]string{"UANN": "Block a person", "UBOB": "Lift this block?"} {
 		w := blocked(jane)
 		action, value := "block", ""

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"sso-elevator/functions/access"
@@ -99,12 +100,13 @@ const endsKeeper = "This request had already ended, but another request kept the
 // late says. The message may be hours old, and another request may keep the access. Then done
 // is false: if the person may end the access, the press ends that request (p.keeper).
 func (p *press) endLate(ctx context.Context, late reply) (r reply, done bool, err error) {
-	switch end := p.request.EndRequest; {
-	case end != nil && end.Reason == "":
+	end := p.request.EndRequest
+	byPerson := end != nil && end.Reason == ""
+	switch {
+	case byPerson:
 		// The press that ended the access may not have ended the others.
-		r = p.withOthers(ctx, late)
-		if !p.request.HasRemovalBegun() || len(r.others) > 0 || r.text == endsUnfinished {
-			return r, true, nil
+		if late = p.withOthers(ctx, late); late.text == endsUnfinished {
+			return late, true, nil
 		}
 	case end == nil && !p.request.HasRemovalBegun():
 		return late, true, nil // it isn't granted yet
@@ -117,11 +119,11 @@ func (p *press) endLate(ctx context.Context, late reply) (r reply, done bool, er
 		return reply{}, false, nil
 	}
 	r = late
-	r.others = h.ending() // whose executions may not know it
 	if h.isBeingRemoved() {
-		r.text = beingRemoved
+		r.text = strings.Replace(r.text, hasEnded, beingRemoved, 1)
 	}
-	if len(h.rows) < len(h.ids) {
+	r.others = h.ending() // whose executions may not know it
+	if !byPerson && len(h.rows) < len(h.ids) {
 		r.text += endsLost
 	}
 	return r, true, nil

@@ -104,7 +104,7 @@ func TestEndNowEndsAll(t *testing.T) {
 				r.RevokingAt, r.RevokedAt = now, now
 				w.rows["r1"] = r
 			},
-			told: []string{"This access has already ended."}},
+			told: []string{"This access is already being removed."}}, // r2 may still be there
 		{name: "by who may not", user: "UBOB", told: []string{"You can't end this access. The requester, ann@example.com or twin@example.com can."}},
 	}
 	for _, tt := range tests {
@@ -167,6 +167,9 @@ func TestEndNowAfterItsOwnEnd(t *testing.T) {
 			r.EndRequest = &access.EndRequest{By: ann, At: now.Add(-2 * time.Minute)}
 			r.RevokingAt, r.RevokedAt, r.Removal = now.Add(-time.Minute), now.Add(-time.Minute), access.RemovalDone
 		}, removed},
+		{"a person ended it before the other was approved, and it isn't removed yet", func(r *access.Request) {
+			r.EndRequest = &access.EndRequest{By: ann, At: now.Add(-2 * time.Minute)}
+		}, already},
 		{"the app ended it", func(r *access.Request) { r.EndRequest = &access.EndRequest{At: now, Reason: access.EndRequesterGone} }, already},
 	}
 	tests := []struct {

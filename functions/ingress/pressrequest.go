@@ -263,13 +263,16 @@ func (p *press) endReply(text string) reply {
 	return reply{token: r.EndToken, output: tasktoken.EndOutput, text: text, notResumed: notResumed, ending: true}
 }
 
-const beingRemoved = "This access is already being removed."
+const (
+	hasEnded     = "This access has already ended."
+	beingRemoved = "This access is already being removed."
+)
 
 // notActiveText returns why there is no access to end, or "" if there is.
 func notActiveText(r access.Request) string {
 	switch {
 	case r.IsRemoved():
-		return "This access has already ended."
+		return hasEnded
 	case r.EndRequest != nil, r.HasRemovalBegun():
 		return beingRemoved
 	case !r.WasGranted():

@@ -47,7 +47,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		again := r.Clone(r.Context())
 		again.Header.Set(callHeader, call)
-		if r.Body != nil {
+		again.Body = http.NoBody
+		if len(body) > 0 {
 			again.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		response, err := whole(base.RoundTrip(again))
