@@ -185,7 +185,7 @@ func (o driftOutcome) summary() slackgo.Block {
 	return b.label("Checked").time(o.At).block("run")
 }
 
-// What happens next with the findings of a section.
+// These texts say what happens to the findings of a section.
 const (
 	untilRemoved = "It stays until someone removes it."
 	askForIt     = "Anyone who still needs it can request it."

@@ -40,7 +40,7 @@ func writeExtension(b *richText, r access.Request, over bool) {
 	case r.Chain == nil:
 		return
 	case over:
-		b.newLine().strong("The request that this one would extend has ended.").text(" This request's time starts when it is approved.")
+		b.newLine().strong("The earlier request has ended.").text(" This request's time starts with the approval.")
 		return
 	}
 	b.newLine().strong("Extends access they have had since").text(" ").time(r.Chain.Since).text(", until ").time(r.Chain.End).
@@ -55,7 +55,7 @@ func writeExtension(b *richText, r access.Request, over bool) {
 // doesn't extend.
 func writeHeldUntil(b *richText, until time.Time) {
 	b.newLine().strong("They have this access until").text(" ").time(until).
-		text(", through another request. This request doesn't extend it: this request's time starts when it is approved.")
+		text(", through another request. This request doesn't extend it: its own time starts with the approval.")
 }
 
 // rowShowsChainOver reports whether anything in the row happened after the end of the access that

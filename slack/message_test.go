@@ -562,7 +562,7 @@ func TestThreadAndDirectMessages(t *testing.T) {
 
 // Once the row says that the access to extend has ended, no text claims that it continues.
 func TestExtensionOfWhatHasEnded(t *testing.T) {
-	const over, extends = "The request that this one would extend has ended. This request's time starts when it is approved.", "Extends access they have had since "
+	const over, extends = "The earlier request has ended. This request's time starts with the approval.", "Extends access they have had since "
 	all := requests()
 	for name, ended := range map[string]bool{"pending_extension": false, "pending_extension_reminded": false, "pending_extension_over": true, "pending_extension_approved_once": true} {
 		r := all[name]

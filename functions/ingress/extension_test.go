@@ -174,7 +174,7 @@ func TestRequesterCantApproveALongExtension(t *testing.T) {
 // The dialog shows what the request would extend now. The row only has what it would have
 // extended when it was evaluated.
 func TestConfirmShowsWhatIsExtended(t *testing.T) {
-	const over, held = "The request that this one would extend has ended.", "This request doesn't extend it"
+	const over, held = "The earlier request has ended.", "This request doesn't extend it"
 	row := waiting()
 	row.Chain = &access.Chain{Since: now.Add(-time.Hour), End: now.Add(time.Hour), Extends: "r2"}
 	past := row
